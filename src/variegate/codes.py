@@ -1,0 +1,48 @@
+"""Codes: everything random about one image, as one vector drawn on the CPU from a (seed, index) counter.
+
+Image `index` of `seed` therefore does not depend on how many images are drawn, in what order, in which batches or on
+which device (the seed law). Philox is a counter-based generator: its key is the pair itself, so nothing is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Prior = Literal["gaussian", "uniform"]
+Seed = tuple[int, int]  # (seed, index)
+
+
+def draw(seed: int, index: int, size: int, prior: Prior) -> Tensor:
+    """The code of image `index` of `seed`: (D,) from N(0, I) or U(0, 1)."""
+    stream = np.random.Generator(np.random.Philox(key=np.array([seed, index]).astype(np.uint64)))
+    if prior == "gaussian":
+        return torch.from_numpy(stream.standard_normal(size, dtype=np.float32))
+    return torch.from_numpy(stream.random(size, dtype=np.float32))
+
+
+def draw_many(seeds: Sequence[Seed], size: int, prior: Prior) -> Tensor:
+    """Codes of several (seed, index) pairs: (S, D)."""
+    if not seeds:
+        return torch.empty(0, size)
+    return torch.stack([draw(seed, index, size, prior) for seed, index in seeds])
+
+
+def path(start: Tensor, end: Tensor, steps: int, prior: Prior) -> Tensor:
+    """A path between two codes (D,), both ends included: (steps, D).
+
+    Gaussian codes move along the arc between them, which keeps their typical length; a straight line would pass
+    through unusually short codes. Uniform codes move along the line, which stays inside the unit cube.
+    """
+    t = torch.linspace(0, 1, steps).unsqueeze(1)
+    if prior == "uniform":
+        return start + t * (end - start)
+    cosine = torch.dot(start, end) / (start.norm() * end.norm()).clamp_min(1e-12)
+    angle = torch.arccos(cosine.clamp(-1, 1))
+    if angle < 1e-4 or torch.pi - angle < 1e-4:  # parallel codes leave the arc undefined
+        return start + t * (end - start)
+    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)

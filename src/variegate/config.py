@@ -1,0 +1,107 @@
+"""Configuration: pydantic pieces shared by every component, YAML in and out, and overrides by dotted name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import ConfigError, did_you_mean
+
+
+class Config(BaseModel):
+    """Immutable settings; a field that does not exist is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+C = TypeVar("C", bound=Config)
+
+
+class Schedule(Config):
+    """Learning-rate factor as a function of training progress t in [0, 1]."""
+
+    kind: Literal["constant", "linear", "poly"] = "constant"
+    start: float = Field(0.5, ge=0, lt=1, description="linear: constant until this progress, then down to zero")
+    power: float = Field(0.9, gt=0, description="poly: (1 - t) ** power")
+
+    def factor(self, progress: float) -> float:
+        if self.kind == "linear":
+            return 1.0 if progress < self.start else max(0.0, (1 - progress) / (1 - self.start))
+        if self.kind == "poly":
+            return max(0.0, 1 - progress) ** self.power
+        return 1.0
+
+
+class Training(Config):
+    """Every number of a training run that is not part of the networks or the losses."""
+
+    steps: int = Field(100_000, ge=1, description="batches drawn from the data, over all processes together")
+    batch_size: int = Field(1, ge=1, description="global batch, shared out over the processes")
+    learning_rate: dict[str, float] = Field({"generator": 2e-4}, description="one per player")
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Schedule = Schedule()
+    average_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the generator's weights")
+    clip_norm: float | None = Field(None, gt=0)
+    clip_value: float | None = Field(None, gt=0)
+    jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
+    flip: bool = Field(False, description="mirror half of the pairs")
+
+
+def to_yaml(config: Config) -> str:
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def from_mapping(kind: type[C], values: Mapping[str, Any], where: str) -> C:
+    """Validate; the first mistake becomes one sentence that names the key and, if close, the right one."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {explain(error, kind)}") from None
+
+
+def explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    """The first validation error in words."""
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {path!r}; {did_you_mean(str(first['loc'][-1]), kind.model_fields)}"
+    return f"{path}: {first['msg'].lower()}, got {first['input']!r}"
+
+
+def override(config: C, changes: Mapping[str, str]) -> C:
+    """A copy with fields named by dotted paths (`generator.width`) replaced; values are read as YAML scalars.
+
+    Raises:
+        ConfigError: a path that does not exist (with the closest one that does) or a value of the wrong type.
+    """
+    values = config.model_dump()
+    known = dotted(values)
+    for path, text in changes.items():
+        path = path.replace("-", "_")
+        matches = [name for name in known if name == path or name.endswith(f".{path}")]
+        exact = [name for name in matches if name == path] or matches
+        if not exact:
+            raise ConfigError(f"--{path}: there is no such setting; {did_you_mean(path, known)}")
+        if len(exact) > 1:
+            raise ConfigError(f"--{path} could be {' or '.join(exact)}; give the whole name")
+        *parents, leaf = exact[0].split(".")
+        node = values
+        for parent in parents:
+            node = node[parent]
+        node[leaf] = yaml.safe_load(text)
+    return from_mapping(type(config), values, "options")
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Names of every leaf and branch below a nested mapping: a, a.b, a.b.c."""
+    names = []
+    for key, value in values.items():
+        names.append(f"{prefix}{key}")
+        if isinstance(value, Mapping):
+            names += dotted(value, f"{prefix}{key}.")
+    return names

@@ -1,0 +1,183 @@
+"""Say what a folder of data is, and everything that is wrong with it, by opening its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from . import pictures
+from .classes import labels_in
+from .conditions import Labels, Picture
+from .folders import Direction, Folder, Item, choose_direction, hold_out, images_in, recognise
+from .pairs import is_streets, open_data, spec_of
+
+ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
+
+
+@dataclass
+class Report:
+    """What was seen. `problems` has one sentence each: the file, what is wrong, what would be right."""
+
+    path: str
+    description: str = "not recognised"
+    splits: dict[str, int] = field(default_factory=dict)  # pairs in each
+    sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as they are -> how many
+    condition: str = ""
+    classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels in [0, 1]
+    opened: int = 0  # pairs whose files were decoded
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def text(self) -> str:
+        """The report in words, a few lines."""
+        lines = [self.path, f"  what       {self.description}"]
+        if self.splits:
+            lines.append("  pairs      " + ", ".join(f"{count} {name}" for name, count in self.splits.items()))
+        if self.sizes:
+            shown = ", ".join(f"{size} ({count})" for size, count in self.sizes.most_common(3))
+            lines.append(f"  images     {shown}{', and other sizes' if len(self.sizes) > 3 else ''}")
+        if self.condition:
+            lines.append(f"  condition  {self.condition}")
+        lines += [f"    {100 * share:5.1f} %  {name}" for name, share in self.classes]
+        total = sum(self.splits.values())
+        if self.opened < total:
+            lines.append(f"  opened     {self.opened} of {total} pairs")
+        lines.append(f"  problems   {len(self.problems) or 'none'}")
+        return "\n".join([*lines, *(f"  - {problem}" for problem in self.problems)])
+
+
+def check(
+    path: str | Path, direction: Direction | None = None, condition: str | None = None, limit: int | None = None
+) -> Report:
+    """Open every file of a folder (of each split the first `limit` pairs) and report all that is wrong.
+
+    Nothing is raised for bad data: whatever `open_data` would refuse is among the report's problems.
+    """
+    report = Report(str(path))
+    if is_streets(path):
+        _check_streets(report)
+        return report
+    try:
+        folder = recognise(path, condition)
+        _describe(report, folder, direction)
+    except DataError as error:
+        report.problems.append(str(error))
+        report.problems += _unreadable(Path(path), limit)
+        return report
+    report.problems += folder.problems
+    spec = _condition(report, folder, condition, direction)
+    areas = np.zeros(256, dtype=np.int64)
+    known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence a file is enough
+    for items in folder.splits.values():
+        for item in items[:limit]:
+            report.problems += _check_pair(item, folder, spec, known, report.sizes, areas)
+            report.opened += 1
+    if isinstance(spec, Labels):
+        total = max(1, int(areas.sum()))
+        report.classes = [(name, float(areas[i]) / total) for i, name in enumerate(spec.names)]
+    report.problems = list(dict.fromkeys(report.problems))
+    return report
+
+
+def _check_streets(report: Report) -> None:
+    try:
+        pairs = open_data(report.path)
+    except DataError as error:
+        report.problems.append(str(error))
+        return
+    report.description = pairs.description
+    report.condition = _words(pairs.condition)
+
+
+def _describe(report: Report, folder: Folder, direction: Direction | None) -> None:
+    report.splits = {name: len(items) for name, items in hold_out(folder.splits).items()}
+    report.description = folder.structure
+    if folder.kind in ("halves", "pictures"):
+        way, why = choose_direction(folder, direction)
+        report.description += f", {way[0]} is the condition ({why})"
+    if len(folder.splits) < len(report.splits):
+        report.description += "; val is held out of train"
+
+
+def _condition(
+    report: Report, folder: Folder, derived: str | None, direction: Direction | None
+) -> Labels | Picture | None:
+    """What the conditions are; None, with the reason among the problems, if that cannot be told."""
+    spec: Labels | Picture
+    try:
+        if folder.kind == "labels":
+            items = next(iter(folder.splits.values()), [])
+            spec, problems = labels_in([item.condition for item in items if item.condition], folder.root)
+            report.problems += problems
+        else:
+            way = choose_direction(folder, direction)[0] if derived is None else "AtoB"
+            spec = spec_of(folder, derived, way)
+    except DataError as error:
+        report.problems.append(str(error))
+        return None
+    report.condition = _words(spec)
+    return spec
+
+
+def _words(condition: Labels | Picture) -> str:
+    if isinstance(condition, Labels):
+        void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
+        return f"label maps with {condition.channels} classes{void}"
+    made = f", made from the image: {condition.derived}" if condition.derived else ""
+    return f"{'grey' if condition.channels == 1 else 'colour'} pictures{made}"
+
+
+def _check_pair(
+    item: Item,
+    folder: Folder,
+    spec: Labels | Picture | None,
+    known: set[str],
+    sizes: Counter[str],
+    areas: NDArray[np.int64],
+) -> Iterator[str]:
+    """Problems of one pair's files, but for `known` ones; counts its size and the area of its classes on the way."""
+    shapes = []
+    for file in (item.image, item.condition):
+        if file is None or str(file) in known:
+            continue
+        try:
+            if file is item.condition and isinstance(spec, Labels):
+                pixels = spec.pixels(file, str(file))
+                areas += np.bincount(pixels.ravel(), minlength=256)
+            elif file is item.condition and folder.kind == "labels":
+                pixels = np.asarray(pictures.read_labels(file, str(file))[0])
+            else:
+                pixels = pictures.read_picture(file)
+        except DataError as error:
+            yield str(error)
+            continue
+        shapes.append(pixels.shape[:2])
+        if file is item.image:
+            height, width = pixels.shape[:2]
+            sizes[f"{width // 2 if folder.kind == 'halves' else width}x{height}"] += 1
+    if len(shapes) == 2:
+        (height, width), (tall, wide) = shapes
+        if abs(width * tall / (height * wide) - 1) > ASPECT:
+            yield (
+                f"{item.condition}: is {wide}x{tall}, but its image {item.image} is {width}x{height}, "
+                "another shape, so they cannot lie on each other; crop one of them"
+            )
+
+
+def _unreadable(root: Path, limit: int | None) -> Iterator[str]:
+    """Problems of single pictures below a folder that was not recognised."""
+    if root.is_dir():
+        for file in images_in(root, deep=True)[:limit]:
+            try:
+                pictures.open_picture(file)
+            except DataError as error:
+                yield str(error)

@@ -1,0 +1,300 @@
+"""Pairs of condition and image, from a folder that is recognised by what is in it or from the streets set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypedDict
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..errors import ConfigError, DataError, did_you_mean
+from ..interfaces import Batch, Size
+from . import pictures
+from .classes import labels_in
+from .conditions import Labels, Picture, Source
+from .folders import SPLITS, Direction, Folder, Item, choose_direction, hold_out, is_grey, recognise
+
+CACHE_BYTES = 1 << 30
+STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
+VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too
+
+
+class Origin(Protocol):
+    """Where the pairs of one split come from."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """One for each pair: its file, or what it is called."""
+
+    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
+        """Raw condition (c, H, W) and image (3, H, W), both uint8 and resized to exactly `size`."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Pairs from picture files."""
+
+    items: Sequence[Item]
+    kind: str
+    condition: Labels | Picture
+    direction: Direction
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [str(item.image) for item in self.items]
+
+    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
+        item, rgb = self.items[index], Picture()
+        if self.kind == "labels" and item.condition is not None:
+            return self.condition.read(item.condition, size), rgb.read(item.image, size)
+        if isinstance(self.condition, Picture) and self.condition.derived is not None:
+            image = pictures.resize(pictures.read_picture(item.image), size, nearest=False)
+            return rgb.tensor(pictures.derive(self.condition.derived, image)), rgb.tensor(image)
+        sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
+        first, second = sides if self.direction == "AtoB" else sides[::-1]
+        return self.condition.read(first, size), rgb.read(second, size)
+
+    def native(self) -> Size:
+        """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
+        height, width = pictures.size_of(self.items[0].image) or pictures.read_picture(self.items[0].image).shape[:2]
+        width = width // 2 if self.kind == "halves" else width
+        return max(8, height // 8 * 8), max(8, width // 8 * 8)
+
+
+def halves(file: Path) -> tuple[pictures.Pixels, pictures.Pixels]:
+    """Left and right half (H, W, 3) of a picture exactly twice as wide as high."""
+    both = pictures.read_picture(file)
+    height, width = both.shape[:2]
+    if width != 2 * height:
+        raise DataError(f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high")
+    return both[:, :height], both[:, height:]
+
+
+class Procedural:
+    """Pairs from the streets set, drawn at `size`."""
+
+    def __init__(self, size: Size, count: int, split: str) -> None:
+        from .streets import Streets
+
+        self.size, self.split = size, split
+        self.streets: Any = Streets(size=size, count=count, split=split)
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [f"streets/{self.split}/{i}" for i in range(len(self.streets))]
+
+    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
+        layout, image = self.streets[index]
+        if size == self.size:
+            return layout, image
+        ids = pictures.resize(layout[0].numpy(), size, nearest=True)
+        rgb = pictures.resize(image.permute(1, 2, 0).numpy(), size, nearest=False)
+        return Picture().tensor(ids), Picture().tensor(rgb)
+
+
+class Pairs(Dataset[tuple[Tensor, Tensor]]):
+    """A map-style data set of raw pairs, uint8, all at one size. Pairs that were loaded once stay in memory.
+
+    Attributes:
+        condition: what the conditions are; saved with the model.
+        size: (H, W) of every pair.
+        description: one sentence about what was recognised.
+        splits: names of the splits there are.
+        files: one name for each pair of this split.
+    """
+
+    image_channels = 3
+
+    def __init__(
+        self,
+        name: str,
+        origins: Mapping[str, Origin],
+        split: str,
+        condition: Labels | Picture,
+        size: Size,
+        description: str,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        if split not in origins:
+            raise DataError(f"{name}: has no split {split!r}; {did_you_mean(split, origins)}")
+        self.name, self.split, self.splits = name, split, tuple(origins)
+        self.condition, self.size, self.description = condition, size, description
+        self.files = list(origins[split].names)
+        self._origins, self._cache_bytes = origins, cache_bytes
+        self._cache: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.raw(index)
+
+    def raw(self, index: int) -> tuple[Tensor, Tensor]:
+        """Condition uint8 (c, H, W) and image uint8 (3, H, W). Kept in memory up to 1 GB; do not write to them.
+
+        Raises:
+            DataError: the file cannot be read or its labels are out of range.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name} has {len(self)} pairs in {self.split}, there is no pair {index}")
+        if index in self._cache:
+            return self._cache[index]
+        pair = self._origins[self.split].load(index, self.size)
+        if (len(self._cache) + 1) * sum(tensor.numel() for tensor in pair) <= self._cache_bytes:
+            self._cache[index] = pair
+        return pair
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the cache: workers that are spawned would copy it."""
+        return {**self.__dict__, "_cache": {}}
+
+    def validation(self) -> Pairs:
+        """Pairs of "val" (which may have been held out of train), else of "test", else these themselves."""
+        split = next((name for name in ("val", "test") if name in self.splits), self.split)
+        return self._copy(split, self.size)
+
+    def resized(self, size: Size) -> Pairs:
+        """The same pairs at another size."""
+        return self if size == self.size else self._copy(self.split, size)
+
+    def _copy(self, split: str, size: Size) -> Pairs:
+        return Pairs(self.name, self._origins, split, self.condition, size, self.description, self._cache_bytes)
+
+
+def open_data(
+    path: str | Path,
+    size: int | Size | None = None,
+    split: str = "train",
+    direction: Direction | None = None,
+    condition: str | Labels | Picture | None = None,
+) -> Pairs:
+    """Recognise a folder and open one split of it.
+
+    A folder with train but neither val nor test gets a val split: the last 10 % of train (1 to 100 pairs), which
+    train then lacks.
+
+    Args:
+        path: a folder, "streets" or "streets:COUNT".
+        size: both sides, or (H, W); the first image's, rounded down to multiples of 8, if not given.
+        direction: which half or folder of A and B is the condition; the flatter one if not given.
+        condition: how to derive it from plain pictures (edges, grey, self, superres:4), or the condition of a
+            trained model, which is then used instead of looking for classes.
+
+    Raises:
+        DataError: what is wrong with the folder or a file, and what would be right.
+    """
+    shape = (size, size) if isinstance(size, int) else size
+    if shape is not None and min(shape) < 1:
+        raise DataError(f"size {shape}: must be at least one pixel")
+    if is_streets(path):
+        return _streets(str(path), shape or STREETS_SIZE, split)
+    given = None if isinstance(condition, str | None) else condition
+    derived = condition if isinstance(condition, str) else given.derived if isinstance(given, Picture) else None
+    folder = recognise(path, derived)
+    if folder.problems:
+        more = len(folder.problems) - 1
+        raise DataError(folder.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
+    way, why = _direction(folder, direction)
+    spec = given or spec_of(folder, derived, way)
+    splits = hold_out(folder.splits)
+    origins = {name: Files(items, folder.kind, spec, way) for name, items in splits.items()}
+    shape = shape or next(iter(origins.values())).native()
+    counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
+    return Pairs(folder.root.name, origins, split, spec, shape, f"{folder.structure}{why}: {counts}")
+
+
+def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
+    if folder.kind in ("halves", "pictures"):
+        way, why = choose_direction(folder, asked)
+        return way, f", {way[0]} is the condition ({why})"
+    if asked is not None:
+        raise DataError(f"{folder.root}: is {folder.structure}, so direction {asked} has no meaning; leave it out")
+    return "AtoB", ""
+
+
+def spec_of(folder: Folder, derived: str | None, direction: Direction) -> Labels | Picture:
+    """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
+    if derived is not None:
+        return Picture(channels=pictures.derived_channels(derived), derived=derived)
+    items = next(iter(folder.splits.values()))
+    if folder.kind == "labels":
+        labels, problems = labels_in([item.condition for item in items if item.condition is not None], folder.root)
+        if problems:
+            raise DataError(problems[0])
+        return labels
+    if folder.kind == "pictures":
+        side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
+        return Picture(channels=1 if is_grey(side) else 3)
+    return Picture()
+
+
+def is_streets(path: str | Path) -> bool:
+    """Whether "streets" or "streets:COUNT" means the procedural set; a folder of that name comes first."""
+    return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()
+
+
+def _streets(path: str, size: Size, split: str) -> Pairs:
+    from .streets import CLASSES, PALETTE
+
+    _, _, number = path.partition(":")
+    if number and not (number.isdecimal() and int(number) > 0):
+        raise DataError(f"{path}: write streets:COUNT, such as streets:500")
+    count = int(number or STREETS_COUNT)
+    held = max(1, min(200, count // 10))
+    counts = {name: count if name == "train" else held for name in SPLITS}
+    origins = {name: Procedural(size, n, name) for name, n in counts.items()}
+    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
+    words = "street layouts drawn by a procedure, with known factors: " + ", ".join(
+        f"{n} {s}" for s, n in counts.items()
+    )
+    return Pairs("streets", origins, split, labels, size, words)
+
+
+class Visit(TypedDict):
+    """One item as training sees it, before collation."""
+
+    condition: Tensor  # uint8 (c, H, W)
+    image: Tensor  # uint8 (3, H, W)
+    index: int
+    key: int
+
+
+class Visits(Dataset[Visit]):
+    """Pairs as training visits them: resized to `jitter` times the size, cropped to the size, perhaps mirrored.
+
+    Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only.
+    """
+
+    def __init__(self, pairs: Pairs, jitter: float = 1.0, flip: bool = False) -> None:
+        if jitter < 1:
+            raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
+        height, width = self.size = pairs.size
+        self.flip = flip
+        self.pairs = pairs.resized((round(height * jitter), round(width * jitter)))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, visit: tuple[int, int]) -> Visit:
+        index, key = visit
+        condition, image = self.pairs.raw(index)
+        words = np.array([key, VISIT_WORD], dtype=np.uint64)
+        chance = np.random.Generator(np.random.Philox(key=words))
+        (height, width), (tall, wide) = self.size, self.pairs.size
+        top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
+        mirror = self.flip and chance.random() < 0.5
+        window = (slice(None), slice(top, top + height), slice(left, left + width))
+        condition, image = condition[window], image[window]
+        if mirror:
+            condition, image = condition.flip(-1), image.flip(-1)
+        return {"condition": condition, "image": image, "index": index, "key": key}
+
+
+def to_batch(raw: Mapping[str, Tensor], condition: Labels | Picture) -> Batch:
+    """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), image in [-1, 1]."""
+    image = raw["image"].float() / 127.5 - 1
+    return Batch(condition.encode(raw["condition"]), image, raw["index"], raw["key"])

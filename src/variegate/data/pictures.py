@@ -1,0 +1,193 @@
+"""One picture file, read robustly: uint8 arrays (H, W) or (H, W, 3), or one sentence about what is wrong with it.
+
+Whatever has one sensible meaning is accepted: 16-bit values are divided by 257, transparent pixels are laid on white,
+CMYK and palettes become RGB, the orientation in EXIF is applied. Only what cannot be interpreted is an error.
+Also here: how a condition is derived from a picture (edges, grey, a low-resolution copy).
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter, ImageOps
+
+from ..errors import DataError, did_you_mean
+
+Pixels = NDArray[np.uint8]  # (H, W) or (H, W, 3)
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
+DERIVED = ("edges", "grey", "self", "superres:K")
+EDGE = 12.0  # grey levels per pixel; steeper than this is an edge
+
+_ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the picture on its side
+_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Open and fully decode a file, so that a cut-short file fails here; EXIF orientation applied.
+
+    Raises:
+        DataError: missing, empty, not a picture, cut short or too large.
+    """
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(64)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder, not a picture; give one of the files in it") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    if not start:
+        raise DataError(f"{path}: is empty (0 bytes); copy it again or delete it")
+    try:
+        picture = Image.open(path)
+    except Image.DecompressionBombError:
+        raise DataError(f"{path}: has too many pixels to open safely; shrink or tile it first") from None
+    except _BROKEN:
+        raise DataError(f"{path}: is {_instead(start)}; delete it or replace it by a PNG or JPEG") from None
+    try:
+        picture.load()
+        turned = ImageOps.exif_transpose(picture)
+    except _BROKEN as error:
+        raise DataError(f"{path}: is cut short or damaged ({error}); copy it again or delete it") from None
+    turned.format = picture.format  # transposing makes a new image, which forgets the format
+    return turned
+
+
+def _instead(start: bytes) -> str:
+    """What a file that is no picture seems to be, from its first bytes."""
+    if start.lstrip().startswith(b"<"):
+        return "not a picture but a web page or XML"
+    if start.startswith(b"version https://git-lfs"):
+        return "not a picture but a Git LFS pointer (run `git lfs pull`)"
+    return "not a picture in a format that can be read"
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """(H, W) as displayed, from the header alone; None if the header cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(_ORIENTATION, 1) >= 5
+    except (*_BROKEN, Image.DecompressionBombError):
+        return None
+    return (width, height) if turned else (height, width)
+
+
+def mode_of(path: Path) -> str | None:
+    """The mode (L, RGB, P, ...) in the header; None if it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            return picture.mode
+    except (*_BROKEN, Image.DecompressionBombError):
+        return None
+
+
+def read_picture(source: Path | Image.Image, channels: int = 3, where: str = "") -> Pixels:
+    """A photograph or drawing: uint8 (H, W, 3) for 3 channels, (H, W) for 1.
+
+    Raises:
+        DataError: see `open_picture`; also values outside what the mode can mean.
+    """
+    picture = open_picture(source) if isinstance(source, Path) else source
+    picture = eight_bit(picture, where or str(source if isinstance(source, Path) else "the picture"))
+    return np.array(flatten(picture).convert("RGB" if channels == 3 else "L"))
+
+
+def eight_bit(picture: Image.Image, where: str) -> Image.Image:
+    """16-bit grey as 8-bit grey (65535 / 257 = 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
+    if picture.mode not in (*_SIXTEEN_BIT, "F"):
+        return picture
+    values = np.asarray(picture).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if picture.mode == "F":
+        limit = 1.0 if high <= 1 else 255.0
+    else:
+        limit = 65535.0
+    if not (low >= 0 and high <= limit):  # also catches NaN
+        raise DataError(f"{where}: has values from {low:g} to {high:g}; save it as 8-bit or 16-bit PNG")
+    return Image.fromarray(np.rint(values * (255 / limit)).astype(np.uint8))
+
+
+def flatten(picture: Image.Image) -> Image.Image:
+    """Transparent pixels laid on white: the colour under full transparency is arbitrary and must not leak in."""
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+
+
+def read_labels(source: Path | Image.Image, where: str) -> tuple[NDArray[Any], Pixels | None]:
+    """A label map: integer ids (H, W) with the file's palette (n, 3) if it has one, or colours (H, W, 3) and None.
+
+    Raises:
+        DataError: see `open_picture`; JPEG, whose compression invents labels; modes without integer ids.
+    """
+    picture = open_picture(source) if isinstance(source, Path) else source
+    if picture.format in ("JPEG", "MPO"):
+        raise DataError(f"{where}: is a label map saved as JPEG, which blurs labels into each other; save it as PNG")
+    if picture.mode == "P":
+        colours = np.array(picture.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
+        return np.array(picture), colours
+    if picture.mode in ("1", "L", "LA", *_SIXTEEN_BIT):
+        values = np.array(picture)
+        return (values[..., 0] if values.ndim == 3 else values).astype(np.int64), None
+    if picture.mode in ("RGB", "RGBA"):
+        return np.array(picture)[..., :3], None
+    raise DataError(f"{where}: is a label map in mode {picture.mode}; save ids as 8-bit grey or palette PNG")
+
+
+def resize(pixels: Pixels, size: tuple[int, int], nearest: bool) -> Pixels:
+    """To exactly (H, W): nearest neighbour for labels, antialiased bicubic for pictures."""
+    if pixels.shape[:2] == size:
+        return pixels
+    filter = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+    return np.array(Image.fromarray(pixels).resize((size[1], size[0]), filter))
+
+
+def check_derived(kind: str) -> None:
+    """Raises DataError for a derived condition that does not exist."""
+    name, _, factor = kind.partition(":")
+    if name == "superres" and factor.isdecimal() and int(factor) >= 2:
+        return
+    if name == "superres":
+        raise DataError(f"condition {kind!r}: superres needs a whole factor of 2 or more, such as superres:4")
+    if kind not in ("edges", "grey", "self"):
+        raise DataError(f"there is no derived condition {kind!r}; {did_you_mean(kind, DERIVED)}")
+
+
+def derived_channels(kind: str) -> Literal[1, 3]:
+    return 1 if kind in ("edges", "grey") else 3
+
+
+def derive(kind: str, image: Pixels) -> Pixels:
+    """The condition of a picture (H, W, 3): edges and grey are (H, W), self and superres:K are (H, W, 3).
+
+    Raises:
+        DataError: a superres factor larger than the picture.
+    """
+    if kind == "self":
+        return image
+    if kind.startswith("superres:"):
+        height, width = image.shape[:2]
+        factor = int(kind.partition(":")[2])
+        if factor > min(height, width):
+            raise DataError(f"superres:{factor} leaves nothing of a {width}x{height} picture; use a smaller factor")
+        small = resize(image, (round(height / factor), round(width / factor)), nearest=False)
+        return resize(small, (height, width), nearest=False)
+    grey = np.array(Image.fromarray(image).convert("L"))
+    return grey if kind == "grey" else edges(grey)
+
+
+def edges(grey: Pixels) -> Pixels:
+    """White (255) where the grey level (H, W) changes by more than EDGE a pixel, black elsewhere; grain is smoothed."""
+    smooth = np.array(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1)))
+    padded = np.pad(smooth.astype(np.float32), 1, mode="edge")
+    down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+    right = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
+    return np.where(np.hypot(down, right) > EDGE, 255, 0).astype(np.uint8)

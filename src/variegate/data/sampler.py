@@ -1,0 +1,65 @@
+"""Which item is visited when: a pure function of (seed, position).
+
+Resuming, the number of processes and the number of workers therefore never change the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from ..errors import ConfigError
+
+SEED_BITS, POSITION_BITS = 22, 40  # together they fit a positive int64
+_EPOCH_WORD = 2**63  # far from the second words 0, 1, ... of training codes, which come from Philox too
+
+
+def order(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The permutation of 0 .. length-1 in which an epoch visits the items."""
+    key = np.array([seed & (2**64 - 1), _EPOCH_WORD + epoch], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).permutation(length)
+
+
+def visit_key(seed: int, position: int) -> int:
+    """One number per visit of an item: the low 22 bits of the seed, then 40 bits of stream position."""
+    return ((seed & ((1 << SEED_BITS) - 1)) << POSITION_BITS) + position
+
+
+class Endless(Sampler[tuple[int, int]]):
+    """(index, key) of one rank's items, reshuffled for ever.
+
+    Step t of the global stream holds positions t * batch_size .. (t + 1) * batch_size - 1; rank r has the r-th of
+    `world_size` equal contiguous slices of them. Hand it to a DataLoader with batch size `per_rank`.
+    """
+
+    def __init__(
+        self, length: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1, start_step: int = 0
+    ) -> None:
+        if length < 1:
+            raise ConfigError("there are no items to draw batches from")
+        if batch_size < 1 or batch_size % world_size:
+            raise ConfigError(
+                f"batch size {batch_size} cannot be shared equally by {world_size} processes; "
+                f"give a multiple of {world_size}"
+            )
+        if not 0 <= rank < world_size:
+            raise ConfigError(f"rank {rank} is not one of 0..{world_size - 1}")
+        if start_step < 0:
+            raise ConfigError(f"start step {start_step} lies before the first step, 0")
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.rank, self.start_step = rank, start_step
+        self.per_rank = batch_size // world_size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        step, epoch, items = self.start_step, -1, np.empty(0, dtype=np.int64)
+        while True:
+            first = step * self.batch_size + self.rank * self.per_rank
+            for position in range(first, first + self.per_rank):
+                if position // self.length != epoch:
+                    epoch = position // self.length
+                    items = order(self.length, self.seed, epoch)
+                yield int(items[position % self.length]), visit_key(self.seed, position)
+            step += 1

@@ -1,0 +1,124 @@
+"""Streets, part three: the reader, which recovers the hidden factors of any picture of a known layout.
+
+It measures the mean colour of every class and compares it with the means that each of the 288 combinations of factors
+would give. No learned network is involved, so what it counts is exact.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from .street_paint import MATERIALS, colours, enlarge, materials
+from .street_scene import CLASSES, FACTORS, Bytes
+
+COMBINATIONS = np.array(list(itertools.product(*(range(len(factor.values)) for factor in FACTORS))))  # (288, F)
+RATIO = 0.6  # the best value must be this much nearer than the second best; 1 would accept a half-and-half blend
+FAR = 0.16  # RMS distance in RGB [0, 1] beyond which the colours belong to no value at all
+PURITY = 4  # how strongly a class mean prefers the inside of the class to its rim, where colours mix
+AREA_CAP = 0.03  # share of the image beyond which a class counts no more, so that small classes are heard
+
+
+class Reading(NamedTuple):
+    """What the reader saw in n pictures of one layout; columns in the order of FACTORS."""
+
+    factors: Tensor  # (n, F) int64, which value; -1 where unreadable
+    present: Tensor  # (F,) bool, whether the layout shows any class that this factor colours
+
+
+class Expectation(NamedTuple):
+    """What a layout lets one see."""
+
+    weights: npt.NDArray[np.float32]  # (classes, H * W), averages over each class; zero rows for absent classes
+    importance: npt.NDArray[np.float32]  # (classes,) capped area
+    means: npt.NDArray[np.float32]  # (288, classes, 3) in [0, 1]
+
+
+def read(images: Tensor, layout: Tensor | Bytes) -> Reading:
+    """Factors of `images` (n, 3, H, W) in [-1, 1], all of one `layout` (H, W) or (1, H, W) of class numbers.
+
+    A factor is -1 where the layout lacks its classes, where two of its values explain the colours about equally well
+    (a blend), or where none does. Without the time of day nothing is readable: it lights every other colour.
+    """
+    labels = np.asarray(layout).astype(np.uint8).reshape(np.shape(layout)[-2:])
+    if images.ndim != 4 or images.shape[1] != 3 or tuple(images.shape[2:]) != labels.shape:
+        raise DataError(f"images {tuple(images.shape)} do not match a layout of {labels.shape}; give (n, 3, H, W).")
+    known = expect(labels.tobytes(), labels.shape)
+    pixels = images.detach().float().cpu().numpy().reshape(len(images), 3, -1) / 2 + 0.5
+    means = np.einsum("ncp,kp->nkc", pixels, known.weights, optimize=True)  # (n, classes, 3)
+    errors = np.square(means[:, None] - known.means).sum(-1)  # (n, 288, classes)
+    best = (errors @ known.importance).argmin(1)
+    columns = [judge(errors, known.importance, best, number) for number in range(len(FACTORS))]
+    factors = np.stack(columns, 1)
+    factors[factors[:, 0] < 0] = -1
+    present = [known.importance[list(factor.classes)].any() for factor in FACTORS]
+    return Reading(torch.from_numpy(factors), torch.tensor(present))
+
+
+def judge(
+    errors: npt.NDArray[np.float32], importance: npt.NDArray[np.float32], best: npt.NDArray[np.int64], number: int
+) -> npt.NDArray[np.int64]:
+    """The value (n,) of one factor in the best combination, or -1 where the ratio test or the distance says no."""
+    classes = list(FACTORS[number].classes)
+    weight = importance[classes]
+    rows = np.arange(len(errors))
+    values = COMBINATIONS[best, number]
+    if not weight.any():
+        return np.full(len(errors), -1)
+    same = values[:, None] == COMBINATIONS[:, number]  # (n, 288)
+    other = np.where(same, np.inf, errors @ importance).argmin(1)
+    distance = np.sqrt(errors[:, :, classes] @ weight / weight.sum())  # (n, 288)
+    near, second = distance[rows, best], distance[rows, other]
+    return np.where((near < RATIO * second) & (near < FAR), values, -1)
+
+
+@lru_cache(maxsize=256)
+def expect(labels_bytes: bytes, size: tuple[int, int]) -> Expectation:
+    """Everything about a layout that does not depend on the pictures. Bytes, so that it can be cached."""
+    labels = np.frombuffer(labels_bytes, np.uint8).reshape(size)
+    weights = np.zeros((len(CLASSES), labels.size), np.float32)
+    areas = np.zeros(len(CLASSES), np.float32)
+    for number in range(len(CLASSES)):
+        area = labels == number
+        if area.any():
+            pure = (area * soften(area.astype(np.float32)) ** PURITY).ravel()
+            weights[number] = pure / pure.sum()
+            areas[number] = area.mean()
+    return Expectation(weights, np.minimum(areas, AREA_CAP), expected_means(labels, weights))
+
+
+def soften(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The plane (H, W) as painting finer than the layout would soften it, on average over all positions of a border.
+
+    A border that falls anywhere inside a pixel mixes the colours of both sides: taps 1/8, 6/8, 1/8 along each axis.
+    """
+    padded = np.pad(plane, 1, mode="edge")
+    rows = 0.75 * padded[1:-1] + 0.125 * (padded[:-2] + padded[2:])
+    return 0.75 * rows[:, 1:-1] + 0.125 * (rows[:, :-2] + rows[:, 2:])
+
+
+def expected_means(labels: Bytes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean colour of every class under every combination, mixed with its neighbours' at the borders: (288, classes, 3).
+
+    Softening the picture is softening the weights, so one count of materials serves all combinations.
+    """
+    material = materials(enlarge(labels)).ravel()
+    shares = np.zeros((len(CLASSES), MATERIALS), np.float32)  # of each material in a class mean
+    for number, weight in enumerate(weights.reshape(-1, *labels.shape)):
+        shares[number] = np.bincount(material, enlarge(soften(weight)).ravel(), MATERIALS)
+    shares /= shares.sum(1, keepdims=True).clip(1e-9)
+    return np.einsum("km,amc->akc", shares, all_colours(), optimize=True)
+
+
+@lru_cache(maxsize=1)
+def all_colours() -> npt.NDArray[np.float32]:
+    """The colours of all materials under every combination: (288, materials, 3)."""
+    names = [factor.name for factor in FACTORS]
+    return np.stack([colours(dict(zip(names, row))) for row in COMBINATIONS.tolist()])

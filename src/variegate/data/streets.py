@@ -1,0 +1,166 @@
+"""Streets: the embedded data set. Label maps of streets, painted with known hidden factors.
+
+Nothing is stored and nothing is downloaded: item i of (seed, split) is drawn when it is asked for. The factors are
+independent of the layout and of each other with the odds in FACTORS, so the true p(image | layout) is known, and `read`
+recovers the factors from any picture of a layout, generated ones included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..errors import DataError, did_you_mean
+from .street_paint import enlarge, render
+from .street_reader import Reading, read
+from .street_scene import CLASSES, FACTORS, OVERSAMPLING, PALETTE, Bytes, Factor, draw_labels
+
+__all__ = ["CLASSES", "FACTORS", "PALETTE", "Factor", "Reading", "Streets", "export", "odds", "paint", "read"]
+
+SPLITS = ("train", "val", "test")
+GEOMETRY, CAUSES, TEXTURE = range(1, 4)  # an item's independent streams; 0 is left to codes of the same (seed, index)
+
+
+class Streets(Dataset[tuple[Tensor, Tensor]]):
+    """Pairs (layout uint8 (1, H, W), image uint8 (3, H, W)), kept in memory after their first use.
+
+    Args:
+        size: H and W, each divisible by 8, at least 16.
+        split: Items of different splits never share a random stream: item i of split number s (train 0, val 1, test 2)
+            draws from the counter (seed, s * 2^40 + i). `count` can therefore change without changing any item.
+    """
+
+    classes = CLASSES
+    palette = PALETTE
+
+    def __init__(
+        self, size: tuple[int, int] = (64, 64), count: int = 2000, seed: int = 0, split: str = "train"
+    ) -> None:
+        height, width = size
+        if height % 8 or width % 8 or min(size) < 16:
+            raise DataError(f"streets cannot be {height} x {width}: both must be multiples of 8 from 16 on.")
+        if split not in SPLITS:
+            raise DataError(f"streets have no split {split!r}; {did_you_mean(split, SPLITS)}.")
+        if count < 1:
+            raise DataError(f"streets need at least one item, got count {count}.")
+        self.size, self.count, self.seed, self.split = (height, width), count, seed, split
+        self.items: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        if i not in self.items:
+            labels = draw_labels(self.size, self.stream(i, GEOMETRY))
+            image = render(labels, self.factors(i), self.stream(i, TEXTURE))
+            middle = OVERSAMPLING // 2
+            layout = np.ascontiguousarray(labels[middle::OVERSAMPLING, middle::OVERSAMPLING])
+            self.items[i] = torch.from_numpy(layout)[None], torch.from_numpy(image)
+        return self.items[i]
+
+    def layout(self, i: int) -> Tensor:
+        """Class numbers, uint8 (1, H, W): the class at the centre of every pixel."""
+        return self[i][0]
+
+    def image(self, i: int) -> Tensor:
+        """The picture, uint8 (3, H, W)."""
+        return self[i][1]
+
+    def factors(self, i: int) -> dict[str, int]:
+        """The hidden value number of every factor."""
+        chances = self.stream(i, CAUSES).random(len(FACTORS))
+        return {factor.name: pick(factor, chance) for factor, chance in zip(FACTORS, chances)}
+
+    def stream(self, i: int, purpose: int) -> np.random.Generator:
+        """Random numbers of item i for one purpose."""
+        if not 0 <= i < self.count:
+            raise IndexError(f"streets item {i} of {self.count}")
+        return counter(self.seed, SPLITS.index(self.split) * 2**40 + i, purpose)
+
+
+def counter(seed: int, index: int, purpose: int) -> np.random.Generator:
+    """Philox keyed by (seed, index); `purpose` is the highest word of its counter, so streams never meet."""
+    key = np.array([seed, index]).astype(np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, purpose], np.uint64)))
+
+
+def pick(factor: Factor, chance: float) -> int:
+    """The value at which the cumulative odds pass `chance` in [0, 1)."""
+    return min(int(np.searchsorted(np.cumsum(factor.odds), chance, side="right")), len(factor.odds) - 1)
+
+
+def odds(names: Sequence[str] = ("time", "paint")) -> npt.NDArray[np.float64]:
+    """Joint odds of some factors, one axis each in the order of `names`: ("time", "paint") gives (3, 4)."""
+    return reduce(np.multiply.outer, [np.array(find(name).odds) for name in names])
+
+
+def find(name: str) -> Factor:
+    """The factor of that name."""
+    table = {factor.name: factor for factor in FACTORS}
+    if name not in table:
+        raise DataError(f"streets have no factor {name!r}; {did_you_mean(name, table)}.")
+    return table[name]
+
+
+def paint(layout: Tensor | Bytes, factors: Mapping[str, int], seed: int = 0) -> Tensor:
+    """Paint any label map (H, W) or (1, H, W) of class numbers 0 .. 7: uint8 (3, H, W).
+
+    A factor that is not named takes its first, most likely value. `seed` only changes the fine texture.
+    """
+    labels = np.asarray(layout).reshape(np.shape(layout)[-2:])
+    if labels.min() < 0 or labels.max() >= len(CLASSES):
+        raise DataError(f"a street layout has classes 0 to {len(CLASSES) - 1}; this one has {labels.max()}.")
+    for name, value in factors.items():
+        if not 0 <= value < len(find(name).values):
+            raise DataError(f"factor {name!r} has values 0 to {len(find(name).values) - 1}, got {value}.")
+    return torch.from_numpy(render(enlarge(labels.astype(np.uint8)), factors, counter(seed, 0, TEXTURE)))
+
+
+def export(folder: str | Path, *streets: Streets) -> Path:
+    """Write splits as folders of PNGs, `train_label/00000.png` (class numbers) with `train_img/00000.png`, and so on.
+
+    `factors.json` beside them holds the hidden truth: names, values and odds of the factors and each file's values.
+    The folder appears under its name only when it is complete.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} already exists and is not empty; choose a new folder for the streets.")
+    if len({split.split for split in streets}) < len(streets):
+        raise DataError("two of the streets to export are the same split; give each split once.")
+    partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
+    partial.mkdir(parents=True)
+    try:
+        truth: dict[str, Any] = {"classes": CLASSES, "palette": PALETTE, "factors": [f._asdict() for f in FACTORS]}
+        truth["files"] = {split.split: write_split(partial, split) for split in streets}
+        (partial / "factors.json").write_text(json.dumps(truth, indent=1))
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def write_split(folder: Path, streets: Streets) -> dict[str, dict[str, str]]:
+    """Both PNGs of every item; returns each file's factor values in words."""
+    labels, images = folder / f"{streets.split}_label", folder / f"{streets.split}_img"
+    labels.mkdir()
+    images.mkdir()
+    truth = {}
+    for i in range(len(streets)):
+        name = f"{i:05d}.png"
+        layout, image = streets[i]
+        Image.fromarray(layout[0].numpy(), "L").save(labels / name)
+        Image.fromarray(image.permute(1, 2, 0).contiguous().numpy(), "RGB").save(images / name)
+        truth[name] = {key: find(key).values[value] for key, value in streets.factors(i).items()}
+    return truth

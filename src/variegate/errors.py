@@ -1,0 +1,37 @@
+"""Errors in the user's language. Each says what was wrong, where, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VariegateError(Exception):
+    """Base of every error a user can cause; the command line prints it without a traceback and exits with 2."""
+
+
+class DataError(VariegateError):
+    """A file or folder of pictures cannot be used as it is."""
+
+
+class ConfigError(VariegateError):
+    """A method, an option or a combination of parts does not exist or makes no sense."""
+
+
+class CheckpointError(VariegateError):
+    """A run directory, checkpoint or saved model is missing, cut short or belongs to something else."""
+
+
+class WeightsError(VariegateError):
+    """Network weights that a metric or loss needs are neither in VARIEGATE_WEIGHTS nor downloadable."""
+
+
+class TrainingError(VariegateError):
+    """Training cannot go on: a loss became NaN or infinite, or the disk is full."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause to end an error message with: the closest known name, or the list of all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"

@@ -1,0 +1,141 @@
+"""How near the images come to the true one: RMSE, PSNR, SSIM and FSIM of the best and of the average sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+from .protocols import Better, Measured, Protocol, libraries
+
+PSNR_LIMIT = 100.0  # dB; equal images would give infinity, which has no mean
+WINDOW = 11  # pixels, of SSIM
+
+
+class Measure(NamedTuple):
+    """A full-reference measure: (n, 3, H, W) and (n, 3, H, W) in [0, 1] give (n,)."""
+
+    compute: Callable[[Tensor, Tensor], Tensor]
+    unit: str
+    better: Better
+    description: str
+    packages: tuple[str, ...]
+
+
+def rmse(images: Tensor, truth: Tensor) -> Tensor:
+    """Root mean squared error over pixels and channels, on the scale 0..255."""
+    from torchmetrics.functional import mean_squared_error
+
+    columns = (images.flatten(1).T.contiguous(), truth.flatten(1).T.contiguous())
+    return 255 * mean_squared_error(*columns, squared=False, num_outputs=len(images)).view(-1)
+
+
+def psnr(images: Tensor, truth: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, at most `PSNR_LIMIT`."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    ratios = peak_signal_noise_ratio(images, truth, data_range=1.0, reduction="none", dim=(1, 2, 3))
+    return ratios.clamp(max=PSNR_LIMIT)
+
+
+def ssim(images: Tensor, truth: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004), Gaussian window 11 x 11 of deviation 1.5, mean over RGB."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    if min(images.shape[-2:]) < WINDOW:
+        raise DataError(f"SSIM needs images of at least {WINDOW} x {WINDOW}, got {tuple(images.shape[-2:])}")
+    values = structural_similarity_index_measure(images, truth, data_range=1.0, reduction="none")
+    return torch.as_tensor(values).view(-1)
+
+
+def fsim(images: Tensor, truth: Tensor) -> Tensor:
+    """Feature similarity, the form with colour (FSIMc, Zhang et al. 2011), by piq."""
+    if find_spec("piq") is None:
+        raise ConfigError("FSIM needs the package piq: pip install 'variegate[evaluation]'")
+    import piq
+
+    return piq.fsim(images, truth, reduction="none", data_range=1.0, chromatic=True)
+
+
+MEASURES: dict[str, Measure] = {
+    "rmse": Measure(rmse, "0..255", "lower", "root mean squared error, scale 0..255", ("torchmetrics", "torch")),
+    "psnr": Measure(psnr, "dB", "higher", f"PSNR, at most {PSNR_LIMIT:g} dB", ("torchmetrics", "torch")),
+    "ssim": Measure(
+        ssim, "SSIM", "higher", "SSIM, Gaussian window 11, deviation 1.5, mean over RGB", ("torchmetrics", "torch")
+    ),
+    "fsim": Measure(fsim, "FSIM", "higher", "FSIM with colour (FSIMc)", ("piq", "torch")),
+}
+DEFAULT = ("rmse", "psnr", "ssim")
+
+
+@torch.no_grad()
+def per_sample(images: Tensor, truth: Tensor, measure: Measure) -> Tensor:
+    """Every sample against the true image: (B, S, 3, H, W) and (B, 3, H, W) in [-1, 1] give (B, S)."""
+    if images.ndim != 5 or truth.shape != images[:, 0].shape:
+        raise DataError(
+            f"expected images (B, S, 3, H, W) and truth (B, 3, H, W), got {tuple(images.shape)}, {tuple(truth.shape)}"
+        )
+    samples = images.shape[1]
+    flat = ((images.flatten(0, 1) + 1) / 2).clamp(0, 1)
+    target = ((truth.repeat_interleave(samples, dim=0) + 1) / 2).clamp(0, 1)
+    return measure.compute(flat, target).unflatten(0, (-1, samples))
+
+
+def fidelity(batches: Iterable[tuple[Tensor, Tensor]], measures: Iterable[str] = DEFAULT) -> dict[str, Measured]:
+    """`<measure>_best` and `<measure>_mean` of the samples of a condition, mean over conditions with a 95 % interval.
+
+    The best sample is chosen for each measure by itself. The best of more samples is better by chance alone, so only
+    equal S (kept in the protocol) may be compared.
+
+    Args:
+        batches: samples (B, S, 3, H, W) and truth (B, 3, H, W), both in [-1, 1]; S is the same in all.
+    """
+    names = tuple(measures)
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        raise ConfigError(f"there is no measure {unknown[0]!r}; known: {', '.join(MEASURES)}")
+    rows: dict[str, list[Tensor]] = {name: [] for name in names}
+    size, counts = (0, 0), set()
+    for images, truth in batches:
+        size = (images.shape[-2], images.shape[-1])
+        counts.add(images.shape[1])
+        for name in names:
+            rows[name].append(per_sample(images, truth, MEASURES[name]).double().cpu())
+    if len(counts) != 1:
+        raise DataError(
+            f"all conditions need the same number of samples, got {sorted(counts) or 'no condition at all'}"
+        )
+    (samples,) = counts
+    results: dict[str, Measured] = {}
+    for name in names:
+        results |= summary(name, torch.cat(rows[name]), samples, size)
+    return results
+
+
+def summary(name: str, values: Tensor, samples: int, size: tuple[int, int]) -> dict[str, Measured]:
+    """Best and mean over samples of one measure's values (conditions, S)."""
+    measure = MEASURES[name]
+    best = values.amin(dim=1) if measure.better == "lower" else values.amax(dim=1)
+    aggregated = {
+        "best": (best, f"best of {samples} samples"),
+        "mean": (values.mean(dim=1), f"mean of {samples} samples"),
+    }
+    results = {}
+    for kind, (column, words) in aggregated.items():
+        protocol = Protocol(
+            name=f"{name}_{kind}",
+            metric=f"{measure.description}; {words}",
+            libraries=libraries(*measure.packages),
+            value_range="[0, 1], clamped, not rounded",
+            inputs=len(values),
+            samples=samples,
+            size=size,
+        )
+        results[protocol.name] = Measured.mean(
+            column.tolist(), unit=measure.unit, better=measure.better, protocol=protocol
+        )
+    return results

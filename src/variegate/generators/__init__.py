@@ -1,0 +1,1 @@
+"""Backbones: networks that turn a condition and codes into images."""

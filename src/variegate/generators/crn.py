@@ -1,0 +1,112 @@
+"""Cascaded refinement network (Chen & Koltun, ICCV 2017): from coarse to fine, the layout is fed in at every level."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from ..interfaces import Conv, Part, Randomness, Size
+from ..networks.blocks import Norm, init_glorot, norm_layer
+from .staged import Stage, Staged, State
+
+
+class Level(Stage):
+    """[features of the coarser level, doubled with aligned corners; layout] -> two convolutions."""
+
+    def __init__(self, first: nn.Module, second: nn.Module, coarsest: bool) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.coarsest = first, second, coarsest
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        *finer, x = state
+        if not self.coarsest:
+            layout = finer.pop()
+            up = F.interpolate(x, layout.shape[-2:], mode="bilinear", align_corners=True)
+            x = torch.cat([up, layout], dim=1)
+        x = F.leaky_relu(self.conv1(x, code), 0.2)
+        return (*finer, F.leaky_relu(self.conv2(x, code), 0.2))
+
+
+class Output(Stage):
+    """1x1 convolution without activation: images are unbounded and clipped only when saved."""
+
+    def __init__(self, channels: int, image_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, image_channels, 1)
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        return (self.conv(state[-1]),)
+
+
+class CRN(Staged):
+    """Layers `level4.conv1`, `level4.conv2`, `level8.conv1`, ...; a level is named by its height."""
+
+    def __init__(
+        self,
+        randomness: Randomness,
+        condition_channels: int,
+        image_channels: int,
+        size: Size,
+        widths: list[int],
+        norm: Norm,
+    ) -> None:
+        count = len(widths)
+        factory = norm_layer(norm)
+        stages: dict[str, Stage] = {}
+        previous = 0
+        for i, width in enumerate(widths):
+            halvings = count - 1 - i
+            height, breadth = size[0] >> halvings, size[1] >> halvings
+            conv = Conv(bias=factory is None, norm=factory, size=(height, breadth))
+            first = randomness.layer(f"level{height}.conv1", previous + condition_channels, width, **conv)
+            second = randomness.layer(f"level{height}.conv2", width, width, **conv)
+            stages[f"level{height}"] = Level(first, second, coarsest=i == 0)
+            previous = width
+        stages["output"] = Output(previous, image_channels)
+        super().__init__(stages, randomness, 2 ** (count - 1))
+        self.levels = count
+        init_glorot(self.stages)
+
+    def start(self, condition: Tensor) -> State:
+        """The layout at every level, finest first, by repeated 2x2 means."""
+        pyramid = [condition]
+        for _ in range(self.levels - 1):
+            pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+        return tuple(pyramid)
+
+
+class CRNConfig(Part):
+    """Widths by height as published: 1024 up to 64, 512 at 128 and 256, 128 at 512, 32 at 1024; times `scale`."""
+
+    kind: Literal["crn"] = "crn"
+    scale: float = Field(1.0, gt=0, description="multiplies every width")
+    widths: tuple[int, ...] | None = Field(None, description="one per level, coarse to fine; instead of `scale`")
+    coarsest: int = Field(4, ge=1, description="height of the first level")
+    norm: Norm = "layer"
+
+    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> CRN:
+        if self.widths:
+            widths = list(self.widths)
+        else:
+            heights = [size[0]]
+            while heights[-1] % 2 == 0 and heights[-1] // 2 >= self.coarsest:
+                heights.append(heights[-1] // 2)
+            widths = [max(1, round(published_width(height) * self.scale)) for height in reversed(heights)]
+        if min(size) >> (len(widths) - 1) < 1 or any(side % 2 ** (len(widths) - 1) for side in size):
+            raise ConfigError(
+                f"generator.widths: {len(widths)} levels need height and width divisible by {2 ** (len(widths) - 1)}, "
+                f"got {size[0]}x{size[1]}; use fewer levels or another --size"
+            )
+        return CRN(randomness, condition_channels, image_channels, size, widths, self.norm)
+
+
+def published_width(height: int) -> int:
+    for limit, width in ((64, 1024), (256, 512), (512, 128)):
+        if height <= limit:
+            return width
+    return 32

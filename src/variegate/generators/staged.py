@@ -1,0 +1,83 @@
+"""Staged networks: stages run in order over a tuple of tensors; the last one is current, the others are skips.
+
+The first stage that holds a layer reading the code splits the network: everything before it is `encode` and runs once
+per condition, the rest is `decode` and runs once per code. The split is found, not declared.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..interfaces import Features, Generator, Randomness
+from ..randomness.sites import CodeLayer
+
+State = tuple[Tensor, ...]
+
+
+class Stage(nn.Module, ABC):
+    """One step of a staged network."""
+
+    @abstractmethod
+    def forward(self, state: State, code: Tensor | None) -> State: ...
+
+
+class Staged(Generator):
+    """A generator made of named stages.
+
+    Args:
+        stages: in order; the last leaves the image as the current tensor.
+        stride: heights and widths are padded to its multiples on the way in and cropped on the way out.
+    """
+
+    def __init__(self, stages: dict[str, Stage], randomness: Randomness, stride: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleDict(stages)
+        self.randomness = randomness
+        self.stride = stride
+        randomness.finish()
+        self.code_size, self.prior = randomness.size, randomness.prior
+        self.split = first_reader(list(stages.values()))
+
+    def start(self, condition: Tensor) -> State:
+        """What the first stage sees."""
+        return (condition,)
+
+    def encode(self, condition: Tensor) -> Features:
+        height, width = condition.shape[-2:]
+        condition = pad_to_multiple(condition, self.stride)
+        state = self.start(condition)
+        for stage in self.deterministic:
+            state = stage(state, None)
+        return Features(condition, state, (height, width))
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        prepared = self.randomness.prepare(code, features.condition) if self.code_size else code
+        state = features.state
+        for stage in self.stochastic:
+            state = stage(state, prepared)
+        height, width = features.size
+        return state[-1][..., :height, :width]
+
+    @property
+    def deterministic(self) -> list[nn.Module]:
+        return list(self.stages.values())[: self.split]
+
+    @property
+    def stochastic(self) -> list[nn.Module]:
+        return list(self.stages.values())[self.split :]
+
+
+def first_reader(stages: list[Stage]) -> int:
+    """Index of the first stage with a layer that reads the code; the number of stages if there is none."""
+    reads = [any(isinstance(module, CodeLayer) for module in stage.modules()) for stage in stages]
+    return reads.index(True) if True in reads else len(stages)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until height and width divide by `multiple`."""
+    height, width = x.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x

@@ -1,0 +1,173 @@
+"""The five nouns: Batch, Randomness, Generator, Objective, Method. Read this file first.
+
+Axes, project-wide: B batch, S samples per condition, K condition channels, C image channels, H W, D code, N neighbours.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypedDict, Unpack, runtime_checkable
+
+from pydantic import SerializeAsAny
+from torch import Tensor, nn
+
+from . import codes
+from .config import Config, Training
+
+Size = tuple[int, int]  # (H, W)
+Losses = Mapping[str, Mapping[str, Tensor]]  # player -> term -> weighted scalar; the loop sums the terms
+
+
+class Batch(NamedTuple):
+    """One minibatch, on the device. Optional fields are None unless the data or the sampler supplies them."""
+
+    condition: Tensor  # (B, K, H, W)
+    image: Tensor  # (B, C, H, W) in [-1, 1]
+    index: Tensor  # (B,) which item of the data set
+    key: Tensor  # (B,) one number per visit of an item; training codes are drawn from it, whatever rank holds the item
+    weight: Tensor | None = None  # (B, 1, H, W) rebalancing weight of each pixel
+    neighbours: Tensor | None = None  # (B, N, C, H, W) other plausible images of the same condition
+
+
+class Conv(TypedDict, total=False):
+    """How a stage describes the convolution it asks for. Every key has the default of `randomness.sites.convolution`."""
+
+    kernel_size: int
+    stride: int
+    padding: int
+    output_padding: int
+    dilation: int
+    transposed: bool
+    bias: bool
+    padding_mode: Literal["zeros", "reflect"]
+    norm: Callable[[int], nn.Module] | None  # made for the output channels and applied after the convolution
+    size: Size  # H, W of the layer's input at the size the network is built for
+
+
+class Randomness(nn.Module, ABC):
+    """Where the code enters a backbone: "a convolution that reads a code", at the stages named in `sites`."""
+
+    sites: frozenset[str]
+    size: int = 0  # D; may grow while a backbone asks for its layers
+    prior: codes.Prior = "gaussian"
+
+    @abstractmethod
+    def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
+        """A module `(x, code) -> x` (convolution, then its normalisation). Outside `sites` it ignores the code."""
+
+    def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
+        """Work done once per decode, before any layer reads the code (a noise encoder). Identity otherwise."""
+        return code
+
+    def finish(self) -> None:
+        """Called when the backbone has asked for all of its layers.
+
+        Raises:
+            ConfigError: a site that the backbone does not have.
+        """
+
+
+class Features(NamedTuple):
+    """What `encode` returns: all of the computation that does not depend on the code."""
+
+    condition: Tensor  # (B, K, H', W') padded to what the network can divide
+    state: tuple[Tensor, ...]  # dim 0 is B everywhere
+    size: Size  # H, W before padding
+
+    def repeat(self, samples: int) -> Features:
+        """Each condition `samples` times in a row, to meet `samples` codes."""
+        if samples == 1:
+            return self
+        repeated = [tensor.repeat_interleave(samples, dim=0) for tensor in (self.condition, *self.state)]
+        return Features(repeated[0], tuple(repeated[1:]), self.size)
+
+
+class Generator(nn.Module, ABC):
+    """images = generator(condition, codes). The deterministic part runs once per condition, the rest once per code."""
+
+    code_size: int
+    prior: codes.Prior
+
+    @abstractmethod
+    def encode(self, condition: Tensor) -> Features:
+        """The longest prefix of stages that does not read the code. (B, K, H, W) in."""
+
+    @abstractmethod
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        """One image (C, H, W) per row of features and code (B, D). Same features and code, same image."""
+
+    def forward(self, condition: Tensor, code: Tensor) -> Tensor:
+        """(B, K, H, W) with (B, S, D) gives (B, S, C, H, W); encodes once. The one entry for training and DDP."""
+        samples = code.shape[1]
+        features = self.encode(condition).repeat(samples)
+        return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, samples))
+
+    def draw(self, seeds: Sequence[codes.Seed]) -> Tensor:
+        """Codes of (seed, index) pairs, on the CPU: (S, D)."""
+        return codes.draw_many(seeds, self.code_size, self.prior)
+
+    def draw_for(self, keys: Tensor, samples: int) -> Tensor:
+        """Training codes 0 .. samples-1 of every item of a batch, on its device: (B, S, D)."""
+        seeds = [(key, index) for key in keys.tolist() for index in range(samples)]
+        return self.draw(seeds).unflatten(0, (len(keys), samples)).to(keys.device)
+
+
+@runtime_checkable
+class HasLikelihood(Protocol):
+    """A generator with a likelihood: PixelCNN, moment predictors."""
+
+    def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
+        """log p(image | condition) in nats, (B,). Teacher-forced: no code is involved."""
+
+
+class Objective(nn.Module, ABC):
+    """What is optimised, by whom, in which order. Owns discriminators, encoders, predictors and fixed codes.
+
+    Registered modules and buffers are its whole state, so that checkpoints need no special case.
+    """
+
+    def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
+        """Who has an optimiser."""
+        return {"generator": generator.parameters()}
+
+    @abstractmethod
+    def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
+        """One yield is one simultaneous move: two yields alternate, two keys in one yield move together.
+
+        Code after a yield sees the updated weights. A player's gradient reaches its own parameters only, so nothing is
+        frozen here. Never yield inside `torch.no_grad()`: the loop would inherit it.
+        """
+
+
+class Part(Config, ABC):
+    """Configuration of a generator, randomness or objective; `kind` names it in YAML, `build` makes it."""
+
+    kind: str
+
+    @abstractmethod
+    def build(self, *args: Any) -> nn.Module:
+        """Generators: (randomness, K, C, size). Randomness: (K, size). Objectives: (K, C, size)."""
+
+
+class Method(Config):
+    """One paper: generator + randomness + objective and every number of its training. Presets live in `methods`."""
+
+    name: str
+    paper: str
+    summary: str
+    condition: str  # what data it wants, in words
+    generator: SerializeAsAny[Part]
+    randomness: SerializeAsAny[Part]
+    objective: SerializeAsAny[Part]
+    training: Training
+    previous: Self | None = None  # trained first, then frozen and handed over
+
+    def build_generator(self, condition_channels: int, image_channels: int, size: Size) -> Generator:
+        randomness = self.randomness.build(condition_channels, size)
+        generator: Generator = self.generator.build(randomness, condition_channels, image_channels, size)
+        return generator
+
+    def build_objective(self, condition_channels: int, image_channels: int, size: Size) -> Objective:
+        objective: Objective = self.objective.build(condition_channels, image_channels, size)
+        return objective

@@ -1,0 +1,29 @@
+"""Adversarial losses on lists of logit maps, one per scale (the last map of each scale of a discriminator)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Mode = Literal["vanilla", "lsgan"]
+
+
+def towards(logits: Tensor, target: float, mode: Mode) -> Tensor:
+    """Mean distance of logits from a verdict: cross-entropy (Goodfellow et al. 2014) or squares (Mao et al. 2017)."""
+    goal = torch.full_like(logits, target)
+    return F.binary_cross_entropy_with_logits(logits, goal) if mode == "vanilla" else F.mse_loss(logits, goal)
+
+
+def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], mode: Mode) -> Tensor:
+    """(1/2) [real towards 1 + fake towards 0], summed over scales (pix2pix, section 3)."""
+    terms = [towards(r, 1.0, mode) + towards(f, 0.0, mode) for r, f in zip(real, fake, strict=True)]
+    return torch.stack(terms).sum() / 2
+
+
+def generator_loss(fake: Sequence[Tensor], mode: Mode) -> Tensor:
+    """Fake towards 1 (the non-saturating form), summed over scales."""
+    return torch.stack([towards(f, 1.0, mode) for f in fake]).sum()

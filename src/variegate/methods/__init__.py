@@ -1,0 +1,50 @@
+"""The methods by name. A preset is a function whose keyword arguments are the method's own options."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import yaml
+
+from ..config import from_mapping, override
+from ..errors import ConfigError, did_you_mean
+from .basisgan import basisgan
+from .cimle import cimle
+from .pix2pix import pix2pix
+from .preset import Preset
+
+METHODS: dict[str, Callable[..., Preset]] = {"pix2pix": pix2pix, "basisgan": basisgan, "cimle": cimle}
+
+
+def method(name: str, options: Mapping[str, str] | None = None) -> Preset:
+    """The preset `name` with its own options (`noise`, `width`) and any dotted field (`objective.reconstruction`).
+
+    Values are text, as typed on a command line.
+
+    Raises:
+        ConfigError: an unknown method, option or value, with the closest one that exists.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r}; {did_you_mean(name, METHODS)}")
+    make, options = METHODS[name], dict(options or {})
+    own = {key: options.pop(key) for key in list(options) if key in inspect.signature(make).parameters}
+    return override(make(**{key: value_of(make, key, text) for key, text in own.items()}), options)
+
+
+def value_of(make: Callable[..., Preset], key: str, text: str) -> Any:
+    """Read one option of a preset function by its annotation."""
+    kind = get_type_hints(make)[key]
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    value = text if choices else yaml.safe_load(text)
+    if choices and value not in choices:
+        raise ConfigError(f"--{key}: {text!r} is none of {', '.join(map(str, choices))}")
+    if not choices and not isinstance(value, kind | (int if kind is float else kind)):
+        raise ConfigError(f"--{key}: {text!r} is not of type {kind.__name__}")
+    return value
+
+
+def method_from_mapping(values: Mapping[str, Any], where: str) -> Preset:
+    """Read a saved method back."""
+    return from_mapping(Preset, values, where)

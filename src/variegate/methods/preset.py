@@ -1,0 +1,64 @@
+"""A preset names its parts by type, so that a run's YAML can be read back and every option has a place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from ..errors import ConfigError
+from ..generators.crn import CRNConfig
+from ..generators.resnet import ResNetConfig
+from ..generators.unet import UNetConfig
+from ..interfaces import Method
+from ..objectives.adversarial import AdversarialConfig
+from ..objectives.nearest_sample import NearestSampleConfig
+from ..randomness.basis_filters import BasisFiltersConfig
+from ..randomness.element_dropout import ElementDropoutConfig
+from ..randomness.latent import LatentConfig
+from ..randomness.noise_input import NoiseInputConfig
+from ..randomness.noise_maps import NoiseMapsConfig
+from ..randomness.none import NoRandomnessConfig
+
+AnyGenerator = Annotated[UNetConfig | ResNetConfig | CRNConfig, Field(discriminator="kind")]
+AnyRandomness = Annotated[
+    NoRandomnessConfig
+    | LatentConfig
+    | NoiseMapsConfig
+    | NoiseInputConfig
+    | ElementDropoutConfig
+    | BasisFiltersConfig,
+    Field(discriminator="kind"),
+]
+AnyObjective = Annotated[AdversarialConfig | NearestSampleConfig, Field(discriminator="kind")]
+
+
+class Preset(Method):
+    """A method whose parts are all known; combinations that cannot work are refused here, with the reason."""
+
+    generator: AnyGenerator
+    randomness: AnyRandomness
+    objective: AnyObjective
+    previous: Self | None = None
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        reason = refusal(self)
+        if reason:
+            raise ConfigError(f"{self.name}: {reason}")
+        return self
+
+
+def refusal(method: Preset) -> str | None:
+    """Why a combination cannot work, or None."""
+    if method.objective.kind == "nearest_sample" and method.randomness.kind == "none":
+        return "nearest-sample matching needs a code; without randomness all candidates are the same picture"
+    missing = sorted(players(method) - set(method.training.learning_rate))
+    if missing:
+        return f"training.learning_rate has no entry for {', '.join(missing)}"
+    return None
+
+
+def players(method: Preset) -> set[str]:
+    """Who needs a learning rate."""
+    return {"generator", "discriminator"} if method.objective.kind == "adversarial" else {"generator"}

@@ -1,0 +1,1 @@
+"""Parts shared by generators and objectives: normalisations, discriminators, perceptual features, weights."""

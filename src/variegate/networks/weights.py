@@ -1,0 +1,179 @@
+"""Weights that others trained: from the folder VARIEGATE_WEIGHTS, else through torchvision's own download."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import WeightsError, did_you_mean
+
+FOLDER = "VARIEGATE_WEIGHTS"
+PATIENCE = 5.0  # seconds until a network that does not answer counts as absent
+
+
+class Known(NamedTuple):
+    """Where the weights of one network come from and what still works without them."""
+
+    file: str  # in the folder named by VARIEGATE_WEIGHTS
+    torchvision: str | None  # a member of torchvision's weights enumerations, or nothing to download
+    without: str
+
+
+class Weights(NamedTuple):
+    """State of a network and what a protocol says of it."""
+
+    state: dict[str, Tensor]
+    digest: str  # first 12 hex digits of a sha256: of the file, or of the tensors where torchvision loaded them
+    source: str
+
+
+NO_LPIPS = "the diversity `pixel` and the other LPIPS networks need no such file"
+KNOWN: dict[str, Known] = {
+    "alexnet": Known("alexnet_features.safetensors", "AlexNet_Weights.IMAGENET1K_V1", NO_LPIPS),
+    "squeezenet1_1": Known("squeezenet1_1.safetensors", "SqueezeNet1_1_Weights.IMAGENET1K_V1", NO_LPIPS),
+    "vgg16": Known("vgg16_features.safetensors", "VGG16_Weights.IMAGENET1K_V1", NO_LPIPS),
+    "vgg19": Known(
+        "vgg19_features.safetensors",
+        "VGG19_Weights.IMAGENET1K_V1",
+        "`perceptual: laplacian` and `perceptual: random` need no such file",
+    ),
+    "vgg19_conv1to3_caffe_bgr": Known(
+        "vgg19_conv1to3_caffe_bgr.safetensors",
+        None,
+        "`perceptual: laplacian` and `perceptual: random` need no such file",
+    ),
+    "inception": Known(
+        "weights-inception-2015-12-05-6726825d.pth",  # not safetensors: torch-fidelity reads it, not `load`
+        None,
+        "frechet_squeezenet, kid_squeezenet and their AlexNet forms need no such file",
+    ),
+}
+
+
+def folder() -> Path | None:
+    """The folder VARIEGATE_WEIGHTS names, or None where it is not set."""
+    named = os.environ.get(FOLDER)
+    return Path(named).expanduser() if named else None
+
+
+def find(name: str) -> Path | None:
+    """The safetensors file of a known network in the folder VARIEGATE_WEIGHTS, or None."""
+    place = folder()
+    path = place / known(name).file if place else None
+    return path if path and path.is_file() else None
+
+
+def load(name: str) -> Weights:
+    """State dict of a known network: the file if it is there, else torchvision's download (cached by torch.hub).
+
+    Raises:
+        WeightsError: neither the file nor the network is there; says which file, where it goes, what works without.
+    """
+    entry, path = known(name), find(name)
+    if path is not None:
+        return Weights(read(path), file_digest(path), path.name)
+    if entry.torchvision is None:
+        raise missing(entry, "and it cannot be downloaded")
+    return download(entry)
+
+
+def known(name: str) -> Known:
+    if name not in KNOWN:
+        raise WeightsError(f"there are no weights named {name!r}; {did_you_mean(name, KNOWN)}")
+    return KNOWN[name]
+
+
+def missing(entry: Known, why: str) -> WeightsError:
+    """The one sentence a user needs: the file, the place, the way around."""
+    place = folder()
+    where = f"put it into {place}" if place else f"set {FOLDER} to a folder that holds it"
+    return WeightsError(f"{entry.file} is not at hand {why}: {where}; {entry.without}")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, floating ones as float32."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a whole safetensors file ({error}); copy it again") from None
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def download(entry: Known) -> Weights:
+    """Through torchvision, from torch.hub's cache where the file was fetched before."""
+    from torchvision import models
+
+    member = models.get_weight(str(entry.torchvision))
+    try:
+        with impatient(member.url):
+            state = member.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise missing(entry, f"and downloading {member.url} failed ({error})") from None
+    return Weights(dict(state), tensor_digest(state), f"torchvision {entry.torchvision}")
+
+
+@contextmanager
+def impatient(url: str) -> Iterator[None]:
+    """Within, a network that is not there raises OSError in seconds. A file that torch.hub holds needs no network."""
+    if cached(url).is_file():
+        yield
+        return
+    reach(url)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def cached(url: str) -> Path:
+    """Where torch.hub keeps the file of an address."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+
+
+def reach(url: str) -> None:
+    """Ask for the address once. In a thread, because looking a name up obeys no socket timeout."""
+    problems: list[str] = ["no answer"]
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            with urllib.request.urlopen(request, timeout=PATIENCE):
+                problems.clear()
+        except OSError as error:
+            problems[:] = [str(error)]
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    if problems:
+        raise OSError(f"{problems[0]} within {PATIENCE:g} s" if problems[0] == "no answer" else problems[0])
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
+
+
+def tensor_digest(state: Mapping[str, Tensor]) -> str:
+    """sha256 over names, shapes, types and bytes, in the order of the names."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        total.update(tensor.numpy().tobytes())
+    return total.hexdigest()[:12]

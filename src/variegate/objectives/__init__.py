@@ -1,0 +1,1 @@
+"""What is optimised, by whom, in which order."""

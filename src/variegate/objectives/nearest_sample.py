@@ -1,0 +1,114 @@
+"""Conditional IMLE: every real image pulls its nearest sample, so no image is left out (Li et al., ICCV 2019).
+
+    min E_z [ (1/n) sum_i min_j L(T(x_i, z_ij), y_i) ]                                            (Algorithm 1)
+
+The loader's batch is the pool S: one step draws m codes for each of its slots, keeps the best, and makes K updates on
+random subsets of the pool with the winning codes fixed. Slots, not images, own codes: an image may be drawn twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..interfaces import Batch, Generator, Losses, Objective, Part, Size
+from ..losses.perceptual import feature_l1
+from ..networks import weights as network_weights
+from ..networks.perceptual import VGG19, LaplacianPyramid, PerceptualKind
+
+
+class NearestSample(Objective):
+    """
+    Args:
+        features: image -> list of feature maps; its distances both match and train.
+        weights: one per feature map; None for equal weights.
+        candidates: m, codes tried per slot.
+        inner_steps: K, updates per pool.
+        inner_batch: slots per update.
+        chunk: candidates held in memory at a time.
+    """
+
+    def __init__(
+        self,
+        features: nn.Module,
+        weights: Sequence[float] | None,
+        candidates: int,
+        inner_steps: int,
+        inner_batch: int,
+        chunk: int,
+    ) -> None:
+        super().__init__()
+        self.features, self.weights = features, weights
+        self.candidates, self.inner_steps, self.inner_batch = candidates, inner_steps, inner_batch
+        self.chunk = chunk
+
+    def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
+        winners = self.match(generator, batch)
+        slots = torch.arange(len(batch.image), device=batch.image.device)
+        for _ in range(self.inner_steps):
+            pick = slots[torch.randint(len(slots), (self.inner_batch,), device="cpu").to(slots.device)]
+            seeds = [(int(batch.key[slot]), int(winners[slot])) for slot in pick]
+            codes = generator.draw(seeds).to(batch.image.device)
+            images = generator(batch.condition[pick], codes.unsqueeze(1))[:, 0]
+            distance = self.distance(images, self.embed(batch.image[pick]), weight_of(batch, pick))
+            yield {"generator": {"nearest": distance.mean()}}
+
+    @torch.no_grad()
+    def match(self, generator: Generator, batch: Batch) -> Tensor:
+        """Index of the nearest candidate of every slot, (B,); codes are drawn again from it, never stored."""
+        slots_at_once = max(1, self.chunk // self.candidates)
+        winners = []
+        for slots in torch.arange(len(batch.image), device=batch.image.device).split(slots_at_once):
+            codes = generator.draw_for(batch.key[slots], self.candidates)
+            images = generator(batch.condition[slots], codes).flatten(0, 1)
+            targets = [repeat(layer, self.candidates) for layer in self.embed(batch.image[slots])]
+            mask = weight_of(batch, slots)
+            mask = None if mask is None else repeat(mask, self.candidates)
+            winners.append(self.distance(images, targets, mask).unflatten(0, (len(slots), -1)).argmin(dim=1))
+        return torch.cat(winners)
+
+    @torch.no_grad()
+    def embed(self, images: Tensor) -> list[Tensor]:
+        return self.features(images)
+
+    def distance(self, images: Tensor, targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
+        """(B,) perceptual distance of images (B, C, H, W) to embedded targets."""
+        maps = self.features(images)
+        return feature_l1(maps, targets, self.weights or [1.0] * len(maps), mask)
+
+
+def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
+    return None if batch.weight is None else batch.weight[rows]
+
+
+def repeat(x: Tensor, times: int) -> Tensor:
+    return x.repeat_interleave(times, dim=0)
+
+
+# Chen & Koltun's weights on mean differences for GTA-5: pixels, conv1_2 .. conv5_2
+PUBLISHED = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)
+
+
+class NearestSampleConfig(Part):
+    kind: Literal["nearest_sample"] = "nearest_sample"
+    perceptual: PerceptualKind = "vgg19"
+    weights: tuple[float, ...] | None = Field(None, description="one per feature map; published for vgg19, else equal")
+    candidates: int = Field(10, ge=1, description="m: codes tried for each slot of the pool")
+    inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
+    inner_batch: int = Field(1, ge=1)
+    chunk: int = Field(64, ge=1, description="candidates held in memory at a time")
+
+    def build(self, condition_channels: int, image_channels: int, size: Size) -> NearestSample:
+        features: nn.Module
+        weights = self.weights
+        if self.perceptual == "laplacian":
+            features = LaplacianPyramid()
+        elif self.perceptual == "random":
+            features = VGG19(None, width=0.25)
+        else:
+            features, weights = VGG19(network_weights.load("vgg19")), weights or PUBLISHED
+        return NearestSample(features, weights, self.candidates, self.inner_steps, self.inner_batch, self.chunk)

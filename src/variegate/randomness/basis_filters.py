@@ -1,0 +1,113 @@
+"""BasisGAN: convolution filters sampled as a combination of sampled bases (Wang, Cheng, Sapiro, Qiu, 2019).
+
+    w(u, c', c) = sum_k psi_k(u) a_k(c', c),   psi = T(z),  z ~ N(0, I)
+
+The basis generator T outputs K bases of L x L numbers from a 64-number code; the coefficients a are ordinary
+parameters shared by all samples. Filters are made once per sample, so a batch holds as many different filters as codes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Unpack
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..interfaces import Conv, Part, Size
+from .sites import AtSites, CodeLayer, normalisation
+
+
+class BasisConv(CodeLayer):
+    """A convolution whose filters depend on the code.
+
+    Args:
+        bases: K.
+        latent: numbers of the code read by the basis generator in one pass.
+        separate: K codes through a shared network give one basis each, instead of one code giving all K.
+        part: which entries of the code this layer reads.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bases: int,
+        latent: int,
+        hidden: int,
+        separate: bool,
+        part: slice,
+        **conv: Unpack[Conv],
+    ) -> None:
+        super().__init__()
+        self.kernel = conv.get("kernel_size", 3)
+        self.dilation = conv.get("dilation", 1)
+        self.padding = conv.get("padding", self.dilation * (self.kernel - 1) // 2)
+        self.stride, self.transposed = conv.get("stride", 1), conv.get("transposed", False)
+        self.output_padding, self.reflect = conv.get("output_padding", 0), conv.get("padding_mode") == "reflect"
+        self.bases, self.latent, self.part = bases, latent, part
+        numbers = self.kernel**2 * (1 if separate else bases)
+        self.basis_generator = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, numbers))
+        # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
+        shape = (bases, in_channels, out_channels) if self.transposed else (bases, out_channels, in_channels)
+        self.coefficients = nn.Parameter(torch.randn(shape) / (in_channels * bases) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if conv.get("bias", True) else None
+        self.norm = normalisation(out_channels, conv.get("norm"))
+
+    def filters(self, code: Tensor) -> Tensor:
+        """(B, D) -> (B, C_out, C_in, L, L); for transposed convolutions (B, C_in, C_out, L, L)."""
+        psi = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
+        psi = psi.reshape(len(code), self.bases, self.kernel**2)
+        filters = self.coefficients.flatten(1).t() @ psi  # (B, C C', L L)
+        return filters.reshape(len(code), *self.coefficients.shape[1:], self.kernel, self.kernel)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        return self.norm(self.convolve(x, self.filters(code)))
+
+    def convolve(self, x: Tensor, filters: Tensor) -> Tensor:
+        """Row b of x with filters b, as one convolution with a group per row."""
+        rows = len(x)
+        padding = self.padding
+        if self.reflect and padding:
+            x, padding = F.pad(x, (padding,) * 4, mode="reflect"), 0
+        x = x.reshape(1, -1, *x.shape[-2:])
+        weight = filters.flatten(0, 1)
+        if self.transposed:
+            out = F.conv_transpose2d(
+                x, weight, None, self.stride, padding, self.output_padding, groups=rows, dilation=self.dilation
+            )
+        else:
+            out = F.conv2d(x, weight, None, self.stride, padding, self.dilation, groups=rows)
+        out = out.reshape(rows, -1, *out.shape[-2:])
+        return out if self.bias is None else out + self.bias[:, None, None]
+
+
+class BasisFilters(AtSites):
+    prior = "gaussian"
+
+    def __init__(
+        self, sites: tuple[str, ...], bases: int, latent: int, hidden: int, separate: bool, shared: bool
+    ) -> None:
+        super().__init__(sites)
+        self.bases, self.latent, self.hidden, self.separate, self.shared = bases, latent, hidden, separate, shared
+
+    def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> BasisConv:
+        numbers = self.latent * (self.bases if self.separate else 1)
+        part = slice(0, numbers) if self.shared and self.size else self.reserve(numbers)
+        return BasisConv(
+            in_channels, out_channels, self.bases, self.latent, self.hidden, self.separate, part, **conv
+        )
+
+
+class BasisFiltersConfig(Part):
+    kind: Literal["basis_filters"] = "basis_filters"
+    sites: tuple[str, ...] = ("block*.conv2",)
+    bases: int = Field(5, ge=1, description="K: 5 in the text; other implementations use 7")
+    latent: int = Field(64, ge=1)
+    hidden: int = Field(64, ge=1)
+    separate: bool = Field(False, description="one code per basis through a shared network")
+    shared: bool = Field(False, description="one code for all layers (BasisGAN + DSGAN)")
+
+    def build(self, condition_channels: int, size: Size) -> BasisFilters:
+        return BasisFilters(self.sites, self.bases, self.latent, self.hidden, self.separate, self.shared)

@@ -1,0 +1,94 @@
+"""What every randomness shares: plain layers outside its sites, and a slice of the code for each layer inside them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Unpack
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+from ..interfaces import Conv, Randomness, Size
+
+
+def convolution(in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
+    """A plain convolution, 3x3 with stride 1 and "same" zero padding unless told otherwise."""
+    kernel, dilation = conv.get("kernel_size", 3), conv.get("dilation", 1)
+    kind: type[nn.Module] = nn.ConvTranspose2d if conv.get("transposed") else nn.Conv2d
+    extra = {"output_padding": conv.get("output_padding", 0)} if conv.get("transposed") else {}
+    return kind(
+        in_channels,
+        out_channels,
+        kernel,
+        stride=conv.get("stride", 1),
+        padding=conv.get("padding", dilation * (kernel - 1) // 2),
+        dilation=dilation,
+        bias=conv.get("bias", True),
+        padding_mode=conv.get("padding_mode", "zeros"),
+        **extra,
+    )
+
+
+def normalisation(out_channels: int, norm: Callable[[int], nn.Module] | None) -> nn.Module:
+    return norm(out_channels) if norm else nn.Identity()
+
+
+class PlainLayer(nn.Module):
+    """Convolution and normalisation; the code is accepted and ignored."""
+
+    def __init__(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> None:
+        super().__init__()
+        self.conv = convolution(in_channels, out_channels, **conv)
+        self.norm = normalisation(out_channels, conv.get("norm"))
+
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+class CodeLayer(nn.Module):
+    """Base of the layers that read the code. Staged networks look for it to find where chance enters."""
+
+
+class AtSites(Randomness):
+    """A randomness at the layers whose names match one of `patterns` (`up[567]`, `block*.conv2`)."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        super().__init__()
+        self.patterns = tuple(patterns)
+        self.sites = frozenset()
+        self.asked: list[str] = []
+
+    def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
+        self.asked.append(site)
+        if not any(fnmatchcase(site, pattern) for pattern in self.patterns):
+            return PlainLayer(in_channels, out_channels, **conv)
+        self.sites |= {site}
+        return self.code_layer(in_channels, out_channels, **conv)
+
+    @abstractmethod
+    def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> CodeLayer:
+        """The layer for one site."""
+
+    def reserve(self, numbers: int) -> slice:
+        """The next `numbers` entries of the code."""
+        start, self.size = self.size, self.size + numbers
+        return slice(start, self.size)
+
+    def finish(self) -> None:
+        for pattern in self.patterns:
+            if not any(fnmatchcase(site, pattern) for site in self.asked):
+                raise ConfigError(
+                    f"randomness.sites: no layer of this generator is called {pattern!r}; it has {', '.join(self.asked)}"
+                )
+
+
+def tile_to(field: Tensor, size: Size) -> Tensor:
+    """Repeat or crop a noise field (B, C, h, w) to (B, C, H, W); unlike resizing, this keeps noise white and unit."""
+    height, width = field.shape[-2:]
+    if (height, width) == size:
+        return field
+    repeats = (1, 1, -(-size[0] // height), -(-size[1] // width))
+    return torch.tile(field, repeats)[..., : size[0], : size[1]]

@@ -1,0 +1,74 @@
+"""Trainer state on disk: one folder per step, written aside and renamed; last, best and every N-th are kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import CheckpointError
+from .saved_model import save_state, writing
+
+
+class Checkpoints:
+    """The `checkpoints` folder of a run.
+
+    Args:
+        keep_every: steps that are multiples of it are never pruned; 0 keeps the last and the best only.
+    """
+
+    def __init__(self, folder: Path, keep_every: int = 0) -> None:
+        self.folder, self.keep_every = folder, keep_every
+
+    def steps(self) -> list[int]:
+        """Steps with a complete checkpoint, in order."""
+        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))
+
+    def path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def save(self, step: int, state: dict[str, Any], score: float | None) -> None:
+        """Write a checkpoint; `score` (lower is better) decides which one is the best."""
+        with writing(self.path(step)) as aside:
+            save_state(aside / "state.pt", state)
+            (aside / "score.json").write_text(json.dumps({"step": step, "score": score}))
+        self.prune()
+
+    def best(self) -> int | None:
+        scores = {step: self.score(step) for step in self.steps()}
+        known = {step: score for step, score in scores.items() if score is not None}
+        return min(known, key=lambda step: known[step]) if known else None
+
+    def score(self, step: int) -> float | None:
+        path = self.path(step) / "score.json"
+        score: float | None = json.loads(path.read_text())["score"] if path.is_file() else None
+        return score
+
+    def prune(self) -> None:
+        steps = self.steps()
+        keep = {steps[-1], self.best()} | {step for step in steps if self.keep_every and step % self.keep_every == 0}
+        for step in set(steps) - keep:
+            shutil.rmtree(self.path(step))
+
+    def load_last(self) -> dict[str, Any] | None:
+        """The state of the last checkpoint, on the CPU; None if there is none.
+
+        Raises:
+            CheckpointError: the file is cut short; says which folder to remove and where training would go on.
+        """
+        steps = self.steps()
+        if not steps:
+            return None
+        path = self.path(steps[-1]) / "state.pt"
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many types for damaged files
+            where = f"step {steps[-2]}" if len(steps) > 1 else "the beginning"
+            raise CheckpointError(
+                f"{path} is cut short or damaged ({type(error).__name__}); "
+                f"remove {path.parent} and resume again to go on from {where}"
+            ) from None
+        return state

@@ -1,0 +1,49 @@
+"""Is the code ignored, does a method cover its data: cheap numbers from a fixed panel of samples."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+IGNORED = 0.05  # below this share, pictures of one condition differ so little that a person sees one picture
+
+
+def code_sensitivity(images: Tensor) -> float:
+    """Mean L1 distance between codes of one condition over mean L1 distance between conditions of one code.
+
+    About 0 means that the code is ignored. images: (B, S, C, H, W) with the same S codes for every condition.
+    """
+    between_codes = mean_distance(images.transpose(0, 1).flatten(2))
+    between_conditions = mean_distance(images.flatten(2))
+    return between_codes / max(between_conditions, 1e-12)
+
+
+def mean_distance(items: Tensor) -> float:
+    """Mean absolute difference over all pairs of the first axis, averaged over the second: (N, M, ...)."""
+    count = len(items)
+    if count < 2:
+        return 0.0
+    total = sum(float((items[i] - items[j]).abs().mean()) for i in range(count) for j in range(i))
+    return total / (count * (count - 1) / 2)
+
+
+def best_of_n(images: Tensor, truth: Tensor) -> float:
+    """Mean over conditions of the smallest mean absolute error of the S samples, in [0, 1] units.
+
+    Low only if the samples are good and one of them is like the real image; decides which checkpoint is best.
+    images: (B, S, C, H, W) and truth (B, C, H, W) in [-1, 1].
+    """
+    errors = (images.clamp(-1, 1) - truth.unsqueeze(1)).abs().mean(dim=(2, 3, 4)) / 2
+    return float(errors.min(dim=1).values.mean())
+
+
+def verdict(sensitivity: float, code_size: int) -> str | None:
+    """A warning in words when the code is ignored."""
+    if code_size == 0:
+        return None
+    if sensitivity < IGNORED:
+        return (
+            f"the code is ignored: pictures of one condition differ by {sensitivity:.1%} of what conditions differ by. "
+            "Every seed will give the same picture. Train a method that covers its data (cimle, basisgan), or lower "
+            "the weight of the reconstruction term."
+        )
+    return None

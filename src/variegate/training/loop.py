@@ -1,0 +1,195 @@
+"""The training loop. One loop, every method: methods differ in `objective.updates`, never here.
+
+Data order and noise are functions of (seed, step) alone, so a resumed run repeats what an uninterrupted one does, and
+two processes together see what one would have seen.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from ..config import Training
+from ..data.pairs import Pairs, Visits, to_batch
+from ..data.sampler import Endless
+from ..errors import TrainingError
+from ..interfaces import Generator, Losses, Method
+from .checkpoints import Checkpoints
+from .logs import Log
+from .panel import Panel
+from .run import Run, Stop
+from .saved_model import ModelRecord, versions, write_model
+
+Players = dict[str, list[nn.Parameter]]
+
+
+def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) -> bool:
+    """Train until `method.training.steps`; go on from the last checkpoint in `folder` if there is one.
+
+    Returns:
+        True when finished, False when a signal asked to stop (a checkpoint was written).
+
+    Raises:
+        TrainingError: a loss or weight is no longer finite, or the disk is full.
+        CheckpointError: the last checkpoint is damaged.
+    """
+    channels, settings = pairs.condition.channels, method.training
+    checkpoints = Checkpoints(folder / "checkpoints", run.keep_every)
+    saved = checkpoints.load_last()
+    step = saved["step"] if saved else 0
+
+    torch.manual_seed(run.seed)
+    generator = method.build_generator(channels, pairs.image_channels, pairs.size)
+    objective = method.build_objective(channels, pairs.image_channels, pairs.size)
+    average = copy.deepcopy(generator).requires_grad_(False).eval()
+    if saved:  # before wrapping: Fabric can save wrapped modules but not load them
+        for name, module in {"generator": generator, "average": average, "objective": objective}.items():
+            module.load_state_dict(saved[name])
+    if run.channels_last:
+        generator, objective, average = (m.to(memory_format=torch.channels_last) for m in (generator, objective, average))
+    average.to(fabric.device)
+    wrapped = fabric.setup_module(generator)
+    objective.to(fabric.device)
+    for name, child in objective.named_children():
+        if any(p.requires_grad for p in child.parameters()):
+            setattr(objective, name, fabric.setup_module(child))
+    players = {name: list(parameters) for name, parameters in objective.players(generator).items()}
+    optimizers = {name: optimizer_for(name, parameters, settings) for name, parameters in players.items()}
+    for name, optimizer in optimizers.items():
+        if saved:
+            optimizer.load_state_dict(saved[f"optimizer/{name}"])
+        optimizers[name] = fabric.setup_optimizers(optimizer)
+
+    order = Endless(len(pairs), settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
+    visits = Visits(pairs, settings.jitter, settings.flip)
+    share = settings.batch_size // fabric.world_size
+    loader = iter(DataLoader(visits, share, sampler=order, num_workers=run.workers))
+    intervals = run.intervals(settings.steps)
+    panel = Panel(pairs.validation(), average)
+    log = Log(folder, step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
+    record = ModelRecord(
+        method=method.model_dump(mode="json"),
+        condition=pairs.condition.model_dump(mode="json"),
+        condition_channels=channels,
+        image_channels=pairs.image_channels,
+        size=pairs.size,
+        data=pairs.name,
+        step=step,
+        seed=run.seed,
+        versions=versions(),
+    )
+    generator.train()
+    objective.train()
+
+    def keep() -> None:
+        """Look at the panel, then write the checkpoint and the model."""
+        check_finite(generator, step, checkpoints)
+        if log is None:
+            return
+        panel.look(folder / "samples", step, log)
+        state = {"step": step, "generator": wrapped.state_dict(), "average": average.state_dict()}
+        state["objective"] = objective.state_dict()
+        state |= {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in optimizers.items()}
+        checkpoints.save(step, state, panel.score)
+        write_model(folder / "model", average, record.model_copy(update={"step": step}))
+
+    with Stop() as stop:
+        while step < settings.steps and not agreed(fabric, stop.asked):
+            factor = settings.schedule.factor(step / settings.steps)
+            torch.manual_seed((run.seed << 32) + step)
+            batch = to_batch(fabric.to_device(next(loader)), pairs.condition)
+            logs: dict[str, Tensor] = {}
+            for losses in objective.updates(wrapped, batch, step):
+                set_rates(optimizers, settings, factor, losses)
+                logs |= update(fabric, losses, players, optimizers, settings)
+                if "generator" in losses:
+                    blend(average, generator, settings.average_decay)
+            step += 1
+            numbers = finite(fabric, logs, step, checkpoints)
+            if log:
+                if step % intervals.log == 0 or step == settings.steps:
+                    log.numbers(step, numbers)
+                log.progress.to(step, panel.note)
+            if step % intervals.save == 0 or step == settings.steps or agreed(fabric, stop.asked):
+                keep()
+            fabric.barrier()
+    if log:
+        log.close()
+    return step >= settings.steps
+
+
+def update(
+    fabric: Fabric, losses: Losses, players: Players, optimizers: Mapping[str, Any], settings: Training
+) -> dict[str, Tensor]:
+    """One simultaneous move: every player named in `losses` descends its own sum, then all step."""
+    totals = {name: torch.stack(list(terms.values())).sum() for name, terms in losses.items()}
+    for name in totals:
+        optimizers[name].zero_grad()
+    for i, (name, total) in enumerate(totals.items()):
+        fabric.backward(total, inputs=players[name], retain_graph=i < len(totals) - 1)
+    for name in totals:
+        if settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(players[name], settings.clip_norm)
+        if settings.clip_value is not None:
+            nn.utils.clip_grad_value_(players[name], settings.clip_value)
+        optimizers[name].step()
+    return {f"{name}/{term}": value.detach() for name, terms in losses.items() for term, value in terms.items()}
+
+
+def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training) -> Optimizer:
+    rate, decay = settings.learning_rate[name], settings.weight_decay
+    if settings.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay)
+
+
+def set_rates(optimizers: Mapping[str, Any], settings: Training, factor: float, names: Mapping[str, Any]) -> None:
+    for name in names:
+        for group in optimizers[name].param_groups:
+            group["lr"] = settings.learning_rate[name] * factor
+
+
+@torch.no_grad()
+def blend(average: Generator, generator: Generator, decay: float) -> None:
+    """Exponential moving average of the weights; running statistics are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1 - decay)
+    for old, new in zip(average.buffers(), generator.buffers()):
+        old.copy_(new)
+
+
+def finite(fabric: Fabric, logs: dict[str, Tensor], step: int, checkpoints: Checkpoints) -> dict[str, float]:
+    """Losses as numbers, averaged over processes; stops with their name when one is NaN or infinite."""
+    values = fabric.all_reduce(torch.stack([value.float() for value in logs.values()]), reduce_op="mean")
+    numbers = dict(zip(logs, torch.as_tensor(values).tolist()))
+    broken = [name for name, value in numbers.items() if not math.isfinite(value)]
+    if broken:
+        raise TrainingError(f"{' and '.join(broken)} became {numbers[broken[0]]} at step {step}; {advice(checkpoints)}")
+    return numbers
+
+
+def check_finite(generator: nn.Module, step: int, checkpoints: Checkpoints) -> None:
+    if not all(bool(p.isfinite().all()) for p in generator.parameters()):
+        raise TrainingError(f"generator weights are no longer finite at step {step}; {advice(checkpoints)}")
+
+
+def advice(checkpoints: Checkpoints) -> str:
+    steps = checkpoints.steps()
+    good = f"the last good checkpoint is {checkpoints.path(steps[-1])}" if steps else "there is no checkpoint yet"
+    return f"{good}; lower the learning rate or set --training.clip_norm"
+
+
+def agreed(fabric: Fabric, asked: bool) -> bool:
+    """Whether any process was asked to stop."""
+    if fabric.world_size == 1:
+        return asked
+    flag = fabric.all_reduce(torch.tensor(float(asked), device=fabric.device), reduce_op="sum")
+    return bool(torch.as_tensor(flag) > 0)

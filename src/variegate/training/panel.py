@@ -1,0 +1,51 @@
+"""A fixed panel of conditions and codes, drawn at every checkpoint: pictures to look at and numbers to watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..data.pairs import Pairs
+from ..interfaces import Generator
+from ..sampling import decode_in_chunks, sheet, to_pil, to_uint8
+from .health import best_of_n, code_sensitivity, verdict
+from .logs import Log
+
+CONDITIONS, SAMPLES = 8, 8
+SHOWN_CONDITIONS, SHOWN_SAMPLES = 4, 6
+
+
+class Panel:
+    """Held-out conditions and codes of seed 0. `score` is the best-of-8 error; `note` is shown beside the progress."""
+
+    def __init__(self, pairs: Pairs, generator: Generator) -> None:
+        items = [pairs.raw(i) for i in range(min(CONDITIONS, len(pairs)))]
+        self.condition, self.generator = pairs.condition, generator
+        self.raw = torch.stack([condition for condition, _ in items])
+        self.truth = torch.stack([image for _, image in items])
+        self.codes = generator.draw([(0, i) for i in range(SAMPLES)])
+        self.score: float | None = None
+        self.note = ""
+        self.warned = False
+
+    def look(self, folder: Path, step: int, log: Log) -> None:
+        """Draw the panel, save the grid, log the numbers, warn when the code is ignored."""
+        device = next(self.generator.parameters()).device
+        images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
+        self.score = best_of_n(images, self.truth.float() / 127.5 - 1)
+        sensitivity = code_sensitivity(images)
+        log.numbers(step, {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity})
+        self.note = f"code sensitivity {sensitivity:.2f}"
+        warning = verdict(sensitivity, self.generator.code_size)
+        if warning and not self.warned:
+            log.say(f"step {step}: {warning}")
+        self.warned = warning is not None
+        rows = [
+            [self.condition.picture(raw), truth, *to_uint8(samples)[:SHOWN_SAMPLES]]
+            for raw, truth, samples in zip(self.raw[:SHOWN_CONDITIONS], self.truth, images)
+        ]
+        page = sheet(rows)
+        folder.mkdir(parents=True, exist_ok=True)
+        to_pil(page).save(folder / f"step-{step:08d}.png")
+        log.picture(step, "samples", page)

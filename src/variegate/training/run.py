@@ -1,0 +1,76 @@
+"""How a run is carried out: seeds, intervals, devices, and stopping on a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from pydantic import Field
+
+from ..config import Config
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class Intervals(NamedTuple):
+    log: int
+    save: int
+
+
+class Run(Config):
+    """Settings that do not change what is learned, and the seed."""
+
+    seed: int = Field(0, ge=0, lt=2**22)
+    log_every: int | None = Field(None, ge=1, description="steps between numbers; 200 times a run unless given")
+    save_every: int | None = Field(None, ge=1, description="steps between checkpoints; 10 a run unless given")
+    keep_every: int = Field(0, ge=0, description="keep checkpoints at multiples of it; 0: last and best only")
+    workers: int = Field(0, ge=0, description="processes that read pictures")
+    device: str = Field("auto", description="auto, cpu, cuda, mps")
+    precision: str = Field("32-true", description="32-true or bf16-mixed")
+    channels_last: bool = Field(True, description="memory layout; faster on most machines, same pictures")
+    quiet: bool = False
+
+    def intervals(self, steps: int) -> Intervals:
+        return Intervals(self.log_every or max(1, steps // 200), self.save_every or max(1, steps // 10))
+
+    def fabric(self) -> Fabric:
+        """One process, or every process that torchrun or Slurm started."""
+        from lightning_fabric import Fabric
+
+        world, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        fabric = Fabric(
+            accelerator=self.device,
+            devices=local,
+            num_nodes=max(1, world // local),
+            strategy="ddp" if world > 1 else "auto",
+            precision=self.precision,  # type: ignore[arg-type]
+        )
+        fabric.launch()
+        return fabric
+
+
+class Stop:
+    """Turns the first SIGTERM or SIGINT into a flag that the loop reads between steps; the second one ends at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.previous: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        except ValueError:  # not the main thread: whoever runs us handles signals
+            self.previous = {}
+        return self
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise SystemExit(128 + number)
+        self.asked = True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

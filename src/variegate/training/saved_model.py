@@ -1,0 +1,137 @@
+"""A saved model: `config.json`, `model.safetensors` and a card, in one folder that is complete or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..config import Config
+from ..errors import CheckpointError, TrainingError
+from ..interfaces import Generator, Method, Size
+
+
+class ModelRecord(Config):
+    """Everything needed to build the generator again and to say what it is."""
+
+    method: dict[str, Any]
+    condition: dict[str, Any]  # how conditions are read and encoded
+    condition_channels: int
+    image_channels: int
+    size: Size
+    data: str
+    step: int
+    seed: int
+    versions: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("variegate", "torch", "torchvision", "numpy")}
+
+
+def write_model(folder: Path, generator: Generator, record: ModelRecord) -> None:
+    """Write beside the target, then swap, so that a good model is never replaced by half of one."""
+    with writing(folder) as aside:
+        tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
+        save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
+        (aside / "config.json").write_text(record.model_dump_json(indent=2))
+        (aside / "README.md").write_text(card(record))
+
+
+class writing:  # noqa: N801 - reads as a verb: `with writing(folder) as aside`
+    """A new folder that replaces `folder` only if everything inside was written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.aside = folder, folder.with_name(f".{folder.name}.writing")
+
+    def __enter__(self) -> Path:
+        shutil.rmtree(self.aside, ignore_errors=True)
+        self.aside.mkdir(parents=True)
+        return self.aside
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            old = self.folder.with_name(f".{self.folder.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if self.folder.exists():
+                os.replace(self.folder, old)
+            os.replace(self.aside, self.folder)
+            shutil.rmtree(old, ignore_errors=True)
+            return
+        shutil.rmtree(self.aside, ignore_errors=True)
+        # torch and safetensors report a full disk as their own error types
+        if isinstance(error, OSError | SafetensorError | RuntimeError):
+            kept = "what was there before is untouched" if self.folder.exists() else "earlier checkpoints are untouched"
+            raise TrainingError(f"could not write {self.folder}: {error}; {kept}; free some space and resume") from error
+
+
+def read_record(folder: Path) -> ModelRecord:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no saved model (no config.json); give a run directory that was trained")
+    try:
+        return ModelRecord.model_validate_json(path.read_text())
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged ({str(error).splitlines()[0]}); copy the model again") from None
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; copy the whole model folder again")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is cut short or damaged ({error}); copy it again or train again") from None
+
+
+def load_generator(generator: Generator, weights: dict[str, Tensor], where: Path) -> Generator:
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointError(f"{where} does not fit its own config.json: {first}") from None
+    return generator.eval().requires_grad_(False)
+
+
+def card(record: ModelRecord) -> str:
+    """The model card, in words."""
+    method = record.method
+    height, width = record.size
+    return f"""# {method["name"]} trained on {record.data}
+
+{method["summary"][0].upper() + method["summary"][1:]}.
+
+| | |
+|---|---|
+| method | {method["name"]}: {method["paper"]} |
+| data | {record.data}; check its terms before you publish pictures or this model |
+| condition | {json.dumps(record.condition)[:300]} |
+| size | {height}x{width} (other sizes work, best near this one) |
+| steps | {record.step}, seed {record.seed} |
+| versions | {", ".join(f"{name} {number}" for name, number in record.versions.items())} |
+
+```python
+import variegate
+model = variegate.load("PATH")
+out = model.sample("condition.png", n=16, seed=0)
+```
+
+Weights are the moving average of the generator. Images are drawn from p(image | condition) as learned from the data
+above; they are not photographs of anything. No file here needs unpickling.
+"""
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    with path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,105 @@
+"""The stream of visits is a pure function of seed and position: laws of sharing, restarting and covering."""
+
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, Dataset
+
+from variegate import codes
+from variegate.data import Endless
+from variegate.data.sampler import order, visit_key
+from variegate.errors import ConfigError
+
+pytestmark = pytest.mark.core
+
+FROZEN = [0, 4, 2, 3, 1]  # order(5, 7, 0)
+
+lengths, seeds, ranks, shares, steps = (
+    st.integers(1, 40),
+    st.integers(0, 2**62),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.integers(0, 30),
+)
+
+
+def take(sampler: Endless, count: int) -> list[tuple[int, int]]:
+    return list(islice(sampler, count))
+
+
+@settings(deadline=None, max_examples=60)
+@given(lengths, seeds, ranks, shares, steps)
+def test_ranks_together_see_the_stream_of_one_rank_in_order(length: int, seed: int, world: int, share: int, start: int):
+    batch = world * share
+    whole = take(Endless(length, batch, seed, start_step=start), 3 * batch)
+    parts = [take(Endless(length, batch, seed, rank, world, start), 3 * share) for rank in range(world)]
+    for step in range(3):
+        joined = [visit for part in parts for visit in part[step * share : (step + 1) * share]]
+        assert joined == whole[step * batch : (step + 1) * batch]
+
+
+@settings(deadline=None, max_examples=60)
+@given(lengths, seeds, shares, steps)
+def test_restarting_at_a_step_continues_the_stream(length: int, seed: int, batch: int, start: int) -> None:
+    whole = take(Endless(length, batch, seed), (start + 4) * batch)
+    assert take(Endless(length, batch, seed, start_step=start), 4 * batch) == whole[start * batch :]
+
+
+@settings(deadline=None, max_examples=60)
+@given(lengths, seeds)
+def test_each_epoch_visits_each_item_once(length: int, seed: int) -> None:
+    visits = take(Endless(length, 1, seed), 3 * length)
+    for epoch in range(3):
+        assert sorted(index for index, _ in visits[epoch * length : (epoch + 1) * length]) == list(range(length))
+
+
+@settings(deadline=None, max_examples=60)
+@given(lengths, seeds)
+def test_no_two_visits_share_a_key_and_keys_fit_int64(length: int, seed: int) -> None:
+    keys = [key for _, key in take(Endless(length, 2, seed), 100)]
+    assert len(set(keys)) == 100
+    assert all(0 <= key < 2**63 for key in keys)
+    assert visit_key(seed, 2**40 - 1) < 2**63
+
+
+def test_the_stream_is_frozen() -> None:
+    """A change here breaks exact resume of every run made before."""
+    assert order(5, 7, 0).tolist() == FROZEN
+    assert order(5, 7, 1).tolist() != FROZEN
+    assert take(Endless(5, 2, 7), 4) == [(index, (7 << 40) + p) for p, index in enumerate(FROZEN[:4])]
+
+
+def test_order_and_training_codes_draw_from_different_streams() -> None:
+    key = codes.np.array([7, 1], dtype=codes.np.uint64)
+    same = codes.np.random.Generator(codes.np.random.Philox(key=key)).permutation(50)
+    assert order(50, 7, 1).tolist() != same.tolist()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"length": 0}, "no items"),
+        ({"batch_size": 3, "world_size": 2}, "batch size 3 cannot be shared equally by 2"),
+        ({"batch_size": 0}, "batch size 0"),
+        ({"rank": 2, "world_size": 2}, "rank 2"),
+        ({"start_step": -1}, "start step -1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Endless(**{"length": 10, "batch_size": 2, "seed": 0, **settings})
+
+
+class Echo(Dataset):
+    def __getitem__(self, visit: tuple[int, int]) -> tuple[int, int]:
+        return visit
+
+
+def test_a_loader_with_workers_gives_the_same_batches() -> None:
+    def batches(workers: int) -> list:
+        loader = DataLoader(Echo(), batch_size=4, sampler=Endless(10, 4, 3), num_workers=workers)
+        return [[part.tolist() for part in batch] for batch in islice(loader, 6)]
+
+    assert batches(0) == batches(2)
