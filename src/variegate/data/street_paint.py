@@ -48,7 +48,7 @@ GRAIN = np.array([1.0, 2.5, 2.5, 4.0, 8.0, 3.0, 3.0, 2.0], np.float32)  # by cla
 def materials(labels: Bytes) -> Bytes:
     """Refine a label map (H, W) by looking at each pixel's neighbours; distances are shares of the height."""
     height, width = labels.shape
-    reach = math.ceil(0.07 * height) + 1
+    reach = math.ceil(0.08 * height) + 1
     padded = np.pad(labels, reach, mode="edge")
 
     def at(down: float, right: float) -> Bytes:
@@ -78,8 +78,9 @@ def materials(labels: Bytes) -> Bytes:
     mark(PAVEMENT, shaded, SLABS_SHADE)
     mark(PAVEMENT, at(0.014, 0) == ROAD, KERB)
     mark_dashes(labels, result)
-    wheel = ((at(0, 0.05) == CAR) | (at(0, -0.05) == CAR)) & ((at(-0.03, 0) == CAR) | (at(-0.06, 0) == CAR))
-    mark(ROAD, wheel | (at(-0.012, 0) == CAR) | (at(-0.024, 0) == CAR), ASPHALT_SHADE)
+    arch = np.logical_or.reduce([at(-d, 0) == CAR for d in (0.02, 0.035, 0.05, 0.065, 0.08)])
+    wheel = arch & ((at(-0.012, 0.05) == CAR) | (at(-0.012, -0.05) == CAR))
+    mark(ROAD, wheel | (at(-0.012, 0) == CAR), ASPHALT_SHADE)
     mark(CAR, (at(-0.012, 0) != CAR) & (at(-0.012, 0) != WINDOW), COACH_TOP)
     mark(CAR, at(0.014, 0) == ROAD, COACH_SHADE)
     return result

@@ -7,7 +7,7 @@ would give. No learned network is involved, so what it counts is exact.
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ from .street_paint import MATERIALS, colours, enlarge, materials
 from .street_scene import CLASSES, FACTORS, Bytes
 
 COMBINATIONS = np.array(list(itertools.product(*(range(len(factor.values)) for factor in FACTORS))))  # (288, F)
+SOFTNESS = (1, 3)  # how often a picture may have been softened: as painted, and visibly blurred by a generator
+HYPOTHESES = np.tile(COMBINATIONS, (len(SOFTNESS), 1))  # (A, F)
 RATIO = 0.6  # the best value must be this much nearer than the second best; 1 would accept a half-and-half blend
 FAR = 0.16  # RMS distance in RGB [0, 1] beyond which the colours belong to no value at all
 PURITY = 4  # how strongly a class mean prefers the inside of the class to its rim, where colours mix
@@ -38,7 +40,7 @@ class Expectation(NamedTuple):
 
     weights: npt.NDArray[np.float32]  # (classes, H * W), averages over each class; zero rows for absent classes
     importance: npt.NDArray[np.float32]  # (classes,) capped area
-    means: npt.NDArray[np.float32]  # (288, classes, 3) in [0, 1]
+    means: npt.NDArray[np.float32]  # (A, classes, 3) in [0, 1], one row a hypothesis
 
 
 def read(images: Tensor, layout: Tensor | Bytes) -> Reading:
@@ -52,14 +54,21 @@ def read(images: Tensor, layout: Tensor | Bytes) -> Reading:
         raise DataError(f"images {tuple(images.shape)} do not match a layout of {labels.shape}; give (n, 3, H, W).")
     known = expect(labels.tobytes(), labels.shape)
     pixels = images.detach().float().cpu().numpy().reshape(len(images), 3, -1) / 2 + 0.5
-    means = np.einsum("ncp,kp->nkc", pixels, known.weights, optimize=True)  # (n, classes, 3)
-    errors = np.square(means[:, None] - known.means).sum(-1)  # (n, 288, classes)
+    means = (pixels @ known.weights.T).transpose(0, 2, 1)  # (n, classes, 3)
+    errors = squared_distances(means, known.means)
     best = (errors @ known.importance).argmin(1)
     columns = [judge(errors, known.importance, best, number) for number in range(len(FACTORS))]
     factors = np.stack(columns, 1)
     factors[factors[:, 0] < 0] = -1
     present = [known.importance[list(factor.classes)].any() for factor in FACTORS]
     return Reading(torch.from_numpy(factors), torch.tensor(present))
+
+
+def squared_distances(seen: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Between colours (n, classes, 3) and (A, classes, 3), class by class: (n, A, classes)."""
+    products = np.einsum("nkc,akc->nak", seen, expected, optimize=True)
+    squares = np.square(seen).sum(-1)[:, None] + np.square(expected).sum(-1) - 2 * products
+    return squares.clip(0)  # rounding may leave a zero slightly negative
 
 
 def judge(
@@ -69,12 +78,12 @@ def judge(
     classes = list(FACTORS[number].classes)
     weight = importance[classes]
     rows = np.arange(len(errors))
-    values = COMBINATIONS[best, number]
+    values = HYPOTHESES[best, number]
     if not weight.any():
         return np.full(len(errors), -1)
-    same = values[:, None] == COMBINATIONS[:, number]  # (n, 288)
+    same = values[:, None] == HYPOTHESES[:, number]  # (n, A)
     other = np.where(same, np.inf, errors @ importance).argmin(1)
-    distance = np.sqrt(errors[:, :, classes] @ weight / weight.sum())  # (n, 288)
+    distance = np.sqrt(errors[:, :, classes] @ weight / weight.sum())  # (n, A)
     near, second = distance[rows, best], distance[rows, other]
     return np.where((near < RATIO * second) & (near < FAR), values, -1)
 
@@ -105,16 +114,18 @@ def soften(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def expected_means(labels: Bytes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mean colour of every class under every combination, mixed with its neighbours' at the borders: (288, classes, 3).
+    """Mean colour of every class under every combination, mixed with its neighbours' at the borders: (A, classes, 3).
 
     Softening the picture is softening the weights, so one count of materials serves all combinations.
     """
     material = materials(enlarge(labels)).ravel()
-    shares = np.zeros((len(CLASSES), MATERIALS), np.float32)  # of each material in a class mean
+    shares = np.zeros((len(SOFTNESS), len(CLASSES), MATERIALS), np.float32)  # of each material in a class mean
     for number, weight in enumerate(weights.reshape(-1, *labels.shape)):
-        shares[number] = np.bincount(material, enlarge(soften(weight)).ravel(), MATERIALS)
-    shares /= shares.sum(1, keepdims=True).clip(1e-9)
-    return np.einsum("km,amc->akc", shares, all_colours(), optimize=True)
+        for level, times in enumerate(SOFTNESS):
+            spread = reduce(lambda plane, _: soften(plane), range(times), weight)
+            shares[level, number] = np.bincount(material, enlarge(spread).ravel(), MATERIALS)
+    shares /= shares.sum(-1, keepdims=True).clip(1e-9)
+    return np.einsum("lkm,amc->lakc", shares, all_colours(), optimize=True).reshape(len(HYPOTHESES), -1, 3)
 
 
 @lru_cache(maxsize=1)

@@ -166,14 +166,14 @@ def draw_traffic(canvas: Canvas, kerb: float, rng: np.random.Generator) -> None:
     """One car, or two in two lanes; more on a longer street."""
     per_lane = max(1, round(canvas.width * 0.7))
     lanes = (0.48, 0.90) if rng.random() < 0.5 else (rng.choice([0.5, 0.7, 0.88]),)
-    start = rng.random()
+    far_is_left = rng.random() < 0.5
     for number, lane in enumerate(lanes):
         bottom = kerb + (1 - kerb) * lane
+        low, high = (0.0, 1.0) if len(lanes) == 1 else (0.0, 0.22) if (number == 0) == far_is_left else (0.78, 1.0)
         for position in range(per_lane):
             length = rng.uniform(0.33, 0.38)
             room = canvas.width / per_lane
-            share = (start + number * 0.5 + rng.uniform(-0.15, 0.15)) % 1  # half a street apart from the other lane
-            left = position * room + share * max(0.0, room - length)
+            left = position * room + rng.uniform(low, high) * max(0.0, room - length)
             draw_car(canvas, left, bottom, length, bool(rng.random() < 0.5))
 
 

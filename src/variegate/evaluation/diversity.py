@@ -149,7 +149,8 @@ def squared_distances(rows: Tensor) -> Tensor:
         moved = block - block[0]
         gram += moved @ moved.T
     squares = gram.diagonal()
-    distances = (squares[:, None] + squares[None, :] - 2 * gram).clamp_(min=0)
+    # A matrix product need not be symmetric in its last bit; distances are.
+    distances = (squares[:, None] + squares[None, :] - gram - gram.T).clamp_(min=0)
     return distances.fill_diagonal_(0)
 
 

@@ -43,13 +43,19 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
 
 
 def ssim(images: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004), Gaussian window 11 x 11 of deviation 1.5, mean over RGB."""
+    """Structural similarity (Wang et al. 2004), Gaussian window 11 x 11 of deviation 1.5, mean over RGB.
+
+    As in the authors' code only whole windows count; torchmetrics by itself would average over mirrored borders too.
+    """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     if min(images.shape[-2:]) < WINDOW:
         raise DataError(f"SSIM needs images of at least {WINDOW} x {WINDOW}, got {tuple(images.shape[-2:])}")
-    values = structural_similarity_index_measure(images, truth, data_range=1.0, reduction="none")
-    return torch.as_tensor(values).view(-1)
+    whole = structural_similarity_index_measure(
+        images, truth, data_range=1.0, reduction="none", return_full_image=True
+    )[1]
+    edge = WINDOW // 2
+    return whole[..., edge:-edge, edge:-edge].mean(dim=(1, 2, 3))
 
 
 def fsim(images: Tensor, truth: Tensor) -> Tensor:
@@ -65,7 +71,11 @@ MEASURES: dict[str, Measure] = {
     "rmse": Measure(rmse, "0..255", "lower", "root mean squared error, scale 0..255", ("torchmetrics", "torch")),
     "psnr": Measure(psnr, "dB", "higher", f"PSNR, at most {PSNR_LIMIT:g} dB", ("torchmetrics", "torch")),
     "ssim": Measure(
-        ssim, "SSIM", "higher", "SSIM, Gaussian window 11, deviation 1.5, mean over RGB", ("torchmetrics", "torch")
+        ssim,
+        "SSIM",
+        "higher",
+        "SSIM, Gaussian window 11, deviation 1.5, whole windows, mean over RGB",
+        ("torchmetrics", "torch"),
     ),
     "fsim": Measure(fsim, "FSIM", "higher", "FSIM with colour (FSIMc)", ("piq", "torch")),
 }

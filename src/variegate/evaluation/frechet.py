@@ -1,4 +1,4 @@
-"""Distances between sets of images: Fréchet and kernel (MMD), always named by the network whose features they compare."""
+"""Distances between sets of images, Fréchet and kernel, always named by the network whose features they compare."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def extractor(network: Network = "auto") -> Extractor:
         return classifier(network)
     try:
         return inception()
-    except WeightsError as error:
-        return classifier("squeezenet")._replace(notes=(f"not FID, because {error}",))
+    except WeightsError:
+        return classifier("squeezenet")._replace(notes=("not FID: the official Inception weights were not at hand",))
 
 
 def inception() -> Extractor:
@@ -114,7 +114,7 @@ def inception_file() -> Path:
     try:
         with weights.impatient(INCEPTION):
             torch.hub.load_state_dict_from_url(INCEPTION, progress=False, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError) as error:
+    except weights.FAILURES as error:
         why = f"and downloading {INCEPTION} failed ({error})"
         raise weights.missing(weights.known("inception"), why) from None
     return weights.cached(INCEPTION)
@@ -232,5 +232,6 @@ def bias(images: int, features: int) -> tuple[str, ...]:
     if images >= 2 * features:
         return ()
     return (
-        f"biased upward: {images} images for {features} features; take {2 * features} or more, compare equal counts only",
+        f"biased upward: {images} images for {features} features; take {2 * features} or more, "
+        "and compare equal counts only",
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import socket
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from torch import Tensor
 from ..errors import WeightsError, did_you_mean
 
 FOLDER = "VARIEGATE_WEIGHTS"
+# What a download raises: no network, a wrong hash, a file in torch.hub's cache that is cut short.
+FAILURES = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
 PATIENCE = 5.0  # seconds until a network that does not answer counts as absent
 
 
@@ -120,7 +124,7 @@ def download(entry: Known) -> Weights:
     try:
         with impatient(member.url):
             state = member.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError) as error:
+    except FAILURES as error:
         raise missing(entry, f"and downloading {member.url} failed ({error})") from None
     return Weights(dict(state), tensor_digest(state), f"torchvision {entry.torchvision}")
 
@@ -154,6 +158,8 @@ def reach(url: str) -> None:
             request = urllib.request.Request(url, method="HEAD")
             with urllib.request.urlopen(request, timeout=PATIENCE):
                 problems.clear()
+        except urllib.error.HTTPError:
+            problems.clear()  # it answers; whether it hands out the file, the download itself will tell
         except OSError as error:
             problems[:] = [str(error)]
 

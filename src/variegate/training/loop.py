@@ -25,6 +25,7 @@ from ..errors import TrainingError
 from ..interfaces import Generator, Losses, Method
 from .checkpoints import Checkpoints
 from .logs import Log
+from .memory import keep_freed_memory
 from .panel import Panel
 from .run import Run, Stop
 from .saved_model import ModelRecord, versions, write_model
@@ -42,6 +43,7 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) 
         TrainingError: a loss or weight is no longer finite, or the disk is full.
         CheckpointError: the last checkpoint is damaged.
     """
+    keep_freed_memory()
     channels, settings = pairs.condition.channels, method.training
     checkpoints = Checkpoints(folder / "checkpoints", run.keep_every)
     saved = checkpoints.load_last()

@@ -1,0 +1,96 @@
+"""Mode coverage on Streets: which combinations of hidden factors do the draws of one layout show, and how often?
+
+Everything here is a count over what the reader saw (`data.street_reader.Reading`); no learned network is involved.
+A mode is a combination of the named factors, by default time of day x facade paint: 12 modes, odds 24.75 % to 1.5 %.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.street_reader import Reading
+from ..data.street_scene import FACTORS
+from ..data.streets import find, odds
+from ..errors import DataError
+
+NAMES = ("time", "paint")
+RARE = 0.05  # a mode is rare if its odds are at most this: 5 of the 12 time x paint modes, 15.75 % of all images
+
+
+class Modes(NamedTuple):
+    """What n draws of one layout reached. All numbers but `counts` are shares in [0, 1]."""
+
+    coverage: float  # of the modes, reached by at least one readable draw; higher is better
+    rare_recall: float  # the same among the rare modes; nan if no mode is rare
+    precision: float  # of the draws, those in which every factor of the layout was read: pictures of some mode
+    total_variation: float  # half the L1 distance between the readable draws and the true odds; lower is better
+    counts: dict[tuple[str, ...], int]  # readable draws per mode, in words, every mode listed
+
+
+def modes(reading: Reading, names: Sequence[str] = NAMES) -> Modes:
+    """Count the modes of one layout's draws. A draw is readable if each of the named factors was read.
+
+    Without a readable draw the total variation is 1, that of two distributions which share nothing.
+    """
+    if not len(reading.factors):
+        raise DataError("modes need at least one draw of the layout.")
+    truth = odds(names)
+    counts = count(reading, names)
+    reached, rare = counts > 0, truth <= RARE + 1e-12
+    draws = counts.sum()
+    variation = 0.5 * float(np.abs(counts / draws - truth).sum()) if draws else 1.0
+    complete = (reading.factors[:, reading.present] >= 0).all(1).float().mean().item() if reading.present.any() else 0.0
+    words = itertools.product(*(find(name).values for name in names))
+    return Modes(
+        coverage=float(reached.mean()),
+        rare_recall=float(reached[rare].mean()) if rare.any() else math.nan,
+        precision=complete,
+        total_variation=variation,
+        counts=dict(zip(words, counts.ravel().tolist())),
+    )
+
+
+def count(reading: Reading, names: Sequence[str] = NAMES) -> npt.NDArray[np.int64]:
+    """Readable draws per mode, one axis for each named factor."""
+    order = [factor.name for factor in FACTORS]
+    columns = reading.factors.numpy()[:, [order.index(find(name).name) for name in names]]  # (n, names)
+    table = np.zeros([len(find(name).values) for name in names], np.int64)
+    np.add.at(table, tuple(columns[(columns >= 0).all(1)].T), 1)
+    return table
+
+
+def expected_coverage(draws: int, names: Sequence[str] = NAMES, at_most: float = 1.0) -> float:
+    """The coverage that independent draws from the truth reach on average: the mean over modes of 1 - (1 - p)^draws.
+
+    `at_most` keeps only modes with odds up to it: RARE gives the expected recall of rare modes.
+    """
+    truth = odds(names).ravel()
+    truth = truth[truth <= at_most + 1e-12]
+    return float((1 - (1 - truth) ** draws).mean()) if len(truth) else math.nan
+
+
+def mode_metrics(readings: Sequence[Reading], names: Sequence[str] = NAMES) -> dict[str, float]:
+    """Means over layouts, one reading each, beside what as many draws from the truth would reach on average."""
+    if not readings:
+        raise DataError("mode metrics need the readings of at least one layout.")
+    each = [modes(reading, names) for reading in readings]
+    draws = [len(reading.factors) for reading in readings]
+    return {
+        "coverage": mean([one.coverage for one in each]),
+        "expected_coverage": mean([expected_coverage(n, names) for n in draws]),
+        "rare_recall": mean([one.rare_recall for one in each]),
+        "expected_rare_recall": mean([expected_coverage(n, names, RARE) for n in draws]),
+        "precision": mean([one.precision for one in each]),
+        "total_variation": mean([one.total_variation for one in each]),
+    }
+
+
+def mean(values: Sequence[float]) -> float:
+    """The average as a plain number."""
+    return float(np.mean(values))

@@ -1,0 +1,111 @@
+"""Pictures of what a model does: samples beside the truth, a path between two codes, one style on many layouts, and
+where the samples of one condition differ. All are uint8 (3, H, W) contact sheets with `GAP` white pixels between cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..data.pairs import Pairs
+from ..model import Model
+from ..sampling import sheet
+
+GAP = 2  # pixels between the cells of a sheet
+LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more
+HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
+
+
+class Variation(NamedTuple):
+    """Where the samples of one condition differ."""
+
+    mean: Tensor  # (3, H, W) uint8
+    deviation: Tensor  # (H, W) standard deviation over samples, RMS over channels, of values in [0, 1]
+
+
+def draw(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+    """The same codes (S, D) on the conditions of several pairs: uint8 (B, S, 3, H, W)."""
+    images = [model.decode(pairs.raw(item)[0], codes) for item in items]
+    return (torch.stack(images) * 255).round().to(torch.uint8)
+
+
+def samples(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
+    """A row for each item: its condition, the real image, then its samples, images (B, S, 3, H, W)."""
+    rows = []
+    for item, row in zip(items, images):
+        raw, truth = pairs.raw(item)
+        rows.append([model.condition.picture(raw), truth, *row])
+    return page(rows)
+
+
+def styles(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+    """A row for each item, its condition first, and a column for each code: down a column only the layout changes."""
+    images = draw(model, pairs, items, codes)
+    return page([[model.condition.picture(pairs.raw(item)[0]), *row] for item, row in zip(items, images)])
+
+
+def given(model: Model, pairs: Pairs, item: int) -> Tensor:
+    """One row: the condition of an item and its real image."""
+    raw, truth = pairs.raw(item)
+    return page([[model.condition.picture(raw), truth]])
+
+
+def interpolation(model: Model, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9, seed: int = 0) -> Tensor:
+    """One row: the way from code `ends[0]` of `seed` to code `ends[1]`, both included."""
+    return page([list(model.interpolate(pairs.raw(item)[0], *ends, frames=frames, seed=seed).bytes())])
+
+
+def variation(model: Model, pairs: Pairs, item: int, n: int = 32, seed: int = 0) -> Variation:
+    """Mean picture and standard deviation of n samples of one condition."""
+    images = model.decode(pairs.raw(item)[0], model.codes(n, seed))
+    mean = (images.mean(dim=0) * 255).round().to(torch.uint8)
+    return Variation(mean, images.var(dim=0, correction=0).mean(dim=0).sqrt())
+
+
+def variation_sheet(model: Model, pairs: Pairs, item: int, found: Variation) -> Tensor:
+    """One row: condition, real image, mean picture, heat map from no deviation to the largest there is."""
+    raw, truth = pairs.raw(item)
+    return page([[model.condition.picture(raw), truth, found.mean, heat(found.deviation)]])
+
+
+def heat(values: Tensor) -> Tensor:
+    """(H, W) of values from 0 as colours from dark (0) to bright (the largest): uint8 (3, H, W)."""
+    colours = torch.tensor(HEAT, dtype=torch.float32)
+    place = values / values.max().clamp_min(1e-6) * (len(HEAT) - 1)
+    below = place.floor().long().clamp(0, len(HEAT) - 2)
+    share = (place - below).unsqueeze(-1)
+    mixed = colours[below] * (1 - share) + colours[below + 1] * share
+    return mixed.round().to(torch.uint8).permute(2, 0, 1).contiguous()
+
+
+def most_different(images: Tensor, count: int) -> list[int]:
+    """Which of the images (S, 3, H, W) differ most: the farthest pair, then always the one farthest from all chosen."""
+    values = images.flatten(1).float()
+    distances = torch.cdist(values, values, p=1)
+    distances.fill_diagonal_(-1)
+    chosen = list(divmod(int(distances.argmax()), len(images)))
+    while len(chosen) < min(count, len(images)):
+        nearest = distances[chosen].min(dim=0).values
+        nearest[chosen] = -2
+        chosen.append(int(nearest.argmax()))
+    return chosen[:count]
+
+
+def page(rows: Sequence[Sequence[Tensor]]) -> Tensor:
+    """A contact sheet whose cells are reduced to `LARGEST` if they are larger."""
+    return sheet([[reduced(cell) for cell in row] for row in rows], gap=GAP)
+
+
+def reduced(cell: Tensor) -> Tensor:
+    """A picture whose longer side is at most `LARGEST` pixels."""
+    height, width = cell.shape[-2:]
+    scale = LARGEST / max(height, width)
+    if scale >= 1:
+        return cell
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    smaller = F.interpolate(cell.unsqueeze(0).float(), size, mode="bilinear", antialias=True)
+    return smaller[0].round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,197 @@
+"""A report: one HTML file that opens from disk, pictures first, every number with the protocol it was measured by.
+
+`write_report` knows nothing of models; `sections_of` and `compare_sections` say what of them is worth showing.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..data.pairs import Pairs
+from ..data.streets import find, odds
+from ..model import Model
+from ..sampling import to_pil
+from ..training.health import code_sensitivity, verdict
+from . import pictures
+from .modes import NAMES, expected_coverage
+from .protocols import Measured, Protocol, Results
+
+Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`
+ModeCounts = Mapping[str, Counts]  # the same of several layouts, by name
+Entry = tuple[Model, Results, ModeCounts | None]
+COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "seconds")
+PLOT = (420, 200)  # width and height of a curve's drawing area; its labels lie outside
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, or a contact sheet of `rows` x `columns` cells with a label on each row and column."""
+
+    title: str
+    caption: str
+    image: Tensor  # uint8 (3, H, W)
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    kind: ClassVar[str] = "picture"
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """H, W of one cell."""
+        height, width = self.image.shape[-2:]
+        down, across = max(1, len(self.rows)), max(1, len(self.columns))
+        return (height + pictures.GAP) // down - pictures.GAP, (width + pictures.GAP) // across - pictures.GAP
+
+    @property
+    def width(self) -> int:
+        """CSS pixels at most: small cells are enlarged a whole number of times, fewer columns more."""
+        target = 128 if len(self.columns) > 5 else 200
+        return max(1, round(target / self.cell[1])) * self.image.shape[-1]
+
+    @property
+    def uri(self) -> str:
+        """A base64 PNG; the gaps between cells are transparent, so that they take the page's colour."""
+        cells = [torch.arange(side) % (cell + pictures.GAP) < cell for side, cell in zip(self.image.shape[1:], self.cell)]
+        opaque = (cells[0][:, None] & cells[1]).to(torch.uint8) * 255
+        whole = bool(opaque.all())
+        file = io.BytesIO()
+        to_pil(self.image if whole else torch.cat([self.image.cpu(), opaque[None]])).save(file, "PNG", optimize=True)
+        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a table."""
+
+    text: str
+    note: str = ""
+    shade: float = 0.0  # 0 .. 1, how strongly the cell is filled
+    strong: bool = False
+    missed: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text or cells. A table of metrics names the protocol of each."""
+
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    rows: Sequence[Sequence[str | Cell]]
+    protocols: Mapping[str, Protocol] | None = None
+    kind: ClassVar[str] = "table"
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Metrics, each with its interval and its protocol."""
+
+    title: str
+    caption: str
+    measured: Mapping[str, Measured]
+    kind: ClassVar[str] = "numbers"
+
+
+class Axis(NamedTuple):
+    """From values to positions along `length` pixels, with round values to label."""
+
+    low: float
+    high: float
+    length: float
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        return round((value - self.low) / (self.high - self.low) * self.length, 1)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines over a common x, drawn as SVG. Points that are not finite are left out."""
+
+    title: str
+    caption: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+    kind: ClassVar[str] = "curve"
+    size: ClassVar[tuple[int, int]] = PLOT
+
+    @property
+    def lines(self) -> dict[str, list[tuple[float, float]]]:
+        lines = {name: [(x, y) for x, y in points if math.isfinite(y)] for name, points in self.series.items()}
+        return {name: points for name, points in lines.items() if points}
+
+    @property
+    def axes(self) -> tuple[Axis, Axis] | None:
+        """x and y; nothing to draw without a point."""
+        points = list(itertools.chain.from_iterable(self.lines.values()))
+        if not points:
+            return None
+        xs, ys = zip(*points)
+        across, up = round_values(min(xs), max(xs)), round_values(min(ys), max(ys))
+        span = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
+        ticks = tuple(value for value in across if span[0] <= value <= span[1])
+        return Axis(*span, PLOT[0], ticks), Axis(up[0], up[-1], PLOT[1], up)
+
+    def path(self, points: Sequence[tuple[float, float]]) -> str:
+        """The `points` of an SVG polyline; a single point is drawn as a dot."""
+        if self.axes is None:
+            return ""
+        across, up = self.axes
+        places = [f"{across.at(x)},{round(PLOT[1] - up.at(y), 1)}" for x, y in points]
+        return " ".join(places * 2 if len(places) == 1 else places)
+
+
+Item = Picture | Table | Numbers | Curve
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    text: str
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    lead: str
+    sections: Sequence[Section]
+
+
+def write_report(path: str | Path, report: Report) -> Path:
+    """Write one self-contained HTML file; it appears under its name only when it is complete."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    try:
+        aside.write_text(render(report), encoding="utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def render(report: Report) -> str:
+    """The page as text."""
+    import jinja2
+
+    engine = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    engine.filters |= {"number": number, "words": words, "plain": plain, "slug": slug}
+    template = engine.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
+    return template.render(report=report, fields=Protocol.model_fields, version=version("variegate"))

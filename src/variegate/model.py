@@ -1,0 +1,192 @@
+"""What a user holds: a trained generator that draws many images for one condition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from . import codes as code_draws
+from .codes import Seed
+from .data.conditions import Labels, Picture, Source, condition_from_mapping
+from .errors import CheckpointError, ConfigError
+from .interfaces import Generator, Size
+from .methods import method_from_mapping
+from .sampling import decode_in_chunks, sheet, to_pil, to_uint8
+from .training.saved_model import ModelRecord, load_generator, read_record, read_weights, write_model
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CODES_BYTES = 2**28  # codes larger than this in all are not saved; their seeds are, and they can be drawn again
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images and what is needed to draw them again.
+
+    Attributes:
+        images: (n, 3, H, W) in [0, 1].
+        codes: (n, D).
+        seeds: the (seed, index) of every code, or None for codes that were mixed or given.
+    """
+
+    images: Tensor
+    codes: Tensor
+    seeds: list[Seed] | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def pil(self) -> list[Image.Image]:
+        return [to_pil(image) for image in self.bytes()]
+
+    def bytes(self) -> Tensor:
+        """uint8 (n, 3, H, W)."""
+        return (self.images * 255).round().to(torch.uint8)
+
+    def grid(self, columns: int | None = None) -> Image.Image:
+        """All images on one sheet, nearly square unless `columns` is given."""
+        pictures, across = list(self.bytes()), columns or max(1, round(len(self) ** 0.5))
+        return to_pil(sheet([pictures[i : i + across] for i in range(0, len(pictures), across)]))
+
+    def save(self, folder: str | Path, name: str = "") -> list[Path]:
+        """Write `NAMEseed-index.png` files, `NAMEgrid.png` and `NAMEcodes.safetensors`; returns the image paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        seeds = self.seeds or [(-1, i) for i in range(len(self))]
+        files = [folder / (f"{name}{s}-{i}.png" if s >= 0 else f"{name}{i:04d}.png") for s, i in seeds]
+        for path, picture in zip(files, self.pil()):
+            picture.save(path)
+        self.grid().save(folder / f"{name}grid.png")
+        kept = self.codes if self.codes.numel() * 4 <= CODES_BYTES else torch.empty(0)
+        metadata = {"seeds": json.dumps(self.seeds), "files": json.dumps([path.name for path in files])}
+        save_file({"codes": kept.contiguous()}, folder / f"{name}codes.safetensors", metadata=metadata)
+        return files
+
+
+class Model:
+    """A trained generator with its condition. Make one with `variegate.load(path)`."""
+
+    def __init__(self, generator: Generator, condition: Labels | Picture, record: ModelRecord) -> None:
+        self.generator, self.condition, self.record = generator, condition, record
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "cpu") -> Model:
+        """From a run directory or the `model` folder in it.
+
+        Raises:
+            CheckpointError: there is no model there, or it is damaged.
+        """
+        folder = Path(path)
+        if not folder.is_dir():
+            raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
+        folder = folder / "model" if (folder / "model").is_dir() else folder
+        record = read_record(folder)
+        method = method_from_mapping(record.method, str(folder / "config.json"))
+        generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
+        load_generator(generator, read_weights(folder), folder / "model.safetensors")
+        return cls(generator.to(device), condition_from_mapping(record.condition), record)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `config.json`, `model.safetensors` and a card."""
+        write_model(Path(folder), self.generator, self.record)
+
+    @property
+    def name(self) -> str:
+        return str(self.record.method["name"])
+
+    @property
+    def size(self) -> Size:
+        """H, W it was trained at."""
+        return self.record.size
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.generator.parameters()).device
+
+    def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
+        """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
+        return self.generator.draw([(seed, first + i) for i in range(n)])
+
+    def sample(
+        self,
+        condition: Source,
+        n: int = 16,
+        seed: int = 0,
+        first: int = 0,
+        codes: Tensor | None = None,
+        size: Size | None = None,
+        chunk: int = 16,
+    ) -> Samples:
+        """n different images of one condition.
+
+        Args:
+            condition: path, PIL image, numpy array or tensor; any height and width.
+            seed, first: image i has the code of (seed, first + i), whatever n and `chunk` are.
+            codes: (n, D) to use instead, such as those of another condition's samples.
+            size: H, W to resize the condition to; as it is unless given. Images have the condition's size.
+            chunk: images decoded at a time.
+
+        Raises:
+            DataError: the condition cannot be read.
+            ConfigError: codes of another model.
+        """
+        seeds = None if codes is not None else [(seed, first + i) for i in range(n)]
+        codes = self.checked(codes) if codes is not None else self.generator.draw(seeds or [])
+        raw = self.condition.read(condition, size)
+        images = self.decode(raw, codes, chunk)
+        return Samples(images, codes, seeds)
+
+    def interpolate(
+        self,
+        condition: Source,
+        start: int | Seed | Tensor,
+        end: int | Seed | Tensor,
+        frames: int = 24,
+        seed: int = 0,
+        size: Size | None = None,
+    ) -> Samples:
+        """Images along the path between two codes of one condition, ends included.
+
+        `start` and `end` are indices of `seed`, (seed, index) pairs or codes (D,).
+        """
+        ends = (self.code_of(start, seed), self.code_of(end, seed))
+        way = code_draws.path(*ends, frames, self.generator.prior)
+        return self.sample(condition, codes=way, size=size)
+
+    def sequence(
+        self,
+        conditions: Sequence[Source],
+        code: int | Seed | Tensor = 0,
+        seed: int = 0,
+        size: Size | None = None,
+    ) -> Samples:
+        """One style over many conditions (all of one size): the same code for each of them."""
+        one = self.code_of(code, seed)
+        images = [self.sample(condition, codes=one.unsqueeze(0), size=size).images for condition in conditions]
+        return Samples(torch.cat(images), one.expand(len(images), -1), None)
+
+    def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
+        """Images (n, 3, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
+        encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
+        return (decode_in_chunks(self.generator, encoded, codes, chunk)[0] + 1) / 2
+
+    def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
+        if isinstance(what, Tensor):
+            return self.checked(what.unsqueeze(0))[0]
+        return self.generator.draw([what if isinstance(what, tuple) else (seed, what)])[0]
+
+    def checked(self, codes: Tensor) -> Tensor:
+        if codes.ndim != 2 or codes.shape[1] != self.generator.code_size:
+            raise ConfigError(
+                f"codes have shape {tuple(codes.shape)}, this {self.name} model reads (n, {self.generator.code_size}); "
+                "use codes drawn by this model"
+            )
+        return codes

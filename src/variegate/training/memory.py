@@ -1,0 +1,24 @@
+"""Ask the C library to keep freed memory.
+
+Training frees and allocates the same large buffers at every step. glibc hands each of them back to the system at once,
+and taking them again page by page cost more than the arithmetic of small networks (2 to 3 times, measured on two CPU
+cores). PyTorch has its own cache on GPUs, not on CPUs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+
+
+def keep_freed_memory() -> bool:
+    """Stop returning memory to the system in this process; False where the C library is not glibc."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return all(mallopt(name, value) == 1 for name, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26)))

@@ -1,0 +1,85 @@
+"""Begin or resume a run: open the data, write `config.yaml`, train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import SerializeAsAny
+
+from ..config import Config, to_yaml
+from ..data.pairs import open_data
+from ..errors import CheckpointError, ConfigError, DataError
+from ..interfaces import Method, Size
+from .run import Run
+
+
+class RunConfig(Config):
+    """Everything that explains a run; written to its `config.yaml`."""
+
+    method: SerializeAsAny[Method]
+    data: str
+    size: Size | None = None
+    direction: Literal["AtoB", "BtoA"] | None = None
+    condition: str | None = None
+    run: Run = Run()
+
+
+def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
+    """Train in `folder`; True when finished, False when a signal stopped it after a checkpoint.
+
+    Raises:
+        ConfigError: the folder holds another run, or `resume` with settings that differ from the saved ones.
+        DataError, TrainingError, CheckpointError: see there.
+    """
+    from .loop import train  # torch and Fabric take seconds; mistakes above should be told at once
+
+    pairs = open_data(config.data, config.size, direction=config.direction, condition=config.condition)
+    if len(pairs) == 0:
+        raise DataError(f"{config.data}: no pairs to train on")
+    fabric = config.run.fabric()
+    if fabric.is_global_zero:
+        claim(folder, config, resume)
+    fabric.barrier()
+    return train(config.method, pairs, folder, config.run, fabric)
+
+
+def claim(folder: Path, config: RunConfig, resume: bool) -> None:
+    """Make the run folder, or check that it is the same run."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(to_yaml(config))
+        return
+    if not resume:
+        raise ConfigError(f"{folder} already holds a run; give --resume to go on with it, or another --out")
+    changed = differences(saved_config(folder), yaml.safe_load(to_yaml(config)))
+    # a longer run and other ways to carry it out are fine; anything else would be another experiment
+    serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
+    if serious or "run.seed" in changed:
+        raise ConfigError(
+            f"{folder} was trained with another {', '.join(serious or ['run.seed'])}; "
+            "leave the change out, or train into another --out"
+        )
+    path.write_text(to_yaml(config))
+
+
+def saved_config(folder: Path) -> dict[str, Any]:
+    """`config.yaml` of a run as plain data."""
+    path = folder / "config.yaml"
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); give a folder that `variegate train` wrote") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} is empty or damaged; give a folder that `variegate train` wrote")
+    return values
+
+
+def differences(old: Any, new: Any, name: str = "") -> list[str]:
+    """Dotted names of the values that are not equal."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted({*old, *new})
+        return [d for key in keys for d in differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)]
+    return [] if old == new else [name]

@@ -1,0 +1,146 @@
+"""No number without its protocol; intervals, pairs and presets are what they say."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor
+
+from variegate.errors import ConfigError, DataError
+from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
+from variegate.evaluation.protocols import (
+    DIVERSITY,
+    DiversityPreset,
+    Measured,
+    Protocol,
+    Results,
+    diversity_preset,
+    libraries,
+    student,
+)
+
+pytestmark = pytest.mark.core
+
+RECORD = Protocol(name="pixel", metric="L1", libraries=libraries("torch"), value_range="[0, 1]")
+
+
+def samples(count: int, seed: int = 0) -> Tensor:
+    return torch.rand(count, 3, 6, 7, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_a_number_cannot_be_made_without_its_protocol() -> None:
+    with pytest.raises(ValidationError, match="protocol"):
+        Measured(value=1.0, n=1, unit="", better="higher")  # type: ignore[call-arg]
+    with pytest.raises(DataError, match="no protocol"):
+        Results.from_dict({"metrics": {"lpips": {"value": 1.0}}, "protocol": {}})
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30).filter(lambda values: np.std(values) > 1e-3))
+def test_interval_is_students(values: list[float]) -> None:
+    mean, interval = student(values)
+    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert mean == pytest.approx(np.mean(values), abs=1e-9)
+    assert interval == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-9)
+
+
+def test_one_condition_has_no_interval_and_none_is_an_error() -> None:
+    assert Measured.mean([0.5], unit="", better="higher", protocol=RECORD).ci is None
+    with pytest.raises(DataError, match="at least one"):
+        Measured.mean([], unit="", better="higher", protocol=RECORD)
+    with pytest.raises(DataError, match="condition 1"):
+        Measured.mean([0.5, math.nan], unit="", better="higher", protocol=RECORD)
+
+
+def test_results_survive_json_and_keep_protocols_beside_numbers() -> None:
+    value = Measured.mean([0.1, 0.2, 0.4], unit="u", better="lower", protocol=RECORD)
+    results = Results({"pixel": value})
+    content = json.loads(results.to_json())
+    assert set(content) == {"metrics", "protocol"}
+    assert set(content["metrics"]) == set(content["protocol"]) == {"pixel"}
+    assert content["metrics"]["pixel"]["value"] == value.value
+    assert Results.from_dict(content).measured == results.measured
+    with pytest.raises(ConfigError, match="twice"):
+        results.add({"pixel": value})
+
+
+def test_versions_are_those_installed() -> None:
+    assert libraries("torch", "no-such-package") == {
+        "torch": torch.__version__.split("+")[0],
+        "no-such-package": "absent",
+    }
+
+
+@given(st.integers(2, 12), st.integers(0, 1000))
+def test_pairs_join_two_different_samples_once(count: int, seed: int) -> None:
+    every = count * (count - 1) // 2
+    for pairing, expected in (("all", every), ("consecutive", count - 1), ("disjoint", count // 2)):
+        first, second = choose_pairs(count, pairing, None, seed)  # type: ignore[arg-type]
+        assert len(first) == expected
+        assert (first < second).all()
+    first, second = choose_pairs(count, "random", max(1, every // 2), seed)
+    assert len({*zip(first.tolist(), second.tolist())}) == max(1, every // 2)
+    again = choose_pairs(count, "random", max(1, every // 2), seed)
+    assert np.array_equal(first, again[0])
+
+
+def test_more_random_pairs_than_there_are_is_refused() -> None:
+    with pytest.raises(DataError, match="only 3 pairs"):
+        choose_pairs(3, "random", 4, 0)
+    with pytest.raises(DataError, match="at least 2"):
+        choose_pairs(1, "all", None, 0)
+
+
+@pytest.mark.parametrize("preset", DIVERSITY.values(), ids=lambda preset: preset.name)
+def test_preset_draws_the_pairs_it_announces(preset: DiversityPreset) -> None:
+    first, _ = choose_pairs(preset.samples, preset.pairing, preset.pairs, 0)
+    assert len(first) == preset.count()
+    assert preset.verified or "unverified" in preset.description
+
+
+def test_papers_protocols() -> None:
+    table = {name: (preset.inputs, preset.count()) for name, preset in DIVERSITY.items()}
+    assert table["bicyclegan"] == (100, 19)
+    assert table["msgan"] == (100, 50)
+    assert table["dsgan"] == (100, 20)
+    assert table["mrgan"] == (300, 10)
+    assert table["cimle"] == (100, 40)
+    assert DIVERSITY["dsgan"].version == "0.0"
+    with pytest.raises(ConfigError, match="bicyclegan"):
+        diversity_preset("bicycle-gan")
+
+
+def test_diversity_is_the_mean_over_conditions_of_the_mean_over_pairs() -> None:
+    conditions = [samples(5, seed) for seed in range(3)]
+    result = diversity(iter(conditions), Pixel(), "quick")
+    values = []
+    for images in conditions:
+        pairs = [(i, j) for i in range(5) for j in range(i)]
+        values.append(np.mean([(images[i] - images[j]).abs().mean().item() / 2 for i, j in pairs]))
+    assert result.value == pytest.approx(np.mean(values), rel=1e-5)
+    assert result.n == result.protocol.inputs == 3
+    assert result.protocol.pairs == "10 all"
+    assert result.protocol.size == (6, 7)
+    assert any("3 inputs instead of the 10" in note for note in result.protocol.notes)
+
+
+def test_equal_samples_have_no_diversity() -> None:
+    assert pairwise_diversity(samples(1).expand(4, -1, -1, -1), Pixel()) == 0
+
+
+def test_random_pairs_follow_the_seed() -> None:
+    images = samples(8)
+    values = [pairwise_diversity(images, Pixel(), 6, seed) for seed in (0, 0, 1)]
+    assert values[0] == values[1] != values[2]
+
+
+def test_too_few_samples_for_the_protocol_are_named() -> None:
+    with pytest.raises(DataError, match=r"condition 1 has 4 samples, 'quick' wants 5"):
+        diversity([samples(5), samples(4)], Pixel(), "quick")
