@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, Self, TypedDict, Unpack, runtime_checkable
 
+import torch
 from pydantic import SerializeAsAny
 from torch import Tensor, nn
 
@@ -24,7 +25,7 @@ class Batch(NamedTuple):
 
     condition: Tensor  # (B, K, H, W)
     image: Tensor  # (B, C, H, W) in [-1, 1]
-    index: Tensor  # (B,) which item of the data set
+    index: Tensor  # type: ignore[assignment]  # (B,) which item of the data set; hides tuple.index
     key: Tensor  # (B,) one number per visit of an item; training codes are drawn from it, whatever rank holds the item
     weight: Tensor | None = None  # (B, 1, H, W) rebalancing weight of each pixel
     neighbours: Tensor | None = None  # (B, N, C, H, W) other plausible images of the same condition
@@ -79,7 +80,8 @@ class Features(NamedTuple):
         """Each condition `samples` times in a row, to meet `samples` codes."""
         if samples == 1:
             return self
-        repeated = [tensor.repeat_interleave(samples, dim=0) for tensor in (self.condition, *self.state)]
+        rows = torch.arange(len(self.condition), device=self.condition.device).repeat_interleave(samples)
+        repeated = [tensor[rows] for tensor in (self.condition, *self.state)]  # indexing keeps the memory format
         return Features(repeated[0], tuple(repeated[1:]), self.size)
 
 
@@ -165,9 +167,11 @@ class Method(Config):
 
     def build_generator(self, condition_channels: int, image_channels: int, size: Size) -> Generator:
         randomness = self.randomness.build(condition_channels, size)
-        generator: Generator = self.generator.build(randomness, condition_channels, image_channels, size)
+        generator = self.generator.build(randomness, condition_channels, image_channels, size)
+        assert isinstance(generator, Generator), f"{self.generator.kind} builds no generator"
         return generator
 
     def build_objective(self, condition_channels: int, image_channels: int, size: Size) -> Objective:
-        objective: Objective = self.objective.build(condition_channels, image_channels, size)
+        objective = self.objective.build(condition_channels, image_channels, size)
+        assert isinstance(objective, Objective), f"{self.objective.kind} builds no objective"
         return objective

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from . import codes as code_draws
@@ -18,7 +19,7 @@ from .data.conditions import Labels, Picture, Source, condition_from_mapping
 from .errors import CheckpointError, ConfigError
 from .interfaces import Generator, Size
 from .methods import method_from_mapping
-from .sampling import decode_in_chunks, sheet, to_pil, to_uint8
+from .sampling import decode_in_chunks, sheet, to_pil
 from .training.saved_model import ModelRecord, load_generator, read_record, read_weights, write_model
 
 if TYPE_CHECKING:
@@ -190,3 +191,18 @@ class Model:
                 "use codes drawn by this model"
             )
         return codes
+
+
+def read_codes(path: str | Path) -> Tensor:
+    """Codes (n, D) that `Samples.save` wrote.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or holds no codes (very large codes are kept as seeds only).
+    """
+    try:
+        codes = load_file(path)["codes"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise CheckpointError(f"{path} holds no codes ({error}); give a codes.safetensors of earlier samples") from None
+    if codes.ndim != 2:
+        raise CheckpointError(f"{path}: its codes were too large to save; give the same --seed instead")
+    return codes

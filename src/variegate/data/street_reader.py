@@ -54,7 +54,7 @@ def read(images: Tensor, layout: Tensor | Bytes) -> Reading:
         raise DataError(f"images {tuple(images.shape)} do not match a layout of {labels.shape}; give (n, 3, H, W).")
     known = expect(labels.tobytes(), labels.shape)
     pixels = images.detach().float().cpu().numpy().reshape(len(images), 3, -1) / 2 + 0.5
-    means = (pixels @ known.weights.T).transpose(0, 2, 1)  # (n, classes, 3)
+    means = (pixels @ known.weights.T).transpose(0, 2, 1).astype(np.float32, copy=False)  # (n, classes, 3)
     errors = squared_distances(means, known.means)
     best = (errors @ known.importance).argmin(1)
     columns = [judge(errors, known.importance, best, number) for number in range(len(FACTORS))]
@@ -110,7 +110,7 @@ def soften(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """
     padded = np.pad(plane, 1, mode="edge")
     rows = 0.75 * padded[1:-1] + 0.125 * (padded[:-2] + padded[2:])
-    return 0.75 * rows[:, 1:-1] + 0.125 * (rows[:, :-2] + rows[:, 2:])
+    return (0.75 * rows[:, 1:-1] + 0.125 * (rows[:, :-2] + rows[:, 2:])).astype(np.float32, copy=False)
 
 
 def expected_means(labels: Bytes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

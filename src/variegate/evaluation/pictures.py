@@ -54,14 +54,14 @@ def given(model: Model, pairs: Pairs, item: int) -> Tensor:
     return page([[model.condition.picture(raw), truth]])
 
 
-def interpolation(model: Model, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9, seed: int = 0) -> Tensor:
-    """One row: the way from code `ends[0]` of `seed` to code `ends[1]`, both included."""
-    return page([list(model.interpolate(pairs.raw(item)[0], *ends, frames=frames, seed=seed).bytes())])
+def interpolation(model: Model, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9) -> Tensor:
+    """One row: the way from code `ends[0]` of seed 0 to code `ends[1]`, both included."""
+    return page([list(model.interpolate(pairs.raw(item)[0], *ends, frames=frames).bytes())])
 
 
-def variation(model: Model, pairs: Pairs, item: int, n: int = 32, seed: int = 0) -> Variation:
-    """Mean picture and standard deviation of n samples of one condition."""
-    images = model.decode(pairs.raw(item)[0], model.codes(n, seed))
+def variation(model: Model, pairs: Pairs, item: int, n: int = 32) -> Variation:
+    """Mean picture and standard deviation of samples 0 .. n-1 of seed 0."""
+    images = model.decode(pairs.raw(item)[0], model.codes(n))
     mean = (images.mean(dim=0) * 255).round().to(torch.uint8)
     return Variation(mean, images.var(dim=0, correction=0).mean(dim=0).sqrt())
 

@@ -1,197 +1,285 @@
-"""A report: one HTML file that opens from disk, pictures first, every number with the protocol it was measured by.
+"""A report on one model, or on several side by side: pictures first, every number with its protocol.
 
-`write_report` knows nothing of models; `sections_of` and `compare_sections` say what of them is worth showing.
+The parts and the page are those of `page`; here is decided what of a model is worth showing.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 import json
-import math
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
-
-import torch
-from torch import Tensor
 
 from ..data.pairs import Pairs
 from ..data.streets import find, odds
 from ..model import Model
-from ..sampling import to_pil
 from ..training.health import code_sensitivity, verdict
 from . import pictures
 from .modes import NAMES, expected_coverage
+from .page import (
+    Cell,
+    Curve,
+    Item,
+    Numbers,
+    Picture,
+    Report,
+    Section,
+    Table,
+    interval,
+    number,
+    plain,
+    render,
+    words,
+    write_report,
+)
 from .protocols import Measured, Protocol, Results
 
-Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`
-ModeCounts = Mapping[str, Counts]  # the same of several layouts, by name
-Entry = tuple[Model, Results, ModeCounts | None]
-COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "seconds")
-PLOT = (420, 200)  # width and height of a curve's drawing area; its labels lie outside
+__all__ = [
+    "Cell",
+    "Curve",
+    "Item",
+    "Numbers",
+    "Picture",
+    "Report",
+    "Section",
+    "Table",
+    "compare_sections",
+    "render",
+    "sections_of",
+    "training_curves",
+    "write_report",
+]
+
+Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`, over all layouts
+Entry = tuple[Model, Results, Counts | None]
+COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "seconds")
+SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
+MEANING = {
+    "code sensitivity": "How much codes change the picture, relative to what conditions change; near 0: ignored.",
+    "best of 8": "Error of the best of 8 samples, 0 to 1; low needs samples that are both good and different.",
+}
+HIDDEN = (
+    "A street has a time of day and a facade paint that its layout does not tell. A model that has learned the "
+    "distribution draws all of their combinations, each about as often as it is true."
+)
+FRAMES, DRAWS = 9, 32  # of an interpolation; of the heat map
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture, or a contact sheet of `rows` x `columns` cells with a label on each row and column."""
+def sections_of(
+    model: Model,
+    pairs: Pairs,
+    results: Results,
+    counts: Counts | None = None,
+    run: str | Path | None = None,
+) -> list[Section]:
+    """What is worth showing of one model: pictures, then modes and numbers, then how it was made.
 
-    title: str
-    caption: str
-    image: Tensor  # uint8 (3, H, W)
-    columns: tuple[str, ...] = ()
-    rows: tuple[str, ...] = ()
-    kind: ClassVar[str] = "picture"
-
-    @property
-    def cell(self) -> tuple[int, int]:
-        """H, W of one cell."""
-        height, width = self.image.shape[-2:]
-        down, across = max(1, len(self.rows)), max(1, len(self.columns))
-        return (height + pictures.GAP) // down - pictures.GAP, (width + pictures.GAP) // across - pictures.GAP
-
-    @property
-    def width(self) -> int:
-        """CSS pixels at most: small cells are enlarged a whole number of times, fewer columns more."""
-        target = 128 if len(self.columns) > 5 else 200
-        return max(1, round(target / self.cell[1])) * self.image.shape[-1]
-
-    @property
-    def uri(self) -> str:
-        """A base64 PNG; the gaps between cells are transparent, so that they take the page's colour."""
-        cells = [torch.arange(side) % (cell + pictures.GAP) < cell for side, cell in zip(self.image.shape[1:], self.cell)]
-        opaque = (cells[0][:, None] & cells[1]).to(torch.uint8) * 255
-        whole = bool(opaque.all())
-        file = io.BytesIO()
-        to_pil(self.image if whole else torch.cat([self.image.cpu(), opaque[None]])).save(file, "PNG", optimize=True)
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    Args:
+        pairs: held-out pairs, opened with the model's condition.
+        counts: streets only: the readable draws of each mode, over all layouts together.
+        run: the folder that training wrote, for the curves of its `metrics.jsonl`.
+    """
+    sections = [samples_section(model, pairs)]
+    if model.generator.code_size:
+        sections += [interpolation_section(model, pairs), styles_section(model, pairs), variation_section(model, pairs)]
+    if counts:
+        table = modes_table("Draws of each combination", "The model", counts, results)
+        sections.append(Section("Modes", HIDDEN, [table]))
+    sections.append(Section("Numbers", "", [numbers_of(results)]))
+    curves = training_curves(Path(run)) if run is not None else []
+    if curves:
+        sections.append(Section("Training", "", curves))
+    return [*sections, model_section(model, pairs)]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One entry of a table."""
-
-    text: str
-    note: str = ""
-    shade: float = 0.0  # 0 .. 1, how strongly the cell is filled
-    strong: bool = False
-    missed: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text or cells. A table of metrics names the protocol of each."""
-
-    title: str
-    caption: str
-    header: tuple[str, ...]
-    rows: Sequence[Sequence[str | Cell]]
-    protocols: Mapping[str, Protocol] | None = None
-    kind: ClassVar[str] = "table"
-
-    @property
-    def cells(self) -> list[list[Cell]]:
-        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+def samples_section(model: Model, pairs: Pairs) -> Section:
+    items = range(min(SHOWN, len(pairs)))
+    images = pictures.draw(model, pairs, items, model.codes(SAMPLES))
+    sensitivity = code_sensitivity(images.float())
+    text = verdict(sensitivity, model.generator.code_size) or ""
+    if not model.generator.code_size:
+        text = "This model reads no code: it draws one picture per condition, whatever the seed."
+    whose = "training" if pairs.split == "train" else "held-out"
+    caption = f"Each row is one {whose} condition, each column one code: #0 is image 0 of seed 0. "
+    caption += f"Codes change the picture {sensitivity:.2f} times as much as conditions do."
+    columns = ("condition", "real", *(f"#{i}" for i in range(SAMPLES)))
+    image = pictures.samples(model, pairs, items, images)
+    return Section("Samples", text, [Picture("One condition, many images", caption, image, columns, blank(items))])
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """Metrics, each with its interval and its protocol."""
-
-    title: str
-    caption: str
-    measured: Mapping[str, Measured]
-    kind: ClassVar[str] = "numbers"
-
-
-class Axis(NamedTuple):
-    """From values to positions along `length` pixels, with round values to label."""
-
-    low: float
-    high: float
-    length: float
-    ticks: tuple[float, ...]
-
-    def at(self, value: float) -> float:
-        return round((value - self.low) / (self.high - self.low) * self.length, 1)
+def interpolation_section(model: Model, pairs: Pairs) -> Section:
+    images = pictures.draw(model, pairs, [0], model.codes(16))[0]
+    first, last = pictures.most_different(images, 2)
+    image = pictures.interpolation(model, pairs, 0, (first, last), FRAMES)
+    caption = f"One condition while the code moves from #{first} to #{last}, the two that differ most among 16."
+    columns = (f"#{first}", *[""] * (FRAMES - 2), f"#{last}")
+    return Section("Interpolation", "", [Picture("From one style to another", caption, image, columns)])
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Lines over a common x, drawn as SVG. Points that are not finite are left out."""
-
-    title: str
-    caption: str
-    series: Mapping[str, Sequence[tuple[float, float]]]
-    kind: ClassVar[str] = "curve"
-    size: ClassVar[tuple[int, int]] = PLOT
-
-    @property
-    def lines(self) -> dict[str, list[tuple[float, float]]]:
-        lines = {name: [(x, y) for x, y in points if math.isfinite(y)] for name, points in self.series.items()}
-        return {name: points for name, points in lines.items() if points}
-
-    @property
-    def axes(self) -> tuple[Axis, Axis] | None:
-        """x and y; nothing to draw without a point."""
-        points = list(itertools.chain.from_iterable(self.lines.values()))
-        if not points:
-            return None
-        xs, ys = zip(*points)
-        across, up = round_values(min(xs), max(xs)), round_values(min(ys), max(ys))
-        span = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
-        ticks = tuple(value for value in across if span[0] <= value <= span[1])
-        return Axis(*span, PLOT[0], ticks), Axis(up[0], up[-1], PLOT[1], up)
-
-    def path(self, points: Sequence[tuple[float, float]]) -> str:
-        """The `points` of an SVG polyline; a single point is drawn as a dot."""
-        if self.axes is None:
-            return ""
-        across, up = self.axes
-        places = [f"{across.at(x)},{round(PLOT[1] - up.at(y), 1)}" for x, y in points]
-        return " ".join(places * 2 if len(places) == 1 else places)
+def styles_section(model: Model, pairs: Pairs) -> Section:
+    items = [i % len(pairs) for i in range(SHOWN, SHOWN + min(SHOWN, len(pairs)))]
+    images = pictures.draw(model, pairs, items[:1], model.codes(16))[0]
+    chosen = pictures.most_different(images, 6)
+    image = pictures.styles(model, pairs, items, model.codes(16)[chosen])
+    caption = "The same code on different layouts: down a column only the layout changes, so the style should stay."
+    columns = ("condition", *(f"#{i}" for i in chosen))
+    picture = Picture("A column is a style", caption, image, columns, blank(items))
+    return Section("One style on many layouts", "", [picture])
 
 
-Item = Picture | Table | Numbers | Curve
+def variation_section(model: Model, pairs: Pairs) -> Section:
+    found = pictures.variation(model, pairs, 0, DRAWS)
+    top = float(found.deviation.max())
+    caption = f"Mean and standard deviation of {DRAWS} samples of one condition. Black: all samples agree. "
+    caption += f"Brightest: a standard deviation of {top:.2f}, where black to white is 1."
+    image = pictures.variation_sheet(model, pairs, 0, found)
+    columns = ("condition", "real", "mean of samples", "deviation")
+    return Section("Where it varies", "", [Picture("What the code decides", caption, image, columns)])
 
 
-@dataclass(frozen=True)
-class Section:
-    title: str
-    text: str
-    items: Sequence[Item]
+def blank(items: Sequence[int]) -> tuple[str, ...]:
+    return ("",) * len(items)
 
 
-@dataclass(frozen=True)
-class Report:
-    title: str
-    lead: str
-    sections: Sequence[Section]
+def modes_table(title: str, name: str, counts: Counts, results: Results) -> Table:
+    """Draws of each mode, first factor down, the others across, beside the true odds times all readable draws."""
+    truth, drawn, most = true_odds(), sum(counts.values()), max(1, *counts.values())
+    down, across = list(dict.fromkeys(mode[0] for mode in counts)), list(dict.fromkeys(mode[1:] for mode in counts))
+
+    def cell(mode: tuple[str, ...]) -> Cell:
+        note = f"{truth[mode] * drawn:,.1f} expected" if mode in truth and drawn else ""
+        return Cell(f"{counts[mode]:,}", note, shade=counts[mode] / most, missed=counts[mode] == 0)
+
+    rows = [[Cell(word), *(cell((word, *rest)) for rest in across)] for word in down]
+    caption = f"{reached(name, counts, results)} In all {drawn:,} draws were readable; expected are the true "
+    caption += "odds times that number. Hatched: never drawn."
+    return Table(title, caption, ("", *(" ".join(rest) for rest in across)), rows)
 
 
-def write_report(path: str | Path, report: Report) -> Path:
-    """Write one self-contained HTML file; it appears under its name only when it is complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
-    try:
-        aside.write_text(render(report), encoding="utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+def true_odds() -> dict[tuple[str, ...], float]:
+    """Odds of each mode of streets, by its words."""
+    return dict(zip(itertools.product(*(find(name).values for name in NAMES)), odds(NAMES).ravel().tolist()))
 
 
-def render(report: Report) -> str:
-    """The page as text."""
-    import jinja2
+def reached(name: str, counts: Counts, results: Results) -> str:
+    """How many combinations the draws of one layout reach on average, in a sentence; over all layouts if unknown."""
+    modes, coverage = len(counts), results.measured.get("coverage")
+    if coverage is None:
+        return f"{name} reaches {sum(count > 0 for count in counts.values())} of {modes} combinations."
+    text, draws = f"{name} reaches {coverage.value * modes:.1f} of {modes} combinations", coverage.protocol.samples
+    if draws is None or set(counts) != set(true_odds()):
+        return f"{text} of a layout on average."
+    return f"{text} in {draws} draws of a layout (the true distribution: {expected_coverage(draws) * modes:.1f})."
 
-    engine = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    engine.filters |= {"number": number, "words": words, "plain": plain, "slug": slug}
-    template = engine.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    return template.render(report=report, fields=Protocol.model_fields, version=version("variegate"))
+
+def numbers_of(results: Results) -> Numbers:
+    caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the number was measured."
+    return Numbers("Metrics", caption, results.measured)
+
+
+def training_curves(run: Path) -> list[Item]:
+    """A curve for each player's losses and for each number of the validation panel, from `metrics.jsonl`."""
+    file = run / "metrics.jsonl"
+    series: dict[str, list[tuple[float, float]]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+        try:
+            values = dict(json.loads(line))
+            step = float(values.pop("step"))
+        except (ValueError, KeyError, TypeError):  # a last line cut short by a crash
+            continue
+        for name, value in values.items():
+            series.setdefault(name, []).append((step, float(value)))
+    groups: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for name, points in series.items():
+        player, _, term = name.rpartition("/")
+        title = plain(term) if player == "val" else f"{player or 'training'} loss"
+        groups.setdefault(title, {})[plain(term)] = points
+    return [Curve(title, MEANING.get(title, ""), lines) for title, lines in groups.items()]
+
+
+def model_section(model: Model, pairs: Pairs) -> Section:
+    """Where the model comes from, as its record says."""
+    record, method = model.record, model.record.method
+    weights = sum(tensor.numel() for tensor in model.generator.state_dict().values())
+    facts = {
+        "method": f"{model.name}: {method['summary']}",
+        "paper": method["paper"],
+        "wants": method["condition"],
+        "network": f"{method['generator']['kind']}, {method['randomness']['kind']} randomness, {weights:,} weights",
+        "objective": method["objective"]["kind"],
+        "code": f"{model.generator.code_size:,} numbers, {model.generator.prior}",
+        "trained on": f"{record.data} at {words(tuple(record.size))}, {record.step:,} steps, seed {record.seed}",
+        "looked at": f"{pairs.name}, split {pairs.split}, {len(pairs):,} pairs at {words(tuple(pairs.size))}",
+        "versions": words(record.versions),
+    }
+    rows = [(plain(name), words(fact)) for name, fact in facts.items()]
+    return Section("The model", "", [Table(model.name, "", (), rows)])
+
+
+def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> list[Section]:
+    """Several models on one condition: their samples stacked, then their numbers side by side and their modes.
+
+    Args:
+        rows: by the name to show, the model, its results and (streets only) its draws of each mode.
+        pairs: held-out pairs that all of the models can read.
+        item: which pair to draw.
+    """
+    first = next(iter(rows.values()))[0]
+    drawn = [pictures.draw(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
+    told = "A condition, and the only image of it in the data."
+    given = Picture("What is given", told, pictures.given(first, pairs, item), ("condition", "real"))
+    columns = tuple(f"#{i}" for i in range(SAMPLES))
+    told = " ".join(reached(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
+    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this one condition, a row for each method. {told}"
+    image = pictures.page([list(row) for row in drawn])
+    stacked = Picture("What each method draws", caption, image, columns, tuple(rows))
+    tables = [modes_table(name, name, counts, results) for name, (_, results, counts) in rows.items() if counts]
+    sections = [Section("Samples", "", [given, stacked]), Section("Numbers", "", [comparison(rows)])]
+    return [*sections, Section("Modes", HIDDEN, tables)] if tables else sections
+
+
+def comparison(rows: Mapping[str, Entry]) -> Table:
+    """Methods down, metrics across; the best of a column is bold if all of it was measured alike."""
+    found: dict[str, dict[str, Measured]] = {}
+    for column, (name, (_, results, _)) in itertools.product(COMPARED, rows.items()):
+        if column in results.measured:
+            found.setdefault(column, {})[name] = results.measured[column]
+    best = {column: best_of(list(values.values())) for column, values in found.items()}
+
+    def cell(column: str, name: str) -> Cell:
+        one = found[column].get(name)
+        return Cell("–") if one is None else Cell(number(one.value), interval(one), strong=one.value == best[column])
+
+    body = [[Cell(name), *(cell(column, name) for column in found)] for name in rows]
+    header = ("method", *(heading(*one) for one in found.items()))
+    protocols: dict[str, Protocol] = {}
+    for column, values in found.items():
+        protocols |= protocols_of(column, values)
+    caption = "Bold: the best of its column, where all of it was measured alike. Below a value: its 95 % interval; "
+    caption += "where intervals overlap, chance may have decided. A method that always draws one picture can be "
+    caption += "precise, so read precision together with coverage."
+    return Table("Side by side", caption, header, body, protocols)
+
+
+def protocols_of(column: str, found: Mapping[str, Measured]) -> dict[str, Protocol]:
+    """One protocol if all of a column was measured alike, else one for each method."""
+    if alike(list(found.values())):
+        return {plain(column): next(iter(found.values())).protocol}
+    return {f"{plain(column)} ({name})": one.protocol for name, one in found.items()}
+
+
+def alike(column: Sequence[Measured]) -> bool:
+    return all(one.protocol == column[0].protocol for one in column)
+
+
+def heading(column: str, found: Mapping[str, Measured]) -> str:
+    """The name of a metric with an arrow towards the better side."""
+    return f"{plain(column)} {'↑' if next(iter(found.values())).better == 'higher' else '↓'}"
+
+
+def best_of(column: Sequence[Measured]) -> float | None:
+    """The best value; none if all are equal or were not measured alike."""
+    values = [one.value for one in column]
+    if len(set(values)) == 1 or not alike(column):
+        return None
+    return max(values) if column[0].better == "higher" else min(values)

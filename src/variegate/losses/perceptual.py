@@ -25,6 +25,6 @@ def feature_l1(
     for x, y, weight in zip(a, b, weights, strict=True):
         gap = (x - y).abs()
         if mask is not None:
-            gap = gap * F.adaptive_avg_pool2d(mask, gap.shape[-2:])
+            gap = gap * F.adaptive_avg_pool2d(mask, (gap.shape[-2], gap.shape[-1]))
         total = total + weight * gap.mean(dim=(1, 2, 3))
     return total

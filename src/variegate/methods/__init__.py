@@ -48,3 +48,15 @@ def value_of(make: Callable[..., Preset], key: str, text: str) -> Any:
 def method_from_mapping(values: Mapping[str, Any], where: str) -> Preset:
     """Read a saved method back."""
     return from_mapping(Preset, values, where)
+
+
+def listing() -> list[dict[str, str]]:
+    """What there is: name, paper, generator, randomness, objective, condition and summary of every method."""
+    rows = []
+    for name, make in METHODS.items():
+        preset = make()
+        parts = {part: getattr(preset, part).kind for part in ("generator", "randomness", "objective")}
+        rows.append(
+            {"name": name, "paper": preset.paper, **parts, "condition": preset.condition, "summary": preset.summary}
+        )
+    return rows

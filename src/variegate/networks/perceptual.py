@@ -49,6 +49,8 @@ class VGG19(nn.Module):
             fill_with_fixed_noise(self.features)
         else:
             self.load_state_dict(weights, strict=False)
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
         self.requires_grad_(False)
@@ -86,4 +88,5 @@ def fill_with_fixed_noise(module: nn.Module) -> None:
         if isinstance(part, nn.Conv2d):
             fan_in = part.weight[0].numel()
             part.weight.copy_(torch.randn(part.weight.shape, generator=stream) * (2 / fan_in) ** 0.5)
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -110,5 +110,5 @@ class NearestSampleConfig(Part):
         elif self.perceptual == "random":
             features = VGG19(None, width=0.25)
         else:
-            features, weights = VGG19(network_weights.load("vgg19")), weights or PUBLISHED
+            features, weights = VGG19(network_weights.load("vgg19").state), weights or PUBLISHED
         return NearestSample(features, weights, self.candidates, self.inner_steps, self.inner_batch, self.chunk)

@@ -11,21 +11,21 @@ from pydantic import Field
 from torch import Tensor
 
 from ..interfaces import Conv, Part, Size
-from .sites import AtSites, CodeLayer, PlainLayer, tile_to
+from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
 class ElementDropoutLayer(CodeLayer):
     def __init__(
-        self, in_channels: int, out_channels: int, ratio: float, size: Size, part: slice, **conv: Unpack[Conv]
+        self, in_channels: int, out_channels: int, ratio: float, shape: tuple[int, int, int], part: slice, **conv: Unpack[Conv]
     ) -> None:
         super().__init__()
         self.inner = PlainLayer(in_channels, out_channels, **conv)
-        self.ratio, self.shape, self.part = ratio, (out_channels, *size), part
+        self.ratio, self.shape, self.part = ratio, shape, part
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         out = self.inner(x, None)
         uniform = tile_to(code[:, self.part].unflatten(1, self.shape), (out.shape[-2], out.shape[-1]))
-        return out * (uniform > self.ratio) / (1 - self.ratio)
+        return out * in_format_of(uniform > self.ratio, out) / (1 - self.ratio)
 
 
 class ElementDropout(AtSites):
@@ -40,8 +40,7 @@ class ElementDropout(AtSites):
         stride = conv.get("stride", 1)
         size = (height * stride, width * stride) if conv.get("transposed") else (height // stride, width // stride)
         part = self.reserve(out_channels * size[0] * size[1])
-        rest = Conv(**{**conv, "size": size})  # type: ignore[typeddict-item]
-        return ElementDropoutLayer(in_channels, out_channels, self.ratio, part=part, **rest)
+        return ElementDropoutLayer(in_channels, out_channels, self.ratio, (out_channels, *size), part, **conv)
 
 
 class ElementDropoutConfig(Part):

@@ -13,17 +13,17 @@ from pydantic import Field
 from torch import Tensor
 
 from ..interfaces import Conv, Part, Size
-from .sites import AtSites, CodeLayer, PlainLayer
+from .sites import AtSites, CodeLayer, PlainLayer, in_format_of
 
 
 class LatentLayer(CodeLayer):
-    def __init__(self, in_channels: int, out_channels: int, size: int, **conv: Unpack[Conv]) -> None:
+    def __init__(self, in_channels: int, out_channels: int, numbers: int, **conv: Unpack[Conv]) -> None:
         super().__init__()
-        self.inner = PlainLayer(in_channels + size, out_channels, **conv)
+        self.inner = PlainLayer(in_channels + numbers, out_channels, **conv)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         tiled = code[:, :, None, None].expand(-1, -1, *x.shape[-2:])
-        return self.inner(torch.cat([x, tiled], dim=1), None)
+        return self.inner(torch.cat([x, in_format_of(tiled, x)], dim=1), None)
 
 
 class Latent(AtSites):

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..interfaces import Conv, Part, Size
-from .sites import AtSites, CodeLayer, PlainLayer, tile_to
+from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
 class NoiseInputLayer(CodeLayer):
@@ -69,7 +69,8 @@ class NoiseInput(AtSites):
         return NoiseInputLayer(in_channels, out_channels, self.channels, **conv)
 
     def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
-        noise = tile_to(code.unflatten(1, self.shape), (condition.shape[-2], condition.shape[-1]))
+        field = tile_to(code.unflatten(1, self.shape), (condition.shape[-2], condition.shape[-1]))
+        noise = in_format_of(field, condition)
         return noise if self.encoder is None else self.encoder(torch.cat([condition, noise], dim=1))
 
 

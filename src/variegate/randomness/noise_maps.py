@@ -9,20 +9,20 @@ from pydantic import Field
 from torch import Tensor
 
 from ..interfaces import Conv, Part, Size
-from .sites import AtSites, CodeLayer, PlainLayer, tile_to
+from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
 class NoiseMapLayer(CodeLayer):
     def __init__(
-        self, in_channels: int, out_channels: int, channels: int, size: Size, part: slice, **conv: Unpack[Conv]
+        self, in_channels: int, out_channels: int, channels: int, part: slice, **conv: Unpack[Conv]
     ) -> None:
         super().__init__()
         self.inner = PlainLayer(in_channels + channels, out_channels, **conv)
-        self.shape, self.part = (channels, *size), part
+        self.shape, self.part = (channels, *conv["size"]), part
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         noise = tile_to(code[:, self.part].unflatten(1, self.shape), (x.shape[-2], x.shape[-1]))
-        return self.inner(torch.cat([x, noise], dim=1), None)
+        return self.inner(torch.cat([x, in_format_of(noise, x)], dim=1), None)
 
 
 class NoiseMaps(AtSites):

@@ -85,6 +85,12 @@ class AtSites(Randomness):
                 )
 
 
+def in_format_of(x: Tensor, reference: Tensor) -> Tensor:
+    """x in the memory format of the reference, so that joining the two does not make every later layer convert."""
+    last = reference.is_contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
 def tile_to(field: Tensor, size: Size) -> Tensor:
     """Repeat or crop a noise field (B, C, h, w) to (B, C, H, W); unlike resizing, this keeps noise white and unit."""
     height, width = field.shape[-2:]

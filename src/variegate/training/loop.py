@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -57,16 +57,18 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) 
         for name, module in {"generator": generator, "average": average, "objective": objective}.items():
             module.load_state_dict(saved[name])
     if run.channels_last:
-        generator, objective, average = (m.to(memory_format=torch.channels_last) for m in (generator, objective, average))
+        for network in (generator, objective, average):
+            network.to(memory_format=torch.channels_last)
     average.to(fabric.device)
-    wrapped = fabric.setup_module(generator)
+    wrapped = cast(Generator, fabric.setup_module(generator))
     objective.to(fabric.device)
     for name, child in objective.named_children():
         if any(p.requires_grad for p in child.parameters()):
             setattr(objective, name, fabric.setup_module(child))
     players = {name: list(parameters) for name, parameters in objective.players(generator).items()}
-    optimizers = {name: optimizer_for(name, parameters, settings) for name, parameters in players.items()}
-    for name, optimizer in optimizers.items():
+    optimizers: dict[str, Any] = {}
+    for name, parameters in players.items():
+        optimizer = optimizer_for(name, parameters, settings)
         if saved:
             optimizer.load_state_dict(saved[f"optimizer/{name}"])
         optimizers[name] = fabric.setup_optimizers(optimizer)
@@ -109,6 +111,8 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) 
             factor = settings.schedule.factor(step / settings.steps)
             torch.manual_seed((run.seed << 32) + step)
             batch = to_batch(fabric.to_device(next(loader)), pairs.condition)
+            if run.channels_last:
+                batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
             logs: dict[str, Tensor] = {}
             for losses in objective.updates(wrapped, batch, step):
                 set_rates(optimizers, settings, factor, losses)

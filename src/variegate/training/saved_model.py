@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..config import Config
 from ..errors import CheckpointError, TrainingError
-from ..interfaces import Generator, Method, Size
+from ..interfaces import Generator, Size
 
 
 class ModelRecord(Config):
@@ -46,7 +46,7 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord) -> None
         (aside / "README.md").write_text(card(record))
 
 
-class writing:  # noqa: N801 - reads as a verb: `with writing(folder) as aside`
+class writing:
     """A new folder that replaces `folder` only if everything inside was written."""
 
     def __init__(self, folder: Path) -> None:
@@ -69,8 +69,9 @@ class writing:  # noqa: N801 - reads as a verb: `with writing(folder) as aside`
         shutil.rmtree(self.aside, ignore_errors=True)
         # torch and safetensors report a full disk as their own error types
         if isinstance(error, OSError | SafetensorError | RuntimeError):
-            kept = "what was there before is untouched" if self.folder.exists() else "earlier checkpoints are untouched"
-            raise TrainingError(f"could not write {self.folder}: {error}; {kept}; free some space and resume") from error
+            raise TrainingError(
+                f"could not write {self.folder}: {error}; what was saved before is untouched; free some space and resume"
+            ) from error
 
 
 def read_record(folder: Path) -> ModelRecord:

@@ -1,0 +1,1 @@
+"""What the library costs and what it achieves, measured; results are JSON under `results`."""

@@ -1,0 +1,15 @@
+"""Speed and size. `python -m benchmarks.speed NAME` measures one of `BENCHMARKS` and writes its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import basisgan_host, encode_once, pairwise_lpips, startup
+from .results import Row, Settings
+
+BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
+    "encode_once": encode_once.rows,
+    "basisgan_host": basisgan_host.rows,
+    "pairwise_lpips": pairwise_lpips.rows,
+    "startup": startup.rows,
+}

@@ -1,0 +1,96 @@
+"""Stopwatch, multiply-adds and memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+Task = Callable[[], object]
+
+MOST_PAIRS = 101
+LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+
+
+class Comparison(NamedTuple):
+    """Seconds are medians; `ratio` is the median of the pairs' ratios, `spread` their least and greatest."""
+
+    ratio: float
+    spread: list[float]
+    seconds: list[float]  # of the first and the second task
+    pairs: int
+
+    def details(self, first: str, second: str) -> dict[str, object]:
+        """Entries of a row."""
+        a, b = self.seconds
+        return {"spread": self.spread, f"seconds_{first}": a, f"seconds_{second}": b, "pairs": self.pairs}
+
+
+def compare(first: Task, second: Task, pairs: int, seconds: float = 0.0) -> Comparison:
+    """Time of `first` over time of `second`, in turns: neighbours in time share whatever else the machine does.
+
+    Every other pair runs in the opposite order. At least `pairs` pairs after one warm-up of each, more while
+    `seconds` last.
+    """
+    first(), second()
+    times: list[tuple[float, float]] = []
+    start = time.perf_counter()
+    while len(times) < pairs or (time.perf_counter() - start < seconds and len(times) < MOST_PAIRS):
+        if len(times) % 2:
+            b, a = clock(second), clock(first)
+        else:
+            a, b = clock(first), clock(second)
+        times.append((a, b))
+    ratios = [a / b for a, b in times]
+    middle = [median(a for a, _ in times), median(b for _, b in times)]
+    return Comparison(median(ratios), [min(ratios), max(ratios)], middle, len(times))
+
+
+def clock(task: Task) -> float:
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+@torch.no_grad()
+def multiply_adds(task: Task) -> int:
+    """Of convolutions and matrix products, which is all that FlopCounterMode counts."""
+    with FlopCounterMode(display=False) as counter:
+        task()
+    return int(counter.get_total_flops()) // 2
+
+
+def bound(prefix: int, whole: int, images: int) -> float:
+    """How much faster `images` images of one condition can get by running the prefix once: cost ratio, at most
+    whole / (whole - prefix)."""
+    return images * whole / (prefix + images * (whole - prefix))
+
+
+def peak_bytes(task: Task) -> int:
+    """Most bytes of tensors alive at a time while `task` runs, counting only what it allocates itself.
+
+    From the allocator's own records, so it repeats exactly; the resident set of a process would add libraries,
+    fragmentation and whatever ran before. Scratch space inside the convolution library is not seen. `task` must build
+    its network itself: memory from before is unknown to the profiler, even when it is freed.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        task()
+    assert record.profiler is not None
+    kineto = record.profiler.kineto_results
+    assert kineto is not None
+    changes = sorted((e.start_ns(), e.nbytes()) for e in kineto.events() if e.name() == "[memory]")
+    alive = peak = 0
+    for _, change in changes:
+        alive += change
+        peak = max(peak, alive)
+    return peak
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,150 @@
+"""One JSON file a benchmark: rows of ratios with their limits, and what they were measured with."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+FOLDER = Path(__file__).parents[1] / "results" / "speed"
+LIBRARIES = ("variegate", "torch", "torchvision", "lpips")
+COLUMNS = {
+    "encode_once": [
+        "case",
+        "size",
+        "layout",
+        "speed_up",
+        "bound",
+        "time_bound",
+        "prefix_runs",
+        "ratio",
+        "spread",
+        "limit",
+        "holds",
+    ],
+    "basisgan_host": ["case", "layout", "basisgan", "host", "ratio", "spread", "limit", "holds"],
+    "pairwise_lpips": ["case", "weights", "seconds_pairs", "seconds_passes", "ratio", "spread", "limit", "holds"],
+    "startup": ["case", "seconds", "allowed", "ratio", "limit", "holds"],
+}  # what tables show of the rows; the JSON has all
+
+Row = dict[str, Any]  # has `case`, `ratio`, `limit`, `holds`; the rest is the benchmark's own
+Result = dict[str, Any]  # `name`, `ratio`, `limit`, `holds`, `rows`, ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to measure.
+
+    Attributes:
+        quick: tiny sizes and few repeats.
+        every: all sizes and memory layouts.
+    """
+
+    quick: bool = False
+    every: bool = False
+    seed: int = 0
+
+    @property
+    def pairs(self) -> int:
+        return 2 if self.quick else 7
+
+    @property
+    def seconds(self) -> float:
+        """Fast comparisons go on for as long as this, to see more pairs."""
+        return 0.0 if self.quick else 5.0
+
+
+def row(case: str, ratio: float | None, limit: float | None, **details: Any) -> Row:
+    """`holds` is None where there is no limit, or nothing could be measured."""
+    holds = None if ratio is None or limit is None else ratio <= limit
+    return {"case": case, "ratio": ratio, "limit": limit, "holds": holds, **details}
+
+
+def result(name: str, rows: list[Row], settings: Settings, arguments: Sequence[str]) -> Result:
+    """`ratio` and `limit` are those of the row nearest to its limit, or furthest above it."""
+    limited = [r for r in rows if r["holds"] is not None]
+    worst = max(limited, key=lambda r: r["ratio"] / r["limit"]) if limited else row("", None, None)
+    return {
+        "name": name,
+        "ratio": worst["ratio"],
+        "limit": worst["limit"],
+        "holds": all(r["holds"] for r in limited) if limited else None,
+        "case": worst["case"],
+        "rows": rows,
+        "quick": settings.quick,
+        "seed": settings.seed,
+        "versions": versions(),
+        "machine": machine(),
+        "command": " ".join(["python -m benchmarks.speed", *arguments]),
+    }
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "absent"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """The load tells whether others were computing beside the benchmark."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "load": [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def write(measured: Result, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{measured['name']}.json"
+    path.write_text(json.dumps(measured, indent=2) + "\n")
+    return path
+
+
+def show(measured: Result) -> str:
+    """The main columns as a table for a terminal."""
+    table = Table(title=measured["name"] + (" (quick)" if measured["quick"] else ""), title_justify="left")
+    keys = COLUMNS[measured["name"]]
+    for key in keys:
+        table.add_column(key.replace("_", " "))
+    for r in measured["rows"]:
+        table.add_row(*(text(r.get(key)) for key in keys))
+    console = Console(width=200, file=StringIO())
+    console.print(table)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def text(value: Any) -> str:
+    """A cell: short numbers, yes and no, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    if isinstance(value, list):
+        return " - ".join(text(part) for part in value)
+    return str(value)

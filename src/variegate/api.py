@@ -1,0 +1,138 @@
+"""The public verbs as functions: load, train, evaluate."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .data.pairs import Pairs, open_data
+from .errors import CheckpointError, ConfigError, DataError
+from .interfaces import Size
+from .methods import method as preset
+from .model import Model
+from .training.run import Run
+from .training.start import RunConfig, saved_config, start
+
+
+def load(path: str | Path, device: str = "cpu") -> Model:
+    """A trained model from its run directory."""
+    return Model.load(path, device)
+
+
+def train(
+    method: str,
+    data: str | Path,
+    out: str | Path | None = None,
+    size: int | Size | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    direction: str | None = None,
+    condition: str | None = None,
+    run: Run | None = None,
+    **options: Any,
+) -> Path:
+    """Train a method on a folder of pairs; returns the run directory.
+
+    Args:
+        method: a name of `variegate methods`.
+        data: a folder, `streets` or `streets:COUNT`.
+        size: both sides or (H, W) of the pictures; theirs unless given.
+        steps: batches; the method's own number unless given.
+        options: the method's options and any dotted setting, such as `noise="input"`, `**{"generator.width": 16}`.
+
+    Raises:
+        VariegateError: in words, what is wrong and what would be right.
+    """
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in options.items()}
+    if steps is not None:
+        texts["training.steps"] = str(steps)
+    if direction not in (None, "AtoB", "BtoA"):
+        raise ConfigError(f"direction {direction!r} is neither AtoB nor BtoA")
+    shape = (size, size) if isinstance(size, int) else size
+    chosen = preset(method, texts)
+    folder = Path(out) if out else Path("runs") / f"{method}-{Path(str(data).replace(':', '-')).name}"
+    settings = (run or Run()).model_copy(update={"seed": seed})
+    config = RunConfig(
+        method=chosen,
+        data=str(data),
+        size=shape,
+        direction=direction,
+        condition=condition,
+        run=Run.model_validate(settings.model_dump()),
+    )
+    if not start(config, folder, resume):
+        raise SystemExit(143)
+    return folder
+
+
+def data_of(run: str | Path, split: str = "train", data: str | Path | None = None) -> Pairs:
+    """The data a run was trained on, or other data read in the same way: its size, direction and classes.
+
+    `split` "held" means test if there is one, else val.
+    """
+    folder = Path(run)
+    config, model = saved_config(folder), Model.load(folder)
+    path = data if data is not None else config["data"]
+    pairs = open_data(path, model.size, direction=config["direction"], condition=model.condition)
+    held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
+    chosen = held if split == "held" else split
+    return open_data(path, model.size, chosen, config["direction"], model.condition)
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | None = None,
+    protocol: str = "default",
+    seed: int = 0,
+    perceptual: bool = True,
+) -> dict[str, Any]:
+    """Measure a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the numbers.
+
+    Returns:
+        {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}}}
+    """
+    from .evaluation.evaluate import evaluate as measure
+    from .evaluation.report import Report, sections_of, write_report
+
+    folder = Path(run)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
+    model, held, real = Model.load(folder), data_of(run, "held", data), data_of(run, "train")
+    evaluation = measure(model.generator, held, real, protocol, seed, perceptual)
+    content = evaluation.results.to_dict()
+    write_text(folder / "metrics.json", json.dumps(content, indent=2))
+    sections = sections_of(model, held, evaluation.results, evaluation.counts, folder)
+    title = f"{model.name} on {model.record.data}"
+    write_report(folder / "report.html", Report(title, model.record.method["summary"], sections))
+    return content
+
+
+def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:
+    """Conditions as typed: (name, picture file or raw tensor). `test:3` is an item of the run's data.
+
+    Raises:
+        DataError: neither a file nor an item that exists.
+    """
+    found: list[tuple[str, Any]] = []
+    for text in texts:
+        split, colon, number = text.partition(":")
+        if Path(text).exists() or not (colon and number.isdecimal()):
+            found.append((Path(text).stem, Path(text)))
+            continue
+        pairs = data_of(run, split)
+        if int(number) >= len(pairs):
+            raise DataError(f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}")
+        found.append((f"{split}{number}", pairs.raw(int(number))[0]))
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside, then rename."""
+    aside = path.with_name(f".{path.name}.writing")
+    aside.write_text(text)
+    os.replace(aside, path)
+

@@ -1,0 +1,1 @@
+"""Honest measuring: no number without its protocol."""

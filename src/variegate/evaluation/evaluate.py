@@ -1,0 +1,161 @@
+"""Measure a model: diversity, closeness to the data, distance of sets, and on streets the modes it reaches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..data.pairs import Pairs
+from ..data.streets import read
+from ..errors import WeightsError
+from ..interfaces import Generator
+from ..sampling import decode_in_chunks, to_uint8
+from ..training.health import code_sensitivity
+from .diversity import LPIPS, Distance, Pixel, diversity
+from .fidelity import fidelity
+from .frechet import extractor, set_distances
+from .modes import RARE, Modes, modes
+from .protocols import Measured, Protocol, Results, diversity_preset, libraries
+
+MODE_LAYOUTS, MODE_DRAWS = 8, 200
+REAL_IMAGES = 2000  # training images at most, for distances of sets
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Numbers with their protocols; `counts` are draws per mode, summed over layouts; `skipped` says what is missing."""
+
+    results: Results
+    counts: dict[tuple[str, ...], int] | None = None
+    skipped: list[str] = field(default_factory=list)
+
+
+class Drawn:
+    """S samples of every condition of a split, drawn once, kept as 8-bit pictures."""
+
+    def __init__(self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int) -> None:
+        self.samples, self.truth = [], []
+        device = next(generator.parameters()).device
+        for i in range(min(inputs, len(pairs))):
+            raw, image = pairs.raw(i)
+            codes = generator.draw([(seed, i * samples + s) for s in range(samples)])
+            encoded = pairs.condition.encode(raw.unsqueeze(0).to(device))
+            self.samples.append(to_uint8(decode_in_chunks(generator, encoded, codes)[0]))
+            self.truth.append(image)
+
+    def conditions(self) -> Iterator[Tensor]:
+        """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
+        return (images.float() / 127.5 - 1 for images in self.samples)
+
+    def with_truth(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, truth in zip(self.conditions(), self.truth):
+            yield images.unsqueeze(0), truth.unsqueeze(0).float() / 127.5 - 1
+
+
+def evaluate(
+    generator: Generator,
+    pairs: Pairs,
+    real: Pairs,
+    protocol: str = "default",
+    seed: int = 0,
+    perceptual: bool = True,
+) -> Evaluation:
+    """Measure on `pairs` (held out); `real` are the training images that sets are compared with.
+
+    Args:
+        protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs.
+        perceptual: also the metrics that need network weights; without those weights they are skipped, in words.
+    """
+    preset = diversity_preset(protocol)
+    drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
+    results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
+    results.add({"code_sensitivity": sensitivity(generator, pairs)})
+    results.add(fidelity(drawn.with_truth()))
+    skipped: list[str] = []
+    if perceptual:
+        try:
+            metric: Distance = LPIPS(preset.net, preset.version)
+            results.add({metric.name: diversity(drawn.conditions(), metric, preset, seed)})
+        except WeightsError as error:
+            skipped.append(f"LPIPS: {error}")
+        try:
+            results.add(distances(drawn, real, seed))
+        except WeightsError as error:
+            skipped.append(f"FID and KID: {error}")
+    counts = None
+    if pairs.name == "streets":
+        measured, counts = mode_results(generator, pairs, seed)
+        results.add(measured)
+    for line in skipped:
+        print(f"skipped {line}", file=sys.stderr)
+    return Evaluation(results, counts, skipped)
+
+
+def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
+    """Fréchet and kernel distance of all samples to training images."""
+    count_of_real = min(REAL_IMAGES, len(real))
+    batches = (
+        torch.stack([real.raw(i)[1] for i in range(start, min(start + 32, count_of_real))]).float() / 127.5 - 1
+        for start in range(0, count_of_real, 32)
+    )
+    return set_distances(batches, drawn.conditions(), extractor("auto"), "samples of held-out conditions, training images", seed)
+
+
+def sensitivity(generator: Generator, pairs: Pairs, conditions: int = 8, samples: int = 8) -> Measured:
+    """Whether the code matters at all, on a small panel; about 0 means that it is ignored."""
+    raw = torch.stack([pairs.raw(i)[0] for i in range(min(conditions, len(pairs)))])
+    device = next(generator.parameters()).device
+    codes = generator.draw([(0, i) for i in range(samples)])
+    images = decode_in_chunks(generator, pairs.condition.encode(raw.to(device)), codes)
+    record = Protocol(
+        name="code_sensitivity",
+        metric="mean L1 distance between codes of one condition / between conditions of one code",
+        libraries=libraries("variegate", "torch"),
+        value_range="[-1, 1]",
+        inputs=len(raw),
+        samples=samples,
+        pairs="all",
+        size=pairs.size,
+    )
+    return Measured(value=code_sensitivity(images), n=len(raw), unit="ratio", better="higher", protocol=record)
+
+
+def mode_results(
+    generator: Generator, pairs: Pairs, seed: int, layouts: int = MODE_LAYOUTS, draws: int = MODE_DRAWS
+) -> tuple[dict[str, Measured], dict[tuple[str, ...], int]]:
+    """Mode coverage, rare recall, precision and total variation on streets, and draws per mode over all layouts."""
+    each: list[Modes] = []
+    totals: dict[tuple[str, ...], int] = {}
+    device = next(generator.parameters()).device
+    for i in range(min(layouts, len(pairs))):
+        raw, _ = pairs.raw(i)
+        codes = generator.draw([(seed, i * draws + d) for d in range(draws)])
+        images = decode_in_chunks(generator, pairs.condition.encode(raw.unsqueeze(0).to(device)), codes)[0]
+        each.append(modes(read(images, raw)))
+        totals = {mode: totals.get(mode, 0) + n for mode, n in each[-1].counts.items()}
+    words = {
+        "coverage": ("share of the time of day x facade paint combinations reached", "higher"),
+        "rare_recall": (f"the same among combinations with odds of at most {RARE:.0%}", "higher"),
+        "precision": ("share of draws in which every factor of the street can be read", "higher"),
+        "total_variation": ("half the L1 distance of the readable draws to the true odds", "lower"),
+    }
+    measured = {}
+    for name, (metric, better) in words.items():
+        record = Protocol(
+            name=name,
+            metric=metric,
+            libraries=libraries("variegate", "numpy"),
+            value_range="[-1, 1]",
+            inputs=len(each),
+            samples=draws,
+            seed=seed,
+            size=pairs.size,
+            notes=("factors are read from colours by counting, no network in between",),
+        )
+        values = [float(getattr(one, name)) for one in each]
+        measured[name] = Measured.mean(values, unit="share", better=better, protocol=record)  # type: ignore[arg-type]
+    return measured, totals

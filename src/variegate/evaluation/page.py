@@ -1,0 +1,250 @@
+"""What a report is made of - pictures, tables, metrics, curves - and how it becomes one self-contained HTML file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..sampling import to_pil
+from .pictures import GAP
+from .protocols import Measured, Protocol
+
+PLOT = (400, 190)  # width and height of a curve's drawing area; its labels lie outside
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, or a contact sheet of `rows` x `columns` cells with a label on each row and column."""
+
+    title: str
+    caption: str
+    image: Tensor  # uint8 (3, H, W)
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    kind: ClassVar[str] = "picture"
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """H, W of one cell."""
+        height, width = self.image.shape[-2:]
+        down, across = max(1, len(self.rows)), max(1, len(self.columns))
+        return (height + GAP) // down - GAP, (width + GAP) // across - GAP
+
+    @property
+    def width(self) -> int:
+        """CSS pixels at most: small cells are enlarged a whole number of times, fewer columns more."""
+        target = 128 if len(self.columns) > 5 else 200
+        return max(1, round(target / self.cell[1])) * self.image.shape[-1]
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, for those who do not see it."""
+        rows = len(self.rows) or 1
+        grid = f" {rows} x {len(self.columns)} pictures." if self.columns else ""
+        return f"{self.title}.{grid} {self.caption}".strip()
+
+    @property
+    def uri(self) -> str:
+        """A base64 PNG; the gaps between cells are transparent, so that they take the page's colour."""
+        cells = [torch.arange(side) % (cell + GAP) < cell for side, cell in zip(self.image.shape[1:], self.cell)]
+        opaque = (cells[0][:, None] & cells[1]).to(torch.uint8) * 255
+        whole = bool(opaque.all())
+        file = io.BytesIO()
+        to_pil(self.image if whole else torch.cat([self.image.cpu(), opaque[None]])).save(file, "PNG", optimize=True)
+        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a table."""
+
+    text: str
+    note: str = ""
+    shade: float | None = None  # 0 .. 1, how strongly the cell is filled
+    strong: bool = False
+    missed: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text or cells. A table of metrics names the protocol of each."""
+
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    rows: Sequence[Sequence[str | Cell]]
+    protocols: Mapping[str, Protocol] | None = None
+    kind: ClassVar[str] = "table"
+
+    @property
+    def look(self) -> str:
+        """How it is set: facts without a header, shaded counts, or figures in columns."""
+        shaded = any(cell.shade is not None for row in self.cells for cell in row)
+        return "facts" if not self.header else "counts" if shaded else "figures"
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Metrics, each with its interval and its protocol."""
+
+    title: str
+    caption: str
+    measured: Mapping[str, Measured]
+    kind: ClassVar[str] = "numbers"
+
+
+class Axis(NamedTuple):
+    """From values to positions along `length` pixels, with round values to label."""
+
+    low: float
+    high: float
+    length: float
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        return round((value - self.low) / (self.high - self.low) * self.length, 1)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines over a common x, drawn as SVG. Points that are not finite are left out."""
+
+    title: str
+    caption: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+    kind: ClassVar[str] = "curve"
+    size: ClassVar[tuple[int, int]] = PLOT
+
+    @property
+    def lines(self) -> dict[str, list[tuple[float, float]]]:
+        lines = {name: [(x, y) for x, y in points if math.isfinite(y)] for name, points in self.series.items()}
+        return {name: points for name, points in lines.items() if points}
+
+    @property
+    def axes(self) -> tuple[Axis, Axis] | None:
+        """x and y; nothing to draw without a point."""
+        points = list(itertools.chain.from_iterable(self.lines.values()))
+        if not points:
+            return None
+        xs, ys = zip(*points)
+        across, up = round_values(min(xs), max(xs)), round_values(min(ys), max(ys))
+        span = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
+        ticks = tuple(value for value in across if span[0] <= value <= span[1])
+        return Axis(*span, PLOT[0], ticks), Axis(up[0], up[-1], PLOT[1], up)
+
+    @property
+    def alt(self) -> str:
+        """The course of every line in words."""
+        parts = [f"{name} from {number(line[0][1])} to {number(line[-1][1])}" for name, line in self.lines.items()]
+        return f"{self.title}: {', '.join(parts)}"
+
+    def path(self, points: Sequence[tuple[float, float]]) -> str:
+        """The `points` of an SVG polyline; a single point is drawn as a dot."""
+        if self.axes is None:
+            return ""
+        across, up = self.axes
+        places = [f"{across.at(x)},{round(PLOT[1] - up.at(y), 1)}" for x, y in points]
+        return " ".join(places * 2 if len(places) == 1 else places)
+
+
+Item = Picture | Table | Numbers | Curve
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    text: str
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    lead: str
+    sections: Sequence[Section]
+
+
+def write_report(path: str | Path, report: Report) -> Path:
+    """Write one self-contained HTML file; it appears under its name only when it is complete."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    try:
+        aside.write_text(render(report), encoding="utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def render(report: Report) -> str:
+    """The page as text."""
+    import jinja2
+
+    engine = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    engine.filters |= {"number": number, "interval": interval, "words": words, "plain": plain}
+    template = engine.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
+    return template.render(report=report, fields=Protocol.model_fields, version=version("variegate"))
+
+
+def round_values(low: float, high: float, about: int = 4) -> tuple[float, ...]:
+    """Equally spaced round numbers, the first at most `low` and the last at least `high`."""
+    if not high > low:
+        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9)) * power
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return tuple(float(f"{place * step:.10g}") for place in range(first, last + 1))
+
+
+def decimals(value: float) -> int:
+    """Digits after the point at which a value is shown: three or four that mean something."""
+    size = abs(value)
+    return 5 if 0 < size < 0.01 else 4 if 0 < size < 0.1 else 3 if size < 10 else 1 if size < 1000 else 0
+
+
+def number(value: float, like: float | None = None) -> str:
+    """A value with the digits that suit it, or that suit `like`."""
+    return f"{value:,.{decimals(value if like is None else like)}f}"
+
+
+def interval(measured: Measured) -> str:
+    """The 95 % interval with the digits of the value; empty if there is none."""
+    if measured.ci is None:
+        return ""
+    return f"{number(measured.ci[0], measured.value)} – {number(measured.ci[1], measured.value)}"
+
+
+def words(value: Any) -> str:
+    """A field of a protocol as text."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {entry}" for key, entry in value.items()) or "none"
+    if isinstance(value, tuple) and value and all(isinstance(entry, int) for entry in value):
+        return " × ".join(map(str, value))
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def plain(name: str) -> str:
+    """A metric's or field's name as words."""
+    return name.replace("_", " ")

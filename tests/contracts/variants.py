@@ -1,0 +1,94 @@
+"""Every method in the variants that its options offer, small enough to build in milliseconds."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from variegate.interfaces import Generator, Size
+from variegate.methods import METHODS, method
+from variegate.methods.pix2pix import pix2pix
+from variegate.methods.preset import Preset
+from variegate.randomness.latent import LatentConfig
+from variegate.randomness.noise_maps import NoiseMapsConfig
+
+CONDITION, IMAGE = 4, 3  # channels
+
+RESNET = {"width": "4", "blocks": "2"}
+CRN = {"generator.widths": "[8, 8, 6, 4]", "randomness.channels": "3", "randomness.hidden": "6"}
+OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
+    "pix2pix dropout unet": ("pix2pix", {"width": "4"}, (32, 32)),
+    "pix2pix input unet": ("pix2pix", {"width": "4", "noise": "input"}, (16, 32)),
+    "pix2pix none unet": ("pix2pix", {"width": "4", "noise": "none"}, (16, 16)),
+    "pix2pix dropout resnet": ("pix2pix", {"width": "4", "backbone": "resnet", "generator.blocks": "2"}, (16, 16)),
+    "pix2pix input resnet": (
+        "pix2pix",
+        {"width": "4", "noise": "input", "backbone": "resnet", "generator.blocks": "2"},
+        (16, 16),
+    ),
+    "pix2pix none resnet": (
+        "pix2pix",
+        {"width": "4", "noise": "none", "backbone": "resnet", "generator.blocks": "2"},
+        (16, 16),
+    ),
+    "basisgan": ("basisgan", RESNET, (16, 16)),
+    "basisgan separate": ("basisgan", {**RESNET, "randomness.separate": "true"}, (16, 16)),
+    "basisgan shared": ("basisgan", {**RESNET, "randomness.shared": "true"}, (16, 16)),
+    "basisgan transposed": ("basisgan", {**RESNET, "randomness.sites": "['up*', 'block2.conv1']"}, (16, 16)),
+    "cimle field encoder": ("cimle", CRN, (16, 32)),
+    "cimle field": ("cimle", {**CRN, "randomness.encoder": "false"}, (16, 32)),
+    "cimle vector encoder": ("cimle", {**CRN, "randomness.field": "false"}, (16, 32)),
+    "cimle vector": ("cimle", {**CRN, "randomness.field": "false", "randomness.encoder": "false"}, (16, 32)),
+}
+# the objective decides nothing about a generator; laplacian features need no download
+SETTINGS = {"cimle": {"objective.perceptual": "laplacian"}}
+OTHER: dict[str, tuple[Preset, Size]] = {
+    "noise maps unet": (pix2pix(width=4).model_copy(update={"randomness": NoiseMapsConfig(sites=("up[23]",))}), (16, 16)),
+    "latent in every down of unet": (
+        pix2pix(width=4).model_copy(update={"randomness": LatentConfig(sites=("down*",))}),
+        (16, 16),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    if name in OTHER:
+        return OTHER[name][0]
+    kind, options, _ = OPTIONS[name]
+    return method(kind, {**options, **SETTINGS.get(kind, {})})
+
+
+def size_of(name: str) -> Size:
+    return OTHER[name][1] if name in OTHER else OPTIONS[name][2]
+
+
+ALL = [*OPTIONS, *OTHER]
+NOISY = [name for name in ALL if " none " not in name]
+assert {kind for kind, _, _ in OPTIONS.values()} == set(METHODS), "a method of the registry has no variant here"
+
+
+def generator_of(name: str) -> Generator:
+    """In eval mode, with running statistics that have seen data: at pix2pix's start they would shrink every signal."""
+    torch.manual_seed(5)
+    generator = preset(name).build_generator(CONDITION, IMAGE, size_of(name))
+    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        generator.train()(conditions(name, 4), generator.draw([(99, i) for i in range(8)]).unflatten(0, (4, 2)))
+    for norm in norms:
+        norm.momentum = 0.1
+    return generator.eval()
+
+
+def conditions(name: str, count: int, size: Size | None = None) -> Tensor:
+    """One-hot label maps (B, K, H, W) made of 4x4 squares."""
+    height, width = size or size_of(name)
+    stream = torch.Generator().manual_seed(count)
+    ids = torch.randint(CONDITION, (count, -(-height // 4), -(-width // 4)), generator=stream)
+    ids = ids.repeat_interleave(4, 1).repeat_interleave(4, 2)[:, :height, :width]
+    return nn.functional.one_hot(ids, CONDITION).permute(0, 3, 1, 2).float()
+
+
+def codes(generator: Generator, seed: int, count: int, first: int = 0) -> Tensor:
+    return generator.draw([(seed, first + i) for i in range(count)])
