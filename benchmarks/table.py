@@ -24,12 +24,13 @@ def section(measured: Result) -> str:
         "|" + "---|" * len(columns),
         *("| " + " | ".join(text(r.get(column)) for column in columns) + " |" for r in measured["rows"]),
     ]
+    clock = "" if measured["clock"] == "wall" else ", processor time"
     machine, versions = measured["machine"], measured["versions"]
     quick = " **Quick mode: the sizes are tiny and the ratios mean nothing.**" if measured["quick"] else ""
     lines += [
         "",
-        f"`{measured['command']}`, seed {measured['seed']}; {machine['processor']}, threads: {machine['threads']}; "
-        f"Python {versions['python']}, torch {versions['torch']}.{quick}",
+        f"`{measured['command']}`, seed {measured['seed']}; {machine['processor']}, "
+        f"threads: {machine['threads']}{clock}; Python {versions['python']}, torch {versions['torch']}.{quick}",
     ]
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ from variegate.interfaces import Generator, Method
 from variegate.methods.basisgan import basisgan
 from variegate.methods.pix2pix import pix2pix
 
-from .measure import LAYOUTS, Task, compare, parameters, peak_bytes
+from .measure import LAYOUTS, Task, parameters, peak_bytes
 from .results import Row, Settings, row
 
 LIMIT_ONE, LIMIT_BATCH = 1.05, 1.15
@@ -39,7 +39,7 @@ def size(ours: Method, host: Method) -> Row:
 @torch.no_grad()
 def speed(ours: Method, host: Method, side: int, batch: int, layout: str, settings: Settings) -> Row:
     tasks = [drawing(method, side, batch, layout, settings.seed) for method in (ours, host)]
-    timed = compare(*tasks, settings.pairs, settings.seconds)
+    timed = settings.compare(*tasks, seconds=5.0)
     name = "one image" if batch == 1 else f"batch of {batch}"
     limit = LIMIT_ONE if batch == 1 else LIMIT_BATCH
     a, b = timed.seconds

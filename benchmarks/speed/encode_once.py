@@ -23,12 +23,12 @@ from variegate.randomness.noise_input import NoiseInputConfig
 from variegate.randomness.noise_maps import NoiseMapsConfig
 from variegate.sampling import decode_in_chunks
 
-from .measure import LAYOUTS, bound, clock, compare, multiply_adds
+from .measure import LAYOUTS, bound, multiply_adds, processor_seconds, timed
 from .results import Row, Settings, row
 
 IMAGES = 20
 LIMIT = 1.1
-SLOW = 1.0  # seconds a pass at 256 may take; slower networks are measured at 128
+SLOW = 1.0  # processor seconds a pass at 256 may take; slower networks are measured at 128
 CONDITION_CHANNELS = 3
 
 
@@ -99,22 +99,21 @@ def measure(case: Case, layout: str, settings: Settings) -> list[Row]:
         ("one by one", 1, lambda: one_by_one(network, condition, codes)),
         ("one batch", images, lambda: one_batch(network, condition, codes)),
     ):
-        timed = compare(
+        taken = settings.compare(
             lambda chunk=chunk: decode_in_chunks(network, condition, codes, chunk),  # type: ignore[misc]
             whole,
-            settings.pairs,
         )
-        details = {**timed.details("once", "whole"), "spread": [most * value for value in timed.spread]}
+        details = {**taken.details("once", "whole"), "spread": [most * value for value in taken.spread]}
         facts = together if chunk == 1 else shared
         case_name = f"{case.name}; {batching}"
-        found.append(row(case_name, timed.ratio * most, LIMIT, speed_up=1 / timed.ratio, **facts, **details))
+        found.append(row(case_name, taken.ratio * most, LIMIT, speed_up=1 / taken.ratio, **facts, **details))
     return found
 
 
 def time_bound(network: Staged, condition: Tensor, codes: Tensor, settings: Settings) -> float:
     """The bound with seconds of single images in place of multiply-adds, which need not be proportional to them."""
     code = codes[None, :1]
-    share = compare(lambda: network.encode(condition), lambda: network(condition, code), settings.pairs).ratio
+    share = settings.compare(lambda: network.encode(condition), lambda: network(condition, code)).ratio
     return len(codes) / (share + len(codes) * (1 - share))
 
 
@@ -130,7 +129,7 @@ def built(case: Case, layout: str, settings: Settings) -> tuple[Staged, Size]:
 
 def fastest_pass(network: Staged, condition: Tensor) -> float:
     code = network.draw([(0, 0)])[None]
-    return min(clock(lambda: network(condition, code)) for _ in range(3))
+    return min(timed(lambda: network(condition, code), processor_seconds) for _ in range(3))
 
 
 def picture(size: Size, layout: str, seed: int) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median
+from time import perf_counter
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 Task = Callable[[], object]
+Clock = Callable[[], float]
 
 MOST_PAIRS = 101
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
@@ -32,7 +34,7 @@ class Comparison(NamedTuple):
         return {"spread": self.spread, f"seconds_{first}": a, f"seconds_{second}": b, "pairs": self.pairs}
 
 
-def compare(first: Task, second: Task, pairs: int, seconds: float = 0.0) -> Comparison:
+def compare(first: Task, second: Task, pairs: int, seconds: float = 0.0, now: Clock = perf_counter) -> Comparison:
     """Time of `first` over time of `second`, in turns: neighbours in time share whatever else the machine does.
 
     Every other pair runs in the opposite order. At least `pairs` pairs after one warm-up of each, more while
@@ -40,22 +42,27 @@ def compare(first: Task, second: Task, pairs: int, seconds: float = 0.0) -> Comp
     """
     first(), second()
     times: list[tuple[float, float]] = []
-    start = time.perf_counter()
-    while len(times) < pairs or (time.perf_counter() - start < seconds and len(times) < MOST_PAIRS):
+    start = perf_counter()
+    while len(times) < pairs or (perf_counter() - start < seconds and len(times) < MOST_PAIRS):
         if len(times) % 2:
-            b, a = clock(second), clock(first)
+            b, a = timed(second, now), timed(first, now)
         else:
-            a, b = clock(first), clock(second)
+            a, b = timed(first, now), timed(second, now)
         times.append((a, b))
     ratios = [a / b for a, b in times]
     middle = [median(a for a, _ in times), median(b for _, b in times)]
     return Comparison(median(ratios), [min(ratios), max(ratios)], middle, len(times))
 
 
-def clock(task: Task) -> float:
-    start = time.perf_counter()
+def timed(task: Task, now: Clock = perf_counter) -> float:
+    start = now()
     task()
-    return time.perf_counter() - start
+    return now() - start
+
+
+def processor_seconds() -> float:
+    """Of this process and those it waited for: computing beside it hardly shows, but neither does an idle thread."""
+    return sum(use.ru_utime + use.ru_stime for use in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
 
 
 @torch.no_grad()

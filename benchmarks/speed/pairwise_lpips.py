@@ -16,7 +16,6 @@ from variegate.evaluation.diversity import LPIPS, pairwise_diversity
 from variegate.networks import weights
 from variegate.networks.features import backbone
 
-from .measure import compare
 from .results import Row, Settings, row
 
 LIMIT = 1.3
@@ -43,7 +42,7 @@ def measure(net: str, sides: tuple[int, ...], settings: Settings) -> list[Row]:
             ("one by one", lambda scaled=scaled: [metric.maps(one) for one in scaled.split(1)]),
         )
         for batching, passes in tasks:
-            timed = compare(lambda p=pictures: pairwise_diversity(p, metric), passes, settings.pairs, settings.seconds)
+            timed = settings.compare(lambda p=pictures: pairwise_diversity(p, metric), passes, seconds=5.0)
             details = {"pairs_of_images": images * (images - 1) // 2, "weights": source}
             case = f"{net}, {side}x{side}, passes {batching}"
             found.append(row(case, timed.ratio, LIMIT, **timed.details("pairs", "passes"), **details))

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
 from rich.table import Table
+
+from .measure import Comparison, Task, compare, processor_seconds
 
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
 LIBRARIES = ("variegate", "torch", "torchvision", "lpips")
@@ -48,20 +51,18 @@ class Settings:
     Attributes:
         quick: tiny sizes and few repeats.
         every: all sizes and memory layouts.
+        clock: seconds on the wall, or of the processor, which a busy machine disturbs less; the latter with one thread.
     """
 
     quick: bool = False
     every: bool = False
+    clock: Literal["wall", "processor"] = "wall"
     seed: int = 0
 
-    @property
-    def pairs(self) -> int:
-        return 2 if self.quick else 7
-
-    @property
-    def seconds(self) -> float:
-        """Fast comparisons go on for as long as this, to see more pairs."""
-        return 0.0 if self.quick else 5.0
+    def compare(self, first: Task, second: Task, pairs: int = 7, seconds: float = 0.0) -> Comparison:
+        """At least `pairs` pairs, and as many as take `seconds`."""
+        now = perf_counter if self.clock == "wall" else processor_seconds
+        return compare(first, second, 2 if self.quick else pairs, 0.0 if self.quick else seconds, now)
 
 
 def row(case: str, ratio: float | None, limit: float | None, **details: Any) -> Row:
@@ -82,6 +83,7 @@ def result(name: str, rows: list[Row], settings: Settings, arguments: Sequence[s
         "case": worst["case"],
         "rows": rows,
         "quick": settings.quick,
+        "clock": settings.clock,
         "seed": settings.seed,
         "versions": versions(),
         "machine": machine(),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-from .measure import Task, compare
+from .measure import Task
 from .results import Row, Settings, row
 
 REPEATS = 9
@@ -26,7 +26,7 @@ def rows(settings: Settings) -> list[Row]:
 def measure(case: str, code: str, allowed: float, settings: Settings) -> Row:
     if "cli" in code and find_spec("variegate.cli") is None:
         return row(case, None, 1.0, seconds=None, allowed=allowed, note="there is no variegate.cli")
-    timed = compare(interpreter(code), interpreter("pass"), 2 if settings.quick else REPEATS)
+    timed = settings.compare(interpreter(code), interpreter("pass"), REPEATS)
     seconds, bare = timed.seconds
     details = {"seconds": seconds, "allowed": allowed, "seconds_bare_python": bare, "pairs": timed.pairs}
     return row(case, seconds / allowed, 1.0, **details)

@@ -125,7 +125,9 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
             continue
         pairs = data_of(run, split)
         if int(number) >= len(pairs):
-            raise DataError(f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}")
+            raise DataError(
+                f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}"
+            )
         found.append((f"{split}{number}", pairs.raw(int(number))[0]))
     return found
 
@@ -135,4 +137,3 @@ def write_text(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.writing")
     aside.write_text(text)
     os.replace(aside, path)
-

@@ -19,7 +19,7 @@ Seed = tuple[int, int]  # (seed, index)
 
 def draw(seed: int, index: int, size: int, prior: Prior) -> Tensor:
     """The code of image `index` of `seed`: (D,) from N(0, I) or U(0, 1)."""
-    stream = np.random.Generator(np.random.Philox(key=np.array([seed % 2**64, index], dtype=np.uint64)))
+    stream = np.random.Generator(np.random.Philox(key=np.array([seed % 2**64, index % 2**64], dtype=np.uint64)))
     if prior == "gaussian":
         return torch.from_numpy(stream.standard_normal(size, dtype=np.float32))
     return torch.from_numpy(stream.random(size, dtype=np.float32))

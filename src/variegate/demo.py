@@ -95,8 +95,8 @@ def train_one(name: str, settings: dict[str, Any], folder: Path, seed: int, quic
 def describe(evaluation: Evaluation) -> str:
     measured = evaluation.results.measured
     return (
-        f"reaches {measured['coverage'].value:.0%} of the combinations, {measured['rare_recall'].value:.0%} of the rare "
-        f"ones; {measured['precision'].value:.0%} of its pictures are fully readable"
+        f"reaches {measured['coverage'].value:.0%} of the combinations, {measured['rare_recall'].value:.0%} of the "
+        f"rare ones; {measured['precision'].value:.0%} of its pictures are fully readable"
     )
 
 

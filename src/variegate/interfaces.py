@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
 
 class Conv(TypedDict, total=False):
-    """How a stage describes the convolution it asks for. Every key has the default of `randomness.sites.convolution`."""
+    """How a stage describes the convolution it asks for; `randomness.sites.convolution` has the defaults."""
 
     kernel_size: int
     stride: int

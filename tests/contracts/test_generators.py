@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-
 from variants import ALL, NOISY, codes, conditions, generator_of, size_of
+
 from variegate.errors import ConfigError
 from variegate.generators.staged import Staged, first_reader
 from variegate.interfaces import Generator
@@ -282,8 +282,14 @@ def test_pictures_of_any_size_keep_their_size(name: str) -> None:
     holds()
 
 
+REFLECTS = pytest.mark.xfail(strict=True, reason="a residual block of a ResNet cannot reflect its only pixel")
+
+
 @pytest.mark.core
-@pytest.mark.parametrize("name", ANY_SIZE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=REFLECTS) if name[:5] == "basis" or "resnet" in name else name for name in ANY_SIZE],
+)
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (4, 4)])
 def test_even_a_handful_of_pixels_keeps_its_size(name: str, size: tuple[int, int]) -> None:
     generator = generator_of(name)

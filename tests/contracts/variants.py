@@ -43,7 +43,10 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
 # the objective decides nothing about a generator; laplacian features need no download
 SETTINGS = {"cimle": {"objective.perceptual": "laplacian"}}
 OTHER: dict[str, tuple[Preset, Size]] = {
-    "noise maps unet": (pix2pix(width=4).model_copy(update={"randomness": NoiseMapsConfig(sites=("up[23]",))}), (16, 16)),
+    "noise maps unet": (
+        pix2pix(width=4).model_copy(update={"randomness": NoiseMapsConfig(sites=("up[23]",))}),
+        (16, 16),
+    ),
     "latent in every down of unet": (
         pix2pix(width=4).model_copy(update={"randomness": LatentConfig(sites=("down*",))}),
         (16, 16),

@@ -111,5 +111,3 @@ def test_a_laplacian_pyramid_halves_and_separates_frequencies() -> None:
     first, *rest = LaplacianPyramid(5)(checker)
     assert float(first.abs().mean()) == pytest.approx(1)
     assert max(float(band.abs().max()) for band in rest) < 1e-6, "the finest checkers are in the first band alone"
-
-

@@ -27,7 +27,7 @@ REAL_IMAGES = 2000  # training images at most, for distances of sets
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Numbers with their protocols; `counts` are draws per mode, summed over layouts; `skipped` says what is missing."""
+    """Numbers with protocols; `counts` are draws per mode, summed over layouts; `skipped` says what is missing."""
 
     results: Results
     counts: dict[tuple[str, ...], int] | None = None
@@ -102,7 +102,9 @@ def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
         torch.stack([real.raw(i)[1] for i in range(start, min(start + 32, count_of_real))]).float() / 127.5 - 1
         for start in range(0, count_of_real, 32)
     )
-    return set_distances(batches, drawn.conditions(), extractor("auto"), "samples of held-out conditions, training images", seed)
+    return set_distances(
+        batches, drawn.conditions(), extractor("auto"), "samples of held-out conditions, training images", seed
+    )
 
 
 def sensitivity(generator: Generator, pairs: Pairs, conditions: int = 8, samples: int = 8) -> Measured:

@@ -131,7 +131,7 @@ def variation_section(model: Model, pairs: Pairs) -> Section:
     found = pictures.variation(model, pairs, 0, DRAWS)
     top = float(found.deviation.max())
     caption = f"Mean and standard deviation of {DRAWS} samples of one condition. Black: all samples agree. "
-    caption += f"Brightest: a standard deviation of {top:.2f}, where black to white is 1."
+    caption += f"Brightest: a standard deviation of {number(top)}, where black to white is 1."
     image = pictures.variation_sheet(model, pairs, 0, found)
     columns = ("condition", "real", "mean of samples", "deviation")
     return Section("Where it varies", "", [Picture("What the code decides", caption, image, columns)])
@@ -151,7 +151,7 @@ def modes_table(title: str, name: str, counts: Counts, results: Results) -> Tabl
         return Cell(f"{counts[mode]:,}", note, shade=counts[mode] / most, missed=counts[mode] == 0)
 
     rows = [[Cell(word), *(cell((word, *rest)) for rest in across)] for word in down]
-    caption = f"{reached(name, counts, results)} In all {drawn:,} draws were readable; expected are the true "
+    caption = f"{reached(name, counts, results)} {drawn:,} draws were readable in all; expected are the true "
     caption += "odds times that number. Hatched: never drawn."
     return Table(title, caption, ("", *(" ".join(rest) for rest in across)), rows)
 

@@ -75,7 +75,7 @@ class ResNet(Staged):
         last = Conv(kernel_size=7, padding=3, padding_mode="reflect", size=size)
         stages["outer"] = Outer(randomness.layer("outer", width, image_channels, **last), last=True)
         super().__init__(stages, randomness, 2**downs)
-        init_normal(self)
+        init_normal(self.stages)
 
 
 class ResNetConfig(Part):

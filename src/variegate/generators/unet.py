@@ -77,7 +77,7 @@ class UNet(Staged):
             outputs = widths[k - 1] if k > 1 else image_channels
             stages[name] = Up(layer(name, inputs, outputs, k, k > 1, True), k == 1)
         super().__init__(stages, randomness, 2**depth)
-        init_normal(self)
+        init_normal(self.stages)
 
 
 class UNetConfig(Part):

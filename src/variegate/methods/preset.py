@@ -22,12 +22,7 @@ from ..randomness.none import NoRandomnessConfig
 
 AnyGenerator = Annotated[UNetConfig | ResNetConfig | CRNConfig, Field(discriminator="kind")]
 AnyRandomness = Annotated[
-    NoRandomnessConfig
-    | LatentConfig
-    | NoiseMapsConfig
-    | NoiseInputConfig
-    | ElementDropoutConfig
-    | BasisFiltersConfig,
+    NoRandomnessConfig | LatentConfig | NoiseMapsConfig | NoiseInputConfig | ElementDropoutConfig | BasisFiltersConfig,
     Field(discriminator="kind"),
 ]
 AnyObjective = Annotated[AdversarialConfig | NearestSampleConfig, Field(discriminator="kind")]

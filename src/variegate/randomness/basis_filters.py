@@ -95,9 +95,7 @@ class BasisFilters(AtSites):
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> BasisConv:
         numbers = self.latent * (self.bases if self.separate else 1)
         part = slice(0, numbers) if self.shared and self.size else self.reserve(numbers)
-        return BasisConv(
-            in_channels, out_channels, self.bases, self.latent, self.hidden, self.separate, part, **conv
-        )
+        return BasisConv(in_channels, out_channels, self.bases, self.latent, self.hidden, self.separate, part, **conv)
 
 
 class BasisFiltersConfig(Part):

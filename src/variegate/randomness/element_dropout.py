@@ -16,7 +16,13 @@ from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 class ElementDropoutLayer(CodeLayer):
     def __init__(
-        self, in_channels: int, out_channels: int, ratio: float, shape: tuple[int, int, int], part: slice, **conv: Unpack[Conv]
+        self,
+        in_channels: int,
+        out_channels: int,
+        ratio: float,
+        shape: tuple[int, int, int],
+        part: slice,
+        **conv: Unpack[Conv],
     ) -> None:
         super().__init__()
         self.inner = PlainLayer(in_channels, out_channels, **conv)

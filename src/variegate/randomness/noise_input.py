@@ -46,10 +46,15 @@ class NoiseEncoder(nn.Sequential):
         self.reset()
 
     def reset(self) -> None:
-        """Truncated normal weights of standard deviation 0.15, as released; used again by two-phase training."""
+        """Truncated normal weights of standard deviation 0.15, as released; used again by two-phase training.
+
+        The last layer, which no normalisation follows, keeps its output as strong as with the released 100 channels.
+        """
         for module in self:
             if isinstance(module, nn.Conv2d):
-                nn.init.trunc_normal_(module.weight, std=0.15, a=-0.3, b=0.3)
+                last = module.kernel_size == (1, 1)
+                std = 0.15 * (100 / module.in_channels) ** 0.5 if last else 0.15
+                nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 

@@ -13,9 +13,7 @@ from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
 class NoiseMapLayer(CodeLayer):
-    def __init__(
-        self, in_channels: int, out_channels: int, channels: int, part: slice, **conv: Unpack[Conv]
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, channels: int, part: slice, **conv: Unpack[Conv]) -> None:
         super().__init__()
         self.inner = PlainLayer(in_channels + channels, out_channels, **conv)
         self.shape, self.part = (channels, *conv["size"]), part

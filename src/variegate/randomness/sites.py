@@ -81,7 +81,7 @@ class AtSites(Randomness):
         for pattern in self.patterns:
             if not any(fnmatchcase(site, pattern) for site in self.asked):
                 raise ConfigError(
-                    f"randomness.sites: no layer of this generator is called {pattern!r}; it has {', '.join(self.asked)}"
+                    f"randomness.sites: this generator has no layer {pattern!r}; it has {', '.join(self.asked)}"
                 )
 
 

@@ -70,7 +70,8 @@ class writing:
         # torch and safetensors report a full disk as their own error types
         if isinstance(error, OSError | SafetensorError | RuntimeError):
             raise TrainingError(
-                f"could not write {self.folder}: {error}; what was saved before is untouched; free some space and resume"
+                f"could not write {self.folder}: {error}; what was saved before is untouched; "
+                "free some space and resume"
             ) from error
 
 

@@ -1,0 +1,76 @@
+"""Every command in README and docs runs, in the order of the pages, in one folder, as a reader would type it.
+
+Long ones are shortened: steps, and the demo to its quick form. Commands on pictures that are not here are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("VARIEGATE_SHARED", ROOT.parent / "shared"))
+PAGES = ["README.md", *(f"docs/{p}.md" for p in ("getting-started", "your-own-data", "measuring", "real-pictures"))]
+MADE_BY_MAKE = ("make ", "git ", "cd ")  # continuous integration runs these
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+            lines = block.replace("\\\n", " ").strip().splitlines()
+            found += [(page, line.partition("  #")[0].strip()) for line in lines if not line.startswith("#")]
+    return [(page, line) for page, line in found if line and not line.startswith(MADE_BY_MAKE)]
+
+
+def shortened(line: str) -> str:
+    line = re.sub(r"--steps \d+", "--steps 2", line)
+    line = re.sub(r"--(objective\.)?inner-steps \d+", "--inner-steps 2", line)
+    line = re.sub(r"--batch-size \d+", "--batch-size 4", line)
+    if line.startswith("variegate demo"):
+        line += " --quick"
+    return line.replace("../shared", str(SHARED))
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reader")
+
+
+@pytest.mark.parametrize(("page", "line"), commands(), ids=lambda text: text[:60])
+def test_a_command_of_the_documentation_runs(page: str, line: str, desk: Path) -> None:
+    if "../shared" in line and not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not here; set VARIEGATE_SHARED")
+    needed = [word for word in shlex.split(line) if word.startswith("runs/") and "--out" not in line]
+    if needed and "/real-pictures" in f"/{page}" and not (desk / needed[0]).exists():
+        pytest.skip(f"{needed[0]} was not trained, its pictures are not here")
+    program, *rest = shlex.split(shortened(line))
+    assert program == "variegate", f"{page} tells the reader to run {program}, which this test does not know"
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+    done = subprocess.run(
+        [sys.executable, "-m", "variegate", *rest], cwd=desk, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, f"{page}: {line}\n{done.stderr[-2000:]}"
+
+
+def test_the_five_lines_of_python_run(desk: Path) -> None:
+    [block] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert (desk / "demo").is_dir(), "the commands above make the models that the lines load"
+    layout = next((desk / "my-streets" / "test_label").glob("*.png"))
+    for name in ("layout.png", "other.png"):
+        shutil.copy(layout, desk / name)
+    done = subprocess.run([sys.executable, "-c", block], cwd=desk, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_link_of_the_documentation_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"

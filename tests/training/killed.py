@@ -1,0 +1,46 @@
+"""Trains until it kills itself as `kill -9` would: `killed.py METHOD FOLDER STEPS (batch|checkpoint) NUMBER`.
+
+`batch` dies when the NUMBER-th batch arrives; `checkpoint` dies with the NUMBER-th checkpoint half written.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from runs import settings, start
+
+from variegate.training import checkpoints, loop
+
+
+def main(name: str, folder: str, steps: str, where: str, number: str) -> None:
+    seen = 0
+    original_batch, original_save = loop.to_batch, checkpoints.save_state
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def to_batch(*args: Any) -> Any:
+        nonlocal seen
+        seen += where == "batch"
+        if where == "batch" and seen == int(number):
+            die()
+        return original_batch(*args)
+
+    def save_state(path: Path, state: dict[str, Any]) -> None:
+        nonlocal seen
+        seen += where == "checkpoint"
+        original_save(path, state)
+        if where == "checkpoint" and seen == int(number):
+            path.write_bytes(path.read_bytes()[:1000])
+            die()
+
+    loop.to_batch, checkpoints.save_state = to_batch, save_state
+    start(settings(name, int(steps), save_every=2), Path(folder))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

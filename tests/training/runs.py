@@ -1,0 +1,99 @@
+"""Small training runs for the tests beside this file, and what is compared afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from variegate.config import from_mapping
+from variegate.methods import method
+from variegate.training import loop
+from variegate.training.run import Run
+from variegate.training.start import RunConfig, start
+
+DATA, SIZE = "streets:20", (32, 32)
+OPTIONS: dict[str, dict[str, str]] = {
+    "pix2pix": {"width": "4", "objective.layers": "2", "batch_size": "2"},
+    "basisgan": {"width": "4", "blocks": "1", "objective.layers": "2", "batch_size": "2"},
+    "cimle": {
+        "generator.widths": "[6, 6, 4]",
+        "randomness.channels": "2",
+        "randomness.hidden": "4",
+        "perceptual": "laplacian",
+        "candidates": "3",
+        "inner_steps": "3",
+        "inner_batch": "2",
+        "batch_size": "4",
+    },
+}
+
+
+def settings(name: str, steps: int, options: dict[str, str] | None = None, data: str = DATA, **run: Any) -> RunConfig:
+    chosen = method(name, {**OPTIONS[name], **(options or {}), "training.steps": str(steps)})
+    carried_out = from_mapping(Run, {"device": "cpu", "quiet": True, "channels_last": False, **run}, "run")
+    return RunConfig(method=chosen, data=data, size=SIZE, run=carried_out)
+
+
+def state_of(folder: Path, step: int) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(folder / "checkpoints" / f"step-{step:08d}" / "state.pt", weights_only=True)
+    return state
+
+
+def saved_steps(folder: Path) -> list[int]:
+    return sorted(int(path.name.removeprefix("step-")) for path in (folder / "checkpoints").glob("step-*"))
+
+
+def unequal(one: Any, two: Any, name: str = "") -> list[str]:
+    """Names of the tensors and numbers that are not bit-equal in two nested states."""
+    if isinstance(one, Tensor):
+        return [] if torch.equal(one, two) else [name]
+    if isinstance(one, dict):
+        missing = [f"{name}.{key}" for key in set(one) ^ set(two)]
+        return missing + [bad for key in set(one) & set(two) for bad in unequal(one[key], two[key], f"{name}.{key}")]
+    if isinstance(one, list | tuple):
+        return [bad for i, pair in enumerate(zip(one, two, strict=True)) for bad in unequal(*pair, f"{name}.{i}")]
+    return [] if one == two else [name]
+
+
+def logged(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def at_batch(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
+    """Do something when training asks for its `number`-th batch, counted from 1."""
+    original, seen = loop.to_batch, [0]
+
+    def counting(*args: Any) -> Any:
+        seen[0] += 1
+        if seen[0] == number:
+            act()
+        return original(*args)
+
+    monkeypatch.setattr(loop, "to_batch", counting)
+
+
+def python(script: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a script of this folder in a fresh process."""
+    folder = Path(__file__).parent
+    paths = os.pathsep.join([str(folder), str(folder.parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *launcher, str(folder / script), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=550,
+        check=False,
+    )
+
+
+__all__ = ["OPTIONS", "at_batch", "logged", "python", "saved_steps", "settings", "start", "state_of", "unequal"]
