@@ -48,6 +48,9 @@ class Training(Config):
     average_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the generator's weights")
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
+    rebalance: Literal["none", "data", "loss", "both"] = Field(
+        "none", description="draw rare appearances more often (data), weigh their pixels more (loss); needs label maps"
+    )
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
 

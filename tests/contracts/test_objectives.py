@@ -147,7 +147,7 @@ def test_the_loss_of_an_inner_step_is_the_matching_distance_of_the_winner() -> N
     image = generator(batch.condition, generator.draw([(3, winner)])[None])[0, 0]
     assert batch.weight is not None
     expected = laplacian_l1(image.detach(), batch.image[0], batch.weight[0])
-    assert float(losses["generator"]["nearest"]) == pytest.approx(expected, rel=1e-5)
+    assert losses["generator"]["nearest"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_matching_leaves_no_graph_and_the_training_loss_reaches_the_generator_only() -> None:
@@ -239,7 +239,7 @@ def test_the_generator_is_judged_by_the_discriminator_that_has_just_moved(duel: 
             parameter.zero_()
         objective.discriminator.blocks[-1].bias.fill_(2.0)  # now it calls everything real, with logit 2
     losses = next(moves)
-    assert float(losses["generator"]["adversarial"]) == pytest.approx(float(F.softplus(torch.tensor(-2.0))), rel=1e-4)
+    assert losses["generator"]["adversarial"].item() == pytest.approx(float(F.softplus(torch.tensor(-2.0))), rel=1e-4)
 
 
 def test_the_reconstruction_term_is_the_weighted_l1_of_the_same_fake(duel: Any) -> None:
@@ -248,8 +248,8 @@ def test_the_reconstruction_term_is_the_weighted_l1_of_the_same_fake(duel: Any) 
     moves = objective.updates(generator, batch, 0)
     next(moves)
     fake = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
-    expected = 100 * float((fake - batch.image).abs().mean())
-    assert float(next(moves)["generator"]["l1"]) == pytest.approx(expected, rel=1e-5)
+    expected = 100 * (fake - batch.image).abs().mean().item()
+    assert next(moves)["generator"]["l1"].item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["basisgan", CIMLE])
@@ -269,7 +269,7 @@ def test_an_objective_is_nothing_but_its_state(name: str) -> None:
     for objective in (one, two):
         torch.manual_seed(0)
         moves = [
-            {term: float(value) for terms in losses.values() for term, value in terms.items()}
+            {term: value.item() for terms in losses.values() for term, value in terms.items()}
             for losses in objective.updates(generator, batch, 0)
         ]
         values.append(moves)

@@ -188,8 +188,8 @@ def test_the_noise_encoder_has_the_published_size_and_deviation_on_any_backbone(
         encoder = next(module for module in generator.modules() if isinstance(module, NoiseEncoder))
         for layer in (encoder[0], encoder[3], encoder[6]):
             # a normal of deviation 0.15 cut at two deviations has 0.88 of it
-            assert float(layer.weight.std()) == pytest.approx(0.132, abs=0.012)
-            assert float(layer.weight.abs().max()) <= 0.3
+            assert layer.weight.std().item() == pytest.approx(0.132, abs=0.012)
+            assert layer.weight.abs().max().item() <= 0.3
 
 
 def test_layer_norm_is_over_channels_and_plane_jointly_with_a_gain_per_channel() -> None:
@@ -341,10 +341,10 @@ def test_networks_start_with_the_published_deviations() -> None:
     torch.manual_seed(0)
     unet = build(UNetConfig(width=32), NoRandomnessConfig(), 3, 3, (32, 32))
     for stage in list(unet.stages.values())[1:-1]:
-        assert float(stage.layer.conv.weight.std()) == pytest.approx(0.02, rel=0.05)
+        assert stage.layer.conv.weight.std().item() == pytest.approx(0.02, rel=0.05)
     crn = build(CRNConfig(widths=(32, 32)), NoRandomnessConfig(), 3, 3, (8, 8))
     weight = crn.stages["level4"].conv2.conv.weight
-    assert float(weight.std()) == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.05), "Glorot"
+    assert weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.05), "Glorot"
 
 
 def test_several_scales_judge_the_picture_and_its_halvings() -> None:

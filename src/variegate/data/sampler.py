@@ -14,6 +14,7 @@ from torch.utils.data import Sampler
 from ..errors import ConfigError
 
 SEED_BITS, POSITION_BITS = 22, 40  # together they fit a positive int64
+_RARITY_WORD = 2**64 - 2
 _EPOCH_WORD = 2**63  # far from the second words 0, 1, ... of training codes, which come from Philox too
 
 
@@ -53,13 +54,45 @@ class Endless(Sampler[tuple[int, int]]):
         self.rank, self.start_step = rank, start_step
         self.per_rank = batch_size // world_size
 
+        self.epoch, self.items = -1, np.empty(0, dtype=np.int64)
+
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        step, epoch, items = self.start_step, -1, np.empty(0, dtype=np.int64)
+        step = self.start_step
         while True:
             first = step * self.batch_size + self.rank * self.per_rank
             for position in range(first, first + self.per_rank):
-                if position // self.length != epoch:
-                    epoch = position // self.length
-                    items = order(self.length, self.seed, epoch)
-                yield int(items[position % self.length]), visit_key(self.seed, position)
+                yield self.item(position), visit_key(self.seed, position)
             step += 1
+
+    def item(self, position: int) -> int:
+        """The item at a position of the stream: every item once an epoch."""
+        if position // self.length != self.epoch:
+            self.epoch = position // self.length
+            self.items = order(self.length, self.seed, self.epoch)
+        return int(self.items[position % self.length])
+
+
+class RareFirst(Endless):
+    """Items drawn with replacement by rarity: position p serves column p mod P of the scores.
+
+    Args:
+        scores: (N, P) of at least zero; one column for each class that has a share of the stream.
+    """
+
+    def __init__(
+        self,
+        scores: NDArray[np.float64],
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        start_step: int = 0,
+    ) -> None:
+        super().__init__(len(scores), batch_size, seed, rank, world_size, start_step)
+        self.cumulative = np.cumsum(scores / scores.sum(axis=0), axis=0).T  # (P, N)
+
+    def item(self, position: int) -> int:
+        key = np.array([visit_key(self.seed, position), _RARITY_WORD], dtype=np.uint64)
+        chance = np.random.Generator(np.random.Philox(key=key)).random()
+        column = self.cumulative[position % len(self.cumulative)]
+        return min(int(np.searchsorted(column, chance, side="right")), self.length - 1)

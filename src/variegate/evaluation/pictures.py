@@ -5,19 +5,37 @@ where the samples of one condition differ. All are uint8 (3, H, W) contact sheet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..codes import path as code_path
+from ..data.conditions import Labels, Picture
 from ..data.pairs import Pairs
-from ..model import Model
-from ..sampling import sheet
+from ..interfaces import Generator
+from ..sampling import sheet, to_uint8
+from ..training.saved_model import ModelRecord
 
 GAP = 2  # pixels between the cells of a sheet
 LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more
 HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
+
+
+class Drawer(Protocol):
+    """What a report needs of a trained model; `model.Model` is one. Reports live a floor below it."""
+
+    generator: Generator
+    condition: Labels | Picture
+    record: ModelRecord
+
+    @property
+    def name(self) -> str: ...
+
+    def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor: ...
+
+    def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor: ...
 
 
 class Variation(NamedTuple):
@@ -27,13 +45,13 @@ class Variation(NamedTuple):
     deviation: Tensor  # (H, W) standard deviation over samples, RMS over channels, of values in [0, 1]
 
 
-def draw(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+def draw(model: Drawer, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
     """The same codes (S, D) on the conditions of several pairs: uint8 (B, S, 3, H, W)."""
     images = [model.decode(pairs.raw(item)[0], codes) for item in items]
     return (torch.stack(images) * 255).round().to(torch.uint8)
 
 
-def samples(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
+def samples(model: Drawer, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
     """A row for each item: its condition, the real image, then its samples, images (B, S, 3, H, W)."""
     rows = []
     for item, row in zip(items, images):
@@ -42,31 +60,33 @@ def samples(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) ->
     return page(rows)
 
 
-def styles(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+def styles(model: Drawer, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
     """A row for each item, its condition first, and a column for each code: down a column only the layout changes."""
     images = draw(model, pairs, items, codes)
     return page([[model.condition.picture(pairs.raw(item)[0]), *row] for item, row in zip(items, images)])
 
 
-def given(model: Model, pairs: Pairs, item: int) -> Tensor:
+def given(model: Drawer, pairs: Pairs, item: int) -> Tensor:
     """One row: the condition of an item and its real image."""
     raw, truth = pairs.raw(item)
     return page([[model.condition.picture(raw), truth]])
 
 
-def interpolation(model: Model, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9) -> Tensor:
+def interpolation(model: Drawer, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9) -> Tensor:
     """One row: the way from code `ends[0]` of seed 0 to code `ends[1]`, both included."""
-    return page([list(model.interpolate(pairs.raw(item)[0], *ends, frames=frames).bytes())])
+    start, end = (model.codes(1, first=index)[0] for index in ends)
+    way = code_path(start, end, frames, model.generator.prior)
+    return page([list(to_uint8(model.decode(pairs.raw(item)[0], way) * 2 - 1))])
 
 
-def variation(model: Model, pairs: Pairs, item: int, n: int = 32) -> Variation:
+def variation(model: Drawer, pairs: Pairs, item: int, n: int = 32) -> Variation:
     """Mean picture and standard deviation of samples 0 .. n-1 of seed 0."""
     images = model.decode(pairs.raw(item)[0], model.codes(n))
     mean = (images.mean(dim=0) * 255).round().to(torch.uint8)
     return Variation(mean, images.var(dim=0, correction=0).mean(dim=0).sqrt())
 
 
-def variation_sheet(model: Model, pairs: Pairs, item: int, found: Variation) -> Tensor:
+def variation_sheet(model: Drawer, pairs: Pairs, item: int, found: Variation) -> Tensor:
     """One row: condition, real image, mean picture, heat map from no deviation to the largest there is."""
     raw, truth = pairs.raw(item)
     return page([[model.condition.picture(raw), truth, found.mean, heat(found.deviation)]])

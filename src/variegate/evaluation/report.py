@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ..data.pairs import Pairs
 from ..data.streets import find, odds
-from ..model import Model
 from ..training.health import code_sensitivity, verdict
 from . import pictures
 from .modes import NAMES, expected_coverage
@@ -32,6 +31,7 @@ from .page import (
     words,
     write_report,
 )
+from .pictures import Drawer
 from .protocols import Measured, Protocol, Results
 
 __all__ = [
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`, over all layouts
-Entry = tuple[Model, Results, Counts | None]
+Entry = tuple[Drawer, Results, Counts | None]
 COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "seconds")
 SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
 MEANING = {
@@ -66,7 +66,7 @@ FRAMES, DRAWS = 9, 32  # of an interpolation; of the heat map
 
 
 def sections_of(
-    model: Model,
+    model: Drawer,
     pairs: Pairs,
     results: Results,
     counts: Counts | None = None,
@@ -92,7 +92,7 @@ def sections_of(
     return [*sections, model_section(model, pairs)]
 
 
-def samples_section(model: Model, pairs: Pairs) -> Section:
+def samples_section(model: Drawer, pairs: Pairs) -> Section:
     items = range(min(SHOWN, len(pairs)))
     images = pictures.draw(model, pairs, items, model.codes(SAMPLES))
     sensitivity = code_sensitivity(images.float())
@@ -107,7 +107,7 @@ def samples_section(model: Model, pairs: Pairs) -> Section:
     return Section("Samples", text, [Picture("One condition, many images", caption, image, columns, blank(items))])
 
 
-def interpolation_section(model: Model, pairs: Pairs) -> Section:
+def interpolation_section(model: Drawer, pairs: Pairs) -> Section:
     images = pictures.draw(model, pairs, [0], model.codes(16))[0]
     first, last = pictures.most_different(images, 2)
     image = pictures.interpolation(model, pairs, 0, (first, last), FRAMES)
@@ -116,7 +116,7 @@ def interpolation_section(model: Model, pairs: Pairs) -> Section:
     return Section("Interpolation", "", [Picture("From one style to another", caption, image, columns)])
 
 
-def styles_section(model: Model, pairs: Pairs) -> Section:
+def styles_section(model: Drawer, pairs: Pairs) -> Section:
     items = [i % len(pairs) for i in range(SHOWN, SHOWN + min(SHOWN, len(pairs)))]
     images = pictures.draw(model, pairs, items[:1], model.codes(16))[0]
     chosen = pictures.most_different(images, 6)
@@ -127,7 +127,7 @@ def styles_section(model: Model, pairs: Pairs) -> Section:
     return Section("One style on many layouts", "", [picture])
 
 
-def variation_section(model: Model, pairs: Pairs) -> Section:
+def variation_section(model: Drawer, pairs: Pairs) -> Section:
     found = pictures.variation(model, pairs, 0, DRAWS)
     top = float(found.deviation.max())
     caption = f"Mean and standard deviation of {DRAWS} samples of one condition. Black: all samples agree. "
@@ -197,7 +197,7 @@ def training_curves(run: Path) -> list[Item]:
     return [Curve(title, MEANING.get(title, ""), lines) for title, lines in groups.items()]
 
 
-def model_section(model: Model, pairs: Pairs) -> Section:
+def model_section(model: Drawer, pairs: Pairs) -> Section:
     """Where the model comes from, as its record says."""
     record, method = model.record, model.record.method
     weights = sum(tensor.numel() for tensor in model.generator.state_dict().values())

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader
 
 from ..config import Training
 from ..data.pairs import Pairs, Visits, to_batch
-from ..data.sampler import Endless
+from ..data.rarity import Rarity
+from ..data.sampler import Endless, RareFirst
 from ..errors import TrainingError
 from ..interfaces import Generator, Losses, Method
 from .checkpoints import Checkpoints
@@ -73,7 +74,10 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) 
             optimizer.load_state_dict(saved[f"optimizer/{name}"])
         optimizers[name] = fabric.setup_optimizers(optimizer)
 
-    order = Endless(len(pairs), settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
+    rarity = Rarity(pairs) if settings.rebalance != "none" else None
+    place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
+    balanced = rarity is not None and settings.rebalance in ("data", "both")
+    order = RareFirst(rarity.scores[:, rarity.served], *place) if rarity and balanced else Endless(len(pairs), *place)
     visits = Visits(pairs, settings.jitter, settings.flip)
     share = settings.batch_size // fabric.world_size
     loader = iter(DataLoader(visits, share, sampler=order, num_workers=run.workers))
@@ -110,7 +114,10 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) 
         while step < settings.steps and not agreed(fabric, stop.asked):
             factor = settings.schedule.factor(step / settings.steps)
             torch.manual_seed((run.seed << 32) + step)
-            batch = to_batch(fabric.to_device(next(loader)), pairs.condition)
+            raw = fabric.to_device(next(loader))
+            batch = to_batch(raw, pairs.condition)
+            if rarity and settings.rebalance in ("loss", "both"):
+                batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
             if run.channels_last:
                 batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
             logs: dict[str, Tensor] = {}

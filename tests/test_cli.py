@@ -1,0 +1,200 @@
+"""What a user types, and what they are told when it is wrong: one sentence, exit code 2, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from variegate.cli import main
+
+QUICK = ["--size", "16", "--steps", "2", "--width", "4", "--batch-size", "2", "--quiet", "--device", "cpu"]
+
+
+def picture(path: Path, height: int = 16, width: int = 32) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def pairs(folder: Path, count: int = 6) -> Path:
+    for i in range(count):
+        picture(folder / "train" / f"{i}.png")
+    return folder
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run, expect exit code 2 and one sentence on standard error; return it."""
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    output = capsys.readouterr()
+    lines = [line for line in output.err.splitlines() if line.startswith("variegate: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in output.err
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    options = ["--generator.widths", "[8,8,4]", "--perceptual", "laplacian", "--field", "false", "--inner-steps", "2"]
+    sizes = ["--size", "16", "--steps", "2", "--batch-size", "4", "--candidates", "2", "--quiet", "--device", "cpu"]
+    main(["train", "cimle", "--data", "streets:20", "--out", str(out), *options, *sizes])
+    return out
+
+
+@pytest.mark.core
+def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    told = capsys.readouterr().out
+    for verb in ("demo", "methods", "data", "train", "sample", "interpolate", "sequence", "evaluate", "doctor"):
+        assert f"  {verb} " in told
+
+
+@pytest.mark.core
+def test_methods_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["methods", "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {"pix2pix", "basisgan", "cimle"} <= set(rows)
+    assert set(rows["cimle"]) == {"name", "paper", "generator", "randomness", "objective", "condition", "summary"}
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trian"], "did you mean 'train'"),
+        (["train", "pix2pixx", "--data", "streets"], "did you mean 'pix2pix'"),
+        (["train", "pix2pix", "--data", "streets", "--generator.widht", "3"], "did you mean 'generator.width'"),
+        (["train", "pix2pix", "--data", "streets", "--noise", "loud"], "dropout, input, none"),
+        (["train", "pix2pix", "--data", "streets", "--generator.width"], "needs a value"),
+        (["train", "pix2pix", "--data", "streets", "--generator.width", "-3"], "greater than or equal to 1"),
+        (["train", "pix2pix", "--data", "streets", "--size", "big"], "height x width"),
+        (["train", "pix2pix", "--data", "no-such-folder"], "no-such-folder"),
+        (["train", "cimle", "--data", "streets:8", "--size", "20"], "multiples of 8"),
+        (["sample", "no-such-run", "x.png"], "no-such-run"),
+        (["evaluate", "no-such-run"], "no-such-run"),
+    ],
+    ids=lambda value: " ".join(value[:6]) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_answered_with_one_sentence(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told in refused(words, capsys)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def spoil_truncated(folder: Path) -> str:
+    path = picture(folder / "train" / "bad.png", 64, 128)
+    path.write_bytes(path.read_bytes()[:200])
+    return "bad.png"
+
+
+def spoil_odd_width(folder: Path) -> str:
+    picture(folder / "train" / "odd.png", 16, 33)
+    return "odd.png"
+
+
+def spoil_not_an_image(folder: Path) -> str:
+    (folder / "train" / "notes.png").write_text("not a picture")
+    return "notes.png"
+
+
+def spoil_empty(folder: Path) -> str:
+    for path in (folder / "train").iterdir():
+        path.unlink()
+    return str(folder)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("spoil", [spoil_truncated, spoil_odd_width, spoil_not_an_image, spoil_empty])
+def test_bad_pictures_are_named(
+    spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pairs(tmp_path / "data")
+    name = spoil(folder)  # type: ignore[operator]
+    sentence = refused(["train", "pix2pix", "--data", str(folder), "--out", str(tmp_path / "run"), *QUICK], capsys)
+    assert name in sentence
+    assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.core
+def test_a_label_out_of_range_is_named_before_it_reaches_a_kernel(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "layout.png"
+    Image.fromarray(np.full((16, 16), 77, np.uint8)).save(path)
+    sentence = refused(["sample", str(run), str(path), "--out", str(tmp_path / "drawn")], capsys)
+    assert "layout.png" in sentence
+    assert "77" in sentence
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_samples_are_written_with_codes_and_can_be_drawn_again(run: Path, tmp_path: Path) -> None:
+    main(["sample", str(run), "test:0", "-n", "3", "--seed", "5", "--out", str(tmp_path / "a")])
+    codes = str(tmp_path / "a" / "codes.safetensors")
+    main(["sample", str(run), "test:0", "--codes", codes, "--out", str(tmp_path / "b")])
+    first, again = sorted((tmp_path / "a").glob("5-*.png")), sorted((tmp_path / "b").glob("0*.png"))
+    assert len(first) == len(again) == 3
+    for one, other in zip(first, again):
+        assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
+
+
+def test_an_interpolation_is_a_strip_and_a_moving_picture(run: Path, tmp_path: Path) -> None:
+    words = ["interpolate", str(run), "val:1", "--from", "3", "--to", "7", "--frames", "5", "--out", str(tmp_path)]
+    main(words)
+    assert Image.open(tmp_path / "strip.png").size == (5 * 16 + 4 * 2, 16)
+    assert Image.open(tmp_path / "morph.gif").n_frames == 5
+    assert len(list((tmp_path / "frames").glob("0*.png"))) == 5
+
+
+def test_an_evaluation_prints_numbers_with_protocols_and_nothing_else(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["evaluate", str(run), "--protocol", "quick", "--no-perceptual", "--json"])
+    content = json.loads(capsys.readouterr().out)
+    assert {"coverage", "rare_recall", "precision", "diversity_pixel", "rmse_best"} <= set(content["metrics"])
+    assert set(content["protocol"]) == set(content["metrics"])
+    assert json.loads((run / "metrics.json").read_text()) == content
+    assert "<html" in (run / "report.html").read_text()
+
+
+def test_a_cut_short_model_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    weights = copy / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "model.safetensors" in refused(["sample", str(copy), "test:0"], capsys)
+
+
+def test_the_doctor_explains_a_run_in_words(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", str(run)])
+    told = capsys.readouterr().out
+    assert "Training finished at step 2." in told
+    assert "The code is used" in told
+
+
+def test_a_checked_folder_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["data", "export-streets", str(tmp_path / "streets"), "--count", "10", "--size", "32"])
+    main(["data", "check", str(tmp_path / "streets")])
+    told = capsys.readouterr().out
+    assert "10" in told
+    assert "train" in told
+
+
+@pytest.mark.core
+def test_import_and_help_stay_light() -> None:
+    """Nothing heavy is imported by `import variegate` or by the command line before a verb runs."""
+    code = "import sys, variegate, variegate.cli; print([m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
