@@ -32,6 +32,7 @@ def train(
     resume: bool = False,
     direction: str | None = None,
     condition: str | None = None,
+    initial: str | Path | None = None,
     run: Run | None = None,
     **options: Any,
 ) -> Path:
@@ -42,6 +43,7 @@ def train(
         data: a folder, `streets` or `streets:COUNT`.
         size: both sides or (H, W) of the pictures; theirs unless given.
         steps: batches; the method's own number unless given.
+        initial: a run of the same method whose weights to start from; it may have been trained at another size.
         options: the method's options and any dotted setting, such as `noise="input"`, `**{"generator.width": 16}`.
 
     Raises:
@@ -62,6 +64,7 @@ def train(
         size=shape,
         direction=direction,
         condition=condition,
+        initial=str(initial) if initial else None,
         run=Run.model_validate(settings.model_dump()),
     )
     if not start(config, folder, resume):

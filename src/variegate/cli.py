@@ -118,6 +118,8 @@ class Train:
     """which half of A|B pictures is the condition; found out unless given"""
     condition: str | None = None
     """how to derive conditions from plain pictures: edges, grey, self, superres:4"""
+    initial: Path | None = None
+    """start from the weights of another run of the same method, trained at any size"""
     resume: bool = False
     """go on with the run in --out"""
     save_every: int | None = None
@@ -144,6 +146,7 @@ class Train:
             self.resume,
             self.direction,
             self.condition,
+            self.initial,
             run,
             **options,
         )

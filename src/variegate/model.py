@@ -20,7 +20,7 @@ from .errors import CheckpointError, ConfigError
 from .interfaces import Generator, Size
 from .methods import method_from_mapping
 from .sampling import decode_in_chunks, sheet, to_pil
-from .training.saved_model import ModelRecord, load_generator, read_record, read_weights, write_model
+from .training.saved_model import ModelRecord, load_weights, read_record, read_weights, write_model
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -92,7 +92,8 @@ class Model:
         record = read_record(folder)
         method = method_from_mapping(record.method, str(folder / "config.json"))
         generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
-        load_generator(generator, read_weights(folder), folder / "model.safetensors")
+        load_weights(generator, read_weights(folder), folder / "model.safetensors")
+        generator.eval().requires_grad_(False)
         return cls(generator.to(device), condition_from_mapping(record.condition), record)
 
     def save(self, folder: str | Path) -> None:

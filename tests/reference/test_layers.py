@@ -343,7 +343,7 @@ def test_networks_start_with_the_published_deviations() -> None:
     for stage in list(unet.stages.values())[1:-1]:
         assert stage.layer.conv.weight.std().item() == pytest.approx(0.02, rel=0.05)
     crn = build(CRNConfig(widths=(32, 32)), NoRandomnessConfig(), 3, 3, (8, 8))
-    weight = crn.stages["level4"].conv2.conv.weight
+    weight = crn.stages["level1"].conv2.conv.weight
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.05), "Glorot"
 
 

@@ -44,7 +44,7 @@ class Output(Stage):
 
 
 class CRN(Staged):
-    """Layers `level4.conv1`, `level4.conv2`, `level8.conv1`, ...; a level is named by its height."""
+    """Layers `level1.conv1`, `level1.conv2`, `level2.conv1`, ... from coarse to fine, whatever the size."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class CRN(Staged):
         previous = 0
         for i, width in enumerate(widths):
             halvings = count - 1 - i
-            height, breadth = size[0] >> halvings, size[1] >> halvings
-            conv = Conv(bias=factory is None, norm=factory, size=(height, breadth))
-            first = randomness.layer(f"level{height}.conv1", previous + condition_channels, width, **conv)
-            second = randomness.layer(f"level{height}.conv2", width, width, **conv)
-            stages[f"level{height}"] = Level(first, second, coarsest=i == 0)
+            name = f"level{i + 1}"
+            conv = Conv(bias=factory is None, norm=factory, size=(size[0] >> halvings, size[1] >> halvings))
+            first = randomness.layer(f"{name}.conv1", previous + condition_channels, width, **conv)
+            second = randomness.layer(f"{name}.conv2", width, width, **conv)
+            stages[name] = Level(first, second, coarsest=i == 0)
             previous = width
         stages["output"] = Output(previous, image_channels)
         super().__init__(stages, randomness, 2 ** (count - 1))

@@ -1,19 +1,21 @@
 """Noise channels at every level of a network, through a noise encoder (Li, Zhang, Malik, ICCV 2019).
 
-A code is either a full-resolution field of N(0, 1) noise (the released code) or one short vector spread over the
-picture (the paper's "lower-dimensional noise"). The noise encoder sees it together with the condition; the result is
+A code is either a full-resolution field of N(0, 1) noise (the released code) or one short vector, mapped and spread
+over the picture (one way to read the paper's "lower-dimensional noise"). The noise encoder sees it together with the condition; the result is
 brought to each level by striding. Averaging instead would shrink white noise 64-fold over six halvings and silently
 remove the coarse noise that carries global style.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Unpack
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..errors import ConfigError
 from ..interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
@@ -59,22 +61,32 @@ class NoiseEncoder(nn.Sequential):
                     nn.init.zeros_(module.bias)
 
 
+def mapping_network(vector: int, hidden: int, channels: int) -> nn.Sequential:
+    """Bends a short Gaussian vector before it is spread, so that few numbers can select among many appearances."""
+    first, second, last = nn.Linear(vector, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, channels)
+    for layer in (first, second, last):
+        nn.init.kaiming_normal_(layer.weight, a=0.2)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
+
+
 class NoiseInput(AtSites):
     prior = "gaussian"
 
     def __init__(
-        self, sites: tuple[str, ...], channels: int, field: bool, encoder: NoiseEncoder | None, size: Size
+        self, sites: tuple[str, ...], channels: int, shape: Size, mapping: nn.Module | None, encoder: nn.Module | None
     ) -> None:
         super().__init__(sites)
-        self.channels, self.encoder = channels, encoder
-        self.shape = (channels, *size) if field else (channels, 1, 1)
-        self.size = channels * self.shape[1] * self.shape[2]
+        self.channels, self.mapping, self.encoder = channels, mapping, encoder
+        self.shape = (channels, *shape)
+        self.size = math.prod(self.shape)
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> NoiseInputLayer:
         return NoiseInputLayer(in_channels, out_channels, self.channels, **conv)
 
     def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
-        field = tile_to(code.unflatten(1, self.shape), (condition.shape[-2], condition.shape[-1]))
+        noise = code if self.mapping is None else self.mapping(code)
+        field = tile_to(noise.unflatten(1, self.shape), (condition.shape[-2], condition.shape[-1]))
         noise = in_format_of(field, condition)
         return noise if self.encoder is None else self.encoder(torch.cat([condition, noise], dim=1))
 
@@ -83,10 +95,18 @@ class NoiseInputConfig(Part):
     kind: Literal["noise_input"] = "noise_input"
     sites: tuple[str, ...] = ("level*.conv1",)
     channels: int = Field(10, ge=1)
-    field: bool = Field(True, description="full-resolution noise (as released); false: one vector, spread")
+    vector: int = Field(0, ge=0, description="length of a vector to spread; 0: full-resolution noise, as released")
+    mapping: int = Field(64, ge=0, description="hidden units of the network that a vector passes first; 0: none")
     encoder: bool = True
     hidden: int = Field(100, ge=1)
 
     def build(self, condition_channels: int, size: Size) -> NoiseInput:
         encoder = NoiseEncoder(condition_channels, self.channels, self.hidden) if self.encoder else None
-        return NoiseInput(self.sites, self.channels, self.field, encoder, size)
+        if not self.vector:
+            return NoiseInput(self.sites, self.channels, size, None, encoder)
+        mapping = mapping_network(self.vector, self.mapping, self.channels) if self.mapping else nn.Identity()
+        if not self.mapping and self.vector != self.channels:
+            raise ConfigError("randomness.vector: without a mapping it must equal randomness.channels")
+        randomness = NoiseInput(self.sites, self.channels, (1, 1), mapping, encoder)
+        randomness.size = self.vector
+        return randomness

@@ -29,13 +29,18 @@ from .logs import Log
 from .memory import keep_freed_memory
 from .panel import Panel
 from .run import Run, Stop
-from .saved_model import ModelRecord, versions, write_model
+from .saved_model import ModelRecord, load_weights, versions, write_model
 
 Players = dict[str, list[nn.Parameter]]
 
 
-def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) -> bool:
+def train(
+    method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, initial: dict[str, Tensor] | None = None
+) -> bool:
     """Train until `method.training.steps`; go on from the last checkpoint in `folder` if there is one.
+
+    Args:
+        initial: the generator's weights to start from, as `saved_model.read_weights` gives them.
 
     Returns:
         True when finished, False when a signal asked to stop (a checkpoint was written).
@@ -53,6 +58,8 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric) 
     torch.manual_seed(run.seed)
     generator = method.build_generator(channels, pairs.image_channels, pairs.size)
     objective = method.build_objective(channels, pairs.image_channels, pairs.size)
+    if initial is not None:
+        load_weights(generator, initial, folder)
     average = copy.deepcopy(generator).requires_grad_(False).eval()
     if saved:  # before wrapping: Fabric can save wrapped modules but not load them
         for name, module in {"generator": generator, "average": average, "objective": objective}.items():
@@ -162,7 +169,7 @@ def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training)
     rate, decay = settings.learning_rate[name], settings.weight_decay
     if settings.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay)
+    return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
 
 
 def set_rates(optimizers: Mapping[str, Any], settings: Training, factor: float, names: Mapping[str, Any]) -> None:

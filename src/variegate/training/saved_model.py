@@ -95,13 +95,13 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is cut short or damaged ({error}); copy it again or train again") from None
 
 
-def load_generator(generator: Generator, weights: dict[str, Tensor], where: Path) -> Generator:
+def load_weights(generator: Generator, weights: dict[str, Tensor], where: Path) -> None:
+    """Raises CheckpointError when the weights are those of another network."""
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{where} does not fit its own config.json: {first}") from None
-    return generator.eval().requires_grad_(False)
+        raise CheckpointError(f"{where}: the saved weights are those of another network: {first}") from None
 
 
 def card(record: ModelRecord) -> str:

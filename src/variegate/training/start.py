@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 
 from ..config import Config, to_yaml
 from ..data.pairs import open_data
 from ..errors import CheckpointError, ConfigError, DataError
 from ..interfaces import Method, Size
 from .run import Run
+from .saved_model import read_weights
 
 
 class RunConfig(Config):
@@ -23,6 +24,7 @@ class RunConfig(Config):
     size: Size | None = None
     direction: Literal["AtoB", "BtoA"] | None = None
     condition: str | None = None
+    initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
     run: Run = Run()
 
 
@@ -42,7 +44,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
-    return train(config.method, pairs, folder, config.run, fabric)
+    initial = read_weights(Path(config.initial) / "model") if config.initial else None
+    return train(config.method, pairs, folder, config.run, fabric, initial)
 
 
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:
