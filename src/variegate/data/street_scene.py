@@ -93,15 +93,15 @@ def draw_labels(size: tuple[int, int], rng: np.random.Generator) -> Bytes:
 
 def draw_house(canvas: Canvas, left: float, right: float, ground: float, rng: np.random.Generator) -> None:
     """A facade with two or three floors of windows, a door or a shop, under one of three roofs."""
-    height = rng.uniform(0.32, 0.48)
+    height = rng.uniform(0.38, 0.52)
     eaves = ground - height
     canvas.box(left, eaves, right, ground, BUILDING)
     draw_roof(canvas, left, right, eaves, rng)
-    floors = 2 if height < 0.38 else 3
+    floors = 2 if height < 0.43 else 3
     floor = height / floors
     columns = max(1, round((right - left) / 0.12))
     pitch = (right - left) / columns
-    glass_x, glass_y = pitch * rng.uniform(0.46, 0.58), floor * rng.uniform(0.50, 0.62)
+    glass_x, glass_y = pitch * rng.uniform(0.36, 0.46), floor * rng.uniform(0.40, 0.50)
     door, shop = rng.integers(columns), rng.random() < 0.35
     for row in range(floors):
         for column in range(columns):
