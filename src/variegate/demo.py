@@ -54,7 +54,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 QUICK_STEPS = {"cimle": 1, "basisgan": 3, "pix2pix": 3}
 LEAD = """Every street layout below was shown to the methods with one picture only, although many are possible: day,
-dusk or night, four facade paints, three seasons. Some combinations occur in one picture of seventy. Which of them does
+dusk or night, four facade paints, three seasons. Some combinations occur in one picture of fifty. Which of them does
 a method learn to draw?"""
 
 

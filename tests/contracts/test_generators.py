@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 
+from variegate.data.sampler import visit_key
 from variegate.errors import ConfigError
 from variegate.generators.staged import Staged, first_reader
 from variegate.interfaces import Generator
@@ -67,6 +68,13 @@ def test_training_codes_are_the_codes_of_the_visit_key_on_any_batch(noisy: tuple
     for row, key in enumerate(keys.tolist()):
         for sample in range(3):
             assert torch.equal(drawn[row, sample], generator.draw([(key, sample)])[0])
+
+
+@pytest.mark.core
+@pytest.mark.xfail(strict=True, reason="the keys of seed 0's visits are the small numbers that users give as seeds")
+def test_codes_that_users_draw_were_not_trained_on() -> None:
+    visited = {visit_key(0, position) for position in range(10_000)}
+    assert not visited & set(range(1000))
 
 
 # law 2: the code determines the image
@@ -139,6 +147,7 @@ def test_without_randomness_the_code_is_empty_and_all_images_are_one(name: str) 
         ("basisgan shared", 64),
         ("basisgan transposed", 3 * 64),
         ("cimle field encoder", 3 * 16 * 32),
+        ("cimle vector encoder", 5),
         ("cimle vector", 3),
         ("noise maps unet", 32 * (2 * 2 + 4 * 4)),
     ],
@@ -199,7 +208,7 @@ def test_twenty_images_of_one_condition_encode_it_exactly_once(case: tuple[str, 
         ("pix2pix dropout resnet", "block1"),
         ("basisgan", "block1"),
         ("basisgan transposed", "block2"),
-        ("cimle field encoder", "level2"),
+        ("cimle field encoder", "level1"),
         ("noise maps unet", "up3"),
     ],
 )
@@ -207,8 +216,6 @@ def test_the_network_is_split_at_the_first_stage_that_reads_the_code(name: str, 
     generator = generator_of(name)
     assert isinstance(generator, Staged)
     names = list(generator.stages)
-    if name.startswith("cimle"):
-        stage = names[0]  # every level reads the code
     assert names[generator.split] == stage
     before = [module for part in generator.deterministic for module in part.modules()]
     assert not any(isinstance(module, CodeLayer) for module in before)

@@ -221,7 +221,7 @@ def test_weights_that_belong_to_another_network_are_refused(saved: Path) -> None
     record = json.loads(path.read_text())
     record["method"]["generator"]["width"] = 6
     path.write_text(json.dumps(record))
-    with pytest.raises(CheckpointError, match=r"does not fit its own config\.json: size mismatch"):
+    with pytest.raises(CheckpointError, match=r"weights are those of another network: size mismatch"):
         Model.load(saved)
 
 

@@ -16,6 +16,7 @@ CONDITION, IMAGE = 4, 3  # channels
 
 RESNET = {"width": "4", "blocks": "2"}
 CRN = {"generator.widths": "[8, 8, 6, 4]", "randomness.channels": "3", "randomness.hidden": "6"}
+PLAIN = {"randomness.encoder": "false"}
 OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "pix2pix dropout unet": ("pix2pix", {"width": "4"}, (32, 32)),
     "pix2pix input unet": ("pix2pix", {"width": "4", "noise": "input"}, (16, 32)),
@@ -36,9 +37,9 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "basisgan shared": ("basisgan", {**RESNET, "randomness.shared": "true"}, (16, 16)),
     "basisgan transposed": ("basisgan", {**RESNET, "randomness.sites": "['up*', 'block2.conv1']"}, (16, 16)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),
-    "cimle field": ("cimle", {**CRN, "randomness.encoder": "false"}, (16, 32)),
-    "cimle vector encoder": ("cimle", {**CRN, "randomness.field": "false"}, (16, 32)),
-    "cimle vector": ("cimle", {**CRN, "randomness.field": "false", "randomness.encoder": "false"}, (16, 32)),
+    "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
+    "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": "5", "randomness.mapping": "6"}, (16, 32)),
+    "cimle vector": ("cimle", {**CRN, **PLAIN, "randomness.vector": "3", "randomness.mapping": "0"}, (16, 32)),
 }
 # the objective decides nothing about a generator; laplacian features need no download
 SETTINGS = {"cimle": {"objective.perceptual": "laplacian"}}

@@ -29,7 +29,9 @@ def test_the_loop_equals_a_hand_written_pix2pix_weight_for_weight(tmp_path: Path
     generator = config.method.build_generator(pairs.condition.channels, 3, SIZE)
     discriminator = config.method.build_objective(pairs.condition.channels, 3, SIZE).discriminator
     average = copy.deepcopy(generator)
-    opt_g, opt_d = (torch.optim.Adam(m.parameters(), 2e-4, (0.5, 0.999)) for m in (generator, discriminator))
+    opt_g, opt_d = (
+        torch.optim.Adam(m.parameters(), 2e-4, (0.5, 0.999), fused=True) for m in (generator, discriminator)
+    )
     visits, order = Visits(pairs, 286 / 256, flip=True), iter(Endless(len(pairs), 2, seed=7))
     for step in range(STEPS):
         for optimizer in (opt_g, opt_d):

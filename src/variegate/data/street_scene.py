@@ -42,8 +42,8 @@ class Factor(NamedTuple):
 
 
 FACTORS = (
-    Factor("time", ("day", "dusk", "night"), (0.55, 0.30, 0.15), tuple(range(8))),
-    Factor("paint", ("cream", "brick", "sage", "blue"), (0.45, 0.30, 0.15, 0.10), (BUILDING,)),
+    Factor("time", ("day", "dusk", "night"), (0.50, 0.30, 0.20), tuple(range(8))),
+    Factor("paint", ("cream", "brick", "sage", "blue"), (0.40, 0.30, 0.20, 0.10), (BUILDING,)),
     Factor("season", ("summer", "autumn", "winter"), (0.60, 0.25, 0.15), (ROOF, TREE)),
     Factor("car", ("red", "white", "blue", "yellow"), (0.40, 0.30, 0.20, 0.10), (CAR,)),
     Factor("weather", ("clear", "overcast"), (0.70, 0.30), (SKY, ROAD)),

@@ -20,7 +20,7 @@ from ..data.streets import find, odds
 from ..errors import DataError
 
 NAMES = ("time", "paint")
-RARE = 0.05  # a mode is rare if its odds are at most this: 5 of the 12 time x paint modes, 15.75 % of all images
+RARE = 0.05  # a mode is rare if its odds are at most this: 4 of the 12 time x paint modes, 14 % of all images
 
 
 class Modes(NamedTuple):

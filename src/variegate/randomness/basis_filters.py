@@ -50,7 +50,7 @@ class BasisConv(CodeLayer):
         numbers = self.kernel**2 * (1 if separate else bases)
         self.basis_generator = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, numbers))
         # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
-        shape = (bases, in_channels, out_channels) if self.transposed else (bases, out_channels, in_channels)
+        shape = (in_channels, bases, out_channels) if self.transposed else (out_channels, bases, in_channels)
         self.coefficients = nn.Parameter(torch.randn(shape) / (in_channels * bases) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if conv.get("bias", True) else None
         self.norm = normalisation(out_channels, conv.get("norm"))
@@ -58,29 +58,36 @@ class BasisConv(CodeLayer):
     def filters(self, code: Tensor) -> Tensor:
         """(B, D) -> (B, C_out, C_in, L, L); for transposed convolutions (B, C_in, C_out, L, L)."""
         psi = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
-        psi = psi.reshape(len(code), self.bases, self.kernel**2)
-        filters = self.coefficients.flatten(1).t() @ psi  # (B, C C', L L)
-        return filters.reshape(len(code), *self.coefficients.shape[1:], self.kernel, self.kernel)
+        psi = psi.reshape(len(code), 1, self.bases, self.kernel**2).transpose(2, 3)  # (B, 1, L L, K)
+        filters = (psi @ self.coefficients).unflatten(2, (self.kernel, self.kernel))  # (B, C, L, L, C')
+        return filters.permute(0, 1, 4, 2, 3)  # in memory already as channels-last convolutions want it
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         return self.norm(self.convolve(x, self.filters(code)))
 
     def convolve(self, x: Tensor, filters: Tensor) -> Tensor:
-        """Row b of x with filters b, as one convolution with a group per row."""
-        rows = len(x)
+        """Row b of x with filters b.
+
+        Accelerators do all rows as one convolution with a group per row. A CPU is faster row by row: a grouped
+        convolution would put all filters into another layout first.
+        """
         padding = self.padding
         if self.reflect and padding:
             x, padding = F.pad(x, (padding,) * 4, mode="reflect"), 0
-        x = x.reshape(1, -1, *x.shape[-2:])
-        weight = filters.flatten(0, 1)
-        if self.transposed:
-            out = F.conv_transpose2d(
-                x, weight, None, self.stride, padding, self.output_padding, groups=rows, dilation=self.dilation
-            )
+        if x.device.type == "cpu":
+            rows = [self.plain(row, weight, padding) for row, weight in zip(x.split(1), filters)]
+            out = rows[0] if len(rows) == 1 else torch.cat(rows)
         else:
-            out = F.conv2d(x, weight, None, self.stride, padding, self.dilation, groups=rows)
-        out = out.reshape(rows, -1, *out.shape[-2:])
+            grouped = self.plain(x.reshape(1, -1, *x.shape[-2:]), filters.flatten(0, 1), padding, groups=len(x))
+            out = grouped.reshape(len(x), -1, *grouped.shape[-2:])
         return out if self.bias is None else out + self.bias[:, None, None]
+
+    def plain(self, x: Tensor, weight: Tensor, padding: int, groups: int = 1) -> Tensor:
+        if self.transposed:
+            return F.conv_transpose2d(
+                x, weight, None, self.stride, padding, self.output_padding, groups, self.dilation
+            )
+        return F.conv2d(x, weight, None, self.stride, padding, self.dilation, groups)
 
 
 class BasisFilters(AtSites):
