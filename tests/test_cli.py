@@ -116,9 +116,7 @@ def spoil_empty(folder: Path) -> str:
 
 @pytest.mark.core
 @pytest.mark.parametrize("spoil", [spoil_truncated, spoil_odd_width, spoil_not_an_image, spoil_empty])
-def test_bad_pictures_are_named(
-    spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_pictures_are_named(spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = pairs(tmp_path / "data")
     name = spoil(folder)  # type: ignore[operator]
     sentence = refused(["train", "pix2pix", "--data", str(folder), "--out", str(tmp_path / "run"), *QUICK], capsys)

@@ -55,7 +55,12 @@ def test_a_command_of_the_documentation_runs(page: str, line: str, desk: Path) -
     assert program == "variegate", f"{page} tells the reader to run {program}, which this test does not know"
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
     done = subprocess.run(
-        [sys.executable, "-m", "variegate", *rest], cwd=desk, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "variegate", *rest],
+        cwd=desk,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, f"{page}: {line}\n{done.stderr[-2000:]}"
 

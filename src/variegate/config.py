@@ -64,15 +64,15 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], where: str) -> C:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {explain(error, kind)}") from None
+        raise ConfigError(f"{where}: {explain(error)}") from None
 
 
-def explain(error: ValidationError, kind: type[BaseModel]) -> str:
+def explain(error: ValidationError) -> str:
     """The first validation error in words."""
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {path!r}; {did_you_mean(str(first['loc'][-1]), kind.model_fields)}"
+        return f"there is no setting {path!r}; leave it out, or install the version that wrote it"
     return f"{path}: {first['msg'].lower()}, got {first['input']!r}"
 
 
@@ -96,8 +96,24 @@ def override(config: C, changes: Mapping[str, str]) -> C:
         node = values
         for parent in parents:
             node = node[parent]
-        node[leaf] = yaml.safe_load(text)
+        node[leaf] = value_in(text, f"--{path}")
     return from_mapping(type(config), values, "options")
+
+
+def value_in(text: str, where: str) -> Any:
+    """Text as typed: a YAML scalar or list; numbers like 1e-4 count as numbers, which YAML 1.1 would not allow.
+
+    Raises:
+        ConfigError: the text is no value, such as an unclosed bracket.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"{where}: {text!r} cannot be read as a value; check brackets and quotes") from None
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -140,6 +140,8 @@ class Model:
             DataError: the condition cannot be read.
             ConfigError: codes of another model.
         """
+        if (codes is None and n < 1) or chunk < 1:
+            raise ConfigError(f"n = {n} and chunk = {chunk}: both must be at least 1")
         seeds = None if codes is not None else [(seed, first + i) for i in range(n)]
         codes = self.checked(codes) if codes is not None else self.generator.draw(seeds or [])
         raw = self.condition.read(condition, size)

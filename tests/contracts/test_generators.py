@@ -71,7 +71,6 @@ def test_training_codes_are_the_codes_of_the_visit_key_on_any_batch(noisy: tuple
 
 
 @pytest.mark.core
-@pytest.mark.xfail(strict=True, reason="the keys of seed 0's visits are the small numbers that users give as seeds")
 def test_codes_that_users_draw_were_not_trained_on() -> None:
     visited = {visit_key(0, position) for position in range(10_000)}
     assert not visited & set(range(1000))
@@ -289,14 +288,8 @@ def test_pictures_of_any_size_keep_their_size(name: str) -> None:
     holds()
 
 
-REFLECTS = pytest.mark.xfail(strict=True, reason="a residual block of a ResNet cannot reflect its only pixel")
-
-
 @pytest.mark.core
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=REFLECTS) if name[:5] == "basis" or "resnet" in name else name for name in ANY_SIZE],
-)
+@pytest.mark.parametrize("name", ANY_SIZE)
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (4, 4)])
 def test_even_a_handful_of_pixels_keeps_its_size(name: str, size: tuple[int, int]) -> None:
     generator = generator_of(name)

@@ -232,7 +232,6 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
         Model.load(tmp_path / "nothing")
 
 
-@pytest.mark.xfail(strict=True, reason="whatever the folder held is moved aside and removed")
 def test_saving_a_model_into_a_folder_of_other_things_keeps_them(model: Model, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with contextlib.suppress(ConfigError):

@@ -134,7 +134,6 @@ def test_resuming_with_another_setting_is_refused_by_its_name(tmp_path: Path, ch
 
 
 @pytest.mark.core
-@pytest.mark.xfail(strict=True, reason="saved settings are compared without the defaults of newer settings")
 def test_a_run_of_a_version_that_lacked_a_setting_goes_on_with_its_default(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert start(settings("pix2pix", 1), folder)
@@ -145,7 +144,6 @@ def test_a_run_of_a_version_that_lacked_a_setting_goes_on_with_its_default(tmp_p
 
 
 @pytest.mark.core
-@pytest.mark.xfail(strict=True, reason="the folder is claimed before the networks are known to fit")
 def test_a_run_that_could_not_begin_leaves_its_folder_free(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(ConfigError, match="halvings do not fit"):

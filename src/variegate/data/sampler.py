@@ -25,8 +25,11 @@ def order(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def visit_key(seed: int, position: int) -> int:
-    """One number per visit of an item: the low 22 bits of the seed, then 40 bits of stream position."""
-    return ((seed & ((1 << SEED_BITS) - 1)) << POSITION_BITS) + position
+    """One number per visit of an item: a high bit, the low 22 bits of the seed, then 40 bits of stream position.
+
+    The high bit keeps them apart from the seeds that people give, whose codes must not be codes of training.
+    """
+    return (1 << (SEED_BITS + POSITION_BITS)) + ((seed & ((1 << SEED_BITS) - 1)) << POSITION_BITS) + position
 
 
 class Endless(Sampler[tuple[int, int]]):

@@ -74,7 +74,7 @@ class ResNet(Staged):
             stages[name] = Outer(randomness.layer(name, channels, channels // 2, **up))
         last = Conv(kernel_size=7, padding=3, padding_mode="reflect", size=size)
         stages["outer"] = Outer(randomness.layer("outer", width, image_channels, **last), last=True)
-        super().__init__(stages, randomness, 2**downs)
+        super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
         init_normal(self.stages)
 
 

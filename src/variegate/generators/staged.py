@@ -30,13 +30,14 @@ class Staged(Generator):
     Args:
         stages: in order; the last leaves the image as the current tensor.
         stride: heights and widths are padded to its multiples on the way in and cropped on the way out.
+        smallest: and to at least this; reflecting borders need more than one pixel at the coarsest level.
     """
 
-    def __init__(self, stages: dict[str, Stage], randomness: Randomness, stride: int) -> None:
+    def __init__(self, stages: dict[str, Stage], randomness: Randomness, stride: int, smallest: int = 1) -> None:
         super().__init__()
         self.stages = nn.ModuleDict(stages)
         self.randomness = randomness
-        self.stride = stride
+        self.stride, self.smallest = stride, smallest
         randomness.finish()
         self.code_size, self.prior = randomness.size, randomness.prior
         self.split = first_reader(list(stages.values()))
@@ -47,7 +48,7 @@ class Staged(Generator):
 
     def encode(self, condition: Tensor) -> Features:
         height, width = condition.shape[-2:]
-        condition = pad_to_multiple(condition, self.stride)
+        condition = pad_to_multiple(condition, self.stride, self.smallest)
         state = self.start(condition)
         for stage in self.deterministic:
             state = stage(state, None)
@@ -76,8 +77,7 @@ def first_reader(stages: list[Stage]) -> int:
     return reads.index(True) if True in reads else len(stages)
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column until height and width divide by `multiple`."""
-    height, width = x.shape[-2:]
-    down, right = -height % multiple, -width % multiple
+def pad_to_multiple(x: Tensor, multiple: int, smallest: int = 1) -> Tensor:
+    """Repeat the last row and column until height and width divide by `multiple` and reach `smallest`."""
+    down, right = (max(smallest, -(-side // multiple) * multiple) - side for side in x.shape[-2:])
     return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x

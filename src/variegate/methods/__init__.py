@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import yaml
+from pydantic import ValidationError
 
-from ..config import from_mapping, override
+from ..config import explain, from_mapping, override, value_in
 from ..errors import ConfigError, did_you_mean
 from .basisgan import basisgan
 from .cimle import cimle
@@ -30,17 +30,22 @@ def method(name: str, options: Mapping[str, str] | None = None) -> Preset:
         raise ConfigError(f"there is no method {name!r}; {did_you_mean(name, METHODS)}")
     make, options = METHODS[name], dict(options or {})
     own = {key: options.pop(key) for key in list(options) if key in inspect.signature(make).parameters}
-    return override(make(**{key: value_of(make, key, text) for key, text in own.items()}), options)
+    try:
+        preset = make(**{key: value_of(make, key, text) for key, text in own.items()})
+    except ValidationError as error:
+        raise ConfigError(f"options of {name}: {explain(error)}") from None
+    return override(preset, options)
 
 
 def value_of(make: Callable[..., Preset], key: str, text: str) -> Any:
     """Read one option of a preset function by its annotation."""
     kind = get_type_hints(make)[key]
     choices = get_args(kind) if get_origin(kind) is Literal else ()
-    value = text if choices else yaml.safe_load(text)
+    value = text if choices else value_in(text, f"--{key}")
     if choices and value not in choices:
         raise ConfigError(f"--{key}: {text!r} is none of {', '.join(map(str, choices))}")
-    if not choices and not isinstance(value, kind | (int if kind is float else kind)):
+    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not choices and not fits:
         raise ConfigError(f"--{key}: {text!r} is not of type {kind.__name__}")
     return value
 

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..interfaces import Batch, Generator, Losses, Objective, Part, Size
 from ..losses.perceptual import feature_l1
@@ -30,6 +31,8 @@ class NearestSample(Objective):
         inner_steps: K, updates per pool.
         inner_batch: slots per update.
         chunk: candidates held in memory at a time.
+        match_scale: candidates are made and compared at 1/match_scale of the size. 1 is the published algorithm; more
+            allows many more candidates for codes that are vectors, which look alike at any size.
     """
 
     def __init__(
@@ -40,11 +43,12 @@ class NearestSample(Objective):
         inner_steps: int,
         inner_batch: int,
         chunk: int,
+        match_scale: int = 1,
     ) -> None:
         super().__init__()
         self.features, self.weights = features, weights
         self.candidates, self.inner_steps, self.inner_batch = candidates, inner_steps, inner_batch
-        self.chunk = chunk
+        self.chunk, self.match_scale = chunk, match_scale
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         winners = self.match(generator, batch)
@@ -61,15 +65,26 @@ class NearestSample(Objective):
     def match(self, generator: Generator, batch: Batch) -> Tensor:
         """Index of the nearest candidate of every slot, (B,); codes are drawn again from it, never stored."""
         slots_at_once = max(1, self.chunk // self.candidates)
+        was_training = generator.training
+        generator.eval()  # statistics of a batch would make winners depend on which candidates share a chunk
         winners = []
         for slots in torch.arange(len(batch.image), device=batch.image.device).split(slots_at_once):
             codes = generator.draw_for(batch.key[slots], self.candidates)
-            images = generator(batch.condition[slots], codes).flatten(0, 1)
-            targets = [repeat(layer, self.candidates) for layer in self.embed(batch.image[slots])]
-            mask = weight_of(batch, slots)
+            condition, image, mask = self.smaller(batch.condition[slots], batch.image[slots], weight_of(batch, slots))
+            images = generator(condition, codes).flatten(0, 1)
+            targets = [repeat(layer, self.candidates) for layer in self.embed(image)]
             mask = None if mask is None else repeat(mask, self.candidates)
             winners.append(self.distance(images, targets, mask).unflatten(0, (len(slots), -1)).argmin(dim=1))
+        generator.train(was_training)
         return torch.cat(winners)
+
+    def smaller(self, condition: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """All three at the size of matching; conditions by picking pixels, so that label maps stay hard."""
+        k = self.match_scale
+        if k == 1:
+            return condition, image, mask
+        picked = condition[..., k // 2 :: k, k // 2 :: k].contiguous(memory_format=torch.channels_last)
+        return picked, F.avg_pool2d(image, k), None if mask is None else F.avg_pool2d(mask, k)
 
     @torch.no_grad()
     def embed(self, images: Tensor) -> list[Tensor]:
@@ -101,6 +116,7 @@ class NearestSampleConfig(Part):
     inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
     inner_batch: int = Field(1, ge=1)
     chunk: int = Field(64, ge=1, description="candidates held in memory at a time")
+    match_scale: int = Field(1, ge=1, description="match at 1/this of the size; 1 as published; needs vector codes")
 
     def build(self, condition_channels: int, image_channels: int, size: Size) -> NearestSample:
         features: nn.Module
@@ -111,4 +127,6 @@ class NearestSampleConfig(Part):
             features = VGG19(None, width=0.25)
         else:
             features, weights = VGG19(network_weights.load("vgg19").state), weights or PUBLISHED
-        return NearestSample(features, weights, self.candidates, self.inner_steps, self.inner_batch, self.chunk)
+        return NearestSample(
+            features, weights, self.candidates, self.inner_steps, self.inner_batch, self.chunk, self.match_scale
+        )

@@ -84,9 +84,7 @@ class BasisConv(CodeLayer):
 
     def plain(self, x: Tensor, weight: Tensor, padding: int, groups: int = 1) -> Tensor:
         if self.transposed:
-            return F.conv_transpose2d(
-                x, weight, None, self.stride, padding, self.output_padding, groups, self.dilation
-            )
+            return F.conv_transpose2d(x, weight, None, self.stride, padding, self.output_padding, groups, self.dilation)
         return F.conv2d(x, weight, None, self.stride, padding, self.dilation, groups)
 
 

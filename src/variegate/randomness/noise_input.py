@@ -1,9 +1,9 @@
 """Noise channels at every level of a network, through a noise encoder (Li, Zhang, Malik, ICCV 2019).
 
 A code is either a full-resolution field of N(0, 1) noise (the released code) or one short vector, mapped and spread
-over the picture (one way to read the paper's "lower-dimensional noise"). The noise encoder sees it together with the condition; the result is
-brought to each level by striding. Averaging instead would shrink white noise 64-fold over six halvings and silently
-remove the coarse noise that carries global style.
+over the picture (one way to read the paper's "lower-dimensional noise"). The noise encoder sees it together with the
+condition; the result is brought to each level by striding. Averaging instead would shrink white noise 64-fold over six
+halvings and silently remove the coarse noise that carries global style.
 """
 
 from __future__ import annotations

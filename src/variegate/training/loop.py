@@ -6,9 +6,10 @@ two processes together see what one would have seen.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,13 +24,13 @@ from ..data.pairs import Pairs, Visits, to_batch
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
 from ..errors import TrainingError
-from ..interfaces import Generator, Losses, Method
+from ..interfaces import Batch, Generator, Losses, Method
 from .checkpoints import Checkpoints
 from .logs import Log
 from .memory import keep_freed_memory
 from .panel import Panel
 from .run import Run, Stop
-from .saved_model import ModelRecord, load_weights, versions, write_model
+from .saved_model import ModelRecord, load_weights, versions, words_for_a_full_disk, write_model
 
 Players = dict[str, list[nn.Parameter]]
 
@@ -81,16 +82,9 @@ def train(
             optimizer.load_state_dict(saved[f"optimizer/{name}"])
         optimizers[name] = fabric.setup_optimizers(optimizer)
 
-    rarity = Rarity(pairs) if settings.rebalance != "none" else None
-    place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
-    balanced = rarity is not None and settings.rebalance in ("data", "both")
-    order = RareFirst(rarity.scores[:, rarity.served], *place) if rarity and balanced else Endless(len(pairs), *place)
-    visits = Visits(pairs, settings.jitter, settings.flip)
-    share = settings.batch_size // fabric.world_size
-    loader = iter(DataLoader(visits, share, sampler=order, num_workers=run.workers))
+    batches = stream(pairs, settings, run, fabric, step)
     intervals = run.intervals(settings.steps)
     panel = Panel(pairs.validation(), average)
-    log = Log(folder, step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
     record = ModelRecord(
         method=method.model_dump(mode="json"),
         condition=pairs.condition.model_dump(mode="json"),
@@ -105,11 +99,8 @@ def train(
     generator.train()
     objective.train()
 
-    def keep() -> None:
+    def keep(log: Log) -> None:
         """Look at the panel, then write the checkpoint and the model."""
-        check_finite(generator, step, checkpoints)
-        if log is None:
-            return
         panel.look(folder / "samples", step, log)
         state = {"step": step, "generator": wrapped.state_dict(), "average": average.state_dict()}
         state["objective"] = objective.state_dict()
@@ -117,20 +108,16 @@ def train(
         checkpoints.save(step, state, panel.score)
         write_model(folder / "model", average, record.model_copy(update={"step": step}))
 
-    with Stop() as stop:
+    log = Log(folder, step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
+    with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
         while step < settings.steps and not agreed(fabric, stop.asked):
             factor = settings.schedule.factor(step / settings.steps)
             torch.manual_seed((run.seed << 32) + step)
-            raw = fabric.to_device(next(loader))
-            batch = to_batch(raw, pairs.condition)
-            if rarity and settings.rebalance in ("loss", "both"):
-                batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
-            if run.channels_last:
-                batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
-            logs: dict[str, Tensor] = {}
-            for losses in objective.updates(wrapped, batch, step):
+            logs: dict[str, list[Tensor]] = {}
+            for losses in objective.updates(wrapped, next(batches), step):
                 set_rates(optimizers, settings, factor, losses)
-                logs |= update(fabric, losses, players, optimizers, settings)
+                for name, value in update(fabric, losses, players, optimizers, settings).items():
+                    logs.setdefault(name, []).append(value)
                 if "generator" in losses:
                     blend(average, generator, settings.average_decay)
             step += 1
@@ -139,12 +126,33 @@ def train(
                 if step % intervals.log == 0 or step == settings.steps:
                     log.numbers(step, numbers)
                 log.progress.to(step, panel.note)
-            if step % intervals.save == 0 or step == settings.steps or agreed(fabric, stop.asked):
-                keep()
-            fabric.barrier()
-    if log:
-        log.close()
+            if step % intervals.save == 0 or step == settings.steps:
+                check_finite(generator, step, checkpoints)
+                if log:
+                    keep(log)
+                fabric.barrier()
+        if log and step not in checkpoints.steps():
+            check_finite(generator, step, checkpoints)
+            keep(log)
+    fabric.barrier()
     return step >= settings.steps
+
+
+def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int) -> Iterator[Batch]:
+    """Batches from `step` on, for ever, on the device."""
+    rarity = Rarity(pairs) if settings.rebalance != "none" else None
+    place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
+    by_rarity = rarity is not None and settings.rebalance in ("data", "both")
+    order = RareFirst(rarity.scores[:, rarity.served], *place) if rarity and by_rarity else Endless(len(pairs), *place)
+    visits = Visits(pairs, settings.jitter, settings.flip)
+    for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers):
+        raw = fabric.to_device(visit)
+        batch = to_batch(raw, pairs.condition)
+        if rarity and settings.rebalance in ("loss", "both"):
+            batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
+        if run.channels_last:
+            batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
+        yield batch
 
 
 def update(
@@ -186,9 +194,10 @@ def blend(average: Generator, generator: Generator, decay: float) -> None:
         old.copy_(new)
 
 
-def finite(fabric: Fabric, logs: dict[str, Tensor], step: int, checkpoints: Checkpoints) -> dict[str, float]:
-    """Losses as numbers, averaged over processes; stops with their name when one is NaN or infinite."""
-    values = fabric.all_reduce(torch.stack([value.float() for value in logs.values()]), reduce_op="mean")
+def finite(fabric: Fabric, logs: dict[str, list[Tensor]], step: int, checkpoints: Checkpoints) -> dict[str, float]:
+    """Losses as numbers, averaged over updates and processes; stops with their name when one is NaN or infinite."""
+    means = torch.stack([torch.stack(values).float().mean() for values in logs.values()])
+    values = fabric.all_reduce(means, reduce_op="mean")
     numbers = dict(zip(logs, torch.as_tensor(values).tolist()))
     broken = [name for name, value in numbers.items() if not math.isfinite(value)]
     if broken:

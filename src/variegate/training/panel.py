@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -35,7 +36,8 @@ class Panel:
         images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
         self.score = best_of_n(images, self.truth.float() / 127.5 - 1)
         sensitivity = code_sensitivity(images)
-        log.numbers(step, {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity})
+        numbers = {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity}
+        log.numbers(step, {name: value for name, value in numbers.items() if math.isfinite(value)})
         self.note = f"code sensitivity {sensitivity:.2f}"
         warning = verdict(sensitivity, self.generator.code_size)
         if warning and not self.warned:

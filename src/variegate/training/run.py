@@ -40,7 +40,8 @@ class Run(Config):
         """One process, or every process that torchrun or Slurm started."""
         from lightning_fabric import Fabric
 
-        world, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+        local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
         fabric = Fabric(
             accelerator=self.device,
             devices=local,

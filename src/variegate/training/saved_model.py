@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..config import Config
-from ..errors import CheckpointError, TrainingError
+from ..errors import CheckpointError, ConfigError, TrainingError
 from ..interfaces import Generator, Size
 
 
@@ -37,8 +40,19 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("variegate", "torch", "torchvision", "numpy")}
 
 
+FILES = {"config.json", "model.safetensors", "README.md"}
+
+
 def write_model(folder: Path, generator: Generator, record: ModelRecord) -> None:
-    """Write beside the target, then swap, so that a good model is never replaced by half of one."""
+    """Write beside the target, then swap, so that a good model is never replaced by half of one.
+
+    Raises:
+        ConfigError: the folder holds other things than a model; they would be lost.
+        TrainingError: the disk is full.
+    """
+    others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.is_dir() else []
+    if others:
+        raise ConfigError(f"{folder} holds {others[0]}, which is no part of a model; save into a folder of its own")
     with writing(folder) as aside:
         tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
         save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
@@ -73,6 +87,19 @@ class writing:
                 f"could not write {self.folder}: {error}; what was saved before is untouched; "
                 "free some space and resume"
             ) from error
+
+
+@contextlib.contextmanager
+def words_for_a_full_disk(folder: Path) -> Iterator[None]:
+    """Small files (numbers, pictures) are written in place; when the disk is full, say so and what is still good."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise TrainingError(
+            f"could not write into {folder}: {error}; saved checkpoints are untouched; free some space and resume"
+        ) from error
 
 
 def read_record(folder: Path) -> ModelRecord:

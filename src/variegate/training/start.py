@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from ..config import Config, to_yaml
 from ..data.pairs import open_data
 from ..errors import CheckpointError, ConfigError, DataError
 from ..interfaces import Method, Size
+from .checkpoints import Checkpoints
 from .run import Run
 from .saved_model import read_weights
 
@@ -51,13 +53,21 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:
     """Make the run folder, or check that it is the same run."""
     path = folder / "config.yaml"
-    if not path.exists():
+    if not (path.exists() and Checkpoints(folder / "checkpoints").steps()):  # nothing was learned there yet
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(to_yaml(config))
         return
     if not resume:
         raise ConfigError(f"{folder} already holds a run; give --resume to go on with it, or another --out")
-    changed = differences(saved_config(folder), yaml.safe_load(to_yaml(config)))
+    before = saved_config(folder)
+    with contextlib.suppress(
+        ValueError, TypeError, KeyError
+    ):  # settings that are newer than the run get their defaults
+        before["method"] = type(config.method).model_validate(before["method"]).model_dump(mode="json")
+        before = RunConfig.model_validate({**before, "method": config.method}).model_dump(mode="json") | {
+            "method": before["method"]
+        }
+    changed = differences(before, yaml.safe_load(to_yaml(config)))
     # a longer run and other ways to carry it out are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
     if serious or "run.seed" in changed:
