@@ -21,38 +21,41 @@ from .training.run import Run
 
 DATA, SIZE = "streets:2000", 64
 
+# Conditional IMLE looks for the nearest of m samples of every image, and m decides whether rare appearances get samples
+# of their own. Small pictures are cheap: the search stays at 16x16, and the weights go on from small sizes to large.
+CIMLE = {
+    "generator.widths": [32, 24, 16, 12],
+    "randomness.vector": 5,
+    "randomness.channels": 12,
+    "randomness.encoder": False,
+    "objective.perceptual": "laplacian",
+    "objective.candidates": 64,
+    "objective.chunk": 1024,
+    "objective.inner_steps": 32,
+    "objective.inner_batch": 8,
+    "batch_size": 64,
+    "average_decay": 0.98,
+    "rebalance": "data",
+}
+PHASES: list[dict[str, Any]] = [
+    {"size": 16, "steps": 70, "match_scale": 1, "learning_rate.generator": 3e-3},
+    {"size": 32, "steps": 20, "match_scale": 2, "learning_rate.generator": 2e-3},
+    {"size": 64, "steps": 22, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
+]
 ADVERSARIAL = {
     "width": 16,
     "generator.norm": "instance",
     "objective.norm": "instance",
-    "batch_size": 8,
     "average_decay": 0.99,
     "flip": False,
     "jitter": 1.0,
-    "schedule.kind": "constant",
-    "learning_rate.generator": 6e-4,
-    "learning_rate.discriminator": 3e-4,
+    "size": SIZE,
 }
-SETTINGS: dict[str, dict[str, Any]] = {
-    "cimle": {
-        "generator.widths": [48, 48, 40, 24, 12],
-        "randomness.field": False,
-        "randomness.channels": 5,
-        "randomness.hidden": 12,
-        "objective.perceptual": "laplacian",
-        "objective.candidates": 12,
-        "objective.inner_steps": 32,
-        "objective.inner_batch": 8,
-        "objective.chunk": 48,
-        "batch_size": 96,
-        "average_decay": 0.98,
-        "learning_rate.generator": 2e-3,
-        "steps": 30,
-    },
-    "basisgan": {**ADVERSARIAL, "blocks": 5, "objective.reconstruction": 20, "steps": 400},
-    "pix2pix": {**ADVERSARIAL, "steps": 600},
+SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "cimle": [{**CIMLE, **phase} for phase in PHASES],
+    "basisgan": [{**ADVERSARIAL, "blocks": 4, "batch_size": 4, "objective.reconstruction": 10, "steps": 600}],
+    "pix2pix": [{**ADVERSARIAL, "batch_size": 8, "steps": 700}],
 }
-QUICK_STEPS = {"cimle": 1, "basisgan": 3, "pix2pix": 3}
 LEAD = """Every street layout below was shown to the methods with one picture only, although many are possible: day,
 dusk or night, four facade paints, three seasons. Some combinations occur in one picture of fifty. Which of them does
 a method learn to draw?"""
@@ -62,8 +65,8 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Train, measure, report. Returns what `metrics.json` holds; finished runs in `out` are not trained again."""
     rows: dict[str, tuple[Model, Evaluation]] = {}
     summary: dict[str, Any] = {}
-    for name, settings in SETTINGS.items():
-        seconds = train_one(name, settings, out / name, seed, quick)
+    for name in SETTINGS:
+        seconds = train_one(name, out / name, seed, quick)
         model, held = Model.load(out / name), data_of(out / name, "test")
         evaluation = evaluate(model.generator, held, data_of(out / name), "quick", seed, perceptual=False)
         rows[name] = (model, evaluation)
@@ -79,14 +82,19 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     return content
 
 
-def train_one(name: str, settings: dict[str, Any], folder: Path, seed: int, quick: bool) -> float:
-    """Train unless it was done before; returns seconds of training."""
+def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
+    """Train through the phases of a method, the last one in `folder`; returns seconds. Finished runs are kept."""
     timing = folder / "seconds.json"
     if timing.is_file():
         return float(json.loads(timing.read_text()))
-    options = settings | ({"steps": QUICK_STEPS[name]} if quick else {})
-    started = time.monotonic()
-    train(name, DATA, folder, SIZE, seed=seed, resume=folder.exists(), run=Run(save_every=10**6), **options)
+    started, before = time.monotonic(), None
+    for phase in SETTINGS[name]:
+        options = {key: value for key, value in phase.items() if key != "size"} | ({"steps": 2} if quick else {})
+        last = phase is SETTINGS[name][-1]
+        run = folder if last else folder.with_name(f"{name}-at-{phase['size']}")
+        settings = Run(save_every=max(1, options["steps"] // (3 if last else 1)))
+        train(name, DATA, run, phase["size"], seed=seed, resume=run.exists(), initial=before, run=settings, **options)
+        before = run
     seconds = time.monotonic() - started
     write_text(timing, json.dumps(seconds))
     return seconds

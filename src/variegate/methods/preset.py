@@ -48,9 +48,9 @@ def refusal(method: Preset) -> str | None:
     """Why a combination cannot work, or None."""
     if method.objective.kind == "nearest_sample" and method.randomness.kind == "none":
         return "nearest-sample matching needs a code; without randomness all candidates are the same picture"
-    if isinstance(method.objective, NearestSampleConfig) and method.objective.match_scale > 1:
-        if isinstance(method.randomness, NoiseInputConfig) and not method.randomness.vector:
-            return "objective.match_scale needs codes that look alike at any size; set randomness.vector, such as 5"
+    scaled = isinstance(method.objective, NearestSampleConfig) and method.objective.match_scale > 1
+    if scaled and isinstance(method.randomness, NoiseInputConfig) and not method.randomness.vector:
+        return "objective.match_scale needs codes that look alike at any size; set randomness.vector, such as 5"
     missing = sorted(players(method) - set(method.training.learning_rate))
     if missing:
         return f"training.learning_rate has no entry for {', '.join(missing)}"

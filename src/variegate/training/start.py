@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,15 +58,7 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
         return
     if not resume:
         raise ConfigError(f"{folder} already holds a run; give --resume to go on with it, or another --out")
-    before = saved_config(folder)
-    with contextlib.suppress(
-        ValueError, TypeError, KeyError
-    ):  # settings that are newer than the run get their defaults
-        before["method"] = type(config.method).model_validate(before["method"]).model_dump(mode="json")
-        before = RunConfig.model_validate({**before, "method": config.method}).model_dump(mode="json") | {
-            "method": before["method"]
-        }
-    changed = differences(before, yaml.safe_load(to_yaml(config)))
+    changed = differences(with_defaults(saved_config(folder), config), yaml.safe_load(to_yaml(config)))
     # a longer run and other ways to carry it out are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
     if serious or "run.seed" in changed:
@@ -76,6 +67,15 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
             "leave the change out, or train into another --out"
         )
     path.write_text(to_yaml(config))
+
+
+def with_defaults(saved: dict[str, Any], config: RunConfig) -> dict[str, Any]:
+    """A saved configuration with the defaults of settings that are newer than the run."""
+    try:
+        method = type(config.method).model_validate(saved["method"])
+        return RunConfig.model_validate({**saved, "method": method}).model_dump(mode="json")
+    except (ValueError, TypeError, KeyError):  # something else changed, which the comparison will name
+        return saved
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
