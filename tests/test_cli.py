@@ -13,7 +13,7 @@ from PIL import Image
 
 from variegate.cli import main
 
-QUICK = ["--size", "16", "--steps", "2", "--width", "4", "--batch-size", "2", "--quiet", "--device", "cpu"]
+QUICK = ["--noise", "input", "--size", "16", "--steps", "8", "--width", "4", "--batch-size", "2", "--quiet", "--device", "cpu"]
 
 
 def picture(path: Path, height: int = 16, width: int = 32) -> Path:
@@ -44,7 +44,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cli") / "run"
-    options = ["--generator.widths", "[8,8,4]", "--perceptual", "laplacian", "--field", "false", "--inner-steps", "2"]
+    options = ["--generator.widths", "[8,8,4]", "--perceptual", "laplacian", "--vector", "4", "--inner-steps", "2"]
     sizes = ["--size", "16", "--steps", "2", "--batch-size", "4", "--candidates", "2", "--quiet", "--device", "cpu"]
     main(["train", "cimle", "--data", "streets:20", "--out", str(out), *options, *sizes])
     return out
@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     told = capsys.readouterr().out
-    for verb in ("demo", "methods", "data", "train", "sample", "interpolate", "sequence", "evaluate", "doctor"):
+    for verb in ("demo", "methods", "data check", "train", "sample", "interpolate", "sequence", "evaluate", "doctor"):
         assert f"  {verb} " in told
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from tyro.conf import Positional, arg, subcommand
+from tyro.conf import Positional, arg
 
 from .errors import ConfigError, VariegateError, did_you_mean
 
@@ -88,16 +88,6 @@ class Export:
         held = max(1, self.count // 10)
         counts = {"train": self.count, "val": held, "test": held}
         print(export(self.out, *(Streets(size, n, self.seed, split) for split, n in counts.items())))
-
-
-@dataclass(frozen=True)
-class Data:
-    """Look at data (`data check PATH`) or write the drawn streets to a folder (`data export-streets OUT`)."""
-
-    action: Annotated[Check, subcommand("check")] | Annotated[Export, subcommand("export-streets")]
-
-    def run(self) -> None:
-        self.action.run()
 
 
 @dataclass(frozen=True)
@@ -284,7 +274,8 @@ class Doctor:
 VERBS = {
     "demo": Demo,
     "methods": Methods,
-    "data": Data,
+    "data check": Check,
+    "data export-streets": Export,
     "train": Train,
     "sample": Sample,
     "interpolate": Interpolate,
@@ -330,7 +321,7 @@ def options_of(words: list[str]) -> dict[str, str]:
 
 
 def usage() -> str:
-    lines = [f"  {name:12} {(verb.__doc__ or '').split('.')[0].strip()}" for name, verb in VERBS.items()]
+    lines = [f"  {name:20} {(verb.__doc__ or '').split('.')[0].strip()}" for name, verb in VERBS.items()]
     return "\n".join(
         [
             "variegate: one condition, many images",
@@ -351,17 +342,19 @@ def dispatch(words: list[str]) -> None:
 
         print(version("variegate"))
         return
-    if words[0] not in VERBS:
-        raise ConfigError(f"there is no command {words[0]!r}; {did_you_mean(words[0], VERBS)}")
-    verb = VERBS[words[0]]
+    length = 2 if words[0] == "data" else 1
+    name = " ".join(words[:length])
+    if name not in VERBS:
+        raise ConfigError(f"there is no command {name!r}; {did_you_mean(name, VERBS)}")
+    verb = VERBS[name]
     parsed: Any
-    parsed, unknown = tyro.cli(verb, prog=f"variegate {words[0]}", args=words[1:], return_unknown_args=True)
+    parsed, unknown = tyro.cli(verb, prog=f"variegate {name}", args=words[length:], return_unknown_args=True)
     if isinstance(parsed, Train):
         parsed.run(options_of(list(unknown)))
         return
     if unknown:
         known = [f"--{field.name.replace('_', '-')}" for field in fields(verb)]
-        raise ConfigError(f"{words[0]} has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
+        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
     parsed.run()
 
 

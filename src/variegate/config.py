@@ -64,15 +64,16 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], where: str) -> C:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {explain(error)}") from None
+        raise ConfigError(f"{where}: {explain(error, kind)}") from None
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first validation error in words."""
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {path!r}; leave it out, or install the version that wrote it"
+        hint = did_you_mean(path, kind.model_fields) if path.isidentifier() else "it may come from a newer version"
+        return f"there is no setting {path!r}; {hint}"
     return f"{path}: {first['msg'].lower()}, got {first['input']!r}"
 
 

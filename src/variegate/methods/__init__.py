@@ -33,7 +33,7 @@ def method(name: str, options: Mapping[str, str] | None = None) -> Preset:
     try:
         preset = make(**{key: value_of(make, key, text) for key, text in own.items()})
     except ValidationError as error:
-        raise ConfigError(f"options of {name}: {explain(error)}") from None
+        raise ConfigError(f"options of {name}: {explain(error, Preset)}") from None
     return override(preset, options)
 
 
@@ -44,8 +44,10 @@ def value_of(make: Callable[..., Preset], key: str, text: str) -> Any:
     value = text if choices else value_in(text, f"--{key}")
     if choices and value not in choices:
         raise ConfigError(f"--{key}: {text!r} is none of {', '.join(map(str, choices))}")
+    if choices:
+        return value
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-    if not choices and not fits:
+    if not fits:
         raise ConfigError(f"--{key}: {text!r} is not of type {kind.__name__}")
     return value
 

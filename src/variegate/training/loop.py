@@ -23,7 +23,7 @@ from ..config import Training
 from ..data.pairs import Pairs, Visits, to_batch
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
-from ..errors import TrainingError
+from ..errors import DataError, TrainingError
 from ..interfaces import Batch, Generator, Losses, Method
 from .checkpoints import Checkpoints
 from .logs import Log
@@ -114,7 +114,13 @@ def train(
             factor = settings.schedule.factor(step / settings.steps)
             torch.manual_seed((run.seed << 32) + step)
             logs: dict[str, list[Tensor]] = {}
-            for losses in objective.updates(wrapped, next(batches), step):
+            try:
+                batch = next(batches)
+            except DataError:  # a damaged file must not cost what was learned from the others
+                if log and step and step not in checkpoints.steps():
+                    keep(log)
+                raise
+            for losses in objective.updates(wrapped, batch, step):
                 set_rates(optimizers, settings, factor, losses)
                 for name, value in update(fabric, losses, players, optimizers, settings).items():
                     logs.setdefault(name, []).append(value)
