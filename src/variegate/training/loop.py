@@ -7,16 +7,14 @@ two processes together see what one would have seen.
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from ..config import Training
@@ -31,6 +29,7 @@ from .memory import keep_freed_memory
 from .panel import Panel
 from .run import Run, Stop
 from .saved_model import ModelRecord, load_weights, versions, words_for_a_full_disk, write_model
+from .state import State
 
 Players = dict[str, list[nn.Parameter]]
 
@@ -51,97 +50,74 @@ def train(
         CheckpointError: the last checkpoint is damaged.
     """
     keep_freed_memory()
-    channels, settings = pairs.condition.channels, method.training
-    checkpoints = Checkpoints(folder / "checkpoints", run.keep_every)
+    settings, checkpoints = method.training, Checkpoints(folder / "checkpoints", run.keep_every)
     saved = checkpoints.load_last()
-    step = saved["step"] if saved else 0
+    state = State(method, pairs.condition.channels, pairs.image_channels, pairs.size, run, saved)
+    if initial is not None and not saved:
+        load_weights(state.generator, initial, folder)
+        load_weights(state.average, initial, folder)
+    state.set_up(fabric, settings)
+    batches = stream(pairs, settings, run, fabric, state.step)
+    intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.average)
+    log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
-    torch.manual_seed(run.seed)
-    generator = method.build_generator(channels, pairs.image_channels, pairs.size)
-    objective = method.build_objective(channels, pairs.image_channels, pairs.size)
-    if initial is not None:
-        load_weights(generator, initial, folder)
-    average = copy.deepcopy(generator).requires_grad_(False).eval()
-    if saved:  # before wrapping: Fabric can save wrapped modules but not load them
-        for name, module in {"generator": generator, "average": average, "objective": objective}.items():
-            module.load_state_dict(saved[name])
-    if run.channels_last:
-        for network in (generator, objective, average):
-            network.to(memory_format=torch.channels_last)
-    average.to(fabric.device)
-    wrapped = cast(Generator, fabric.setup_module(generator))
-    objective.to(fabric.device)
-    for name, child in objective.named_children():
-        if any(p.requires_grad for p in child.parameters()):
-            setattr(objective, name, fabric.setup_module(child))
-    players = {name: list(parameters) for name, parameters in objective.players(generator).items()}
-    optimizers: dict[str, Any] = {}
-    for name, parameters in players.items():
-        optimizer = optimizer_for(name, parameters, settings)
-        if saved:
-            optimizer.load_state_dict(saved[f"optimizer/{name}"])
-        optimizers[name] = fabric.setup_optimizers(optimizer)
+    def keep() -> None:
+        """Look at the panel, then write the checkpoint and the model."""
+        check_finite(state.generator, state.step, checkpoints)
+        if log:
+            panel.look(folder / "samples", state.step, log)
+            checkpoints.save(state.step, state.to_save(), panel.score)
+            write_model(folder / "model", state.average, record_of(method, pairs, run.seed, state.step))
+        fabric.barrier()
 
-    batches = stream(pairs, settings, run, fabric, step)
-    intervals = run.intervals(settings.steps)
-    panel = Panel(pairs.validation(), average)
-    record = ModelRecord(
+    with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
+        while state.step < settings.steps and not agreed(fabric, stop.asked):
+            try:
+                batch = next(batches)
+            except DataError:  # a damaged file must not cost what was learned from the others
+                if state.step and state.step not in checkpoints.steps():
+                    keep()
+                raise
+            logs = one_step(fabric, state, batch, settings, run.seed)
+            numbers = finite(fabric, logs, state.step, checkpoints)
+            if log:
+                if state.step % intervals.log == 0 or state.step == settings.steps:
+                    log.numbers(state.step, numbers)
+                log.progress.to(state.step, panel.note)
+            if state.step % intervals.save == 0 or state.step == settings.steps:
+                keep()
+        if state.step and state.step not in checkpoints.steps():
+            keep()
+    return state.step >= settings.steps
+
+
+def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
+    """Every update of one batch; returns the losses of each."""
+    factor = settings.schedule.factor(state.step / settings.steps)
+    torch.manual_seed((seed << 32) + state.step)
+    logs: dict[str, list[Tensor]] = {}
+    for losses in state.objective.updates(state.wrapped, batch, state.step):
+        set_rates(state.optimizers, settings, factor, losses)
+        for name, value in update(fabric, losses, state.players, state.optimizers, settings).items():
+            logs.setdefault(name, []).append(value)
+        if "generator" in losses:
+            blend(state.average, state.generator, settings.average_decay)
+    state.step += 1
+    return logs
+
+
+def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord:
+    return ModelRecord(
         method=method.model_dump(mode="json"),
         condition=pairs.condition.model_dump(mode="json"),
-        condition_channels=channels,
+        condition_channels=pairs.condition.channels,
         image_channels=pairs.image_channels,
         size=pairs.size,
         data=pairs.name,
         step=step,
-        seed=run.seed,
+        seed=seed,
         versions=versions(),
     )
-    generator.train()
-    objective.train()
-
-    def keep(log: Log) -> None:
-        """Look at the panel, then write the checkpoint and the model."""
-        panel.look(folder / "samples", step, log)
-        state = {"step": step, "generator": wrapped.state_dict(), "average": average.state_dict()}
-        state["objective"] = objective.state_dict()
-        state |= {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in optimizers.items()}
-        checkpoints.save(step, state, panel.score)
-        write_model(folder / "model", average, record.model_copy(update={"step": step}))
-
-    log = Log(folder, step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
-    with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
-        while step < settings.steps and not agreed(fabric, stop.asked):
-            factor = settings.schedule.factor(step / settings.steps)
-            torch.manual_seed((run.seed << 32) + step)
-            logs: dict[str, list[Tensor]] = {}
-            try:
-                batch = next(batches)
-            except DataError:  # a damaged file must not cost what was learned from the others
-                if log and step and step not in checkpoints.steps():
-                    keep(log)
-                raise
-            for losses in objective.updates(wrapped, batch, step):
-                set_rates(optimizers, settings, factor, losses)
-                for name, value in update(fabric, losses, players, optimizers, settings).items():
-                    logs.setdefault(name, []).append(value)
-                if "generator" in losses:
-                    blend(average, generator, settings.average_decay)
-            step += 1
-            numbers = finite(fabric, logs, step, checkpoints)
-            if log:
-                if step % intervals.log == 0 or step == settings.steps:
-                    log.numbers(step, numbers)
-                log.progress.to(step, panel.note)
-            if step % intervals.save == 0 or step == settings.steps:
-                check_finite(generator, step, checkpoints)
-                if log:
-                    keep(log)
-                fabric.barrier()
-        if log and step not in checkpoints.steps():
-            check_finite(generator, step, checkpoints)
-            keep(log)
-    fabric.barrier()
-    return step >= settings.steps
 
 
 def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int) -> Iterator[Batch]:
@@ -177,13 +153,6 @@ def update(
             nn.utils.clip_grad_value_(players[name], settings.clip_value)
         optimizers[name].step()
     return {f"{name}/{term}": value.detach() for name, terms in losses.items() for term, value in terms.items()}
-
-
-def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training) -> Optimizer:
-    rate, decay = settings.learning_rate[name], settings.weight_decay
-    if settings.optimizer == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
 
 
 def set_rates(optimizers: Mapping[str, Any], settings: Training, factor: float, names: Mapping[str, Any]) -> None:

@@ -1,0 +1,74 @@
+"""Everything that training changes: networks, their moving average, optimisers and the step."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.optim import Optimizer
+
+from ..config import Training
+from ..interfaces import Generator, Method, Size
+from .run import Run
+
+
+class State:
+    """Built from a method, then either fresh or as a checkpoint left it.
+
+    Attributes:
+        generator: the network itself; `wrapped` is what training calls, ready for several processes.
+        average: the moving average of its weights, in eval mode.
+        players: who has an optimiser -> parameters.
+    """
+
+    def __init__(
+        self, method: Method, channels: int, image_channels: int, size: Size, run: Run, saved: dict[str, Any] | None
+    ) -> None:
+        torch.manual_seed(run.seed)
+        self.step: int = saved["step"] if saved else 0
+        self.generator = method.build_generator(channels, image_channels, size)
+        self.objective = method.build_objective(channels, image_channels, size)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        if saved:  # before wrapping: Fabric can save wrapped modules but not load them
+            for name in ("generator", "average", "objective"):
+                getattr(self, name).load_state_dict(saved[name])
+        if run.channels_last:
+            for network in (self.generator, self.objective, self.average):
+                network.to(memory_format=torch.channels_last)
+        self.saved = saved
+        self.optimizers: dict[str, Any] = {}
+
+    def set_up(self, fabric: Fabric, settings: Training) -> None:
+        """Move to the device, wrap what is trained, make the optimisers."""
+        self.average.to(fabric.device)
+        self.wrapped = cast(Generator, fabric.setup_module(self.generator))
+        self.objective.to(fabric.device)
+        for name, child in self.objective.named_children():
+            if any(p.requires_grad for p in child.parameters()):
+                setattr(self.objective, name, fabric.setup_module(child))
+        players = self.objective.players(self.generator)
+        self.players = {name: list(parameters) for name, parameters in players.items()}
+        for name, parameters in self.players.items():
+            optimizer = optimizer_for(name, parameters, settings)
+            if self.saved:
+                optimizer.load_state_dict(self.saved[f"optimizer/{name}"])
+            self.optimizers[name] = fabric.setup_optimizers(optimizer)
+        self.saved = None
+        self.generator.train()
+        self.objective.train()
+
+    def to_save(self) -> dict[str, Any]:
+        """Plain tensors and numbers, to go on from exactly here."""
+        state = {"step": self.step, "generator": self.wrapped.state_dict(), "average": self.average.state_dict()}
+        state["objective"] = self.objective.state_dict()
+        return state | {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+
+def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training) -> Optimizer:
+    rate, decay = settings.learning_rate[name], settings.weight_decay
+    if settings.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
