@@ -19,7 +19,7 @@ from .evaluation.report import compare_sections, sections_of
 from .model import Model
 from .training.run import Run
 
-DATA, SIZE = "streets:2000", 64
+DATA = "streets:2000"
 
 # Conditional IMLE looks for the nearest of m samples of every image, and m decides whether rare appearances get samples
 # of their own. Small pictures are cheap: the search stays at 16x16, and the weights go on from small sizes to large.
@@ -38,23 +38,25 @@ CIMLE = {
     "rebalance": "data",
 }
 PHASES: list[dict[str, Any]] = [
-    {"size": 16, "steps": 70, "match_scale": 1, "learning_rate.generator": 3e-3},
-    {"size": 32, "steps": 20, "match_scale": 2, "learning_rate.generator": 2e-3},
-    {"size": 64, "steps": 22, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
+    {"size": 16, "steps": 60, "match_scale": 1, "learning_rate.generator": 3e-3},
+    {"size": 32, "steps": 17, "match_scale": 2, "learning_rate.generator": 2e-3},
+    {"size": 64, "steps": 21, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
 ]
 ADVERSARIAL = {
     "width": 16,
-    "generator.norm": "instance",
-    "objective.norm": "instance",
     "average_decay": 0.99,
     "flip": False,
     "jitter": 1.0,
-    "size": SIZE,
+    "learning_rate.discriminator": 3e-4,
 }
+BASISGAN = {**ADVERSARIAL, "blocks": 4, "objective.reconstruction": 8}
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "cimle": [{**CIMLE, **phase} for phase in PHASES],
-    "basisgan": [{**ADVERSARIAL, "blocks": 4, "batch_size": 4, "objective.reconstruction": 10, "steps": 600}],
-    "pix2pix": [{**ADVERSARIAL, "batch_size": 8, "steps": 700}],
+    "basisgan": [
+        {**BASISGAN, "size": 32, "steps": 400, "batch_size": 8, "layers": 2, "learning_rate.generator": 8e-4},
+        {**BASISGAN, "size": 64, "steps": 280, "batch_size": 6, "learning_rate.generator": 5e-4},
+    ],
+    "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 1000, "batch_size": 8, "learning_rate.generator": 5e-4}],
 }
 LEAD = """Every street layout below was shown to the methods with one picture only, although many are possible: day,
 dusk or night, four facade paints, three seasons. Some combinations occur in one picture of fifty. Which of them does
