@@ -87,8 +87,9 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
 def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
     """Train through the phases of a method, the last one in `folder`; returns seconds. Finished runs are kept."""
     timing = folder / "seconds.json"
-    if timing.is_file():
-        return float(json.loads(timing.read_text()))
+    done = json.loads(timing.read_text()) if timing.is_file() else None
+    if done and done["quick"] == quick:
+        return float(done["seconds"])
     started, before = time.monotonic(), None
     for phase in SETTINGS[name]:
         options = {key: value for key, value in phase.items() if key != "size"} | ({"steps": 2} if quick else {})
@@ -98,7 +99,7 @@ def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
         train(name, DATA, run, phase["size"], seed=seed, resume=run.exists(), initial=before, run=settings, **options)
         before = run
     seconds = time.monotonic() - started
-    write_text(timing, json.dumps(seconds))
+    write_text(timing, json.dumps({"seconds": seconds, "quick": quick}))
     return seconds
 
 
