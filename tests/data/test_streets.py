@@ -102,7 +102,7 @@ def test_factors_follow_their_odds() -> None:
 @pytest.mark.core
 def test_joint_odds() -> None:
     assert odds(("time", "paint")).shape == (3, 4)
-    assert odds(("time", "paint"))[2, 3] == pytest.approx(0.015)
+    assert odds(("time", "paint"))[2, 3] == pytest.approx(0.02)
     assert odds(NAMES).sum() == pytest.approx(1)
 
 

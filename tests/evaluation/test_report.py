@@ -173,7 +173,7 @@ def test_modes_are_beside_the_true_odds_and_missed_ones_marked(pairs: Pairs) -> 
     day, dusk, _ = table.cells
     total = sum(COUNTS.values())
     assert [cell.text for cell in day] == ["day", "6", "6", "8", "6"]
-    assert day[1].note == f"{0.55 * 0.45 * total:.1f} expected"
+    assert day[1].note == f"{0.50 * 0.40 * total:.1f} expected"
     assert [cell.missed for cell in dusk] == [False, True, True, False, True]
     assert "The model reaches 3.0 of 12 combinations in 200 draws of a layout" in table.caption
     assert page_of(table).count('class="missed"') == sum(count == 0 for count in COUNTS.values())
