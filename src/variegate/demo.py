@@ -29,7 +29,7 @@ CIMLE = {
     "randomness.channels": 12,
     "randomness.encoder": False,
     "objective.perceptual": "laplacian",
-    "objective.candidates": 64,
+    "objective.candidates": 96,
     "objective.chunk": 1024,
     "objective.inner_steps": 32,
     "objective.inner_batch": 8,
@@ -38,9 +38,9 @@ CIMLE = {
     "rebalance": "data",
 }
 PHASES: list[dict[str, Any]] = [
-    {"size": 16, "steps": 60, "match_scale": 1, "learning_rate.generator": 3e-3},
-    {"size": 32, "steps": 17, "match_scale": 2, "learning_rate.generator": 2e-3},
-    {"size": 64, "steps": 21, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
+    {"size": 16, "steps": 100, "match_scale": 1, "learning_rate.generator": 3e-3},
+    {"size": 32, "steps": 20, "match_scale": 2, "learning_rate.generator": 2e-3},
+    {"size": 64, "steps": 16, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
 ]
 ADVERSARIAL = {
     "width": 16,
@@ -53,10 +53,10 @@ BASISGAN = {**ADVERSARIAL, "blocks": 4, "objective.reconstruction": 8}
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "cimle": [{**CIMLE, **phase} for phase in PHASES],
     "basisgan": [
-        {**BASISGAN, "size": 32, "steps": 400, "batch_size": 8, "layers": 2, "learning_rate.generator": 8e-4},
-        {**BASISGAN, "size": 64, "steps": 280, "batch_size": 6, "learning_rate.generator": 5e-4},
+        {**BASISGAN, "size": 32, "steps": 320, "batch_size": 8, "layers": 2, "learning_rate.generator": 8e-4},
+        {**BASISGAN, "size": 64, "steps": 220, "batch_size": 6, "learning_rate.generator": 5e-4},
     ],
-    "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 1000, "batch_size": 8, "learning_rate.generator": 5e-4}],
+    "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 700, "batch_size": 8, "learning_rate.generator": 5e-4}],
 }
 LEAD = """Every street layout below was shown to the methods with one picture only, although many are possible: day,
 dusk or night, four facade paints, three seasons. Some combinations occur in one picture of fifty. Which of them does
