@@ -68,7 +68,7 @@ def test_the_stream_is_frozen() -> None:
     """A change here breaks exact resume of every run made before."""
     assert order(5, 7, 0).tolist() == FROZEN
     assert order(5, 7, 1).tolist() != FROZEN
-    assert take(Endless(5, 2, 7), 4) == [(index, (7 << 40) + p) for p, index in enumerate(FROZEN[:4])]
+    assert take(Endless(5, 2, 7), 4) == [(index, (1 << 62) + (7 << 40) + p) for p, index in enumerate(FROZEN[:4])]
 
 
 def test_order_and_training_codes_draw_from_different_streams() -> None:
