@@ -51,6 +51,7 @@ class Training(Config):
     rebalance: Literal["none", "data", "loss", "both"] = Field(
         "none", description="draw rare appearances more often (data), weigh their pixels more (loss); needs label maps"
     )
+    rebalance_classes: int = Field(5, ge=1, description="data rebalancing serves this many classes, largest area first")
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
 

@@ -36,6 +36,7 @@ CIMLE = {
     "batch_size": 64,
     "average_decay": 0.98,
     "rebalance": "data",
+    "rebalance_classes": 1,  # facades: their colour tells time, paint and weather
 }
 PHASES: list[dict[str, Any]] = [
     {"size": 16, "steps": 100, "match_scale": 1, "learning_rate.generator": 3e-3},

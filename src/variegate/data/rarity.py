@@ -17,7 +17,6 @@ from ..errors import ConfigError
 from .conditions import Labels
 from .pairs import Pairs
 
-SERVED = 5  # classes that share the stream: those with the largest area
 FLOOR = 0.01  # of the largest density of a class
 SMALLEST = 0.001  # share of the image below which a class's mean colour says nothing
 FEWEST = 10  # images with a class, for a density to mean something
@@ -28,13 +27,14 @@ class Rarity:
 
     Attributes:
         scores: (N, P) rarity of class p in image k, mean 1 over the images that hold the class, 0 where it is absent.
-        served: the classes with the largest total area, at most five; data rebalancing divides the stream among them.
+        served: the classes with the largest total area, five as published; data rebalancing divides the stream among
+            them.
 
     Raises:
         ConfigError: the conditions are pictures, which have no classes.
     """
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Pairs, served: int = 5) -> None:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
                 f"training.rebalance needs label maps, the conditions of {pairs.name} are pictures; set it to none"
@@ -43,7 +43,7 @@ class Rarity:
         columns = [rarity(colours[:, p], shares[:, p] > SMALLEST) for p in range(shares.shape[1])]
         self.scores = np.stack(columns, axis=1)
         usable = np.where(self.scores.sum(axis=0) > 0, shares.sum(axis=0), 0.0)
-        self.served = [int(p) for p in np.argsort(-usable)[:SERVED] if usable[p] > 0]
+        self.served = [int(p) for p in np.argsort(-usable)[:served] if usable[p] > 0]
         self.table = torch.from_numpy(self.scores).float()
 
     def weight(self, raw: Tensor, index: Tensor) -> Tensor:

@@ -122,7 +122,7 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
 
 def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int) -> Iterator[Batch]:
     """Batches from `step` on, for ever, on the device."""
-    rarity = Rarity(pairs) if settings.rebalance != "none" else None
+    rarity = Rarity(pairs, settings.rebalance_classes) if settings.rebalance != "none" else None
     place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
     by_rarity = rarity is not None and settings.rebalance in ("data", "both")
     order = RareFirst(rarity.scores[:, rarity.served], *place) if rarity and by_rarity else Endless(len(pairs), *place)
