@@ -1,0 +1,89 @@
+"""Rare appearances are drawn more often and weighed more, and nothing else changes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from variegate.data.pairs import open_data
+from variegate.data.rarity import Rarity, rarity
+from variegate.data.sampler import RareFirst
+from variegate.data.streets import Streets
+from variegate.errors import ConfigError
+from variegate.methods import method
+
+
+@pytest.fixture(scope="module")
+def streets() -> Rarity:
+    return Rarity(open_data("streets:300", size=32), 1)
+
+
+@pytest.mark.core
+def test_a_rare_colour_scores_higher_and_an_absent_class_nothing() -> None:
+    chance = np.random.default_rng(0)
+    colours = np.concatenate([chance.normal(200, 5, (95, 3)), chance.normal(60, 5, (5, 3)), np.zeros((20, 3))])
+    present = np.arange(120) < 100
+    scores = rarity(colours, present)
+    assert scores[95:100].min() > 3 * scores[:95].mean()
+    assert scores[present].mean() == pytest.approx(1)
+    assert not scores[100:].any()
+
+
+@pytest.mark.core
+def test_a_class_of_one_colour_is_equally_common_everywhere() -> None:
+    assert np.allclose(rarity(np.full((30, 3), 7.0), np.ones(30, bool)), 1)
+
+
+def test_rebalancing_evens_out_the_facades(streets: Rarity) -> None:
+    """The facades' largest class is served alone; rare combinations come up about as often as common ones."""
+    truth = Streets((32, 32), 300)
+    mode = np.array([truth.factors(i)["time"] * 4 + truth.factors(i)["paint"] for i in range(300)])
+    stream = RareFirst(streets.scores[:, streets.served], 10, seed=0)
+    drawn = [index for index, _ in itertools.islice(stream, 3000)]
+    before, after = np.bincount(mode, minlength=12) / 300, np.bincount(mode[drawn], minlength=12) / 3000
+    assert before.max() > 0.15
+    assert after.max() < 0.14
+    assert after[before > 0].min() > 1.5 * before[before > 0].min()
+
+
+def test_the_stream_goes_on_where_it_stopped(streets: Rarity) -> None:
+    scores = streets.scores[:, streets.served]
+    whole = list(itertools.islice(RareFirst(scores, 4, seed=3), 20))
+    assert list(itertools.islice(RareFirst(scores, 4, seed=3, start_step=2), 12)) == whole[8:]
+    halves = [list(itertools.islice(RareFirst(scores, 4, 3, rank, 2), 10)) for rank in (0, 1)]
+    assert sorted(halves[0] + halves[1]) == sorted(whole)
+
+
+def test_loss_weights_are_the_score_of_each_pixels_class_over_the_images_largest(streets: Rarity) -> None:
+    pairs = open_data("streets:300", size=32)
+    raw = torch.stack([pairs.raw(i)[0] for i in (0, 5)])
+    weight = streets.weight(raw, torch.tensor([0, 5]))
+    assert weight.shape == (2, 1, 32, 32)
+    assert weight.amax(dim=(1, 2, 3)).tolist() == [1, 1]
+    assert bool((weight > 0).all())
+    one, other = streets.table[5][1], streets.table[5][6]  # building, road
+    places = raw[1, 0]
+    measured = weight[1, 0][places == 1][0] / weight[1, 0][places == 6][0]
+    assert measured.item() == pytest.approx((one / other).item(), rel=1e-5)
+
+
+@pytest.mark.core
+def test_pictures_have_no_classes_to_balance(tmp_path: object) -> None:
+    from variegate.data.conditions import Picture
+
+    class Fake:
+        condition, name = Picture(), "photos"
+
+    with pytest.raises(ConfigError, match="needs label maps"):
+        Rarity(Fake())  # type: ignore[arg-type]
+
+
+@pytest.mark.core
+def test_matching_at_a_smaller_size_is_refused_for_fields_of_noise() -> None:
+    options = {"objective.match_scale": "2", "objective.perceptual": "laplacian"}
+    with pytest.raises(ConfigError, match=r"set randomness\.vector"):
+        method("cimle", options)
+    assert method("cimle", {**options, "vector": "5"}).objective.match_scale == 2  # type: ignore[union-attr]
