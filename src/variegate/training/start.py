@@ -45,7 +45,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
-    initial = read_weights(Path(config.initial) / "model") if config.initial else None
+    begun = bool(Checkpoints(folder / "checkpoints").steps())  # then its own weights count
+    initial = read_weights(Path(config.initial) / "model") if config.initial and not begun else None
     return train(config.method, pairs, folder, config.run, fabric, initial)
 
 
