@@ -85,7 +85,8 @@ def python(script: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subp
     """Run a script of this folder in a fresh process."""
     folder = Path(__file__).parent
     paths = os.pathsep.join([str(folder), str(folder.parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    threads = str(torch.get_num_threads())  # sums are split among threads, so bit-equality needs as many of them
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return subprocess.run(
         [sys.executable, *launcher, str(folder / script), *arguments],
         env=environment,
