@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from variegate.training.memory import keep_freed_memory
+
 from . import BENCHMARKS
 from .results import FOLDER, Settings, result, show, write
 
@@ -20,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the JSON files")
     chosen = parser.parse_args(arguments)
+    keep_freed_memory()  # as the command line does
     settings = Settings(quick=chosen.quick, every=chosen.all, clock=chosen.clock, seed=chosen.seed)
     typed = list(sys.argv[1:] if arguments is None else arguments)
     measured = result(chosen.name, BENCHMARKS[chosen.name](settings), settings, typed)

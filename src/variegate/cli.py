@@ -12,6 +12,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from .errors import ConfigError, VariegateError, did_you_mean
+from .training.memory import keep_freed_memory
 
 Direction = Literal["AtoB", "BtoA"]
 
@@ -347,6 +348,7 @@ def dispatch(words: list[str]) -> None:
     if name not in VERBS:
         raise ConfigError(f"there is no command {name!r}; {did_you_mean(name, VERBS)}")
     verb = VERBS[name]
+    keep_freed_memory()
     parsed: Any
     parsed, unknown = tyro.cli(verb, prog=f"variegate {name}", args=words[length:], return_unknown_args=True)
     if isinstance(parsed, Train):

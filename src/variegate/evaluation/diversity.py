@@ -18,7 +18,8 @@ Embedding = list[Tensor]  # one (n, F_l) per layer
 # LPIPS v0.1 (richzhang/PerceptualSimilarity, ScalingLayer), for images in [-1, 1]; v0.0 left it out.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
-BLOCK = 1 << 15  # columns of a Gram matrix summed in single precision before they join the double-precision total
+BLOCK = 1 << 15  # columns of a Gram matrix that are worked on together, so that they stay in the processor's cache
+STRIP = 1 << 10  # columns summed in single precision before they join the double-precision total
 
 
 class Distance(nn.Module, ABC):
@@ -147,7 +148,10 @@ def squared_distances(rows: Tensor) -> Tensor:
     gram = torch.zeros(len(rows), len(rows), dtype=accumulator(rows), device=rows.device)
     for block in rows.split(BLOCK, dim=1):
         moved = block - block[0]
-        gram += moved @ moved.T
+        whole = moved.shape[1] // STRIP * STRIP
+        strips = moved[:, :whole].unflatten(1, (-1, STRIP)).transpose(0, 1)  # (strips, n, STRIP)
+        gram += torch.bmm(strips, strips.transpose(1, 2)).sum(dim=0, dtype=gram.dtype)
+        gram += moved[:, whole:] @ moved[:, whole:].T
     squares = gram.diagonal()
     # A matrix product need not be symmetric in its last bit; distances are.
     distances = (squares[:, None] + squares[None, :] - gram - gram.T).clamp_(min=0)

@@ -57,6 +57,8 @@ class Measured(Config):
         if wrong:
             raise DataError(f"{protocol.name}: condition {wrong[0]} gives {values[wrong[0]]}; are its images finite?")
         average, interval = student(values)
+        if interval and unit == "share":
+            interval = max(0.0, interval[0]), min(1.0, interval[1])
         return cls(value=average, ci=interval, n=len(values), unit=unit, better=better, protocol=protocol)
 
 
