@@ -39,9 +39,9 @@ CIMLE = {
     "rebalance_classes": 1,  # facades: their colour tells time, paint and weather
 }
 PHASES: list[dict[str, Any]] = [
-    {"size": 16, "steps": 100, "match_scale": 1, "learning_rate.generator": 3e-3},
-    {"size": 32, "steps": 20, "match_scale": 2, "learning_rate.generator": 2e-3},
-    {"size": 64, "steps": 16, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
+    {"size": 16, "steps": 72, "match_scale": 1, "learning_rate.generator": 3e-3},
+    {"size": 32, "steps": 16, "match_scale": 2, "learning_rate.generator": 2e-3},
+    {"size": 64, "steps": 14, "match_scale": 4, "learning_rate.generator": 1e-3, "schedule.kind": "linear"},
 ]
 ADVERSARIAL = {
     "width": 16,
@@ -57,7 +57,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {**BASISGAN, "size": 32, "steps": 320, "batch_size": 8, "layers": 2, "learning_rate.generator": 8e-4},
         {**BASISGAN, "size": 64, "steps": 220, "batch_size": 6, "learning_rate.generator": 5e-4},
     ],
-    "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 700, "batch_size": 8, "learning_rate.generator": 5e-4}],
+    "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 1600, "batch_size": 8, "learning_rate.generator": 5e-4}],
 }
 LEAD = """Every street layout below was shown to the methods with one picture only, although many are possible: day,
 dusk or night, four facade paints, three seasons. Some combinations occur in one picture of fifty. Which of them does
