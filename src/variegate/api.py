@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .data.conditions import condition_from_mapping
 from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
 from .interfaces import Size
 from .methods import method as preset
 from .model import Model
 from .training.run import Run
+from .training.saved_model import read_record
 from .training.start import RunConfig, saved_config, start
 
 
@@ -78,12 +80,12 @@ def data_of(run: str | Path, split: str = "train", data: str | Path | None = Non
     `split` "held" means test if there is one, else val.
     """
     folder = Path(run)
-    config, model = saved_config(folder), Model.load(folder)
+    config, record = saved_config(folder), read_record(folder / "model")
+    condition = condition_from_mapping(record.condition)
     path = data if data is not None else config["data"]
-    pairs = open_data(path, model.size, direction=config["direction"], condition=model.condition)
+    pairs = open_data(path, record.size, direction=config["direction"], condition=condition)
     held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
-    chosen = held if split == "held" else split
-    return open_data(path, model.size, chosen, config["direction"], model.condition)
+    return pairs.of_split(held if split == "held" else split)
 
 
 def evaluate(

@@ -154,8 +154,11 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
 
     def validation(self) -> Pairs:
         """Pairs of "val" (which may have been held out of train), else of "test", else these themselves."""
-        split = next((name for name in ("val", "test") if name in self.splits), self.split)
-        return self._copy(split, self.size)
+        return self.of_split(next((name for name in ("val", "test") if name in self.splits), self.split))
+
+    def of_split(self, split: str) -> Pairs:
+        """The pairs of another split."""
+        return self if split == self.split else self._copy(split, self.size)
 
     def resized(self, size: Size) -> Pairs:
         """The same pairs at another size."""
