@@ -65,7 +65,7 @@ def train(
         data=str(data),
         size=shape,
         direction=direction,
-        condition=condition,
+        condition=condition or chosen.derived,
         initial=str(initial) if initial else None,
         run=Run.model_validate(settings.model_dump()),
     )

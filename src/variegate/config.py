@@ -23,16 +23,26 @@ C = TypeVar("C", bound=Config)
 class Schedule(Config):
     """Learning-rate factor as a function of training progress t in [0, 1]."""
 
-    kind: Literal["constant", "linear", "poly"] = "constant"
+    kind: Literal["constant", "linear", "poly", "halve"] = "constant"
     start: float = Field(0.5, ge=0, lt=1, description="linear: constant until this progress, then down to zero")
     power: float = Field(0.9, gt=0, description="poly: (1 - t) ** power")
+    every: float = Field(0.1, gt=0, description="halve: after each such share of the training")
 
     def factor(self, progress: float) -> float:
         if self.kind == "linear":
             return 1.0 if progress < self.start else max(0.0, (1 - progress) / (1 - self.start))
         if self.kind == "poly":
             return max(0.0, 1 - progress) ** self.power
+        if self.kind == "halve":
+            return 0.5 ** int(progress / self.every + 1e-9)
         return 1.0
+
+
+class Hold(Config):
+    """Parameters of the generator that do not move at first, such as those taken over from earlier training."""
+
+    parameters: tuple[str, ...] = Field((), description="patterns of parameter names, such as stages.block*")
+    until: float = Field(0.0, ge=0, le=1, description="share of the training")
 
 
 class Training(Config):
@@ -45,6 +55,7 @@ class Training(Config):
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Schedule = Schedule()
+    hold: Hold = Hold()
     average_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the generator's weights")
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
@@ -89,7 +100,8 @@ def override(config: C, changes: Mapping[str, str]) -> C:
     for path, text in changes.items():
         path = path.replace("-", "_")
         matches = [name for name in known if name == path or name.endswith(f".{path}")]
-        exact = [name for name in matches if name == path] or matches
+        own = [name for name in matches if not name.startswith("previous.")]
+        exact = [name for name in matches if name == path] or own or matches
         if not exact:
             raise ConfigError(f"--{path}: there is no such setting; {did_you_mean(path, known)}")
         if len(exact) > 1:

@@ -138,8 +138,13 @@ class Objective(nn.Module, ABC):
         """One yield is one simultaneous move: two yields alternate, two keys in one yield move together.
 
         Code after a yield sees the updated weights. A player's gradient reaches its own parameters only, so nothing is
-        frozen here. Never yield inside `torch.no_grad()`: the loop would inherit it.
+        frozen here. Never yield inside `torch.no_grad()`: the loop would inherit it. A term that two players share is
+        the same tensor in both.
         """
+
+    def inverter(self) -> nn.Module | None:
+        """What finds the code of an image, (B, C, H, W) -> mean and log-variance (B, D), if training makes it."""
+        return None
 
 
 class Part(Config, ABC):
@@ -150,6 +155,10 @@ class Part(Config, ABC):
     @abstractmethod
     def build(self, *args: Any) -> nn.Module:
         """Generators: (randomness, K, C, size). Randomness: (K, size). Objectives: (K, C, size)."""
+
+    def build_inverter(self, image_channels: int, size: Size) -> nn.Module | None:
+        """Objectives: the network of `Objective.inverter`, untrained."""
+        return None
 
 
 class Method(Config):
@@ -163,7 +172,9 @@ class Method(Config):
     randomness: SerializeAsAny[Part]
     objective: SerializeAsAny[Part]
     training: Training
-    previous: Self | None = None  # trained first, then frozen and handed over
+    previous: Self | None = None  # trained first and handed over
+    previous_scale: int = 1  # at the size divided by this
+    derived: str | None = None  # how conditions are made from plain images, unless --condition says otherwise
 
     def build_generator(self, condition_channels: int, image_channels: int, size: Size) -> Generator:
         randomness = self.randomness.build(condition_channels, size)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import codes as code_draws
 from .codes import Seed
@@ -75,8 +75,14 @@ class Samples:
 class Model:
     """A trained generator with its condition. Make one with `variegate.load(path)`."""
 
-    def __init__(self, generator: Generator, condition: Labels | Picture, record: ModelRecord) -> None:
-        self.generator, self.condition, self.record = generator, condition, record
+    def __init__(
+        self,
+        generator: Generator,
+        condition: Labels | Picture,
+        record: ModelRecord,
+        inverter: nn.Module | None = None,
+    ) -> None:
+        self.generator, self.condition, self.record, self.inverter = generator, condition, record, inverter
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Model:
@@ -93,12 +99,16 @@ class Model:
         method = method_from_mapping(record.method, str(folder / "config.json"))
         generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
         load_weights(generator, read_weights(folder), folder / "model.safetensors")
+        inverter = method.objective.build_inverter(record.image_channels, record.size)
+        if inverter is not None:
+            load_weights(inverter, read_weights(folder, "inverter"), folder / "inverter.safetensors")
+            inverter.eval().requires_grad_(False).to(device)
         generator.eval().requires_grad_(False)
-        return cls(generator.to(device), condition_from_mapping(record.condition), record)
+        return cls(generator.to(device), condition_from_mapping(record.condition), record, inverter)
 
     def save(self, folder: str | Path) -> None:
         """Write `config.json`, `model.safetensors` and a card."""
-        write_model(Path(folder), self.generator, self.record)
+        write_model(Path(folder), self.generator, self.record, self.inverter)
 
     @property
     def name(self) -> str:
@@ -176,6 +186,18 @@ class Model:
         one = self.code_of(code, seed)
         images = [self.sample(condition, codes=one.unsqueeze(0), size=size).images for condition in conditions]
         return Samples(torch.cat(images), one.expand(len(images), -1), None)
+
+    def invert(self, image: Source) -> Tensor:
+        """The code (1, D) of an image, resized to the size of training: `sample(condition, codes=...)` draws its style.
+
+        Raises:
+            ConfigError: the method trains no encoder from images to codes.
+        """
+        if self.inverter is None:
+            raise ConfigError(f"{self.name} trains no encoder from images to codes; bicyclegan and munit do")
+        pixels = Picture().read(image, self.size).unsqueeze(0).to(self.device)
+        mean: Tensor = self.inverter(pixels.float() / 127.5 - 1)[0]
+        return mean.cpu()
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
         """Images (n, 3, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""

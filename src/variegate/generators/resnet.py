@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from pydantic import Field
@@ -22,8 +22,9 @@ class Outer(Stage):
         self.layer, self.last = layer, last
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        x = self.layer(state[-1], code)
-        return (torch.tanh(x) if self.last else F.relu(x),)
+        *others, x = state
+        x = self.layer(x, code)
+        return (*others, torch.tanh(x) if self.last else F.relu(x))
 
 
 class Block(Stage):
@@ -34,8 +35,68 @@ class Block(Stage):
         self.conv1, self.conv2 = first, second
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        x = state[-1]
-        return (x + self.conv2(F.relu(self.conv1(x, code)), code),)
+        *others, x = state
+        return (*others, x + self.conv2(F.relu(self.conv1(x, code)), code))
+
+
+class Maker:
+    """Makes the stages of this family of networks; layers are named like their stages.
+
+    Args:
+        size: H, W of the pictures; `level` below counts halvings of it.
+    """
+
+    def __init__(self, randomness: Randomness, size: Size, norm: Norm) -> None:
+        self.randomness, self.size = randomness, size
+        self.norm, self.bias = norm_layer(norm), norm in ("none", "instance")
+
+    def conv(self, level: int, **conv: Unpack[Conv]) -> Conv:
+        size = (self.size[0] >> level, self.size[1] >> level)
+        return Conv(bias=self.bias, norm=self.norm, size=size) | conv
+
+    def wide(self, name: str, inputs: int, outputs: int) -> Outer:
+        """7x7 at full size."""
+        conv = self.conv(0, kernel_size=7, padding=3, padding_mode="reflect")
+        return Outer(self.randomness.layer(name, inputs, outputs, **conv))
+
+    def image(self, name: str, inputs: int, image_channels: int) -> Outer:
+        """7x7 to the picture, without normalisation."""
+        conv = Conv(kernel_size=7, padding=3, padding_mode="reflect", size=self.size)
+        return Outer(self.randomness.layer(name, inputs, image_channels, **conv), last=True)
+
+    def fuse(self, name: str, channels: int, level: int) -> Outer:
+        """3x3 without normalisation: instance norm would subtract whatever a tiled code adds."""
+        conv = self.conv(level, padding_mode="reflect") | Conv(norm=None, bias=True)
+        return Outer(self.randomness.layer(name, channels, channels, **conv))
+
+    def down(self, name: str, channels: int, level: int) -> Outer:
+        """Halve the size, double the channels."""
+        return Outer(self.randomness.layer(name, channels, 2 * channels, **self.conv(level, stride=2, padding=1)))
+
+    def up(self, name: str, channels: int, level: int) -> Outer:
+        """Double the size, halve the channels."""
+        conv = self.conv(level, stride=2, padding=1, output_padding=1, transposed=True)
+        return Outer(self.randomness.layer(name, channels, channels // 2, **conv))
+
+    def block(self, name: str, channels: int, level: int) -> Block:
+        conv = self.conv(level, padding_mode="reflect")
+        first, second = (self.randomness.layer(f"{name}.{c}", channels, channels, **conv) for c in ("conv1", "conv2"))
+        return Block(first, second)
+
+    def body(
+        self, condition_channels: int, width: int, downs: int, blocks: int, fuse: bool = False
+    ) -> dict[str, Stage]:
+        """`inner`, `down1 ..`, [`fuse`], `block1 ..`, `up1`: everything but the last convolution."""
+        stages: dict[str, Stage] = {"inner": self.wide("inner", condition_channels, width)}
+        for k in range(downs):
+            stages[f"down{k + 1}"] = self.down(f"down{k + 1}", width << k, k)
+        if fuse:
+            stages["fuse"] = self.fuse("fuse", width << downs, downs)
+        for k in range(1, blocks + 1):
+            stages[f"block{k}"] = self.block(f"block{k}", width << downs, downs)
+        for k in range(downs, 0, -1):
+            stages[f"up{k}"] = self.up(f"up{k}", width << k, k)
+        return stages
 
 
 class ResNet(Staged):
@@ -52,28 +113,9 @@ class ResNet(Staged):
         blocks: int,
         norm: Norm,
     ) -> None:
-        factory = norm_layer(norm)
-        bias = factory is None or norm == "instance"
-        stages: dict[str, Stage] = {}
-
-        def at(level: int, **conv: int | str | bool) -> Conv:
-            return Conv(bias=bias, norm=factory, size=(size[0] >> level, size[1] >> level), **conv)  # type: ignore[typeddict-item]
-
-        wide = at(0, kernel_size=7, padding=3, padding_mode="reflect")
-        stages["inner"] = Outer(randomness.layer("inner", condition_channels, width, **wide))
-        for k in range(downs):
-            name, channels = f"down{k + 1}", width << k
-            stages[name] = Outer(randomness.layer(name, channels, 2 * channels, **at(k, stride=2, padding=1)))
-        channels, same = width << downs, at(downs, padding_mode="reflect")
-        for k in range(1, blocks + 1):
-            convs = [randomness.layer(f"block{k}.{conv}", channels, channels, **same) for conv in ("conv1", "conv2")]
-            stages[f"block{k}"] = Block(*convs)
-        for k in range(downs, 0, -1):
-            name, channels = f"up{k}", width << k
-            up = at(k, stride=2, padding=1, output_padding=1, transposed=True)
-            stages[name] = Outer(randomness.layer(name, channels, channels // 2, **up))
-        last = Conv(kernel_size=7, padding=3, padding_mode="reflect", size=size)
-        stages["outer"] = Outer(randomness.layer("outer", width, image_channels, **last), last=True)
+        make = Maker(randomness, size, norm)
+        stages = make.body(condition_channels, width, downs, blocks)
+        stages["outer"] = make.image("outer", width, image_channels)
         super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
         init_normal(self.stages)
 

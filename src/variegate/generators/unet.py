@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..errors import ConfigError
 from ..interfaces import Conv, Part, Randomness, Size
-from ..networks.blocks import Norm, init_normal, norm_layer
+from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
 from .staged import Stage, Staged, State
 
 
@@ -52,6 +52,7 @@ class UNet(Staged):
         width: int,
         depth: int,
         norm: Norm,
+        init: Literal["normal", "xavier"] = "normal",
     ) -> None:
         widths = [condition_channels, *(width * min(2**i, 8) for i in range(depth))]
         stages: dict[str, Stage] = {}
@@ -77,7 +78,7 @@ class UNet(Staged):
             outputs = widths[k - 1] if k > 1 else image_channels
             stages[name] = Up(layer(name, inputs, outputs, k, k > 1, True), k == 1)
         super().__init__(stages, randomness, 2**depth)
-        init_normal(self.stages)
+        (init_xavier if init == "xavier" else init_normal)(self.stages)
 
 
 class UNetConfig(Part):
@@ -85,12 +86,13 @@ class UNetConfig(Part):
     width: int = Field(64, ge=1)
     depth: int | None = Field(None, ge=2, description="halvings; down to 1x1, at most 8, unless given")
     norm: Norm = "batch"
+    init: Literal["normal", "xavier"] = Field("normal", description="pix2pix's or BicycleGAN's, both of scale 0.02")
 
     def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> UNet:
         depth = self.depth or self.depth_for(size)
         if min(size) >> depth < 1:
             raise ConfigError(f"generator.depth: {depth} halvings do not fit into {size[0]}x{size[1]} pictures")
-        return UNet(randomness, condition_channels, image_channels, size, self.width, depth, self.norm)
+        return UNet(randomness, condition_channels, image_channels, size, self.width, depth, self.norm, self.init)
 
     @staticmethod
     def depth_for(size: Size) -> int:

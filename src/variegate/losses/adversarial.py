@@ -27,3 +27,16 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], mode: Mod
 def generator_loss(fake: Sequence[Tensor], mode: Mode) -> Tensor:
     """Fake towards 1 (the non-saturating form), summed over scales."""
     return torch.stack([towards(f, 1.0, mode) for f in fake]).sum()
+
+
+def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """(1/S) sum_scales (4/L) sum_layers mean |D_l(real) - D_l(fake)|, without gradient to the real side.
+
+    pix2pixHD (Wang et al., CVPR 2018), section 3.2, with the layer weights of its code. Maps (B, C_l, H_l, W_l) of L
+    layers per scale, logits left out.
+    """
+    scales = [
+        4 / len(r) * torch.stack([F.l1_loss(y, x.detach()) for x, y in zip(r, f, strict=True)]).sum()
+        for r, f in zip(real, fake, strict=True)
+    ]
+    return torch.stack(scales).mean()

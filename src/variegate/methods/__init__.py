@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 
 from ..config import explain, from_mapping, override, value_in
 from ..errors import ConfigError, did_you_mean
-from .basisgan import basisgan
+from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_hd, basisgan_inpainting, filtergan
+from .bicyclegan import bicyclegan
 from .cimle import cimle
+from .mode_seeking import dsgan, msgan
 from .pix2pix import pix2pix
+from .pix2pixhd import pix2pixhd
 from .preset import Preset
 
-METHODS: dict[str, Callable[..., Preset]] = {"pix2pix": pix2pix, "basisgan": basisgan, "cimle": cimle}
+METHODS: dict[str, Callable[..., Preset]] = {
+    "pix2pix": pix2pix,
+    "pix2pixhd": pix2pixhd,
+    "bicyclegan": bicyclegan,
+    "msgan": msgan,
+    "dsgan": dsgan,
+    "basisgan": basisgan,
+    "basisgan-hd": basisgan_hd,
+    "basisgan-inpainting": basisgan_inpainting,
+    "basisgan-autoencoder": basisgan_autoencoder,
+    "basisgan-dsgan": basisgan_dsgan,
+    "filtergan": filtergan,
+    "cimle": cimle,
+}
 
 
 def method(name: str, options: Mapping[str, str] | None = None) -> Preset:
@@ -46,9 +63,10 @@ def value_of(make: Callable[..., Preset], key: str, text: str) -> Any:
         raise ConfigError(f"--{key}: {text!r} is none of {', '.join(map(str, choices))}")
     if choices:
         return value
-    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-    if not fits:
-        raise ConfigError(f"--{key}: {text!r} is not of type {kind.__name__}")
+    kinds = tuple(k for k in (get_args(kind) or (kind,)) if k is not NoneType)
+    number = (int, float) if float in kinds else kinds
+    if not isinstance(value, number) or (isinstance(value, bool) and bool not in kinds):
+        raise ConfigError(f"--{key}: {text!r} is not of type {kinds[0].__name__}")
     return value
 
 

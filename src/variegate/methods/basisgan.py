@@ -4,26 +4,97 @@ Where chance enters      the second convolution of every residual block: filters
 What prevents collapse   no added loss; a code changes what the filters compute, which the network cannot easily undo
 Differs from the paper   which of the two convolutions is sampled, and the activation of the basis generator (ReLU), are
                          not stated there; K = 5 as in the text; a code can be given, so samples can be repeated
+
+The same filters in the other hosts of the paper, with its combination with DSGAN and its ablation. What a host trains
+with is the host's own; the paper states no numbers of its own.
 """
 
 from __future__ import annotations
 
+from ..generators.inpainter import InpainterConfig
 from ..generators.resnet import ResNetConfig
-from ..objectives.adversarial import AdversarialConfig
+from ..objectives.adversarial import AdversarialConfig, Seeking
 from ..randomness.basis_filters import BasisFiltersConfig
+from ..randomness.whole_filters import WholeFiltersConfig
+from .mode_seeking import INPAINTING, inpainting_objective
 from .pix2pix import TRAINING
+from .pix2pixhd import pix2pixhd
 from .preset import Preset
+
+PAPER = "Wang, Cheng, Sapiro, Qiu: Stochastic conditional generative networks with basis decomposition. 2019"
 
 
 def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
     """pix2pix's ResNet with sampled filters."""
     return Preset(
         name="basisgan",
-        paper="Wang, Cheng, Sapiro, Qiu: Stochastic conditional generative networks with basis decomposition. 2019",
+        paper=PAPER,
         summary="GAN + L1 over sampled convolution filters; many pictures from a small change to the generator",
         condition="pairs: label map or image -> image",
         generator=ResNetConfig(width=width, blocks=blocks),
         randomness=BasisFiltersConfig(bases=bases),
         objective=AdversarialConfig(width=width),
         training=TRAINING,
+    )
+
+
+def filtergan(width: int = 64, blocks: int = 9) -> Preset:
+    """The ablation: whole filters drawn from the code, without a basis."""
+    changes = {
+        "name": "filtergan",
+        "summary": "whole filters are drawn, not bases: a hundred times the parameters, filters of few dimensions",
+        "randomness": WholeFiltersConfig(),
+    }
+    return basisgan(width, blocks).model_copy(update=changes)
+
+
+def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
+    """With DSGAN's term and its numbers; one code for all layers, so that its distance is that of the whole change."""
+    changes = {
+        "name": "basisgan-dsgan",
+        "summary": "BasisGAN, and images of two codes are rewarded for differing",
+        "randomness": BasisFiltersConfig(bases=bases, shared=True),
+        "objective": AdversarialConfig(
+            reconstruction=10, seeking=Seeking(kind="dsgan", weight=8, judge_both=False), width=width
+        ),
+    }
+    return basisgan(width, blocks, bases).model_copy(update=changes)
+
+
+def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
+    """The stochastic auto-encoder: an image to itself, needing no pairs; sampled filters keep it from the identity."""
+    changes = {
+        "name": "basisgan-autoencoder",
+        "summary": "from an image to variants of itself; needs no pairs",
+        "condition": "plain images; each is its own condition",
+        "derived": "self",
+    }
+    return basisgan(width, blocks, bases).model_copy(update=changes)
+
+
+def basisgan_hd(width: int = 64, blocks: int = 9, bases: int = 5, fine: bool = False) -> Preset:
+    """pix2pixHD's global network (and its enhancer) with sampled filters in the residual blocks of the former."""
+    host = pix2pixhd(width, blocks, fine=fine)
+    changes = {
+        "name": "basisgan-hd",
+        "paper": PAPER,
+        "summary": "pix2pixHD over sampled convolution filters",
+        "randomness": BasisFiltersConfig(sites=("block*.conv2",), bases=bases),
+        "previous": basisgan_hd(width, blocks, bases) if fine else None,
+    }
+    return host.model_copy(update=changes)
+
+
+def basisgan_inpainting(width: int = 64, blocks: int = 9, bases: int = 5, dsgan: bool = False) -> Preset:
+    """DSGAN's inpainting network with sampled filters instead of its latent vector."""
+    return Preset(
+        name="basisgan-inpainting",
+        paper=PAPER,
+        summary="many ways to fill a hole; sampled convolution filters",
+        condition="plain images; a hole is cut out of each",
+        derived="inpaint:centre",
+        generator=InpainterConfig(width=width, blocks=blocks),
+        randomness=BasisFiltersConfig(bases=bases, shared=dsgan),
+        objective=inpainting_objective(width, 5 if dsgan else 0),
+        training=INPAINTING,
     )

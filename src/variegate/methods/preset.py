@@ -8,10 +8,13 @@ from pydantic import Field, model_validator
 
 from ..errors import ConfigError
 from ..generators.crn import CRNConfig
+from ..generators.inpainter import InpainterConfig
+from ..generators.pix2pixhd import EnhancerConfig
 from ..generators.resnet import ResNetConfig
 from ..generators.unet import UNetConfig
 from ..interfaces import Method
 from ..objectives.adversarial import AdversarialConfig
+from ..objectives.cvae_gan import CVAEGANConfig
 from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.basis_filters import BasisFiltersConfig
 from ..randomness.element_dropout import ElementDropoutConfig
@@ -19,13 +22,22 @@ from ..randomness.latent import LatentConfig
 from ..randomness.noise_input import NoiseInputConfig
 from ..randomness.noise_maps import NoiseMapsConfig
 from ..randomness.none import NoRandomnessConfig
+from ..randomness.whole_filters import WholeFiltersConfig
 
-AnyGenerator = Annotated[UNetConfig | ResNetConfig | CRNConfig, Field(discriminator="kind")]
+AnyGenerator = Annotated[
+    UNetConfig | ResNetConfig | EnhancerConfig | InpainterConfig | CRNConfig, Field(discriminator="kind")
+]
 AnyRandomness = Annotated[
-    NoRandomnessConfig | LatentConfig | NoiseMapsConfig | NoiseInputConfig | ElementDropoutConfig | BasisFiltersConfig,
+    NoRandomnessConfig
+    | LatentConfig
+    | NoiseMapsConfig
+    | NoiseInputConfig
+    | ElementDropoutConfig
+    | BasisFiltersConfig
+    | WholeFiltersConfig,
     Field(discriminator="kind"),
 ]
-AnyObjective = Annotated[AdversarialConfig | NearestSampleConfig, Field(discriminator="kind")]
+AnyObjective = Annotated[AdversarialConfig | CVAEGANConfig | NearestSampleConfig, Field(discriminator="kind")]
 
 
 class Preset(Method):
@@ -51,12 +63,29 @@ def refusal(method: Preset) -> str | None:
     scaled = isinstance(method.objective, NearestSampleConfig) and method.objective.match_scale > 1
     if scaled and isinstance(method.randomness, NoiseInputConfig) and not method.randomness.vector:
         return "objective.match_scale needs codes that look alike at any size; set randomness.vector, such as 5"
+    if isinstance(method.objective, CVAEGANConfig):
+        if not isinstance(method.randomness, LatentConfig) or method.randomness.size != method.objective.code_size:
+            return "its encoder finds codes of objective.code_size numbers; randomness must be latent and of that size"
+        if method.training.batch_size < 2:
+            return "BicycleGAN splits its batch; training.batch_size must be at least 2"
+    seeking = isinstance(method.objective, AdversarialConfig) and method.objective.seeking.kind != "none"
+    if seeking and method.randomness.kind == "none":
+        return "objective.seeking compares the images of two codes; without randomness there are none"
+    if seeking and method.randomness.kind == "element_dropout":
+        return "objective.seeking divides by the distance of codes, which means nothing for dropout masks"
     missing = sorted(players(method) - set(method.training.learning_rate))
     if missing:
         return f"training.learning_rate has no entry for {', '.join(missing)}"
     return None
 
 
+PLAYERS = {
+    "adversarial": {"generator", "discriminator"},
+    "cvae_gan": {"generator", "posterior", "discriminator", "discriminator2"},
+    "nearest_sample": {"generator"},
+}
+
+
 def players(method: Preset) -> set[str]:
     """Who needs a learning rate."""
-    return {"generator", "discriminator"} if method.objective.kind == "adversarial" else {"generator"}
+    return PLAYERS[method.objective.kind]

@@ -50,3 +50,23 @@ def init_glorot(module: nn.Module) -> None:
             nn.init.xavier_uniform_(part.weight)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def init_xavier(module: nn.Module, gain: float = 0.02) -> None:
+    """BicycleGAN's initialisation: Xavier normal weights with a small gain, zero bias."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.xavier_normal_(part.weight, gain)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def init_kaiming(module: nn.Module) -> None:
+    """MUNIT's initialisation of generators and encoders: He normal weights, zero bias."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

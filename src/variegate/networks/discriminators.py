@@ -55,5 +55,10 @@ class MultiScale(nn.Module):
         return scales
 
 
+def logits(judgement: Judgement) -> list[Tensor]:
+    """The last map of every scale."""
+    return [maps[-1] for maps in judgement]
+
+
 def halve(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from . import weights as network_weights
 
 PerceptualKind = Literal["laplacian", "random", "vgg19"]
 
@@ -32,19 +34,32 @@ class LaplacianPyramid(nn.Module):
         return [*bands, image]
 
 
+class Reading(NamedTuple):
+    """How a paper reads VGG-19."""
+
+    taps: tuple[int, ...]  # layers whose output is compared
+    pool: type[nn.AvgPool2d | nn.MaxPool2d]
+    normalised: bool  # images brought to ImageNet's mean and deviation first
+    pixels: bool  # the image itself is compared too
+
+
+CRN_READING = Reading((3, 8, 13, 22, 31), nn.AvgPool2d, True, True)  # ReLU after conv1_2, 2_2, 3_2, 4_2, 5_2
+HD_READING = Reading((1, 6, 11, 20, 29), nn.MaxPool2d, False, False)  # ReLU after conv1_1, 2_1, 3_1, 4_1, 5_1
+HD_WEIGHTS = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0]
+
+
 class VGG19(nn.Module):
-    """Pixels and conv1_2 .. conv5_2 after their ReLU, with average pools, as CRN and conditional IMLE use them.
+    """Feature maps of VGG-19, read as CRN and conditional IMLE do, or as pix2pixHD does.
 
     Args:
         weights: state dict of torchvision's VGG-19; None gives fixed random filters drawn from a constant seed.
         width: share of each layer's channels (random filters only).
     """
 
-    taps = (3, 8, 13, 22, 31)  # the ReLU after conv1_2, conv2_2, conv3_2, conv4_2, conv5_2
-
-    def __init__(self, weights: dict[str, Tensor] | None, width: float = 1.0) -> None:
+    def __init__(self, weights: dict[str, Tensor] | None, width: float = 1.0, reading: Reading = CRN_READING) -> None:
         super().__init__()
-        self.features = vgg19_features(width if weights is None else 1.0)
+        self.reading = reading
+        self.features = vgg19_features(width if weights is None else 1.0, reading.pool)
         if weights is None:
             fill_with_fixed_noise(self.features)
         else:
@@ -56,23 +71,32 @@ class VGG19(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = ((image + 1) / 2 - self.mean) / self.std
-        maps = [image]
+        x = ((image + 1) / 2 - self.mean) / self.std if self.reading.normalised else image
+        maps = [image] if self.reading.pixels else []
         for i, layer in enumerate(self.features):
-            if isinstance(layer, nn.AvgPool2d) and min(x.shape[-2:]) < 2:
+            if isinstance(layer, self.reading.pool) and min(x.shape[-2:]) < 2:
                 break
             x = layer(x)
-            if i in self.taps:
+            if i in self.reading.taps:
                 maps.append(x)
         return maps
 
 
-def vgg19_features(width: float) -> nn.Sequential:
+def hd_features(kind: PerceptualKind) -> tuple[nn.Module, list[float]]:
+    """Features and weights of pix2pixHD's perceptual term (Wang et al., CVPR 2018), or of its stand-ins."""
+    if kind == "laplacian":
+        return LaplacianPyramid(), []
+    if kind == "random":
+        return VGG19(None, 0.25, HD_READING), HD_WEIGHTS
+    return VGG19(network_weights.load("vgg19").state, reading=HD_READING), HD_WEIGHTS
+
+
+def vgg19_features(width: float, pool: type[nn.AvgPool2d | nn.MaxPool2d]) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels = 3
     for block, (size, convs) in enumerate([(64, 2), (128, 2), (256, 4), (512, 4), (512, 2)]):
         if block:
-            layers.append(nn.AvgPool2d(2, ceil_mode=True))
+            layers.append(pool(2, ceil_mode=True))
         for _ in range(convs):
             out = max(1, round(size * width))
             layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]

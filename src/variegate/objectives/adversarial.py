@@ -1,4 +1,7 @@
-"""Conditional GAN with a reconstruction term: pix2pix, and every method that only changes its generator."""
+"""Conditional GAN with a reconstruction term: pix2pix, and every method that only changes its generator or adds a term.
+
+    L_G = L_GAN + lambda_1 L1 + lambda_FM FM + lambda_P perceptual + lambda_S seeking
+"""
 
 from __future__ import annotations
 
@@ -9,49 +12,135 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..config import Config
+from ..errors import ConfigError
 from ..interfaces import Batch, Generator, Losses, Objective, Part, Size
-from ..losses.adversarial import Mode, discriminator_loss, generator_loss
+from ..losses.adversarial import Mode, discriminator_loss, feature_matching, generator_loss
+from ..losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
+from ..losses.perceptual import feature_l1
 from ..networks.blocks import Norm
-from ..networks.discriminators import Judgement, MultiScale, PatchGAN
+from ..networks.discriminators import Judgement, MultiScale, PatchGAN, logits
+from ..networks.perceptual import PerceptualKind, hd_features
+
+
+class Seeking(Config):
+    """A term that rewards the images of two codes for differing."""
+
+    kind: Literal["none", "msgan", "dsgan"] = "none"
+    weight: float = Field(1.0, ge=0)
+    margin: float | None = Field(None, gt=0, description="dsgan: no reward for more than this; the text's tau")
+    features: bool = Field(False, description="distances of discriminator features, not of pixels")
+    judge_both: bool = Field(True, description="the discriminator sees both images; else the second only serves here")
 
 
 class Adversarial(Objective):
-    """L = L_GAN + lambda L1 (Isola et al., CVPR 2017, eqs. 1-4); discriminator first, on the same fakes."""
+    """The discriminator moves first, on the same fakes (Isola et al., CVPR 2017, eqs. 1-4).
 
-    def __init__(self, discriminator: nn.Module, mode: Mode, reconstruction: float) -> None:
+    Args:
+        conditional: the discriminator sees the condition too.
+        masked: it sees the hole alone; the last channel of the condition is then the mask of an inpainting task.
+    """
+
+    def __init__(
+        self, discriminator: nn.Module, features: nn.Module | None, weights: list[float], config: AdversarialConfig
+    ) -> None:
         super().__init__()
-        self.discriminator, self.mode, self.reconstruction = discriminator, mode, reconstruction
+        self.discriminator, self.features, self.weights, self.config = discriminator, features, weights, config
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
         return {"generator": generator.parameters(), "discriminator": self.discriminator.parameters()}
 
+    def judge(self, condition: Tensor, image: Tensor) -> Judgement:
+        if self.config.masked:
+            image = image * condition[:, -1:].clamp(min=0)
+        judgement: Judgement = self.discriminator(condition if self.config.conditional else None, image)
+        return judgement
+
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
-        fake = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
-        real_logits = logits(self.discriminator(batch.condition, batch.image))
-        fake_logits = logits(self.discriminator(batch.condition, fake.detach()))
-        yield {"discriminator": {"adversarial": discriminator_loss(real_logits, fake_logits, self.mode)}}
-        terms = {
-            "adversarial": generator_loss(logits(self.discriminator(batch.condition, fake)), self.mode),
-            "l1": self.reconstruction * F.l1_loss(fake, batch.image),
-        }
+        config, seeking = self.config, self.config.seeking
+        codes = generator.draw_for(batch.key, 1 if seeking.kind == "none" else 2)
+        images = generator(batch.condition, codes)
+        judged = 2 if seeking.kind != "none" and seeking.judge_both else 1
+        fakes = images[:, :judged].flatten(0, 1)
+        condition = batch.condition.repeat_interleave(judged, dim=0) if judged > 1 else batch.condition
+
+        real_logits = logits(self.judge(batch.condition, batch.image))
+        fake_logits = logits(self.judge(condition, fakes.detach()))
+        loss = config.discriminator_weight * discriminator_loss(real_logits, fake_logits, config.mode)
+        yield {"discriminator": {"adversarial": loss}}
+
+        judgement = self.judge(condition, fakes)
+        terms = {"adversarial": judged * generator_loss(logits(judgement), config.mode)}
+        if config.reconstruction:
+            terms["l1"] = config.reconstruction * F.l1_loss(images[:, 0], batch.image)
+        if config.feature_matching:
+            real = self.judge(condition, batch.image.repeat_interleave(judged, dim=0))
+            terms["feature_matching"] = config.feature_matching * feature_matching(inner(real), inner(judgement))
+        if self.features is not None:
+            seen, wanted = self.features(images[:, 0]), self.features(batch.image)
+            distance = feature_l1(seen, wanted, self.weights or [1.0] * len(seen))
+            terms["perceptual"] = config.perceptual_weight * distance.mean()
+        if seeking.kind == "msgan":
+            terms["diversity"] = seeking.weight * mode_seeking(self.distance(images, judgement), codes)
+        elif seeking.kind == "dsgan":
+            distance = self.distance(images, judgement)
+            terms["diversity"] = seeking.weight * diversity_sensitive(distance, codes, seeking.margin)
         yield {"generator": terms}
 
+    def distance(self, images: Tensor, judgement: Judgement) -> Tensor:
+        """Of the two images of each condition, (B,). An image that is not judged carries no gradient, as in DSGAN."""
+        if self.config.seeking.features:
+            return feature_distance([[m.unflatten(0, (-1, 2)) for m in maps] for maps in inner(judgement)])
+        if not self.config.seeking.judge_both:
+            images = images.clone()
+            images[:, 1] = images[:, 1].detach()
+        return image_distance(images)
 
-def logits(judgement: Judgement) -> list[Tensor]:
-    return [maps[-1] for maps in judgement]
+
+def inner(judgement: Judgement) -> Judgement:
+    """Feature maps without the logits."""
+    return [maps[:-1] for maps in judgement]
 
 
 class AdversarialConfig(Part):
     kind: Literal["adversarial"] = "adversarial"
     mode: Mode = "vanilla"
     reconstruction: float = Field(100.0, ge=0, description="weight of the L1 term")
+    feature_matching: float = Field(0.0, ge=0, description="weight of pix2pixHD's feature matching")
+    perceptual_weight: float = Field(0.0, ge=0)
+    perceptual: PerceptualKind = Field("vgg19", description="features of the perceptual term, if it has a weight")
+    seeking: Seeking = Seeking()
+    discriminator_weight: float = Field(1.0, gt=0, description="times (1/2)(real + fake)")
+    conditional: bool = Field(True, description="the discriminator sees the condition")
+    masked: bool = Field(False, description="it sees only the hole of an inpainting task")
     width: int = Field(64, ge=1, description="base width of the discriminator")
     layers: int = Field(3, ge=1, description="strided layers of the discriminator; 3 see 70x70 patches")
     scales: int = Field(1, ge=1)
+    narrowing: int = Field(1, ge=1, description="each further scale is this much narrower")
+    padding: int = Field(1, ge=0)
     norm: Norm = "batch"
 
     def build(self, condition_channels: int, image_channels: int, size: Size) -> Adversarial:
-        channels = condition_channels + image_channels
-        patches = [PatchGAN(channels, self.width, self.layers, self.norm) for _ in range(self.scales)]
-        discriminator = patches[0] if self.scales == 1 else MultiScale(patches)
-        return Adversarial(discriminator, self.mode, self.reconstruction)
+        channels = image_channels + (condition_channels if self.conditional else 0)
+        discriminator = discriminator_of(channels, self, size)
+        features, weights = hd_features(self.perceptual) if self.perceptual_weight else (None, [])
+        return Adversarial(discriminator, features, weights, self)
+
+
+def discriminator_of(channels: int, config: AdversarialConfig, size: Size) -> nn.Module:
+    """One patch discriminator for each scale.
+
+    Raises:
+        ConfigError: the last normalised map of the smallest scale would be a single pixel.
+    """
+    side = min(size) >> (config.scales - 1)
+    for _ in range(config.layers):
+        side = (side + 2 * config.padding - 4) // 2 + 1
+    if side + 2 * config.padding - 3 < 2:
+        raise ConfigError(
+            f"a discriminator of {config.layers} layers and {config.scales} scales does not fit into "
+            f"{size[0]}x{size[1]} pictures; use a smaller --objective.layers or --objective.scales, or a larger --size"
+        )
+    widths = [max(1, config.width // config.narrowing**scale) for scale in range(config.scales)]
+    patches = [PatchGAN(channels, width, config.layers, config.norm, config.padding) for width in widths]
+    return patches[0] if config.scales == 1 else MultiScale(patches)

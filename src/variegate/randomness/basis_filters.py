@@ -8,6 +8,7 @@ parameters shared by all samples. Filters are made once per sample, so a batch h
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Literal, Unpack
 
 import torch
@@ -19,48 +20,22 @@ from ..interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, normalisation
 
 
-class BasisConv(CodeLayer):
-    """A convolution whose filters depend on the code.
+class SampledConv(CodeLayer):
+    """A convolution whose filters depend on the code, one set of them for each row of a batch."""
 
-    Args:
-        bases: K.
-        latent: numbers of the code read by the basis generator in one pass.
-        separate: K codes through a shared network give one basis each, instead of one code giving all K.
-        part: which entries of the code this layer reads.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        bases: int,
-        latent: int,
-        hidden: int,
-        separate: bool,
-        part: slice,
-        **conv: Unpack[Conv],
-    ) -> None:
+    def __init__(self, out_channels: int, **conv: Unpack[Conv]) -> None:
         super().__init__()
         self.kernel = conv.get("kernel_size", 3)
         self.dilation = conv.get("dilation", 1)
         self.padding = conv.get("padding", self.dilation * (self.kernel - 1) // 2)
         self.stride, self.transposed = conv.get("stride", 1), conv.get("transposed", False)
         self.output_padding, self.reflect = conv.get("output_padding", 0), conv.get("padding_mode") == "reflect"
-        self.bases, self.latent, self.part = bases, latent, part
-        numbers = self.kernel**2 * (1 if separate else bases)
-        self.basis_generator = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, numbers))
-        # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
-        shape = (in_channels, bases, out_channels) if self.transposed else (out_channels, bases, in_channels)
-        self.coefficients = nn.Parameter(torch.randn(shape) / (in_channels * bases) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if conv.get("bias", True) else None
         self.norm = normalisation(out_channels, conv.get("norm"))
 
+    @abstractmethod
     def filters(self, code: Tensor) -> Tensor:
         """(B, D) -> (B, C_out, C_in, L, L); for transposed convolutions (B, C_in, C_out, L, L)."""
-        psi = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
-        psi = psi.reshape(len(code), 1, self.bases, self.kernel**2).transpose(2, 3)  # (B, 1, L L, K)
-        filters = (psi @ self.coefficients).unflatten(2, (self.kernel, self.kernel))  # (B, C, L, L, C')
-        return filters.permute(0, 1, 4, 2, 3)  # in memory already as channels-last convolutions want it
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         return self.norm(self.convolve(x, self.filters(code)))
@@ -86,6 +61,42 @@ class BasisConv(CodeLayer):
         if self.transposed:
             return F.conv_transpose2d(x, weight, None, self.stride, padding, self.output_padding, groups, self.dilation)
         return F.conv2d(x, weight, None, self.stride, padding, self.dilation, groups)
+
+
+class BasisConv(SampledConv):
+    """Filters composed of sampled bases.
+
+    Args:
+        bases: K.
+        latent: numbers of the code read by the basis generator in one pass.
+        separate: K codes through a shared network give one basis each, instead of one code giving all K.
+        part: which entries of the code this layer reads.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bases: int,
+        latent: int,
+        hidden: int,
+        separate: bool,
+        part: slice,
+        **conv: Unpack[Conv],
+    ) -> None:
+        super().__init__(out_channels, **conv)
+        self.bases, self.latent, self.part = bases, latent, part
+        numbers = self.kernel**2 * (1 if separate else bases)
+        self.basis_generator = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, numbers))
+        # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
+        shape = (in_channels, bases, out_channels) if self.transposed else (out_channels, bases, in_channels)
+        self.coefficients = nn.Parameter(torch.randn(shape) / (in_channels * bases) ** 0.5)
+
+    def filters(self, code: Tensor) -> Tensor:
+        psi = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
+        psi = psi.reshape(len(code), 1, self.bases, self.kernel**2).transpose(2, 3)  # (B, 1, L L, K)
+        filters = (psi @ self.coefficients).unflatten(2, (self.kernel, self.kernel))  # (B, C, L, L, C')
+        return filters.permute(0, 1, 4, 2, 3)  # in memory already as channels-last convolutions want it
 
 
 class BasisFilters(AtSites):

@@ -54,8 +54,8 @@ def train(
     saved = checkpoints.load_last()
     state = State(method, pairs.condition.channels, pairs.image_channels, pairs.size, run, saved)
     if initial is not None and not saved:
-        load_weights(state.generator, initial, folder)
-        load_weights(state.average, initial, folder)
+        for network in (state.generator, state.average):
+            load_weights(network, initial, folder, shared=method.previous is not None)
     state.set_up(fabric, settings)
     batches = stream(pairs, settings, run, fabric, state.step)
     intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.average)
@@ -67,7 +67,8 @@ def train(
         if log:
             panel.look(folder / "samples", state.step, log)
             checkpoints.save(state.step, state.to_save(), panel.score)
-            write_model(folder / "model", state.average, record_of(method, pairs, run.seed, state.step))
+            record = record_of(method, pairs, run.seed, state.step)
+            write_model(folder / "model", state.average, record, state.objective.inverter())
         fabric.barrier()
 
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
@@ -96,9 +97,10 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
     factor = settings.schedule.factor(state.step / settings.steps)
     torch.manual_seed((seed << 32) + state.step)
     logs: dict[str, list[Tensor]] = {}
+    players = state.moving(settings)
     for losses in state.objective.updates(state.wrapped, batch, state.step):
         set_rates(state.optimizers, settings, factor, losses)
-        for name, value in update(fabric, losses, state.players, state.optimizers, settings).items():
+        for name, value in update(fabric, losses, players, state.optimizers, settings).items():
             logs.setdefault(name, []).append(value)
         if "generator" in losses:
             blend(state.average, state.generator, settings.average_decay)
@@ -140,13 +142,23 @@ def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int
 def update(
     fabric: Fabric, losses: Losses, players: Players, optimizers: Mapping[str, Any], settings: Training
 ) -> dict[str, Tensor]:
-    """One simultaneous move: every player named in `losses` descends its own sum, then all step."""
-    totals = {name: torch.stack(list(terms.values())).sum() for name, terms in losses.items()}
-    for name in totals:
+    """One simultaneous move: every player named in `losses` descends its own sum, then all step.
+
+    A term that several players share (the same tensor) is propagated once, into all of them.
+    """
+    sharers: dict[int, tuple[Tensor, list[str]]] = {}
+    for name, terms in losses.items():
+        for value in terms.values():
+            sharers.setdefault(id(value), (value, []))[1].append(name)
+    totals: dict[tuple[str, ...], list[Tensor]] = {}
+    for value, names in sharers.values():
+        totals.setdefault(tuple(names), []).append(value)
+    for name in losses:
         optimizers[name].zero_grad()
-    for i, (name, total) in enumerate(totals.items()):
-        fabric.backward(total, inputs=players[name], retain_graph=i < len(totals) - 1)
-    for name in totals:
+    for i, (together, values) in enumerate(totals.items()):
+        inputs = [parameter for name in together for parameter in players[name]]
+        fabric.backward(torch.stack(values).sum(), inputs=inputs, retain_graph=i < len(totals) - 1)
+    for name in losses:
         if settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(players[name], settings.clip_norm)
         if settings.clip_value is not None:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError, TrainingError
@@ -40,10 +40,10 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("variegate", "torch", "torchvision", "numpy")}
 
 
-FILES = {"config.json", "model.safetensors", "README.md"}
+FILES = {"config.json", "model.safetensors", "inverter.safetensors", "README.md"}
 
 
-def write_model(folder: Path, generator: Generator, record: ModelRecord) -> None:
+def write_model(folder: Path, generator: Generator, record: ModelRecord, inverter: nn.Module | None = None) -> None:
     """Write beside the target, then swap, so that a good model is never replaced by half of one.
 
     Raises:
@@ -54,8 +54,10 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord) -> None
     if others:
         raise ConfigError(f"{folder} holds {others[0]}, which is no part of a model; save into a folder of its own")
     with writing(folder) as aside:
-        tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
-        save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
+        for name, module in (("model", generator), ("inverter", inverter)):
+            if module is not None:
+                tensors = {key: tensor.contiguous() for key, tensor in module.state_dict().items()}
+                save_file(tensors, aside / f"{name}.safetensors", metadata={"format": "pt"})
         (aside / "config.json").write_text(record.model_dump_json(indent=2))
         (aside / "README.md").write_text(card(record))
 
@@ -112,8 +114,8 @@ def read_record(folder: Path) -> ModelRecord:
         raise CheckpointError(f"{path} is damaged ({str(error).splitlines()[0]}); copy the model again") from None
 
 
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    path = folder / "model.safetensors"
+def read_weights(folder: Path, name: str = "model") -> dict[str, Tensor]:
+    path = folder / f"{name}.safetensors"
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; copy the whole model folder again")
     try:
@@ -122,10 +124,19 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is cut short or damaged ({error}); copy it again or train again") from None
 
 
-def load_weights(generator: Generator, weights: dict[str, Tensor], where: Path) -> None:
-    """Raises CheckpointError when the weights are those of another network."""
+def load_weights(module: nn.Module, weights: dict[str, Tensor], where: Path, shared: bool = False) -> None:
+    """
+    Args:
+        shared: take over only what both networks have by the same name and in the same shape.
+
+    Raises:
+        CheckpointError: the weights are those of another network.
+    """
+    if shared:
+        own = module.state_dict()
+        weights = own | {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
     try:
-        generator.load_state_dict(weights)
+        module.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise CheckpointError(f"{where}: the saved weights are those of another network: {first}") from None

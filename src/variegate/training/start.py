@@ -41,13 +41,24 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     pairs = open_data(config.data, config.size, direction=config.direction, condition=config.condition)
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
+    before = config.initial
+    if before is None and config.method.previous is not None:
+        before = str(folder / "previous")
+        if not start(earlier(config, config.method.previous, pairs.size), Path(before), (folder / "previous").exists()):
+            return False
     fabric = config.run.fabric()
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
     begun = bool(Checkpoints(folder / "checkpoints").steps())  # then its own weights count
-    initial = read_weights(Path(config.initial) / "model") if config.initial and not begun else None
+    initial = read_weights(Path(before) / "model") if before and not begun else None
     return train(config.method, pairs, folder, config.run, fabric, initial)
+
+
+def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
+    """The run whose result this one takes over."""
+    scale = config.method.previous_scale
+    return config.model_copy(update={"method": method, "size": (size[0] // scale, size[1] // scale)})
 
 
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 import torch
@@ -56,9 +57,18 @@ class State:
             if self.saved:
                 optimizer.load_state_dict(self.saved[f"optimizer/{name}"])
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
+        held = settings.hold.parameters
+        names = [name for name, _ in self.generator.named_parameters() if any(fnmatchcase(name, p) for p in held)]
+        self.held = {id(self.generator.get_parameter(name)) for name in names}
         self.saved = None
         self.generator.train()
         self.objective.train()
+
+    def moving(self, settings: Training) -> dict[str, list[nn.Parameter]]:
+        """Players without the parameters that are held at this step."""
+        if not self.held or self.step / settings.steps >= settings.hold.until:
+            return self.players
+        return {name: [p for p in own if id(p) not in self.held] for name, own in self.players.items()}
 
     def to_save(self) -> dict[str, Any]:
         """Plain tensors and numbers, to go on from exactly here."""

@@ -1,0 +1,58 @@
+"""DSGAN's inpainting generator (Yang et al., ICLR 2019): a residual network whose output only fills the hole."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..interfaces import Features, Part, Randomness, Size
+from ..networks.blocks import Norm, init_normal
+from .resnet import Maker
+from .staged import Staged
+
+
+class Inpainter(Staged):
+    """Layers of a ResNet, and `fuse`, a 3x3 convolution at the smallest size where a latent vector is concatenated.
+
+    The condition is the image with a hole and, last, the mask: 1 inside the hole, -1 outside.
+    """
+
+    def __init__(
+        self,
+        randomness: Randomness,
+        condition_channels: int,
+        image_channels: int,
+        size: Size,
+        width: int,
+        downs: int,
+        blocks: int,
+        norm: Norm,
+    ) -> None:
+        make = Maker(randomness, size, norm)
+        stages = make.body(condition_channels, width, downs, blocks, fuse=True)
+        stages["outer"] = make.image("outer", width, image_channels)
+        super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
+        init_normal(self.stages)
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        height, width = features.size
+        given = features.condition[..., :height, :width]
+        hole = (given[:, -1:] > 0).to(given.dtype)
+        return hole * super().decode(features, code) + (1 - hole) * given[:, :-1]
+
+
+class InpainterConfig(Part):
+    kind: Literal["inpainter"] = "inpainter"
+    width: int = Field(64, ge=1)
+    downs: int = Field(3, ge=1)
+    blocks: int = Field(9, ge=1)
+    norm: Norm = "instance"
+
+    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Inpainter:
+        if condition_channels != image_channels + 1:
+            raise ConfigError("generator inpainter fills holes: its data needs --condition inpaint")
+        numbers = (self.width, self.downs, self.blocks)
+        return Inpainter(randomness, condition_channels, image_channels, size, *numbers, self.norm)

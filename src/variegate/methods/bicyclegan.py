@@ -1,0 +1,38 @@
+"""Toward multimodal image-to-image translation. Zhu, Zhang, Pathak, Darrell, Efros, Wang, Shechtman, NIPS 2017.
+
+Where chance enters      a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
+What prevents collapse   an encoder must find the code again, in real images (cVAE-GAN) and in drawn ones (cLR-GAN)
+Differs from the paper   nothing of the released code's settings; its scripts add dropout, a second source of chance,
+                         which would break "same code, same image" and is left out; weights are averaged for sampling
+"""
+
+from __future__ import annotations
+
+from ..config import Schedule, Training
+from ..generators.unet import UNetConfig
+from ..objectives.cvae_gan import CVAEGANConfig
+from ..randomness.latent import LatentConfig
+from .preset import Preset
+
+TRAINING = Training(
+    steps=80_000,  # 400 facades, 200 + 200 epochs, two images a step
+    batch_size=2,
+    learning_rate={"generator": 2e-4, "posterior": 2e-4, "discriminator": 2e-4, "discriminator2": 2e-4},
+    schedule=Schedule(kind="linear", start=0.5),
+    jitter=286 / 256,
+    flip=True,
+)
+
+
+def bicyclegan(width: int = 64, code_size: int = 8) -> Preset:
+    """cVAE-GAN + cLR-GAN on a U-Net."""
+    return Preset(
+        name="bicyclegan",
+        paper="Zhu et al.: Toward multimodal image-to-image translation. NIPS 2017",
+        summary="codes and images determine each other through an encoder; `invert` gives an image's code",
+        condition="pairs: label map or image -> image",
+        generator=UNetConfig(width=width, norm="instance", init="xavier"),
+        randomness=LatentConfig(sites=("down*",), size=code_size),
+        objective=CVAEGANConfig(width=width, code_size=code_size),
+        training=TRAINING,
+    )
