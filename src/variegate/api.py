@@ -36,6 +36,7 @@ def train(
     condition: str | None = None,
     initial: str | Path | None = None,
     run: Run | None = None,
+    unpaired: bool = False,
     **options: Any,
 ) -> Path:
     """Train a method on a folder of pairs; returns the run directory.
@@ -46,6 +47,7 @@ def train(
         size: both sides or (H, W) of the pictures; theirs unless given.
         steps: batches; the method's own number unless given.
         initial: a run of the same method whose weights to start from; it may have been trained at another size.
+        unpaired: conditions and images of the data do not belong together.
         options: the method's options and any dotted setting, such as `noise="input"`, `**{"generator.width": 16}`.
 
     Raises:
@@ -66,6 +68,7 @@ def train(
         size=shape,
         direction=direction,
         condition=condition or chosen.derived,
+        unpaired=unpaired or chosen.unpaired,
         initial=str(initial) if initial else None,
         run=Run.model_validate(settings.model_dump()),
     )
@@ -83,7 +86,8 @@ def data_of(run: str | Path, split: str = "train", data: str | Path | None = Non
     config, record = saved_config(folder), read_record(folder / "model")
     condition = condition_from_mapping(record.condition)
     path = data if data is not None else config["data"]
-    pairs = open_data(path, record.size, direction=config["direction"], condition=condition)
+    unpaired = config.get("unpaired", False)
+    pairs = open_data(path, record.size, direction=config["direction"], condition=condition, unpaired=unpaired)
     held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
     return pairs.of_split(held if split == "held" else split)
 

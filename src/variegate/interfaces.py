@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, Self, TypedDict, Unpack, runtime_checkable
 
 import torch
@@ -123,6 +124,9 @@ class HasLikelihood(Protocol):
         """log p(image | condition) in nats, (B,). Teacher-forced: no code is involved."""
 
 
+Opposite = Callable[[], Generator]  # makes a generator of the other direction, from images to conditions
+
+
 class Objective(nn.Module, ABC):
     """What is optimised, by whom, in which order. Owns discriminators, encoders, predictors and fixed codes.
 
@@ -154,7 +158,10 @@ class Part(Config, ABC):
 
     @abstractmethod
     def build(self, *args: Any) -> nn.Module:
-        """Generators: (randomness, K, C, size). Randomness: (K, size). Objectives: (K, C, size)."""
+        """Generators: (randomness, K, C, size). Randomness: (K, size). Objectives: (K, C, size, opposite).
+
+        `opposite` makes a generator of the same kind for the other direction, from images to conditions.
+        """
 
     def build_inverter(self, image_channels: int, size: Size) -> nn.Module | None:
         """Objectives: the network of `Objective.inverter`, untrained."""
@@ -174,6 +181,7 @@ class Method(Config):
     training: Training
     previous: Self | None = None  # trained first and handed over
     previous_scale: int = 1  # at the size divided by this
+    unpaired: bool = False  # conditions and images need not belong together
     derived: str | None = None  # how conditions are made from plain images, unless --condition says otherwise
 
     def build_generator(self, condition_channels: int, image_channels: int, size: Size) -> Generator:
@@ -183,6 +191,7 @@ class Method(Config):
         return generator
 
     def build_objective(self, condition_channels: int, image_channels: int, size: Size) -> Objective:
-        objective = self.objective.build(condition_channels, image_channels, size)
+        opposite = partial(self.build_generator, image_channels, condition_channels, size)
+        objective = self.objective.build(condition_channels, image_channels, size, opposite)
         assert isinstance(objective, Objective), f"{self.objective.kind} builds no objective"
         return objective

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from variegate.data.pictures import derive, read_labels, read_picture, size_of
+from variegate.data.derived import derive
+from variegate.data.pictures import read_labels, read_picture, size_of
 from variegate.errors import DataError
 
 pytestmark = pytest.mark.core

@@ -107,6 +107,17 @@ def test_derived_conditions_and_streets_are_described(tmp_path: Path) -> None:
     assert "label maps with 8 classes" in check("streets:20").text()
 
 
+@core
+@pytest.mark.parametrize("folders", [("trainA", "trainB"), ("train_label", "train_img")])
+def test_two_folders_without_one_common_name_are_described_as_far_as_they_go(tmp_path: Path, folders: tuple) -> None:
+    for folder in folders:
+        save(tmp_path / folder / f"of-{folder}.png", photo())
+    report = check(tmp_path)
+    assert len(report.problems) == 1
+    assert "look unpaired" in report.problems[0]
+    assert f"{folders[0]}/ + {folders[1]}/" in report.description
+
+
 @pytest.mark.parametrize(("name", "words"), [("facades", "B is the condition"), ("camvid", "29.3 %  road")])
 def test_real_folders_have_no_problems(name: str, words: str) -> None:
     report = check(real(name))

@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from . import pictures
+from . import instances, pictures
 from .classes import labels_in
 from .conditions import Labels, Picture
-from .folders import Direction, Folder, Item, choose_direction, hold_out, images_in, recognise
+from .direction import choose_direction
+from .folders import Direction, Folder, Item, hold_out, images_in, recognise
 from .pairs import is_streets, open_data, spec_of
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
@@ -56,7 +58,11 @@ class Report:
 
 
 def check(
-    path: str | Path, direction: Direction | None = None, condition: str | None = None, limit: int | None = None
+    path: str | Path,
+    direction: Direction | None = None,
+    condition: str | None = None,
+    limit: int | None = None,
+    unpaired: bool = False,
 ) -> Report:
     """Open every file of a folder (of each split the first `limit` pairs) and report all that is wrong.
 
@@ -64,10 +70,10 @@ def check(
     """
     report = Report(str(path))
     if is_streets(path):
-        _check_streets(report)
+        _check_streets(report, condition, unpaired)
         return report
     try:
-        folder = recognise(path, condition)
+        folder = recognise(path, condition, unpaired)
         _describe(report, folder, direction)
     except DataError as error:
         report.problems.append(str(error))
@@ -88,9 +94,9 @@ def check(
     return report
 
 
-def _check_streets(report: Report) -> None:
+def _check_streets(report: Report, condition: str | None, unpaired: bool) -> None:
     try:
-        pairs = open_data(report.path)
+        pairs = open_data(report.path, condition=condition, unpaired=unpaired)
     except DataError as error:
         report.problems.append(str(error))
         return
@@ -101,7 +107,7 @@ def _check_streets(report: Report) -> None:
 def _describe(report: Report, folder: Folder, direction: Direction | None) -> None:
     report.splits = {name: len(items) for name, items in hold_out(folder.splits).items()}
     report.description = folder.structure
-    if folder.kind in ("halves", "pictures"):
+    if folder.kind in ("halves", "pictures") and folder.splits:
         way, why = choose_direction(folder, direction)
         report.description += f", {way[0]} is the condition ({why})"
     if len(folder.splits) < len(report.splits):
@@ -113,10 +119,13 @@ def _condition(
 ) -> Labels | Picture | None:
     """What the conditions are; None, with the reason among the problems, if that cannot be told."""
     spec: Labels | Picture
+    if not folder.splits:
+        return None
     try:
         if folder.kind == "labels":
             items = next(iter(folder.splits.values()), [])
             spec, problems = labels_in([item.condition for item in items if item.condition], folder.root)
+            spec = spec.model_copy(update={"boundaries": folder.instances})
             report.problems += problems
         else:
             way = choose_direction(folder, direction)[0] if derived is None else "AtoB"
@@ -131,9 +140,10 @@ def _condition(
 def _words(condition: Labels | Picture) -> str:
     if isinstance(condition, Labels):
         void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
-        return f"label maps with {condition.channels} classes{void}"
+        return f"label maps with {condition.classes} classes{void}{', and instance maps' * condition.boundaries}"
     made = f", made from the image: {condition.derived}" if condition.derived else ""
-    return f"{'grey' if condition.channels == 1 else 'colour'} pictures{made}"
+    what = {1: "grey pictures", 3: "colour pictures", 4: "colour pictures with a hole and its mask"}
+    return f"{what[condition.channels]}{made}"
 
 
 def _check_pair(
@@ -144,33 +154,50 @@ def _check_pair(
     sizes: Counter[str],
     areas: NDArray[np.int64],
 ) -> Iterator[str]:
-    """Problems of one pair's files, but for `known` ones; counts its size and the area of its classes on the way."""
-    shapes = []
-    for file in (item.image, item.condition):
-        if file is None or str(file) in known:
+    """Problems of one pair's files, but for `known` ones; counts its size and the area of its classes on the way.
+
+    Files become known, since unpaired ones come back in other pairs.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    parts = {"image": item.image, "label map": item.condition, "instance map": item.instances}
+    for part, file in parts.items():
+        if file is None or str(file) in known or (folder.kind == "derived" and part != "image"):
             continue
+        known.add(str(file))
         try:
-            if file is item.condition and isinstance(spec, Labels):
-                pixels = spec.pixels(file, str(file))
-                areas += np.bincount(pixels.ravel(), minlength=256)
-            elif file is item.condition and folder.kind == "labels":
-                pixels = np.asarray(pictures.read_labels(file, str(file))[0])
-            else:
-                pixels = pictures.read_picture(file)
+            pixels = _pixels(file, part if folder.kind == "labels" else "image", spec)
         except DataError as error:
             yield str(error)
             continue
-        shapes.append(pixels.shape[:2])
-        if file is item.image:
-            height, width = pixels.shape[:2]
+        shapes[part] = height, width = pixels.shape[:2]
+        if part == "label map" and isinstance(spec, Labels):
+            areas += np.bincount(pixels.ravel(), minlength=256)
+        if part == "image":
             sizes[f"{width // 2 if folder.kind == 'halves' else width}x{height}"] += 1
-    if len(shapes) == 2:
-        (height, width), (tall, wide) = shapes
+    yield from _misfits(item, shapes, folder.unpaired)
+
+
+def _pixels(file: Path, part: str, spec: Labels | Picture | None) -> NDArray[Any]:
+    """A file's values, (H, W) or (H, W, 3)."""
+    if part == "instance map":
+        return instances.read_instances(file, str(file))
+    if part == "image":
+        return pictures.read_picture(file)
+    return spec.ids(file, str(file)) if isinstance(spec, Labels) else pictures.read_labels(file, str(file))[0]
+
+
+def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> Iterator[str]:
+    """Parts of a pair that cannot lie on each other."""
+    if "image" in shapes and "label map" in shapes and not unpaired:
+        (height, width), (tall, wide) = shapes["image"], shapes["label map"]
         if abs(width * tall / (height * wide) - 1) > ASPECT:
             yield (
                 f"{item.condition}: is {wide}x{tall}, but its image {item.image} is {width}x{height}, "
                 "another shape, so they cannot lie on each other; crop one of them"
             )
+    if "instance map" in shapes and shapes.get("label map", shapes["instance map"]) != shapes["instance map"]:
+        (tall, wide), (height, width) = shapes["instance map"], shapes["label map"]
+        yield f"{item.instances}: {instances.misfit((tall, wide), (height, width))}"
 
 
 def _unreadable(root: Path, limit: int | None) -> Iterator[str]:

@@ -21,9 +21,11 @@ from torch import Tensor
 from ..config import Config
 from ..errors import DataError
 from ..interfaces import Size
-from . import pictures
+from . import holes, pictures
+from .derived import cuts_hole
+from .instances import boundary, read_instances, with_boundaries
+from .sources import OneSource, Source, named, on_disk, planes_last, whole
 
-Source = str | Path | Image.Image | NDArray[Any] | Tensor
 Colour = tuple[int, int, int]
 NO_LABEL = 255  # the id that most label sets give to "nothing here"
 
@@ -34,21 +36,21 @@ class _Condition(Config, ABC):
     def read(self, source: Source, size: Size | None = None) -> Tensor:
         """uint8 (c, H, W) from a path, PIL image, array (H, W[, c]) or tensor ([c, ]H, W); resized to `size`.
 
-        Arrays and tensors hold integers 0..255 or floats in [0, 1].
+        Arrays and tensors hold integers 0..255 or floats in [0, 1]. What this returns can be read again.
 
         Raises:
             DataError: what is wrong, with which file, and what would be right.
         """
-        where = str(source) if isinstance(source, str | Path) else f"the given {self.noun}"
+        where = named(source, self.noun)
         pixels = self.pixels(source, where)
         if 0 in pixels.shape:
             raise DataError(f"{where}: has no pixels, its shape is {pixels.shape}")
         return self.tensor(pixels, size)
 
     def tensor(self, pixels: pictures.Pixels, size: Size | None = None) -> Tensor:
-        """Valid pixels (H, W[, 3]) as raw uint8 (c, H, W), resized to `size`."""
+        """Valid pixels (H, W[, c]) as raw uint8 (c, H, W), resized to `size`."""
         if size is not None:
-            pixels = pictures.resize(pixels, size, nearest=isinstance(self, Labels))
+            pixels = self.resize(pixels, size)
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(planes))
 
@@ -59,7 +61,11 @@ class _Condition(Config, ABC):
 
     @abstractmethod
     def pixels(self, source: Source, where: str) -> pictures.Pixels:
-        """Checked uint8 (H, W) or (H, W, 3) at the source's own size."""
+        """Checked uint8 (H, W) or (H, W, c) at the source's own size."""
+
+    @abstractmethod
+    def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
+        """Valid pixels at exactly `size`."""
 
     @abstractmethod
     def encode(self, raw: Tensor) -> Tensor:
@@ -71,12 +77,17 @@ class _Condition(Config, ABC):
 
 
 class Labels(_Condition):
-    """A map of class ids. Raw: uint8 (1, H, W); encoded: one-hot (B, number of classes, H, W)."""
+    """A map of class ids, perhaps with the boundaries of instances.
+
+    Raw: uint8 (1, H, W); encoded: one-hot (B, number of classes, H, W). With boundaries a second raw plane and a last
+    encoded channel are 1 where another instance begins (pix2pixHD's input), else 0.
+    """
 
     kind: Literal["labels"] = "labels"
     names: tuple[str, ...] = Field(min_length=1, max_length=256)
     palette: tuple[Colour, ...]
     void: int | None = Field(default=None, ge=0, description="the class of unlabelled pixels; id 255 is read as this")
+    boundaries: bool = Field(default=False, description="conditions also show where instances end")
 
     @model_validator(mode="after")
     def _consistent(self) -> Labels:
@@ -87,22 +98,57 @@ class Labels(_Condition):
         return self
 
     @property
-    def channels(self) -> int:
+    def classes(self) -> int:
         return len(self.names)
+
+    @property
+    def channels(self) -> int:
+        """K of encoded conditions."""
+        return self.classes + self.boundaries
 
     @property
     def noun(self) -> str:
         return "label map"
 
     def pixels(self, source: Source, where: str) -> pictures.Pixels:
+        """Ids (H, W), or for a model with boundaries ids and boundaries (H, W, 2).
+
+        Such a model takes a pair (label map, instance map), or two planes as `read` returns them. Of a label map alone
+        the boundaries are those of its classes: two cars side by side are then one.
+        """
+        if not self.boundaries:
+            if isinstance(source, tuple):
+                raise DataError(f"{where}: is a pair, but this model knows no instances; give its label map alone")
+            return self.ids(source, where)
+        if isinstance(source, tuple):
+            if len(source) != 2:
+                raise DataError(f"{where}: is a tuple of {len(source)}; right would be (label map, instance map)")
+            ids = self.ids(source[0], named(source[0], self.noun))
+            name = named(source[1], "instance map")
+            return with_boundaries(ids, read_instances(source[1], name), name)
+        if isinstance(source, np.ndarray | Tensor):
+            planes = planes_last(source, where, (1, 2, 3, 4), "(H, W), (H, W, 2 or 3) or (2 or 3, H, W)")
+            if planes.ndim == 3 and planes.shape[2] == 2:
+                return np.dstack([self.ids(planes[..., 0], where), (planes[..., 1] != 0).astype(np.uint8)])
+        ids = self.ids(source, where)
+        return np.dstack([ids, boundary(ids)])
+
+    def ids(self, source: OneSource, where: str) -> pictures.Pixels:
+        """Checked class ids (H, W) of one label map."""
         if isinstance(source, str | Path | Image.Image):
-            source = Path(source) if isinstance(source, str) else source
-            values, colours = pictures.read_labels(source, where)
+            values, colours = pictures.read_labels(on_disk(source), where)
             return self._ids(values, colours, where)
-        values = _planes_last(source, where)
+        values = planes_last(source, where)
         if values.dtype.kind == "f":
-            values = _whole(values, where)
+            values = whole(values, where)
         return self._ids(values, None, where)
+
+    def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
+        """The nearest class; a boundary wherever there was one."""
+        if pixels.ndim == 2:
+            return pictures.resize(pixels, size, nearest=True)
+        ids, edge = pixels[..., 0], pixels[..., 1]
+        return np.dstack([pictures.resize(ids, size, nearest=True), pictures.resize_largest(edge, size)])
 
     def _ids(self, values: NDArray[Any], colours: pictures.Pixels | None, where: str) -> pictures.Pixels:
         """Ids (H, W) within range, from ids (with the file's palette, if any) or from colours (H, W, 3)."""
@@ -114,24 +160,24 @@ class Labels(_Condition):
         if foreign:
             raise DataError(f"{where}: {self._complaint(foreign)}")
         ids = values.astype(np.uint8)
-        if self.void is not None and self.channels <= NO_LABEL:
+        if self.void is not None and self.classes <= NO_LABEL:
             ids[values == NO_LABEL] = self.void
         return ids
 
     def _foreign(self, values: NDArray[Any]) -> list[int]:
         """Ids that mean nothing here."""
-        found = [int(value) for value in np.unique(values) if not 0 <= value < self.channels]
+        found = [int(value) for value in np.unique(values) if not 0 <= value < self.classes]
         return [value for value in found if value != NO_LABEL or self.void is None]
 
     def _complaint(self, foreign: list[int]) -> str:
         if foreign == [NO_LABEL]:
             return (
                 f"has label id 255 (usually: no label), but there is no class for unlabelled pixels; "
-                f"give them one of the ids 0..{self.channels - 1}"
+                f"give them one of the ids 0..{self.classes - 1}"
             )
         shown = ", ".join(map(str, foreign[:5])) + (", ..." if len(foreign) > 5 else "")
         return (
-            f"has label id {shown}, but allowed are 0..{self.channels - 1} ({self.channels} classes)"
+            f"has label id {shown}, but allowed are 0..{self.classes - 1} ({self.classes} classes)"
             f"{' and 255 for no label' if self.void is not None else ''}; "
             "relabel those pixels, or train with data that has this class"
         )
@@ -154,10 +200,12 @@ class Labels(_Condition):
 
     def encode(self, raw: Tensor) -> Tensor:
         """One-hot by comparison: an id that slipped through cannot crash a kernel. On the CPU it is refused."""
-        if raw.device.type == "cpu" and raw.numel() and int(raw.max()) >= self.channels:
-            raise DataError(f"the label map {self._complaint([int(raw.max())])}")
-        classes = torch.arange(self.channels, device=raw.device, dtype=torch.uint8).view(1, -1, 1, 1)
-        return (raw == classes).float()
+        ids = raw[:, :1]
+        if raw.device.type == "cpu" and raw.numel() and int(ids.max()) >= self.classes:
+            raise DataError(f"the label map {self._complaint([int(ids.max())])}")
+        classes = torch.arange(self.classes, device=raw.device, dtype=torch.uint8).view(1, -1, 1, 1)
+        planes = (ids == classes).float()
+        return torch.cat([planes, raw[:, 1:].float()], dim=1) if self.boundaries else planes
 
     def picture(self, raw: Tensor) -> Tensor:
         colours = torch.tensor(self.palette, dtype=torch.uint8, device=raw.device)
@@ -165,27 +213,46 @@ class Labels(_Condition):
 
 
 class Picture(_Condition):
-    """A picture. Raw: uint8 (1 or 3, H, W); encoded: [-1, 1]."""
+    """A picture. Raw: uint8 (1, 3 or 4, H, W); encoded: [-1, 1].
+
+    Four channels are a picture with a hole to fill: RGB, white inside the hole, and the mask, raw 255 and encoded 1
+    inside the hole, 0 and -1 outside.
+    """
 
     kind: Literal["picture"] = "picture"
-    channels: Literal[1, 3] = 3
+    channels: Literal[1, 3, 4] = 3
     derived: str | None = Field(default=None, description="how training made it from the image: superres:4, ...")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Picture:
+        if cuts_hole(self.derived) and self.channels != 4:
+            raise ValueError(f"{self.derived} has 4 channels, RGB and the mask of the hole, not {self.channels}")
+        return self
 
     @property
     def noun(self) -> str:
         return "picture"
 
     def pixels(self, source: Source, where: str) -> pictures.Pixels:
-        if isinstance(source, str | Path | Image.Image):
-            source = Path(source) if isinstance(source, str) else source
-            return pictures.read_picture(source, self.channels, where)
-        values = _eight_bit(_planes_last(source, where), where)
-        return pictures.read_picture(Image.fromarray(values), self.channels, where)
+        """See `holes.read` for the ways to say where the hole is."""
+        if self.channels == 4:
+            return holes.read(source, where)
+        if isinstance(source, tuple):
+            raise DataError(f"{where}: is a pair, but this model fills no holes; give one picture without a mask")
+        return holes.read_plain(source, self.channels, where)
+
+    def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
+        if pixels.ndim == 3 and pixels.shape[2] == 4:
+            return holes.resize(pixels, size)
+        return pictures.resize(pixels, size, nearest=False)
 
     def encode(self, raw: Tensor) -> Tensor:
         return raw.float() / 127.5 - 1
 
     def picture(self, raw: Tensor) -> Tensor:
+        """Grey as RGB, a hole in mid grey."""
+        if self.channels == 4:
+            return torch.where(raw[3:] > 127, torch.full_like(raw[:3], 128), raw[:3])
         return raw.expand(3, -1, -1).contiguous()
 
 
@@ -204,45 +271,3 @@ def condition_from_mapping(values: Mapping[str, Any]) -> Labels | Picture:
         first = error.errors()[0]
         raise DataError(f"condition: {'.'.join(map(str, first['loc']))} {first['msg'].lower()}") from None
     return condition
-
-
-def _planes_last(source: NDArray[Any] | Tensor, where: str) -> NDArray[Any]:
-    """(H, W) or (H, W, c), whichever side the planes were on.
-
-    If both sides fit, tensors have planes first and arrays last, except for a single plane (1, H, 3).
-    """
-    values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
-    if values.ndim == 3:
-        first, last = values.shape[0] in (1, 3, 4), values.shape[2] in (1, 3, 4)
-        if first and (isinstance(source, Tensor) or not last or values.shape[0] == 1):
-            values = values.transpose(1, 2, 0)
-        if values.shape[2] == 1:
-            values = values[..., 0]
-    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
-        raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be (H, W), (H, W, 3) or (3, H, W)")
-    if values.dtype.kind not in "buif":
-        raise DataError(f"{where}: has values of type {values.dtype}; right would be uint8, or float in [0, 1]")
-    return values
-
-
-def _whole(values: NDArray[Any], where: str) -> NDArray[Any]:
-    """Float label maps: colours (H, W, 3) in [0, 1] as 0..255, ids (H, W) if they are whole numbers."""
-    if values.ndim == 3:
-        return _eight_bit(values, where)[..., :3]
-    if not np.array_equal(values, np.rint(values)):
-        raise DataError(f"{where}: holds fractions; a label map needs whole class ids, such as uint8 (H, W)")
-    return values.astype(np.int64)
-
-
-def _eight_bit(values: NDArray[Any], where: str) -> pictures.Pixels:
-    """0..255 from bool, integers 0..255, 16-bit unsigned integers, or floats in [0, 1]."""
-    if values.dtype.kind == "b":
-        return values.astype(np.uint8) * np.uint8(255)
-    if values.size == 0:
-        return values.astype(np.uint8)
-    low, high = float(values.min()), float(values.max())
-    limit = 1.0 if values.dtype.kind == "f" else 65535.0 if values.dtype == np.uint16 else 255.0
-    slack = 1e-3 if limit == 1.0 else 0.0  # resampled floats overshoot a little
-    if not (low >= -slack and high <= limit + slack):
-        raise DataError(f"{where}: has values from {low:g} to {high:g}; right would be uint8, or float in [0, 1]")
-    return np.rint(np.clip(values.astype(np.float64), 0, limit) * (255 / limit)).astype(np.uint8)

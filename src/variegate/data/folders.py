@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import Literal, TypeVar
 
 from ..errors import DataError, did_you_mean
 from . import pictures
+from .derived import check_derived
 
 Direction = Literal["AtoB", "BtoA"]
 SPLITS = ("train", "val", "test")
@@ -23,21 +22,25 @@ LABELLED = [  # (condition folder, image folder) of a split; labels are class id
     ("{}annot", "{}"),
     ("labels/{}", "images/{}"),
 ]
+INSTANCES = ("{}_inst", "{}_instance")  # beside the label folder of a split
 LETTERED = [("{}_A", "{}_B"), ("{}A", "{}B"), ("A/{}", "B/{}")]
 UNSPLIT = [(label, image) for label in ("labels", "label") for image in ("images", "image", "imgs", "img")]
+STEP = 2147483579  # a prime p whose (p - 1) / 2 is prime too: for no number of images but 2 and 1 is it a step of one
+T = TypeVar("T")
 ACCEPTED = (
     "accepted are: pictures of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
-    "train_label + train_img, train + train_labels, labels + images, "
-    "or plain pictures with a derived condition (edges, grey, self, superres:4)"
+    "train_label + train_img (+ train_inst), train + train_labels, labels + images, "
+    "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint)"
 )
 
 
 @dataclass(frozen=True)
 class Item:
-    """The files of one pair; the condition is in the same file if it has none of its own."""
+    """The files of one pair; the condition is in, or made from, the same file if it has none of its own."""
 
     image: Path
     condition: Path | None = None
+    instances: Path | None = None
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Folder:
     splits: dict[str, list[Item]]
     structure: str  # in words
     problems: list[str] = field(default_factory=list)
+    instances: bool = False  # label maps have instance maps
+    unpaired: bool = False  # condition and image of an item do not belong together
 
 
 def images_in(folder: Path, deep: bool = False) -> list[Path]:
@@ -58,8 +63,12 @@ def images_in(folder: Path, deep: bool = False) -> list[Path]:
     return sorted(files, key=lambda f: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(f))])
 
 
-def recognise(path: str | Path, condition: str | None = None) -> Folder:
+def recognise(path: str | Path, condition: str | None = None, unpaired: bool = False) -> Folder:
     """Work out what a folder is from its names and its pictures' sizes; pairs that do not fit become problems.
+
+    Args:
+        condition: derived from each of plain pictures.
+        unpaired: two folders are taken as they are, and what is paired is taken apart.
 
     Raises:
         DataError: there is no such folder, nothing in it, or nothing that is recognised.
@@ -73,10 +82,12 @@ def recognise(path: str | Path, condition: str | None = None) -> Folder:
     if not root.is_dir():
         raise DataError(f"{root}: is a file; give the folder that holds the pictures")
     if condition is not None:
-        return _derived(root, condition)
-    folder = _two_folders(root)
+        return _derived(root, condition, unpaired)
+    folder = _two_folders(root, unpaired)
     if folder is not None:
         return folder
+    if unpaired:
+        raise DataError(f"{root}: unpaired data are two folders, such as trainA/ and trainB/, and these are not there")
     splits = _plain(root)
     if splits:
         return _halves(root, splits)
@@ -94,13 +105,27 @@ def _plain(root: Path) -> dict[str, list[Item]]:
     return splits or ({"train": loose} if loose else {})
 
 
-def _derived(root: Path, condition: str) -> Folder:
-    pictures.check_derived(condition)
+def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
+    check_derived(condition, unpaired)
     deep = [Item(f) for f in images_in(root, deep=True)]
-    splits = _plain(root) or ({"train": deep} if deep else {})
+    splits = _plain(root) or _images_only(root) or ({"train": deep} if deep else {})
     if not splits:
         raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
-    return Folder(root, "derived", splits, f"plain pictures with the condition {condition!r} made from each")
+    what = f"plain pictures with the condition {condition!r} made from each"
+    if unpaired:
+        files = {split: [item.image for item in items] for split, items in hold_out(splits).items()}
+        splits = {split: mixed(some, some) for split, some in files.items()}
+        what = f"unpaired: {what}, given to another"
+    return Folder(root, "derived", splits, what, unpaired=unpaired)
+
+
+def _images_only(root: Path) -> dict[str, list[Item]]:
+    """The images of label maps + images: label maps are no pictures to derive something from."""
+    kind, names = _find_two(root) or ("", {})
+    if kind != "labels":
+        return {}
+    splits = {split: [Item(f) for f in images_in(root / image)] for split, (_, image) in names.items()}
+    return {split: items for split, items in splits.items() if items}
 
 
 def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
@@ -111,7 +136,7 @@ def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
     if 2 * about < len(known) or not known:
         raise DataError(
             f"{root}: holds {len(sizes)} single pictures, but a pair also needs a condition; derive one with "
-            f"--condition edges, grey, self or superres:4, or give pairs: {ACCEPTED}"
+            f"--condition edges, grey, self or superres:4, or inpaint, or give pairs: {ACCEPTED}"
         )
     problems = [
         f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high"
@@ -122,17 +147,27 @@ def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
     return Folder(root, "halves", splits, "A|B side by side in one picture", problems)
 
 
-def _two_folders(root: Path) -> Folder | None:
-    """Conditions in one folder, images of equal names in another."""
-    for kind, patterns in (("labels", LABELLED), ("pictures", LETTERED)):
+def _find_two(root: Path) -> tuple[Literal["labels", "pictures"], dict[str, tuple[str, str]]] | None:
+    """Names of the condition folder and the image folder of each split."""
+    kinds: list[tuple[Literal["labels", "pictures"], list[tuple[str, str]]]]
+    kinds = [("labels", LABELLED), ("pictures", LETTERED)]
+    for kind, patterns in kinds:
         for first, second in patterns:
             names = {split: (first.format(split), second.format(split)) for split in SPLITS}
             names = {split: pair for split, pair in names.items() if (root / pair[0]).is_dir()}
-            if any((root / second).is_dir() for _, second in names.values()):
-                return _paired(root, "labels" if kind == "labels" else "pictures", names)
+            if any((root / image).is_dir() for _, image in names.values()):
+                return kind, names
     for first, second in [*UNSPLIT, ("A", "B")]:
         if (root / first).is_dir() and (root / second).is_dir():
-            return _paired(root, "pictures" if first == "A" else "labels", {"train": (first, second)})
+            return "pictures" if first == "A" else "labels", {"train": (first, second)}
+    return None
+
+
+def _two_folders(root: Path, unpaired: bool) -> Folder | None:
+    """Conditions in one folder, images in another: of equal names, unless they are unpaired."""
+    found = _find_two(root)
+    if found is not None:
+        return _unpaired(root, *found) if unpaired else _paired(root, *found)
     for first, second in ((a.format(s), b.format(s)) for a, b in [*LETTERED, LABELLED[0]] for s in SPLITS):
         for one, other in ((first, second), (second, first)):
             if (root / one).is_dir() and not (root / other).is_dir():
@@ -149,7 +184,54 @@ def _paired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str,
             folder.splits[split] = items
     if not folder.splits and not folder.problems:
         raise DataError(f"{root}: {example[0]}/ and {example[1]}/ hold no pictures; {ACCEPTED}")
+    if kind == "labels":
+        _add_instances(folder, {split: first for split, (first, _) in names.items()})
     return folder
+
+
+def _unpaired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str, tuple[str, str]]) -> Folder:
+    """Two folders as they are. Val is held out of each of them, so that no picture is in both splits."""
+    first, second = ({split: images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
+    empty = [root / names[split][i] for i, side in enumerate((first, second)) for split in side if not side[split]]
+    if empty:
+        raise DataError(f"{empty[0]}: holds no pictures, but unpaired data need some on both sides; add them")
+    if min(len(side.get("train", [])) for side in (first, second)) > 1:
+        first, second = hold_out(first), hold_out(second)
+    one, other = next(iter(names.values()))
+    splits = {split: mixed(files, second[split]) for split, files in first.items()}
+    return Folder(root, kind, splits, f"{one}/ + {other}/ unpaired", unpaired=True)
+
+
+def mixed(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
+    """As many items as the longer side has; each side is gone through evenly, the images in steps of STEP."""
+    count = max(len(conditions), len(images))
+    return [Item(images[i * STEP % len(images)], conditions[i % len(conditions)]) for i in range(count)]
+
+
+def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
+    """Give each item the instance map of its label map's name, if a folder of them lies beside any of `labels`."""
+    wanted = {split: [name.format(split) for name in INSTANCES] for split in folder.splits}
+    for split, names in wanted.items():
+        if labels[split] in ("label", "labels"):  # a folder without splits
+            names[:0] = ["inst", "instance"]
+    found = {s: next((name for name in names if (folder.root / name).is_dir()), None) for s, names in wanted.items()}
+    there = [name for name in found.values() if name is not None]
+    if not there:
+        return
+    folder.instances = True
+    folder.structure += f", instance maps in {there[0]}/"
+    for split, name in found.items():
+        if name is None:
+            missing = wanted[split][0]
+            folder.problems.append(f"{folder.root}: has {there[0]}/ but not {missing}/; put the instance maps there")
+            continue
+        place = folder.root / name
+        partners = {f.stem: f for f in reversed(images_in(place))}
+        given = {item.condition.stem: item.condition for item in reversed(folder.splits[split]) if item.condition}
+        for files, other, others in ((given, place, partners), (partners, folder.root / labels[split], given)):
+            folder.problems += _lonely(files, other, others)
+        items = [(item, partners.get(item.condition.stem)) for item in folder.splits[split] if item.condition]
+        folder.splits[split] = [Item(item.image, item.condition, file) for item, file in items]
 
 
 def _match(first: Path, second: Path, problems: list[str]) -> list[Item]:
@@ -162,69 +244,29 @@ def _match(first: Path, second: Path, problems: list[str]) -> list[Item]:
     if conditions and images and 2 * len(shared) < min(len(conditions), len(images)):
         problems.append(
             f"{first}: these look unpaired: only {len(shared)} of {len(conditions)} names also occur in {second}; "
-            "give both pictures of a pair the same name, or use a method for unpaired data"
+            "give both pictures of a pair the same name, or use munit, a method for unpaired data"
         )
         return [Item(images[stem], conditions[stem]) for stem in shared]
     for files, other, partners in ((images, first, conditions), (conditions, second, images)):
-        lonely = [stem for stem in reversed(files) if stem not in partners]
-        if lonely:
-            suffix = next((f.suffix for f in partners.values()), ".png")
-            shown = ", ".join(f"{files[stem]} (expected {other / (stem + suffix)})" for stem in lonely[:3])
-            rest = f" and {len(lonely) - 3} more" if len(lonely) > 3 else ""
-            problems.append(f"{shown}{rest}: no partner; add the missing file or delete the lonely one")
+        problems += _lonely(files, other, partners)
     return [Item(images[stem], conditions[stem]) for stem in shared]
 
 
-def flatness(files: Sequence[Path], side: int | None) -> float:
-    """Share of horizontally neighbouring pixels that are alike, over up to 20 files: drawn labels are flat.
-
-    Args:
-        side: 0 left half, 1 right half, None the whole picture.
-    """
-    shares = [0.0]
-    for file in spread(files):
-        try:
-            grey = pictures.read_picture(file, channels=1).astype(np.int16)
-        except DataError:
-            continue  # said where the file is needed, or by the check of all files
-        middle = grey.shape[1] // 2
-        half = grey if side is None else grey[:, :middle] if side == 0 else grey[:, middle:]
-        if half.shape[1] > 1:
-            shares.append(float((np.abs(np.diff(half, axis=1)) <= 2).mean()))
-    return float(np.median(shares[1:] or shares))
+def _lonely(files: Mapping[str, Path], other: Path, partners: Mapping[str, Path]) -> list[str]:
+    """One sentence about the `files` that have no partner in the folder `other`, if there are any."""
+    lonely = [stem for stem in reversed(list(files)) if stem not in partners]
+    if not lonely:
+        return []
+    suffix = next((f.suffix for f in partners.values()), ".png")
+    shown = ", ".join(f"{files[stem]} (expected {other / (stem + suffix)})" for stem in lonely[:3])
+    rest = f" and {len(lonely) - 3} more" if len(lonely) > 3 else ""
+    return [f"{shown}{rest}: no partner; add the missing file or delete the lonely one"]
 
 
-def choose_direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
-    """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for."""
-    if asked is not None:
-        if asked not in ("AtoB", "BtoA"):
-            raise DataError(f"direction {asked!r}: {did_you_mean(asked, ['AtoB', 'BtoA'])}")
-        return asked, "as asked"
-    items = next(iter(folder.splits.values()))
-    halves = folder.kind == "halves"
-    first = flatness([item.condition or item.image for item in items], 0 if halves else None)
-    second = flatness([item.image for item in items], 1 if halves else None)
-    if abs(first - second) < 0.05:
-        return "AtoB", "both are equally flat, so A is taken as the condition; --direction BtoA would swap them"
-    chosen: Direction = "AtoB" if first > second else "BtoA"
-    return chosen, f"{'A' if first > second else 'B'} is drawn flat, as labels are"
-
-
-def hold_out(splits: Mapping[str, list[Item]]) -> dict[str, list[Item]]:
-    """Train alone gives its last 10 % (1 to 100 pairs) to val; a single pair stays with train."""
+def hold_out(splits: Mapping[str, list[T]]) -> dict[str, list[T]]:
+    """Train alone gives its last 10 % (1 to 100 of them) to val; a single one stays with train."""
     train = splits.get("train", [])
     if len(splits) > 1 or len(train) < 2:
         return dict(splits)
     held = max(1, min(100, len(train) // 10))
     return {"train": train[:-held], "val": train[-held:]}
-
-
-def is_grey(files: Sequence[Path]) -> bool:
-    """Whether a look at up to 20 headers finds grey pictures only."""
-    modes = {pictures.mode_of(file) for file in spread(files)} - {None}
-    return modes <= {"1", "L", "LA", "I", "I;16", "I;16B"}
-
-
-def spread(files: Sequence[Path], most: int = 20) -> Sequence[Path]:
-    """Up to `most` files, evenly spaced."""
-    return files[:: max(1, len(files) // most)][:most]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from torch import Tensor
@@ -13,87 +12,16 @@ from torch.utils.data import Dataset
 
 from ..errors import ConfigError, DataError, did_you_mean
 from ..interfaces import Batch, Size
-from . import pictures
 from .classes import labels_in
-from .conditions import Labels, Picture, Source
-from .folders import SPLITS, Direction, Folder, Item, choose_direction, hold_out, is_grey, recognise
+from .conditions import Labels, Picture
+from .derived import check_derived, cuts_hole, derive, derived_channels
+from .direction import choose_direction, is_grey
+from .folders import SPLITS, Direction, Folder, hold_out, recognise
+from .origins import Files, Origin, Procedural, item_number
 
 CACHE_BYTES = 1 << 30
 STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
 VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too
-
-
-class Origin(Protocol):
-    """Where the pairs of one split come from."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """One for each pair: its file, or what it is called."""
-
-    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        """Raw condition (c, H, W) and image (3, H, W), both uint8 and resized to exactly `size`."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """Pairs from picture files."""
-
-    items: Sequence[Item]
-    kind: str
-    condition: Labels | Picture
-    direction: Direction
-
-    @property
-    def names(self) -> Sequence[str]:
-        return [str(item.image) for item in self.items]
-
-    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        item, rgb = self.items[index], Picture()
-        if self.kind == "labels" and item.condition is not None:
-            return self.condition.read(item.condition, size), rgb.read(item.image, size)
-        if isinstance(self.condition, Picture) and self.condition.derived is not None:
-            image = pictures.resize(pictures.read_picture(item.image), size, nearest=False)
-            return rgb.tensor(pictures.derive(self.condition.derived, image)), rgb.tensor(image)
-        sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
-        first, second = sides if self.direction == "AtoB" else sides[::-1]
-        return self.condition.read(first, size), rgb.read(second, size)
-
-    def native(self) -> Size:
-        """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
-        height, width = pictures.size_of(self.items[0].image) or pictures.read_picture(self.items[0].image).shape[:2]
-        width = width // 2 if self.kind == "halves" else width
-        return max(8, height // 8 * 8), max(8, width // 8 * 8)
-
-
-def halves(file: Path) -> tuple[pictures.Pixels, pictures.Pixels]:
-    """Left and right half (H, W, 3) of a picture exactly twice as wide as high."""
-    both = pictures.read_picture(file)
-    height, width = both.shape[:2]
-    if width != 2 * height:
-        raise DataError(f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high")
-    return both[:, :height], both[:, height:]
-
-
-class Procedural:
-    """Pairs from the streets set, drawn at `size`."""
-
-    def __init__(self, size: Size, count: int, split: str) -> None:
-        from .streets import Streets
-
-        self.size, self.split = size, split
-        self.streets: Any = Streets(size=size, count=count, split=split)
-
-    @property
-    def names(self) -> Sequence[str]:
-        return [f"streets/{self.split}/{i}" for i in range(len(self.streets))]
-
-    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        layout, image = self.streets[index]
-        if size == self.size:
-            return layout, image
-        ids = pictures.resize(layout[0].numpy(), size, nearest=True)
-        rgb = pictures.resize(image.permute(1, 2, 0).numpy(), size, nearest=False)
-        return Picture().tensor(ids), Picture().tensor(rgb)
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):
@@ -105,6 +33,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         description: one sentence about what was recognised.
         splits: names of the splits there are.
         files: one name for each pair of this split.
+        unpaired: condition and image of an item do not belong together.
     """
 
     image_channels = 3
@@ -118,12 +47,13 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         size: Size,
         description: str,
         cache_bytes: int = CACHE_BYTES,
+        unpaired: bool = False,
     ) -> None:
         if split not in origins:
             raise DataError(f"{name}: has no split {split!r}; {did_you_mean(split, origins)}")
         self.name, self.split, self.splits = name, split, tuple(origins)
         self.condition, self.size, self.description = condition, size, description
-        self.files = list(origins[split].names)
+        self.unpaired, self.files = unpaired, list(origins[split].names)
         self._origins, self._cache_bytes = origins, cache_bytes
         self._cache: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -139,14 +69,22 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         Raises:
             DataError: the file cannot be read or its labels are out of range.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"{self.name} has {len(self)} pairs in {self.split}, there is no pair {index}")
+        self._must_have(index)
         if index in self._cache:
             return self._cache[index]
         pair = self._origins[self.split].load(index, self.size)
         if (len(self._cache) + 1) * sum(tensor.numel() for tensor in pair) <= self._cache_bytes:
             self._cache[index] = pair
         return pair
+
+    def layout(self, index: int) -> Tensor | None:
+        """The class map uint8 (1, H, W) of a street at the pairs' size, whatever the condition is; else None."""
+        self._must_have(index)
+        return self._origins[self.split].layout(index, self.size)
+
+    def _must_have(self, index: int) -> None:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name} has {len(self)} pairs in {self.split}, there is no pair {index}")
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the cache: workers that are spawned would copy it."""
@@ -165,7 +103,8 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return self if size == self.size else self._copy(self.split, size)
 
     def _copy(self, split: str, size: Size) -> Pairs:
-        return Pairs(self.name, self._origins, split, self.condition, size, self.description, self._cache_bytes)
+        numbers = (self.condition, size, self.description, self._cache_bytes, self.unpaired)
+        return Pairs(self.name, self._origins, split, *numbers)
 
 
 def open_data(
@@ -174,6 +113,7 @@ def open_data(
     split: str = "train",
     direction: Direction | None = None,
     condition: str | Labels | Picture | None = None,
+    unpaired: bool = False,
 ) -> Pairs:
     """Recognise a folder and open one split of it.
 
@@ -184,8 +124,11 @@ def open_data(
         path: a folder, "streets" or "streets:COUNT".
         size: both sides, or (H, W); the first image's, rounded down to multiples of 8, if not given.
         direction: which half or folder of A and B is the condition; the flatter one if not given.
-        condition: how to derive it from plain pictures (edges, grey, self, superres:4), or the condition of a
-            trained model, which is then used instead of looking for classes.
+        condition: how to derive it from plain pictures or streets (edges, grey, self, superres:4, inpaint,
+            inpaint:centre), or the condition of a trained model, which is then used instead of looking for classes.
+        unpaired: conditions and images do not belong together: trainA and trainB are taken as they are, item i has the
+            image i * STEP modulo their number, and there are as many items as the longer side has. What would be paired
+            is taken apart in the same way.
 
     Raises:
         DataError: what is wrong with the folder or a file, and what would be right.
@@ -193,21 +136,22 @@ def open_data(
     shape = (size, size) if isinstance(size, int) else size
     if shape is not None and min(shape) < 1:
         raise DataError(f"size {shape}: must be at least one pixel")
-    if is_streets(path):
-        return _streets(str(path), shape or STREETS_SIZE, split)
     given = None if isinstance(condition, str | None) else condition
     derived = condition if isinstance(condition, str) else given.derived if isinstance(given, Picture) else None
-    folder = recognise(path, derived)
+    if is_streets(path):
+        return _streets(str(path), shape or STREETS_SIZE, split, _streets_condition(given, derived, unpaired), unpaired)
+    folder = recognise(path, derived, unpaired)
     if folder.problems:
         more = len(folder.problems) - 1
         raise DataError(folder.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
     way, why = _direction(folder, direction)
     spec = given or spec_of(folder, derived, way)
     splits = hold_out(folder.splits)
-    origins = {name: Files(items, folder.kind, spec, way) for name, items in splits.items()}
+    origins = {name: Files(items, folder.kind, spec, way, name) for name, items in splits.items()}
     shape = shape or next(iter(origins.values())).native()
     counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
-    return Pairs(folder.root.name, origins, split, spec, shape, f"{folder.structure}{why}: {counts}")
+    words = f"{folder.structure}{why}: {counts}"
+    return Pairs(folder.root.name, origins, split, spec, shape, words, unpaired=unpaired)
 
 
 def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
@@ -222,13 +166,13 @@ def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]
 def spec_of(folder: Folder, derived: str | None, direction: Direction) -> Labels | Picture:
     """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
     if derived is not None:
-        return Picture(channels=pictures.derived_channels(derived), derived=derived)
+        return Picture(channels=derived_channels(derived), derived=derived)
     items = next(iter(folder.splits.values()))
     if folder.kind == "labels":
         labels, problems = labels_in([item.condition for item in items if item.condition is not None], folder.root)
         if problems:
             raise DataError(problems[0])
-        return labels
+        return labels.model_copy(update={"boundaries": folder.instances})
     if folder.kind == "pictures":
         side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
         return Picture(channels=1 if is_grey(side) else 3)
@@ -240,21 +184,38 @@ def is_streets(path: str | Path) -> bool:
     return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()
 
 
-def _streets(path: str, size: Size, split: str) -> Pairs:
+def _streets_condition(given: Labels | Picture | None, derived: str | None, unpaired: bool) -> Labels | Picture:
+    """Layouts, unless something is derived from the image.
+
+    Raises:
+        DataError: no such derived condition, or a trained model whose conditions streets cannot give.
+    """
     from .streets import CLASSES, PALETTE
 
+    if derived is not None:
+        check_derived(derived, unpaired)
+        return Picture(channels=derived_channels(derived), derived=derived)
+    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
+    if given is not None and (not isinstance(given, Labels) or given.channels != labels.channels):
+        raise DataError(
+            f"streets have label maps with {labels.channels} classes, which is not what the model reads "
+            f"({given.channels} channels of a {given.noun}); give data like that of its training"
+        )
+    return labels
+
+
+def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unpaired: bool) -> Pairs:
     _, _, number = path.partition(":")
     if number and not (number.isdecimal() and int(number) > 0):
         raise DataError(f"{path}: write streets:COUNT, such as streets:500")
     count = int(number or STREETS_COUNT)
     held = max(1, min(200, count // 10))
     counts = {name: count if name == "train" else held for name in SPLITS}
-    origins = {name: Procedural(size, n, name) for name, n in counts.items()}
-    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
-    words = "street layouts drawn by a procedure, with known factors: " + ", ".join(
-        f"{n} {s}" for s, n in counts.items()
-    )
-    return Pairs("streets", origins, split, labels, size, words)
+    origins = {name: Procedural(size, n, name, condition, unpaired) for name, n in counts.items()}
+    what = "street layouts" if isinstance(condition, Labels) else f"streets, with the condition {condition.derived!r},"
+    words = f"{'unpaired: ' if unpaired else ''}{what} drawn by a procedure, with known factors: "
+    words += ", ".join(f"{n} {s}" for s, n in counts.items())
+    return Pairs("streets", origins, split, condition, size, words, unpaired=unpaired)
 
 
 class Visit(TypedDict):
@@ -269,7 +230,8 @@ class Visit(TypedDict):
 class Visits(Dataset[Visit]):
     """Pairs as training visits them: resized to `jitter` times the size, cropped to the size, perhaps mirrored.
 
-    Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only.
+    Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only. Holes are cut
+    afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit.
     """
 
     def __init__(self, pairs: Pairs, jitter: float = 1.0, flip: bool = False) -> None:
@@ -294,7 +256,14 @@ class Visits(Dataset[Visit]):
         condition, image = condition[window], image[window]
         if mirror:
             condition, image = condition.flip(-1), image.flip(-1)
+        if isinstance(self.pairs.condition, Picture) and cuts_hole(self.pairs.condition.derived):
+            condition = self._cut(self.pairs.condition, image, index)
         return {"condition": condition, "image": image, "index": index, "key": key}
+
+    def _cut(self, condition: Picture, image: Tensor, index: int) -> Tensor:
+        """The image (3, H, W) with the hole of its item: (4, H, W)."""
+        pixels = image.permute(1, 2, 0).contiguous().numpy()
+        return condition.tensor(derive(condition.derived or "inpaint", pixels, item_number(self.pairs.split, index)))
 
 
 def to_batch(raw: Mapping[str, Tensor], condition: Labels | Picture) -> Batch:

@@ -2,25 +2,22 @@
 
 Whatever has one sensible meaning is accepted: 16-bit values are divided by 257, transparent pixels are laid on white,
 CMYK and palettes become RGB, the orientation in EXIF is applied. Only what cannot be interpreted is an error.
-Also here: how a condition is derived from a picture (edges, grey, a low-resolution copy).
 """
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError
 
-Pixels = NDArray[np.uint8]  # (H, W) or (H, W, 3)
+Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
-DERIVED = ("edges", "grey", "self", "superres:K")
-EDGE = 12.0  # grey levels per pixel; steeper than this is an edge
 
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the picture on its side
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -122,7 +119,9 @@ def flatten(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
-def read_labels(source: Path | Image.Image, where: str) -> tuple[NDArray[Any], Pixels | None]:
+def read_labels(
+    source: Path | Image.Image, where: str, noun: str = "a label map"
+) -> tuple[NDArray[Any], Pixels | None]:
     """A label map: integer ids (H, W) with the file's palette (n, 3) if it has one, or colours (H, W, 3) and None.
 
     Raises:
@@ -130,7 +129,7 @@ def read_labels(source: Path | Image.Image, where: str) -> tuple[NDArray[Any], P
     """
     picture = open_picture(source) if isinstance(source, Path) else source
     if picture.format in ("JPEG", "MPO"):
-        raise DataError(f"{where}: is a label map saved as JPEG, which blurs labels into each other; save it as PNG")
+        raise DataError(f"{where}: is {noun} saved as JPEG, which blurs labels into each other; save it as PNG")
     if picture.mode == "P":
         colours = np.array(picture.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
         return np.array(picture), colours
@@ -139,7 +138,7 @@ def read_labels(source: Path | Image.Image, where: str) -> tuple[NDArray[Any], P
         return (values[..., 0] if values.ndim == 3 else values).astype(np.int64), None
     if picture.mode in ("RGB", "RGBA"):
         return np.array(picture)[..., :3], None
-    raise DataError(f"{where}: is a label map in mode {picture.mode}; save ids as 8-bit grey or palette PNG")
+    raise DataError(f"{where}: is {noun} in mode {picture.mode}; save ids as 8-bit grey or palette PNG")
 
 
 def resize(pixels: Pixels, size: tuple[int, int], nearest: bool) -> Pixels:
@@ -150,44 +149,17 @@ def resize(pixels: Pixels, size: tuple[int, int], nearest: bool) -> Pixels:
     return np.array(Image.fromarray(pixels).resize((size[1], size[0]), filter))
 
 
-def check_derived(kind: str) -> None:
-    """Raises DataError for a derived condition that does not exist."""
-    name, _, factor = kind.partition(":")
-    if name == "superres" and factor.isdecimal() and int(factor) >= 2:
-        return
-    if name == "superres":
-        raise DataError(f"condition {kind!r}: superres needs a whole factor of 2 or more, such as superres:4")
-    if kind not in ("edges", "grey", "self"):
-        raise DataError(f"there is no derived condition {kind!r}; {did_you_mean(kind, DERIVED)}")
-
-
-def derived_channels(kind: str) -> Literal[1, 3]:
-    return 1 if kind in ("edges", "grey") else 3
-
-
-def derive(kind: str, image: Pixels) -> Pixels:
-    """The condition of a picture (H, W, 3): edges and grey are (H, W), self and superres:K are (H, W, 3).
-
-    Raises:
-        DataError: a superres factor larger than the picture.
-    """
-    if kind == "self":
-        return image
-    if kind.startswith("superres:"):
-        height, width = image.shape[:2]
-        factor = int(kind.partition(":")[2])
-        if factor > min(height, width):
-            raise DataError(f"superres:{factor} leaves nothing of a {width}x{height} picture; use a smaller factor")
-        small = resize(image, (round(height / factor), round(width / factor)), nearest=False)
-        return resize(small, (height, width), nearest=False)
-    grey = np.array(Image.fromarray(image).convert("L"))
-    return grey if kind == "grey" else edges(grey)
-
-
-def edges(grey: Pixels) -> Pixels:
-    """White (255) where the grey level (H, W) changes by more than EDGE a pixel, black elsewhere; grain is smoothed."""
-    smooth = np.array(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1)))
-    padded = np.pad(smooth.astype(np.float32), 1, mode="edge")
-    down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
-    right = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
-    return np.where(np.hypot(down, right) > EDGE, 255, 0).astype(np.uint8)
+def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
+    """A plane (H, W) to exactly `size`; each pixel is the largest of those it covers, even in part, so that thin lines
+    do not vanish."""
+    for axis, length in enumerate(size):
+        given = plane.shape[axis]
+        if given == length:
+            continue
+        starts = np.arange(length) * given // length
+        ends = -(-np.arange(1, length + 1) * given // length)
+        # reduceat wants each end as an index, so the last needs a line of zeros behind it
+        padded = np.concatenate([plane, np.zeros_like(plane.take([0], axis))], axis)
+        spans = np.stack([starts, ends], axis=1).ravel()
+        plane = np.maximum.reduceat(padded, spans, axis).take(np.arange(0, 2 * length, 2), axis)
+    return plane

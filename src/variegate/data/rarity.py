@@ -39,7 +39,7 @@ class Rarity:
             raise ConfigError(
                 f"training.rebalance needs label maps, the conditions of {pairs.name} are pictures; set it to none"
             )
-        colours, shares = class_colours(pairs, pairs.condition.channels)
+        colours, shares = class_colours(pairs, pairs.condition.classes)
         columns = [rarity(colours[:, p], shares[:, p] > SMALLEST) for p in range(shares.shape[1])]
         self.scores = np.stack(columns, axis=1)
         usable = np.where(self.scores.sum(axis=0) > 0, shares.sum(axis=0), 0.0)
@@ -50,9 +50,10 @@ class Rarity:
         """Loss weights (B, 1, H, W) in (0, 1]: each pixel's class score over the largest of its image.
 
         Args:
-            raw: class ids (B, 1, H, W).
+            raw: class ids (B, 1, H, W), perhaps with boundaries behind them (B, 2, H, W).
             index: items of the data set (B,).
         """
+        raw = raw[:, :1]
         table = self.table.to(raw.device)[index]  # (B, P)
         lowest = torch.where(table > 0, table, torch.inf).amin(dim=1, keepdim=True)
         table = torch.where(table > 0, table, lowest)  # classes without a score count as the commonest of the image
@@ -65,7 +66,7 @@ def class_colours(pairs: Pairs, classes: int) -> tuple[NDArray[np.float64], NDAr
     colours, shares = np.zeros((len(pairs), classes, 3)), np.zeros((len(pairs), classes))
     for k in range(len(pairs)):
         raw, image = pairs.raw(k)
-        ids = raw.flatten().numpy()
+        ids = raw[0].flatten().numpy()
         pixels = np.bincount(ids, minlength=classes)
         for channel in range(3):
             sums = np.bincount(ids, weights=image[channel].flatten().numpy(), minlength=classes)

@@ -74,7 +74,8 @@ def evaluate(
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
     results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
     results.add({"code_sensitivity": sensitivity(generator, pairs)})
-    results.add(fidelity(drawn.with_truth()))
+    if not pairs.unpaired:
+        results.add(fidelity(drawn.with_truth()))
     skipped: list[str] = []
     if perceptual:
         try:
@@ -134,10 +135,11 @@ def mode_results(
     totals: dict[tuple[str, ...], int] = {}
     device = next(generator.parameters()).device
     for i in range(min(layouts, len(pairs))):
-        raw, _ = pairs.raw(i)
+        raw, layout = pairs.raw(i)[0], pairs.layout(i)
+        assert layout is not None, "only streets have modes"
         codes = generator.draw([(seed, i * draws + d) for d in range(draws)])
         images = decode_in_chunks(generator, pairs.condition.encode(raw.unsqueeze(0).to(device)), codes)[0]
-        each.append(modes(read(images, raw)))
+        each.append(modes(read(images, layout)))
         totals = {mode: totals.get(mode, 0) + n for mode, n in each[-1].counts.items()}
     words = {
         "coverage": ("share of the time of day x facade paint combinations reached", "higher"),

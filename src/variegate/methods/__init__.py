@@ -15,6 +15,7 @@ from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_h
 from .bicyclegan import bicyclegan
 from .cimle import cimle
 from .mode_seeking import dsgan, msgan
+from .munit import munit
 from .pix2pix import pix2pix
 from .pix2pixhd import pix2pixhd
 from .preset import Preset
@@ -25,6 +26,7 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "bicyclegan": bicyclegan,
     "msgan": msgan,
     "dsgan": dsgan,
+    "munit": munit,
     "basisgan": basisgan,
     "basisgan-hd": basisgan_hd,
     "basisgan-inpainting": basisgan_inpainting,

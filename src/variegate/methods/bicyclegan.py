@@ -32,7 +32,7 @@ def bicyclegan(width: int = 64, code_size: int = 8) -> Preset:
         summary="codes and images determine each other through an encoder; `invert` gives an image's code",
         condition="pairs: label map or image -> image",
         generator=UNetConfig(width=width, norm="instance", init="xavier"),
-        randomness=LatentConfig(sites=("down*",), size=code_size),
+        randomness=LatentConfig(sites=("down*",), leaky=("down[!1]",), size=code_size),
         objective=CVAEGANConfig(width=width, code_size=code_size),
         training=TRAINING,
     )

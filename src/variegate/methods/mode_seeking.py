@@ -17,6 +17,7 @@ from ..objectives.adversarial import AdversarialConfig, Seeking
 from ..randomness.latent import LatentConfig
 from .preset import Preset
 
+LEAKY = ("down[!1]",)
 DSGAN = "Yang, Hong, Jang, Zhao, Lee: Diversity-sensitive conditional GANs. ICLR 2019"
 
 
@@ -39,7 +40,7 @@ def msgan(width: int = 64, code_size: int = 8) -> Preset:
         summary="GAN + L1, and the inverse of (distance of images / distance of codes) is minimised",
         condition="pairs: label map or image -> image",
         generator=UNetConfig(width=width, norm="instance", init="xavier"),
-        randomness=LatentConfig(sites=("down*",), size=code_size),
+        randomness=LatentConfig(sites=("down*",), leaky=LEAKY, size=code_size),
         objective=AdversarialConfig(
             mode="lsgan",
             reconstruction=10,
@@ -69,7 +70,7 @@ def dsgan(
         summary="GAN + L1, and (distance of images / distance of codes) is rewarded, up to a margin",
         condition="pairs: label map or image -> image",
         generator=UNetConfig(width=width, norm="instance", init="xavier"),
-        randomness=LatentConfig(sites=("down*",), size=code_size or 8),
+        randomness=LatentConfig(sites=("down*",), leaky=LEAKY, size=code_size or 8),
         objective=AdversarialConfig(
             mode="lsgan",
             reconstruction=10,

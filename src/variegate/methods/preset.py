@@ -7,15 +7,19 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ..errors import ConfigError
+from ..generators.content_style import ContentStyleConfig
 from ..generators.crn import CRNConfig
 from ..generators.inpainter import InpainterConfig
 from ..generators.pix2pixhd import EnhancerConfig
+from ..generators.plugged import PluggedConfig
 from ..generators.resnet import ResNetConfig
 from ..generators.unet import UNetConfig
 from ..interfaces import Method
 from ..objectives.adversarial import AdversarialConfig
 from ..objectives.cvae_gan import CVAEGANConfig
+from ..objectives.munit import MUNITConfig
 from ..objectives.nearest_sample import NearestSampleConfig
+from ..randomness.adain import AdaINConfig
 from ..randomness.basis_filters import BasisFiltersConfig
 from ..randomness.element_dropout import ElementDropoutConfig
 from ..randomness.latent import LatentConfig
@@ -25,10 +29,12 @@ from ..randomness.none import NoRandomnessConfig
 from ..randomness.whole_filters import WholeFiltersConfig
 
 AnyGenerator = Annotated[
-    UNetConfig | ResNetConfig | EnhancerConfig | InpainterConfig | CRNConfig, Field(discriminator="kind")
+    UNetConfig | ResNetConfig | EnhancerConfig | InpainterConfig | CRNConfig | ContentStyleConfig | PluggedConfig,
+    Field(discriminator="kind"),
 ]
 AnyRandomness = Annotated[
     NoRandomnessConfig
+    | AdaINConfig
     | LatentConfig
     | NoiseMapsConfig
     | NoiseInputConfig
@@ -37,7 +43,9 @@ AnyRandomness = Annotated[
     | WholeFiltersConfig,
     Field(discriminator="kind"),
 ]
-AnyObjective = Annotated[AdversarialConfig | CVAEGANConfig | NearestSampleConfig, Field(discriminator="kind")]
+AnyObjective = Annotated[
+    AdversarialConfig | CVAEGANConfig | MUNITConfig | NearestSampleConfig, Field(discriminator="kind")
+]
 
 
 class Preset(Method):
@@ -82,6 +90,7 @@ def refusal(method: Preset) -> str | None:
 PLAYERS = {
     "adversarial": {"generator", "discriminator"},
     "cvae_gan": {"generator", "posterior", "discriminator", "discriminator2"},
+    "munit": {"generator", "partner", "discriminator"},
     "nearest_sample": {"generator"},
 }
 

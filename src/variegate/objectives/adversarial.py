@@ -1,6 +1,6 @@
 """Conditional GAN with a reconstruction term: pix2pix, and every method that only changes its generator or adds a term.
 
-    L_G = L_GAN + lambda_1 L1 + lambda_FM FM + lambda_P perceptual + lambda_S seeking
+L_G = L_GAN + lambda_1 L1 + lambda_FM FM + lambda_P perceptual + lambda_S seeking
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..config import Config
 from ..errors import ConfigError
-from ..interfaces import Batch, Generator, Losses, Objective, Part, Size
+from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.adversarial import Mode, discriminator_loss, feature_matching, generator_loss
 from ..losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
 from ..losses.perceptual import feature_l1
@@ -120,7 +120,9 @@ class AdversarialConfig(Part):
     padding: int = Field(1, ge=0)
     norm: Norm = "batch"
 
-    def build(self, condition_channels: int, image_channels: int, size: Size) -> Adversarial:
+    def build(
+        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
+    ) -> Adversarial:
         channels = image_channels + (condition_channels if self.conditional else 0)
         discriminator = discriminator_of(channels, self, size)
         features, weights = hd_features(self.perceptual) if self.perceptual_weight else (None, [])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import ConfigError
-from ..interfaces import Batch, Generator, Losses, Objective, Part, Size
+from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.variational import kl_to_standard_normal
 from ..networks.blocks import init_xavier
@@ -92,7 +92,9 @@ class CVAEGANConfig(Part):
     scales: int = Field(2, ge=1)
     code_size: int = Field(8, ge=1)
 
-    def build(self, condition_channels: int, image_channels: int, size: Size) -> CVAEGAN:
+    def build(
+        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
+    ) -> CVAEGAN:
         channels = image_channels + (condition_channels if self.conditional else 0)
         shape = AdversarialConfig(
             width=self.width, layers=self.layers, scales=self.scales, narrowing=2, norm="instance"

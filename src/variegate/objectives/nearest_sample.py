@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Batch, Generator, Losses, Objective, Part, Size
+from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.perceptual import feature_l1
 from ..networks import weights as network_weights
 from ..networks.perceptual import VGG19, LaplacianPyramid, PerceptualKind
@@ -118,7 +118,9 @@ class NearestSampleConfig(Part):
     chunk: int = Field(64, ge=1, description="candidates held in memory at a time")
     match_scale: int = Field(1, ge=1, description="match at 1/this of the size; 1 as published; needs vector codes")
 
-    def build(self, condition_channels: int, image_channels: int, size: Size) -> NearestSample:
+    def build(
+        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
+    ) -> NearestSample:
         features: nn.Module
         weights = self.weights
         if self.perceptual == "laplacian":

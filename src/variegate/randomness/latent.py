@@ -6,22 +6,26 @@ is the "+noise" baseline of the papers.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal, Unpack
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of
 
 
 class LatentLayer(CodeLayer):
-    def __init__(self, in_channels: int, out_channels: int, numbers: int, **conv: Unpack[Conv]) -> None:
+    def __init__(self, in_channels: int, out_channels: int, numbers: int, slope: float, **conv: Unpack[Conv]) -> None:
         super().__init__()
         self.inner = PlainLayer(in_channels + numbers, out_channels, **conv)
+        self.slope = slope
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        code = F.leaky_relu(code, self.slope)  # a slope of 1 leaves it as it is
         tiled = code[:, :, None, None].expand(-1, -1, *x.shape[-2:])
         return self.inner(torch.cat([x, in_format_of(tiled, x)], dim=1), None)
 
@@ -29,18 +33,22 @@ class LatentLayer(CodeLayer):
 class Latent(AtSites):
     prior = "gaussian"
 
-    def __init__(self, sites: tuple[str, ...], size: int) -> None:
+    def __init__(self, sites: tuple[str, ...], size: int, leaky: tuple[str, ...] = ()) -> None:
         super().__init__(sites)
-        self.size = size
+        self.size, self.leaky = size, leaky
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> LatentLayer:
-        return LatentLayer(in_channels, out_channels, self.size, **conv)
+        leaky = any(fnmatchcase(self.asked[-1], pattern) for pattern in self.leaky)
+        return LatentLayer(in_channels, out_channels, self.size, 0.2 if leaky else 1.0, **conv)
 
 
 class LatentConfig(Part):
     kind: Literal["latent"] = "latent"
     sites: tuple[str, ...]
     size: int = Field(8, ge=1)
+    leaky: tuple[str, ...] = Field(
+        (), description="sites where the code goes through LeakyReLU 0.2 with the features, as in BicycleGAN's release"
+    )
 
     def build(self, condition_channels: int, size: Size) -> Latent:
-        return Latent(self.sites, self.size)
+        return Latent(self.sites, self.size, self.leaky)

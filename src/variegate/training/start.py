@@ -25,6 +25,7 @@ class RunConfig(Config):
     size: Size | None = None
     direction: Literal["AtoB", "BtoA"] | None = None
     condition: str | None = None
+    unpaired: bool = False
     initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
     run: Run = Run()
 
@@ -38,7 +39,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     """
     from .loop import train  # torch and Fabric take seconds; mistakes above should be told at once
 
-    pairs = open_data(config.data, config.size, direction=config.direction, condition=config.condition)
+    how = {"direction": config.direction, "condition": config.condition, "unpaired": config.unpaired}
+    pairs = open_data(config.data, config.size, **how)  # type: ignore[arg-type]
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
     before = config.initial

@@ -1,0 +1,10 @@
+"""What the papers claim, measured here. `python -m benchmarks.claims NAME` trains, measures, judges and writes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import basisgan
+from .runs import Claim, Settings
+
+CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {"basisgan": basisgan.claims}

@@ -1,0 +1,47 @@
+"""`python -m benchmarks.claims NAME [--quick]`
+
+Runs are kept by their configuration (in `runs/claims` unless --cache says otherwise): a second start goes on where the
+first one stopped, and a changed setting trains again only what it changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from variegate.training.memory import keep_freed_memory
+
+from ..speed.results import machine, versions
+from . import CLAIMS
+from .runs import Settings
+
+FOLDER = Path(__file__).parents[1] / "results" / "claims"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=__doc__)
+    parser.add_argument("name", choices=CLAIMS)
+    parser.add_argument("--quick", action="store_true", help="two steps, one seed: to see that it runs; says nothing")
+    parser.add_argument("--cache", type=Path, default=Path("runs/claims"))
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the JSON files")
+    chosen = parser.parse_args(arguments)
+    keep_freed_memory()
+    settings = Settings(chosen.cache, quick=chosen.quick)
+    command = f"python -m benchmarks.claims {chosen.name}" + (" --quick" if chosen.quick else "")
+    shared = {"command": command, "versions": versions(), "machine": machine()}
+    found = [claim.to_dict() | shared for claim in CLAIMS[chosen.name](settings)]
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    path = chosen.out / f"{chosen.name}.json"
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    for claim in found:
+        verdict = {True: "holds", False: "does not hold", None: "not judged"}[claim["holds"]]
+        print(f"{claim['id']:12} {verdict:14} {claim['claim']}\n{'':27} {claim['note']}")
+    print(f"written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""BasisGAN's claims, and its family in one table: streets at 32x32, narrow networks, equal steps, three seeds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from variegate.api import data_of
+from variegate.model import Model
+from variegate.randomness.basis_filters import SampledConv
+
+from .runs import Claim, Settings, Trial, every, table, words
+
+SHARED: dict[str, Any] = {
+    "batch_size": 8,
+    "objective.width": 16,
+    "objective.layers": 2,
+    "average_decay": 0.99,
+    "jitter": 1.0,
+    "flip": False,
+}
+UNET = {**SHARED, "generator.width": 16}
+RESNET = {**SHARED, "generator.width": 16, "generator.blocks": 4}
+SIZES = (16, 32, 64, 128, 256, 512)
+
+PIX2PIX = Trial("pix2pix", "pix2pix", UNET)
+NOISE = Trial("pix2pix + noise", "pix2pix", {**UNET, "noise": "input"})
+BASISGAN = Trial("basisgan", "basisgan", RESNET)
+WEAK_L1 = Trial("basisgan, L1 10", "basisgan", {**RESNET, "objective.reconstruction": 10})
+WEAK_NOISE = Trial("pix2pix + noise, L1 10", "pix2pix", {**UNET, "noise": "input", "objective.reconstruction": 10})
+BICYCLEGAN = Trial("bicyclegan", "bicyclegan", UNET)
+MSGAN = Trial("msgan", "msgan", UNET)
+DSGAN = Trial("dsgan", "dsgan", UNET)
+BASIS_DSGAN = Trial("basisgan-dsgan", "basisgan-dsgan", RESNET)
+FILTERGAN = Trial("filtergan", "filtergan", RESNET)
+MUNIT = Trial(
+    "munit",
+    "munit",
+    {
+        **{name: value for name, value in SHARED.items() if not name.startswith("objective.layers")},
+        "generator.width": 16,
+        "generator.blocks": 2,
+        "learning_rate.generator": 2e-4,
+        "learning_rate.partner": 2e-4,
+        "learning_rate.discriminator": 2e-4,
+        "objective.scales": 1,
+        "batch_size": 4,
+    },
+)
+AUTOENCODER = Trial("basisgan-autoencoder", "basisgan-autoencoder", RESNET)
+FAMILY = (PIX2PIX, NOISE, WEAK_NOISE, BASISGAN, WEAK_L1, BASIS_DSGAN, FILTERGAN, BICYCLEGAN, MSGAN, DSGAN, MUNIT)
+
+
+def claims(settings: Settings) -> list[Claim]:
+    rows = {trial.name: trial.over_seeds(settings) for trial in FAMILY}
+    return [
+        codes_matter(rows),
+        as_cheap_as_its_host(rows),
+        filters_of_low_rank(settings),
+        sizes_change_little(settings),
+        more_diverse_together(rows),
+        no_identity(settings),
+        in_one_table(rows),
+    ]
+
+
+def codes_matter(rows: dict[str, dict[str, list[float]]]) -> Claim:
+    ours, noise, dropout = (rows[t.name] for t in (BASISGAN, NOISE, PIX2PIX))
+    holds = all(
+        every(ours[metric], other[metric], 2) for metric in ("lpips", "code_sensitivity") for other in (noise, dropout)
+    )
+    note = "code sensitivity " + "; ".join(
+        f"{name} {words(rows[name]['code_sensitivity'])}, LPIPS {words(rows[name]['lpips'])}"
+        for name in (BASISGAN.name, NOISE.name, PIX2PIX.name, WEAK_L1.name, WEAK_NOISE.name)
+    )
+    return Claim(
+        "codes",
+        "pix2pix and pix2pix + noise ignore the code, BasisGAN does not (at least twice their LPIPS and sensitivity)",
+        holds,
+        note + ". The last two rows show that with a small L1 weight noise beside the input is not ignored either.",
+        table({n: rows[n] for n in (t.name for t in (PIX2PIX, NOISE, WEAK_NOISE, BASISGAN, WEAK_L1))}, *SHOWN),
+    )
+
+
+SHOWN = ("coverage", "rare_recall", "precision", "lpips", "code_sensitivity")
+
+
+def as_cheap_as_its_host(rows: dict[str, dict[str, list[float]]]) -> Claim:
+    path = Path(__file__).parents[1] / "results" / "speed" / "basisgan_host.json"
+    measured = json.loads(path.read_text())
+    judged = {row["case"]: [row["ratio"]] for row in measured["rows"] if row["limit"] is not None}
+    holds = all(row["holds"] for row in measured["rows"] if row["holds"] is not None)
+    worst = ", ".join(f"{case} {ratio[0]:.3g}" for case, ratio in judged.items())
+    return Claim(
+        "cost",
+        "BasisGAN has fewer parameters than its host, no more training memory, and at most 1.05x the time of an image",
+        holds,
+        f"ratios to the host at full width, `python -m benchmarks.speed basisgan_host`: {worst}",
+        judged,
+        data="random pictures at 128x128 and 256x256",
+    )
+
+
+@torch.no_grad()
+def filters_of(folder: Path, count: int) -> Tensor:
+    """Filters that the first sampled layer of a model draws for `count` codes: (count, L * L * C' * C)."""
+    model = Model.load(folder)
+    layer = next(module for module in model.generator.modules() if isinstance(module, SampledConv))
+    return layer.filters(model.codes(count)).flatten(1).double()
+
+
+def effective_rank(rows: Tensor) -> tuple[float, list[float]]:
+    """exp of the entropy of the shares of variance, and the ten largest shares, of rows after their mean is removed."""
+    shares = torch.linalg.svdvals(rows - rows.mean(dim=0)).square()
+    shares = shares / shares.sum()
+    entropy = -(shares * shares.clamp_min(1e-30).log()).sum()
+    return float(entropy.exp()), shares[:10].tolist()
+
+
+def filters_of_low_rank(settings: Settings) -> Claim:
+    drawn = {
+        trial.name: [effective_rank(filters_of(trial.run(s, settings), 500)) for s in settings.seeds]
+        for trial in (FILTERGAN, BASISGAN)
+    }
+    ranks = {name: [rank for rank, _ in found] for name, found in drawn.items()}
+    spectrum = ", ".join(f"{share:.3f}" for share in drawn[FILTERGAN.name][0][1])
+    return Claim(
+        "rank",
+        "stacked filters of filtergan have a low effective rank (below a quarter of the 64 its network allows)",
+        all(rank < 16 for rank in ranks[FILTERGAN.name]),
+        f"500 filters of the first sampled layer; effective rank of filtergan {words(ranks[FILTERGAN.name])}, "
+        f"of basisgan {words(ranks[BASISGAN.name])}; shares of variance of filtergan, seed 0: {spectrum}. The last layer of its "
+        "network has 64 inputs, so no set of its filters can have more than 64 dimensions around their mean.",
+        {f"{name}: effective rank": values for name, values in ranks.items()},
+    )
+
+
+def sizes_change_little(settings: Settings) -> Claim:
+    trials = {
+        size: replace(
+            BASISGAN,
+            name=f"basisgan {size}+{size}",
+            options=RESNET if size == 64 else {**RESNET, "randomness.latent": size, "randomness.hidden": size},
+        )
+        for size in SIZES
+    }
+    rows = {trial.name: trial.over_seeds(settings) for trial in trials.values()}
+    means = [mean(row["lpips"]) for row in rows.values()]
+    spread = max(max(row["lpips"]) - min(row["lpips"]) for row in rows.values())
+    note = "LPIPS " + ", ".join(
+        f"{name.removeprefix('basisgan ')}: {words(row['lpips'])}" for name, row in rows.items()
+    )
+    return Claim(
+        "sizes",
+        "code and hidden sizes from 16 to 512 change little (their means differ by no more than seeds of one size do)",
+        max(means) - min(means) <= spread,
+        f"{note}; means differ by {max(means) - min(means):.2g}, seeds of one size by up to {spread:.2g}",
+        table(rows, *SHOWN),
+    )
+
+
+def more_diverse_together(rows: dict[str, dict[str, list[float]]]) -> Claim:
+    both, basis, dsgan = (rows[t.name] for t in (BASIS_DSGAN, WEAK_L1, DSGAN))
+    holds = mean(both["lpips"]) >= max(mean(basis["lpips"]), mean(dsgan["lpips"]))
+    names = (BASIS_DSGAN.name, WEAK_L1.name, DSGAN.name)
+    return Claim(
+        "with-dsgan",
+        "BasisGAN + DSGAN is at least as diverse as each alone (mean LPIPS, all with an L1 weight of 10)",
+        holds,
+        "LPIPS " + "; ".join(f"{name} {words(rows[name]['lpips'])}" for name in names),
+        table({name: rows[name] for name in names}, *SHOWN),
+    )
+
+
+@torch.no_grad()
+def distances_to_input(folder: Path, images: int = 16, samples: int = 8) -> tuple[float, float]:
+    """Mean |sample - input| and mean |sample - other sample| of held-out pictures, in [0, 1] units."""
+    model, held = Model.load(folder), data_of(folder, "test")
+    to_input, between = [], []
+    for i in range(min(images, len(held))):
+        raw, image = held.raw(i)
+        drawn = model.decode(raw, model.codes(samples))
+        to_input.append(float((drawn - image / 255).abs().mean()))
+        between.append(float((drawn[1:] - drawn[:-1]).abs().mean()))
+    return mean(to_input), mean(between)
+
+
+def no_identity(settings: Settings) -> Claim:
+    found = [distances_to_input(AUTOENCODER.run(seed, settings)) for seed in settings.seeds]
+    to_input, between = [a for a, _ in found], [b for _, b in found]
+    return Claim(
+        "autoencoder",
+        "the stochastic auto-encoder is not the identity (samples differ by over a fifth of their distance to the input)",
+        every(between, to_input, 0.2),
+        f"mean |sample - input| {words(to_input)}, mean |sample - sample| {words(between)} of a range of 1",
+        {"to input": to_input, "between samples": between},
+    )
+
+
+def in_one_table(rows: dict[str, dict[str, list[float]]]) -> Claim:
+    best = max(rows, key=lambda name: mean(rows[name]["coverage"]))
+    metrics = (*SHOWN, "frechet_squeezenet", "parameters", "seconds_per_step")
+    return Claim(
+        "table",
+        "the family in one table",
+        None,
+        f"best coverage: {best}, {words(rows[best]['coverage'])}; frechet_squeezenet is not FID",
+        table(rows, *metrics),
+    )

@@ -1,0 +1,58 @@
+"""Which of A and B is the condition, found by a look at some pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError, did_you_mean
+from . import pictures
+from .folders import Direction, Folder
+
+
+def flatness(files: Sequence[Path], side: int | None) -> float:
+    """Share of horizontally neighbouring pixels that are alike, over up to 20 files: drawn labels are flat.
+
+    Args:
+        side: 0 left half, 1 right half, None the whole picture.
+    """
+    shares = [0.0]
+    for file in spread(files):
+        try:
+            grey = pictures.read_picture(file, channels=1).astype(np.int16)
+        except DataError:
+            continue  # said where the file is needed, or by the check of all files
+        middle = grey.shape[1] // 2
+        half = grey if side is None else grey[:, :middle] if side == 0 else grey[:, middle:]
+        if half.shape[1] > 1:
+            shares.append(float((np.abs(np.diff(half, axis=1)) <= 2).mean()))
+    return float(np.median(shares[1:] or shares))
+
+
+def choose_direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
+    """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for."""
+    if asked is not None:
+        if asked not in ("AtoB", "BtoA"):
+            raise DataError(f"direction {asked!r}: {did_you_mean(asked, ['AtoB', 'BtoA'])}")
+        return asked, "as asked"
+    items = next(iter(folder.splits.values()))
+    halves = folder.kind == "halves"
+    first = flatness([item.condition or item.image for item in items], 0 if halves else None)
+    second = flatness([item.image for item in items], 1 if halves else None)
+    if abs(first - second) < 0.05:
+        return "AtoB", "both are equally flat, so A is taken as the condition; --direction BtoA would swap them"
+    chosen: Direction = "AtoB" if first > second else "BtoA"
+    return chosen, f"{'A' if first > second else 'B'} is drawn flat, as labels are"
+
+
+def is_grey(files: Sequence[Path]) -> bool:
+    """Whether a look at up to 20 headers finds grey pictures only."""
+    modes = {pictures.mode_of(file) for file in spread(files)} - {None}
+    return modes <= {"1", "L", "LA", "I", "I;16", "I;16B"}
+
+
+def spread(files: Sequence[Path], most: int = 20) -> Sequence[Path]:
+    """Up to `most` files, evenly spaced."""
+    return files[:: max(1, len(files) // most)][:most]

@@ -1,0 +1,160 @@
+"""Pictures with a hole to fill: cut for training, or read from a user's transparent picture or mask.
+
+Such a picture is uint8 (H, W, 4): RGB, white inside the hole, and the mask, 255 inside the hole and 0 outside. White
+and the centred hole are DSGAN's inpainting (Yang et al., ICLR 2019), the random rectangle is GLCIC's in MR-GAN (Lee,
+Ha, Kim, ICLR 2019): each side uniform in 3/8 .. 1/2 of the picture's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import DataError
+from . import pictures
+from .pictures import Pixels
+from .sources import OneSource, Source, eight_bit, named, on_disk, planes_last
+
+WHITE = 255  # inside the hole, in RGB and mask
+MOST = 0.9  # share of the picture; a larger hole is rather a mask the wrong way round
+HOLE_WORD = 2**64 - 2  # second word of the key: far from training codes (0, 1, ...), next to that of visits
+BY_MASK = "white (255, or 1.0) means hole and black is kept"
+BY_ALPHA = "transparent (alpha 0) means hole and opaque is kept"
+WAYS = (
+    "make its hole transparent (alpha 0), or give a mask too, white inside the hole: "
+    "the pair (picture, mask), or as fourth channel of an array"
+)
+
+
+class Hole(NamedTuple):
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def centre(size: tuple[int, int]) -> Hole:
+    """The middle half of height and width (H, W)."""
+    height, width = (side // 2 for side in _large_enough(size))
+    return Hole((size[0] - height) // 2, (size[1] - width) // 2, height, width)
+
+
+def rectangle(size: tuple[int, int], item: int) -> Hole:
+    """A rectangle in (H, W) that is a function of the item's number alone, in proportion the same at any size."""
+    key = np.array([item, HOLE_WORD], dtype=np.uint64)
+    chances = np.random.Generator(np.random.Philox(key=key)).random(4)
+    sides = []
+    for side, chance in zip(_large_enough(size), chances):
+        most = side // 2
+        least = min(most, -(-side * 3 // 8))
+        sides.append(least + int(chance * (most - least + 1)))
+    places = [int(chance * (side - own + 1)) for side, own, chance in zip(size, sides, chances[2:])]
+    return Hole(places[0], places[1], sides[0], sides[1])
+
+
+def _large_enough(size: tuple[int, int]) -> tuple[int, int]:
+    if min(size) < 2:
+        raise DataError(f"a {size[1]}x{size[0]} picture is too small to cut a hole into; use pictures of 2x2 or more")
+    return size
+
+
+def cut(image: Pixels, hole: Hole) -> Pixels:
+    """An image (H, W, 3) with its hole, (H, W, 4)."""
+    mask = np.zeros(image.shape[:2], dtype=np.uint8)
+    mask[hole.top : hole.top + hole.height, hole.left : hole.left + hole.width] = WHITE
+    return join(image, mask)
+
+
+def join(image: Pixels, mask: Pixels) -> Pixels:
+    """(H, W, 4) of an image (H, W, 3) and a mask (H, W) of 0 and 255; what is under the hole is forgotten."""
+    return np.dstack([np.where(mask[..., None] > 0, np.uint8(WHITE), image), mask])
+
+
+def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """To exactly (H, W): nothing from inside the hole leaks out, and every pixel the hole touches is in it."""
+    if pixels.shape[:2] == size:
+        return pixels
+    known = np.dstack([pixels[..., :3], WHITE - pixels[..., 3]])
+    # Pillow weighs colours by alpha, so the hole's white has no part in the colours outside it
+    resized = np.array(Image.fromarray(known).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    return join(resized[..., :3], pictures.resize_largest(pixels[..., 3], size))
+
+
+def read(source: Source, where: str) -> Pixels:
+    """A user's picture with a hole, (H, W, 4), from any of these:
+
+    * a picture (file or PIL) with transparency: alpha below one half is the hole;
+    * an array (H, W, 4) or tensor (4, H, W): the fourth channel is the mask, 255, or 1.0 in floats, inside the hole -
+      the opposite of alpha;
+    * a pair (picture, mask) of any two sources of equal size: the mask is white inside the hole.
+
+    Raises:
+        DataError: there is no mask, it has another size, or it covers nothing, everything or nearly everything.
+    """
+    if isinstance(source, tuple):
+        return _from_pair(source)
+    if isinstance(source, str | Path | Image.Image):
+        return _from_alpha(on_disk(source), where)
+    values = planes_last(source, where, right="(H, W, 4) or (4, H, W)")
+    if values.ndim == 2 or values.shape[2] != 4:
+        raise DataError(f"{where}: has no mask that says where its hole is; {WAYS}")
+    if values.size == 0:
+        raise DataError(f"{where}: has no pixels, its shape is {values.shape}")
+    values = eight_bit(values, where)
+    return join(values[..., :3], _checked(_inside(values[..., 3]), where, BY_MASK))
+
+
+def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
+    picture = pictures.open_picture(source) if isinstance(source, Path) else source
+    if not picture.has_transparency_data:
+        raise DataError(f"{where}: has no mask that says where its hole is; {WAYS}")
+    values = np.array(picture.convert("RGBA"))
+    return join(values[..., :3], _checked(values[..., 3] < 128, where, BY_ALPHA))
+
+
+def _from_pair(source: tuple[OneSource, OneSource]) -> Pixels:
+    if len(source) != 2:
+        raise DataError(f"the given picture: is a tuple of {len(source)}; right would be the pair (picture, mask)")
+    names = named(source[0], "picture"), named(source[1], "mask")
+    image, mask = (read_plain(part, planes, name) for part, planes, name in zip(source, (3, 1), names))
+    if image.shape[:2] != mask.shape[:2]:
+        (height, width), (tall, wide) = image.shape[:2], mask.shape[:2]
+        raise DataError(
+            f"{names[1]}: is {wide}x{tall}, but its picture is {width}x{height}; "
+            f"a mask has the picture's size, and {BY_MASK}"
+        )
+    return join(image, _checked(_inside(mask), names[1], BY_MASK))
+
+
+def read_plain(source: OneSource, planes: int, where: str) -> Pixels:
+    """A picture without a hole, in whatever form: (H, W, 3) for 3 planes, (H, W) for 1."""
+    if isinstance(source, str | Path | Image.Image):
+        return pictures.read_picture(on_disk(source), planes, where)
+    values = eight_bit(planes_last(source, where), where)
+    return pictures.read_picture(Image.fromarray(values), planes, where) if values.size else values
+
+
+def _inside(mask: Pixels) -> NDArray[np.bool_]:
+    """Where a mask of 0..255, or of integers 0 and 1, says hole: above half, for JPEGs and brushes have soft edges."""
+    return mask > (0 if mask.size and mask.max() == 1 else 127)
+
+
+def _checked(inside: NDArray[np.bool_], where: str, polarity: str) -> NDArray[Any]:
+    """The mask as 0 and 255, if it leaves something to fill and something to go by."""
+    share = float(inside.mean()) if inside.size else 0.0
+    if share == 0:
+        raise DataError(f"{where}: its mask covers nothing, so there is no hole to fill; {polarity}")
+    if share == 1:
+        raise DataError(f"{where}: its mask covers the whole picture, so nothing is left to go by; {polarity}")
+    if share > MOST:
+        raise DataError(
+            f"{where}: its mask covers {100 * share:.0f} % of the picture, so it seems to be the wrong way round; "
+            f"{polarity}: invert it"
+        )
+    return inside.astype(np.uint8) * np.uint8(WHITE)

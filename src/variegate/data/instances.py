@@ -1,0 +1,57 @@
+"""Where one instance ends and another begins: pix2pixHD's boundary map (Wang et al., CVPR 2018, section 3.3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import DataError
+from . import pictures
+from .sources import OneSource, on_disk, planes_last, whole
+
+
+def read_instances(source: OneSource, where: str) -> NDArray[np.int64]:
+    """Instance ids (H, W), any integers: 8- or 16-bit grey, palette indices, or colours, each of which is an id.
+
+    Raises:
+        DataError: a JPEG, fractions, or no picture at all.
+    """
+    if isinstance(source, str | Path | Image.Image):
+        values, _ = pictures.read_labels(on_disk(source), where, "an instance map")
+    else:
+        values = planes_last(source, where)
+        values = whole(values, where) if values.dtype.kind == "f" else values
+    values = values.astype(np.int64)
+    return values if values.ndim == 2 else (values[..., 0] << 16) | (values[..., 1] << 8) | values[..., 2]
+
+
+def boundary(ids: NDArray[Any]) -> pictures.Pixels:
+    """1 where the id (H, W) is not that of the pixel above, below, left or right, else 0: uint8 (H, W)."""
+    edge = np.zeros(ids.shape, dtype=np.uint8)
+    down, right = ids[1:] != ids[:-1], ids[:, 1:] != ids[:, :-1]
+    for part, differs in ((edge[1:], down), (edge[:-1], down), (edge[:, 1:], right), (edge[:, :-1], right)):
+        part |= differs
+    return edge
+
+
+def with_boundaries(ids: pictures.Pixels, instances: NDArray[Any], where: str) -> pictures.Pixels:
+    """Class ids (H, W) and the boundaries of an instance map of the same size: uint8 (H, W, 2).
+
+    Raises:
+        DataError: the instance map, which `where` names, has another size.
+    """
+    if instances.shape != ids.shape:
+        raise DataError(f"{where}: {misfit(instances.shape, ids.shape)}")
+    return np.dstack([ids, boundary(instances)])
+
+
+def misfit(instances: tuple[int, ...], labels: tuple[int, ...]) -> str:
+    """What is wrong with an instance map of that (H, W)."""
+    return (
+        f"is {instances[1]}x{instances[0]}, but its label map is {labels[1]}x{labels[0]}; "
+        "save both at the same size, without smoothing"
+    )

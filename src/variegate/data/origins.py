@@ -1,0 +1,126 @@
+"""Where pairs come from: picture files, or the procedure that draws streets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ..errors import DataError
+from ..interfaces import Size
+from . import pictures
+from .conditions import Labels, Picture
+from .derived import derive
+from .folders import SPLITS, STEP, Direction, Item
+from .sources import Source
+
+
+class Origin(Protocol):
+    """Where the pairs of one split come from."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """One for each pair: its file, or what it is called."""
+
+    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
+        """Raw condition (c, H, W) and image (3, H, W), both uint8 and resized to exactly `size`."""
+
+    def layout(self, index: int, size: Size) -> Tensor | None:
+        """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
+
+
+def item_number(split: str, index: int) -> int:
+    """One number for each item of a data set; splits never share one, however long they are."""
+    return SPLITS.index(split) * 2**40 + index
+
+
+@dataclass(frozen=True)
+class Files:
+    """Pairs from picture files."""
+
+    items: Sequence[Item]
+    kind: str
+    condition: Labels | Picture
+    direction: Direction
+    split: str
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [str(item.image) for item in self.items]
+
+    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
+        item, rgb = self.items[index], Picture()
+        if self.kind == "labels" and item.condition is not None:
+            return self.condition.read(self._labels(item), size), rgb.read(item.image, size)
+        if isinstance(self.condition, Picture) and self.condition.derived is not None:
+            image = pictures.resize(pictures.read_picture(item.image), size, nearest=False)
+            of = image
+            if item.condition is not None:
+                of = pictures.resize(pictures.read_picture(item.condition), size, nearest=False)
+            given = derive(self.condition.derived, of, item_number(self.split, index))
+            return self.condition.tensor(given), rgb.tensor(image)
+        sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
+        first, second = sides if self.direction == "AtoB" else sides[::-1]
+        return self.condition.read(first, size), rgb.read(second, size)
+
+    def _labels(self, item: Item) -> Source:
+        """The label map, with its instance map if the condition wants that and there is one."""
+        assert item.condition is not None
+        wanted = isinstance(self.condition, Labels) and self.condition.boundaries
+        return (item.condition, item.instances) if wanted and item.instances is not None else item.condition
+
+    def layout(self, index: int, size: Size) -> Tensor | None:
+        return None
+
+    def native(self) -> Size:
+        """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
+        height, width = pictures.size_of(self.items[0].image) or pictures.read_picture(self.items[0].image).shape[:2]
+        width = width // 2 if self.kind == "halves" else width
+        return max(8, height // 8 * 8), max(8, width // 8 * 8)
+
+
+def halves(file: Path) -> tuple[pictures.Pixels, pictures.Pixels]:
+    """Left and right half (H, W, 3) of a picture exactly twice as wide as high."""
+    both = pictures.read_picture(file)
+    height, width = both.shape[:2]
+    if width != 2 * height:
+        raise DataError(f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high")
+    return both[:, :height], both[:, height:]
+
+
+class Procedural:
+    """Pairs from the streets set, drawn at `size`; the condition is the layout or made from the image.
+
+    Unpaired, the image of an item is that of another one.
+    """
+
+    def __init__(self, size: Size, count: int, split: str, condition: Labels | Picture, unpaired: bool = False) -> None:
+        from .streets import Streets
+
+        self.size, self.split, self.condition, self.unpaired = size, split, condition, unpaired
+        self.streets: Any = Streets(size=size, count=count, split=split)
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [f"streets/{self.split}/{i}" for i in range(len(self.streets))]
+
+    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
+        image = self.image(index * STEP % len(self.streets) if self.unpaired else index, size)
+        if isinstance(self.condition, Labels) or self.condition.derived is None:
+            return self.layout(index, size), image
+        of = self.image(index, size).permute(1, 2, 0).contiguous().numpy()
+        given = derive(self.condition.derived, of, item_number(self.split, index))
+        return self.condition.tensor(given), image
+
+    def layout(self, index: int, size: Size) -> Tensor:
+        layout: Tensor = self.streets.layout(index)
+        return layout if size == self.size else Picture().tensor(pictures.resize(layout[0].numpy(), size, nearest=True))
+
+    def image(self, index: int, size: Size) -> Tensor:
+        image: Tensor = self.streets.image(index)
+        if size == self.size:
+            return image
+        return Picture().tensor(image.permute(1, 2, 0).numpy(), size)

@@ -1,0 +1,43 @@
+"""Multimodal unsupervised image-to-image translation. Huang, Liu, Belongie, Kautz, ECCV 2018.
+
+Where chance enters      a style of 8 numbers: a small network turns it into the scale and shift of every channel that
+                         the decoder's residual blocks normalise (AdaIN)
+What prevents collapse   a style encoder must find the drawn style again in the translated image, and every image must
+                         be rebuilt from its own content and style
+Differs from the paper   one draw of styles serves the discriminators' and the generators' move of a step, where the
+                         released code draws anew; both pictures of a step are mirrored together; no running statistics
+                         in instance norm; the layer norm has another epsilon; weights are averaged for sampling. The
+                         explicit cycle has weight 0, as for edges to shoes and bags; --objective.cycle 10 for the rest
+"""
+
+from __future__ import annotations
+
+from ..config import Schedule, Training
+from ..generators.content_style import ContentStyleConfig
+from ..objectives.munit import MUNITConfig
+from ..randomness.adain import AdaINConfig
+from .preset import Preset
+
+TRAINING = Training(
+    steps=1_000_000,
+    batch_size=1,
+    learning_rate={"generator": 1e-4, "partner": 1e-4, "discriminator": 1e-4},
+    weight_decay=1e-4,
+    schedule=Schedule(kind="halve", every=0.1),
+    flip=True,
+)
+
+
+def munit(width: int = 64, code_size: int = 8) -> Preset:
+    """Content of the condition, style from the code; conditions and images need not belong together."""
+    return Preset(
+        name="munit",
+        paper="Huang et al.: Multimodal unsupervised image-to-image translation. ECCV 2018",
+        summary="unpaired translation: content of the condition, style from the code; `invert` gives an image's style",
+        condition="conditions and images that need not belong together",
+        unpaired=True,
+        generator=ContentStyleConfig(width=width),
+        randomness=AdaINConfig(sites=("style*",), size=code_size),
+        objective=MUNITConfig(width=width, code_size=code_size),
+        training=TRAINING,
+    )

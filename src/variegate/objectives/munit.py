@@ -1,0 +1,173 @@
+"""MUNIT (Huang, Liu, Belongie, Kautz: Multimodal unsupervised image-to-image translation, ECCV 2018), equations 1-6.
+
+Domain A are the conditions, domain B the images. Each has a content encoder E^c, a style encoder E^s, a decoder G and a
+discriminator D. With c_a = E^c_A(a), s_a' = E^s_A(a), s_a ~ N(0, I), the same of b, and ab = G_B(c_a, s_b),
+ba = G_A(c_b, s_a), encoders and decoders minimise
+
+      LS(D_B(ab), 1)           + LS(D_A(ba), 1)
+    + 10 |G_A(c_a, s_a') - a|  + 10 |G_B(c_b, s_b') - b|
+    +    |E^s_B(ab) - s_b|     +    |E^s_A(ba) - s_a|
+    +    |E^c_B(ab) - c_a|     +    |E^c_A(ba) - c_b|
+    + w  |G_A(E^c_B(ab), s_a') - a| + w |G_B(E^c_A(ba), s_b') - b|
+
+and the discriminators LS(D_B(b), 1) + LS(D_B(ab), 0) + LS(D_A(a), 1) + LS(D_A(ba), 0). w is 10 in the released settings
+except for edges to shoes and bags, where it is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from ..interfaces import Batch, Features, Generator, Losses, Objective, Opposite, Part, Size
+from ..losses.adversarial import Mode, discriminator_loss, generator_loss
+from ..networks import weights as network_weights
+from ..networks.discriminators import logits
+from ..networks.munit_discriminator import MUNITDiscriminator
+from ..networks.perceptual import VGG19, Reading
+from ..networks.style_encoder import StyleEncoder
+
+DEEPEST = Reading((31,), nn.MaxPool2d, True, False)  # ReLU after conv5_2, the last that networks.perceptual holds
+
+
+class MUNIT(Objective):
+    """Both discriminators move first, then everything else together, as in the released code.
+
+    The generator is E^c_A and G_B; `partner`, the generator of the other direction, is E^c_B and G_A.
+
+    Pairs are not used: no term compares an image with a condition, and image i meets condition i+1 of its batch. In a
+    batch of one there is no other: both pictures of a step are then those of one item, and whether they belong together
+    is up to the order of the data.
+
+    Args:
+        posterior: E^s_B, which a trained model keeps to find the code of an image; `style_a` is E^s_A.
+    """
+
+    def __init__(
+        self,
+        partner: Generator,
+        styles: tuple[nn.Module, nn.Module],
+        discriminators: tuple[nn.Module, nn.Module],
+        features: nn.Module | None,
+        config: MUNITConfig,
+    ) -> None:
+        super().__init__()
+        self.partner, self.features, self.config = partner, features, config
+        self.style_a, self.posterior = styles
+        self.discriminator_a, self.discriminator_b = discriminators
+
+    def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
+        beside = (self.partner, self.style_a, self.posterior)
+        judges = (self.discriminator_a, self.discriminator_b)
+        return {
+            "generator": generator.parameters(),
+            "partner": [parameter for module in beside for parameter in module.parameters()],
+            "discriminator": [parameter for module in judges for parameter in module.parameters()],
+        }
+
+    def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
+        config, partner = self.config, self.partner
+        a, b = batch.condition.roll(-1, dims=0), batch.image
+        drawn_a, drawn_b = generator.draw_for(batch.key, 2).unbind(dim=1)
+        content_a, content_b = generator.encode(a), partner.encode(b)
+        ab, ba = generator.decode(content_a, drawn_b), partner.decode(content_b, drawn_a)
+
+        judged = self.judge(self.discriminator_a, a, ba) + self.judge(self.discriminator_b, b, ab)
+        yield {"discriminator": {"adversarial": config.adversarial * judged}}
+
+        style_a, style_b = self.style_a(a)[0], self.posterior(b)[0]
+        again_a, again_b = partner.encode(ab), generator.encode(ba)
+        image = F.l1_loss(partner.decode(content_a, style_a), a) + F.l1_loss(generator.decode(content_b, style_b), b)
+        style = F.l1_loss(self.style_a(ba)[0], drawn_a) + F.l1_loss(self.posterior(ab)[0], drawn_b)
+        content = F.l1_loss(last(again_a), last(content_a)) + F.l1_loss(last(again_b), last(content_b))
+        fooled = self.fool(self.discriminator_a, ba) + self.fool(self.discriminator_b, ab)
+        joint = {
+            "adversarial": config.adversarial * fooled,
+            "image": config.image * image,
+            "style": config.style * style,
+            "content": config.content * content,
+        }
+        if config.cycle:
+            back_a, back_b = partner.decode(again_a, style_a), generator.decode(again_b, style_b)
+            joint["cycle"] = config.cycle * (F.l1_loss(back_a, a) + F.l1_loss(back_b, b))
+        if self.features is not None:
+            joint["perceptual"] = config.perceptual_weight * (self.gap(ab, a) + self.gap(ba, b))
+        yield {"generator": joint, "partner": joint}
+
+    def inverter(self) -> nn.Module:
+        return self.posterior
+
+    def fool(self, discriminator: nn.Module, fake: Tensor) -> Tensor:
+        return generator_loss(logits(discriminator(fake)), self.config.mode)
+
+    def judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """Without the factor 1/2 of pix2pix."""
+        seen = logits(discriminator(real)), logits(discriminator(fake.detach()))
+        return 2 * discriminator_loss(*seen, self.config.mode)
+
+    def gap(self, translated: Tensor, source: Tensor) -> Tensor:
+        """The domain-invariant perceptual loss: features without their mean and deviation, which carry the style."""
+        assert self.features is not None
+        a, b = (F.instance_norm(self.features(x)[-1]) for x in (translated, source))
+        return F.mse_loss(a, b)
+
+
+def last(features: Features) -> Tensor:
+    """The content code (B, C, H, W)."""
+    return features.state[-1]
+
+
+class MUNITConfig(Part):
+    kind: Literal["munit"] = "munit"
+    mode: Mode = "lsgan"
+    adversarial: float = Field(1.0, ge=0, description="weight of the GAN term")
+    image: float = Field(10.0, ge=0, description="weight of the L1 term between an image and its own reconstruction")
+    style: float = Field(1.0, ge=0, description="weight of the L1 term of a drawn style that is found again")
+    content: float = Field(1.0, ge=0, description="weight of the L1 term of a content that is found again")
+    cycle: float = Field(0.0, ge=0, description="weight of the way there and back; 10 but for edges to shoes and bags")
+    perceptual_weight: float = Field(0.0, ge=0, description="weight of the domain-invariant perceptual term")
+    perceptual: Literal["vgg19", "random"] = Field("vgg19", description="its features, if it has a weight")
+    width: int = Field(64, ge=1, description="base width of style encoders and discriminators")
+    layers: int = Field(4, ge=1, description="strided layers of the discriminators")
+    scales: int = Field(3, ge=1, description="pictures of halving size that the discriminators see")
+    code_size: int = Field(8, ge=1)
+
+    def build(self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite) -> MUNIT:
+        both = (condition_channels, image_channels)
+        self.check(both, size)
+        style_a, style_b = (StyleEncoder(channels, self.code_size, size, self.width) for channels in both)
+        judge_a, judge_b = (MUNITDiscriminator(channels, self.width, self.layers, self.scales) for channels in both)
+        features = domain_invariant(self.perceptual) if self.perceptual_weight else None
+        return MUNIT(opposite(), (style_a, style_b), (judge_a, judge_b), features, self)
+
+    def build_inverter(self, image_channels: int, size: Size) -> StyleEncoder:
+        """The style encoder that a trained model keeps, to find the code of an image."""
+        return StyleEncoder(image_channels, self.code_size, size, self.width)
+
+    def check(self, channels: tuple[int, int], size: Size) -> None:
+        """
+        Raises:
+            ConfigError: a discriminator would reflect the border of a single pixel; VGG cannot see such pictures.
+        """
+        if -(-min(size) // 2 ** (self.scales - 1)) < 2**self.layers:
+            raise ConfigError(
+                f"discriminators of {self.layers} layers and {self.scales} scales do not fit into {size[0]}x{size[1]} "
+                "pictures; use a smaller --objective.layers or --objective.scales, or a larger --size"
+            )
+        if self.perceptual_weight and (channels != (3, 3) or min(size) < 32):
+            raise ConfigError(
+                "objective.perceptual_weight compares conditions and images as pictures of 3 channels and at least "
+                f"32x32; here they have {channels[0]} and {channels[1]} channels and {size[0]}x{size[1]} pixels"
+            )
+
+
+def domain_invariant(kind: Literal["vgg19", "random"]) -> VGG19:
+    """The network whose deepest features are compared."""
+    if kind == "random":
+        return VGG19(None, 0.25, DEEPEST)
+    return VGG19(network_weights.load("vgg19").state, reading=DEEPEST)

@@ -1,0 +1,74 @@
+"""A style code that sets the statistics of feature maps: adaptive instance normalisation (Huang & Belongie, ICCV 2017).
+
+As in MUNIT (Huang, Liu, Belongie, Kautz, ECCV 2018), one small network turns the code into the scale and shift of every
+channel of every layer named as a site, whatever normalisation that layer would have had.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Unpack
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..interfaces import Conv, Part, Size
+from ..networks.blocks import init_kaiming
+from .sites import AtSites, CodeLayer, convolution
+
+
+class AdaINLayer(CodeLayer):
+    """convolution, then scale * (x - mean) / deviation + shift; mean and deviation over H and W of each channel.
+
+    Args:
+        first: where its numbers begin among those of all layers; `out_channels` shifts, then as many scales.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, first: int, **conv: Unpack[Conv]) -> None:
+        super().__init__()
+        self.conv = convolution(in_channels, out_channels, **conv)
+        self.own, self.channels = slice(first, first + 2 * out_channels), out_channels
+
+    def forward(self, x: Tensor, numbers: Tensor) -> Tensor:
+        shift, scale = numbers[:, self.own, None, None].split(self.channels, dim=1)
+        return F.instance_norm(self.conv(x)) * scale + shift
+
+
+class AdaIN(AtSites):
+    """A code of `size` numbers; `prepare` maps it (B, D) to the numbers of all layers (B, 2 x their channels)."""
+
+    prior = "gaussian"
+
+    def __init__(self, sites: tuple[str, ...], size: int, hidden: int) -> None:
+        super().__init__(sites)
+        self.size, self.hidden, self.total = size, hidden, 0
+
+    def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> AdaINLayer:
+        layer = AdaINLayer(in_channels, out_channels, self.total, **conv)
+        self.total += 2 * out_channels
+        return layer
+
+    def finish(self) -> None:
+        super().finish()
+        self.mlp = nn.Sequential(
+            nn.Linear(self.size, self.hidden),
+            nn.ReLU(),
+            nn.Linear(self.hidden, self.hidden),
+            nn.ReLU(),
+            nn.Linear(self.hidden, self.total),
+        )
+        init_kaiming(self.mlp)
+
+    def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
+        numbers: Tensor = self.mlp(code)
+        return numbers
+
+
+class AdaINConfig(Part):
+    kind: Literal["adain"] = "adain"
+    sites: tuple[str, ...] = ("style*",)
+    size: int = Field(8, ge=1)
+    hidden: int = Field(256, ge=1, description="units of the network that maps the code to scales and shifts")
+
+    def build(self, condition_channels: int, size: Size) -> AdaIN:
+        return AdaIN(self.sites, self.size, self.hidden)
