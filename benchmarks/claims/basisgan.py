@@ -135,8 +135,8 @@ def filters_of_low_rank(settings: Settings) -> Claim:
         "stacked filters of filtergan have a low effective rank (below a quarter of the 64 its network allows)",
         all(rank < 16 for rank in ranks[FILTERGAN.name]),
         f"500 filters of the first sampled layer; effective rank of filtergan {words(ranks[FILTERGAN.name])}, "
-        f"of basisgan {words(ranks[BASISGAN.name])}; shares of variance of filtergan, seed 0: {spectrum}. The last layer of its "
-        "network has 64 inputs, so no set of its filters can have more than 64 dimensions around their mean.",
+        f"of basisgan {words(ranks[BASISGAN.name])}; shares of variance of filtergan, seed 0: {spectrum}. The last layer "
+        "of its network has 64 inputs, so no set of its filters can have more than 64 dimensions around their mean.",
         {f"{name}: effective rank": values for name, values in ranks.items()},
     )
 
@@ -196,7 +196,7 @@ def no_identity(settings: Settings) -> Claim:
     to_input, between = [a for a, _ in found], [b for _, b in found]
     return Claim(
         "autoencoder",
-        "the stochastic auto-encoder is not the identity (samples differ by over a fifth of their distance to the input)",
+        "the stochastic auto-encoder is not the identity (samples differ by a fifth of their distance to the input)",
         every(between, to_input, 0.2),
         f"mean |sample - input| {words(to_input)}, mean |sample - sample| {words(between)} of a range of 1",
         {"to input": to_input, "between samples": between},

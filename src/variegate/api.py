@@ -13,15 +13,21 @@ from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
 from .interfaces import Size
 from .methods import method as preset
-from .model import Model
+from .model import Model, Precision
 from .training.run import Run
 from .training.saved_model import read_record
 from .training.start import RunConfig, saved_config, start
 
 
-def load(path: str | Path, device: str = "cpu") -> Model:
-    """A trained model from its run directory."""
-    return Model.load(path, device)
+def load(
+    path: str | Path,
+    device: str = "cpu",
+    precision: Precision = "32-true",
+    channels_last: bool = False,
+    compile: bool = False,
+) -> Model:
+    """A trained model from its run directory; the switches are explained at `Model.load`."""
+    return Model.load(path, device, precision, channels_last, compile)
 
 
 def train(
@@ -75,6 +81,48 @@ def train(
     if not start(config, folder, resume):
         raise SystemExit(143)
     return folder
+
+
+def import_weights(file: str | Path, out: str | Path, code_size: int | None = None, noise: str = "none") -> str:
+    """Make a model of a generator's `.pth` file of the public pix2pix or BicycleGAN repositories, in `out`/model.
+
+    Args:
+        code_size, noise: see `training.imported.read_pth`.
+
+    Returns:
+        What the file was understood to be, in words.
+
+    Raises:
+        CheckpointError: the file is damaged or of another network.
+    """
+    from .data.conditions import Picture
+    from .training.imported import read_pth
+    from .training.saved_model import ModelRecord, load_weights, versions, write_model
+
+    if noise not in ("none", "dropout"):
+        raise ConfigError(f"noise {noise!r} is neither none nor dropout")
+    found = read_pth(file, code_size, "dropout" if noise == "dropout" else "none")
+    if found.condition_channels not in (1, 3):
+        raise ConfigError(
+            f"{file}: reads conditions of {found.condition_channels} channels; only pictures can be given"
+        )
+    method = preset(found.name, found.options)
+    generator = method.build_generator(found.condition_channels, found.image_channels, found.size)
+    load_weights(generator, found.state, Path(file))
+    condition = Picture(channels=1 if found.condition_channels == 1 else 3)
+    record = ModelRecord(
+        method=method.model_dump(mode="json"),
+        condition=condition.model_dump(mode="json"),
+        condition_channels=found.condition_channels,
+        image_channels=found.image_channels,
+        size=found.size,
+        data=f"unknown: imported from {Path(file).name}",
+        step=0,
+        seed=0,
+        versions=versions(),
+    )
+    write_model(Path(out) / "model", generator, record)
+    return found.note
 
 
 def data_of(run: str | Path, split: str = "train", data: str | Path | None = None) -> Pairs:

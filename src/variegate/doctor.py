@@ -29,8 +29,10 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         lines.append(f"Training finished at step {done}.")
     lines += progress(read_log(folder))
     try:
-        model = Model.load(folder)
-        value = sensitivity(model.generator, data_of(folder, "held")).value
+        model, held = Model.load(folder), data_of(folder, "held")
+        if len(held) < 2:
+            return healthy, [*lines, "One held-out pair cannot tell whether the code is used; hold out more."]
+        value = sensitivity(model.generator, held).value
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
     warning = verdict(value, model.generator.code_size)

@@ -121,13 +121,15 @@ class Train:
     workers: int = 0
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    compile: bool = False
+    """torch.compile the generator"""
     quiet: bool = False
 
     def run(self, options: dict[str, str]) -> None:
         from .api import train
         from .training.run import Run
 
-        names = ("save_every", "keep_every", "log_every", "workers", "device", "precision", "quiet")
+        names = ("save_every", "keep_every", "log_every", "workers", "device", "precision", "compile", "quiet")
         run = Run(**{name: getattr(self, name) for name in names})
         folder = train(
             self.method,
@@ -167,12 +169,18 @@ class Sample:
     """inpainting: white where the one condition is to be filled"""
     out: Path | None = None
     device: str = "cpu"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    channels_last: bool = False
+    """memory layout; often faster, same pictures"""
+    compile: bool = False
+    """torch.compile: the first picture takes long, many go faster"""
 
     def run(self) -> None:
         from .api import conditions_of
         from .model import Model, read_codes
 
-        model = Model.load(self.run_directory, self.device)
+        switches = (self.precision, self.channels_last, self.compile)
+        model = Model.load(self.run_directory, self.device, *switches)
         codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
         out = self.out or self.run_directory / "drawn"
         for name, condition in conditions_of(self.run_directory, self.conditions):
@@ -236,6 +244,25 @@ class Sequence:
 
 
 @dataclass(frozen=True)
+class Import:
+    """Make a model of a generator that was trained with the public pix2pix or BicycleGAN repository (a .pth file)."""
+
+    file: Positional[Path]
+    out: Path
+    """folder of the model; `variegate sample` takes it"""
+    code_size: int | None = None
+    """numbers of BicycleGAN's code (0: pix2pix), where the file leaves it open"""
+    noise: Literal["none", "dropout"] = "none"
+    """pix2pix: dropout becomes the code"""
+
+    def run(self) -> None:
+        from .api import import_weights
+
+        print(import_weights(self.file, self.out, self.code_size, self.noise))
+        print(f"{self.out}: variegate sample {self.out} PICTURE")
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """Measure a run on held-out pairs: metrics.json and report.html."""
 
@@ -289,6 +316,7 @@ VERBS = {
     "sample": Sample,
     "interpolate": Interpolate,
     "sequence": Sequence,
+    "import": Import,
     "evaluate": Evaluate,
     "doctor": Doctor,
 }

@@ -132,8 +132,9 @@ def test_any_backbone_takes_any_randomness_under_any_objective() -> None:
         (Schedule(kind="linear", start=0.5), [1, 1, 0.5]),
         (Schedule(kind="linear", start=0.0), [1, 0.5, 0.25]),
         (Schedule(kind="poly", power=2), [1, 0.25, 0.0625]),
+        (Schedule(kind="halve", every=0.25), [1, 0.25, 0.125]),
     ],
 )
 def test_schedules_follow_their_formula_over_progress(schedule: Schedule, factors: list[float]) -> None:
     assert [schedule.factor(t) for t in (0.0, 0.5, 0.75)] == pytest.approx(factors)
-    assert schedule.factor(1.0) == (1.0 if schedule.kind == "constant" else 0.0)
+    assert schedule.factor(1.0) == {"constant": 1.0, "halve": 0.0625}.get(schedule.kind, 0.0)

@@ -48,7 +48,7 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "basisgan inpainting": ("basisgan-inpainting", RESNET, (16, 16)),
     "basisgan autoencoder": ("basisgan-autoencoder", RESNET, (16, 16)),
     "basisgan dsgan": ("basisgan-dsgan", RESNET, (16, 16)),
-    "munit": ("munit", {"width": "4", "generator.blocks": "1", "randomness.hidden": "8"}, (16, 16)),
+    "munit": ("munit", {"width": "4", "generator.blocks": "1", "objective.layers": "2"}, (16, 16)),
     "filtergan": ("filtergan", {**RESNET, "randomness.latent": "6", "randomness.hidden": "6"}, (16, 16)),
     "filtergan up": ("filtergan", {**RESNET, "randomness.sites": "['up*']", "randomness.hidden": "6"}, (16, 16)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),

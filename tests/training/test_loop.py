@@ -98,3 +98,49 @@ def test_players_of_one_move_step_together_from_gradients_at_the_same_point() ->
     update(fabric, {"one": {"up": product}, "two": {"down": -product}}, players, optimizers, training)
     assert float(one.detach()) == pytest.approx(2 - 0.1 * 3)
     assert float(two.detach()) == pytest.approx(3 + 0.1 * 2), "not yet the moved value of the other player"
+
+
+def test_a_term_that_two_players_share_is_propagated_once_and_moves_both() -> None:
+    from lightning_fabric import Fabric
+
+    from variegate.training.loop import update
+
+    class Counted(torch.autograd.Function):
+        passes = 0
+
+        @staticmethod
+        def forward(ctx, x):  # type: ignore[no-untyped-def]
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+            Counted.passes += 1
+            return gradient
+
+    fabric = Fabric(accelerator="cpu", devices=1)
+    one, two = (torch.nn.Parameter(torch.tensor(value)) for value in (2.0, 3.0))
+    training = settings("pix2pix", 1).method.training
+    players = {"one": [one], "two": [two]}
+    optimizers = {
+        name: fabric.setup_optimizers(torch.optim.SGD(parameters, lr=0.1)) for name, parameters in players.items()
+    }
+    joint = {"product": Counted.apply(one * two)}
+    losses = {"one": {**joint, "own": one * 5}, "two": joint}
+    update(fabric, losses, players, optimizers, training)
+    assert Counted.passes == 1
+    assert float(one.detach()) == pytest.approx(2 - 0.1 * (3 + 5)), "the shared term and its own"
+    assert float(two.detach()) == pytest.approx(3 - 0.1 * 2), "the shared term alone"
+
+
+def test_held_parameters_do_not_move_until_their_share_of_the_training_is_over(tmp_path: Path) -> None:
+    held = {"training.hold.parameters": "['stages.down*']", "training.hold.until": "0.5", "average_decay": "0"}
+    config = settings("pix2pix", 4, {"noise": "input", **held}, save_every=1, keep_every=1, seed=3)
+    assert start(config, tmp_path / "run")
+    states = [state_of(tmp_path / "run", step)["generator"] for step in (1, 2, 3)]
+    down = [
+        name for name in states[0] if name.startswith("stages.down") and "running" not in name and "num_b" not in name
+    ]
+    assert down
+    assert all(torch.equal(states[0][name], states[1][name]) for name in down)
+    assert not any(torch.equal(states[1][name], states[2][name]) for name in down if name.endswith("conv.weight"))
+    assert not torch.equal(states[0]["stages.up1.layer.conv.weight"], states[1]["stages.up1.layer.conv.weight"])

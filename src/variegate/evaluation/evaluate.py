@@ -73,7 +73,8 @@ def evaluate(
     preset = diversity_preset(protocol)
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
     results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
-    results.add({"code_sensitivity": sensitivity(generator, pairs)})
+    if len(pairs) > 1:  # it compares with what conditions change
+        results.add({"code_sensitivity": sensitivity(generator, pairs)})
     if not pairs.unpaired:
         results.add(fidelity(drawn.with_truth()))
     skipped: list[str] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def samples_section(model: Drawer, pairs: Pairs) -> Section:
         text = "This model reads no code: it draws one picture per condition, whatever the seed."
     whose = "training" if pairs.split == "train" else "held-out"
     caption = f"Each row is one {whose} condition, each column one code: #0 is image 0 of seed 0. "
-    caption += f"Codes change the picture {sensitivity:.2f} times as much as conditions do."
+    if math.isfinite(sensitivity):
+        caption += f"Codes change the picture {sensitivity:.2f} times as much as conditions do."
     columns = ("condition", "real", *(f"#{i}" for i in range(SAMPLES)))
     image = pictures.samples(model, pairs, items, images)
     return Section("Samples", text, [Picture("One condition, many images", caption, image, columns, blank(items))])

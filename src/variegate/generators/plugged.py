@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torchvision.models import segmentation
-from torchvision.ops import StochasticDepth
 
 from ..errors import ConfigError
 from ..interfaces import Conv, Features, Generator, Part, Randomness, Size
@@ -178,6 +176,8 @@ def arguments_of(name: str, conv: nn.Conv2d | nn.ConvTranspose2d) -> Conv:
 
 def silence(module: nn.Module) -> None:
     """Without this, training would draw from the global generator what no code can repeat."""
+    from torchvision.ops import StochasticDepth  # torchvision takes a second to import
+
     for part in module.modules():
         if isinstance(part, nn.modules.dropout._DropoutNd | StochasticDepth):
             part.p = 0.0
@@ -210,12 +210,7 @@ def pictures_of(out: object, condition: Tensor) -> Tensor:
     return out
 
 
-BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    "lraspp_mobilenet_v3_large": segmentation.lraspp_mobilenet_v3_large,
-    "fcn_resnet50": segmentation.fcn_resnet50,
-    "deeplabv3_mobilenet_v3_large": segmentation.deeplabv3_mobilenet_v3_large,
-}
-STRIDE = 16  # the coarsest feature maps of all of them, at most
+STRIDE = 16  # the coarsest feature maps of torchvision's segmentation networks, at most
 
 
 def read_other_channels(module: nn.Module, channels: int) -> None:
@@ -244,7 +239,9 @@ class PluggedConfig(Part):
     )
 
     def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Plugged:
-        module = BUILDERS[self.network](weights=None, weights_backbone=None, num_classes=image_channels)
+        from torchvision.models import get_model
+
+        module = get_model(self.network, weights=None, weights_backbone=None, num_classes=image_channels)
         if condition_channels != 3:
             read_other_channels(module, condition_channels)
         return Plugged(module, randomness, STRIDE, tanh=True)

@@ -76,6 +76,16 @@ def refusal(method: Preset) -> str | None:
             return "its encoder finds codes of objective.code_size numbers; randomness must be latent and of that size"
         if method.training.batch_size < 2:
             return "BicycleGAN splits its batch; training.batch_size must be at least 2"
+    if isinstance(method.objective, MUNITConfig):
+        chance = method.randomness
+        if method.generator.kind != "content_style" or not isinstance(chance, AdaINConfig):
+            return (
+                "its objective takes content and style apart; generator content_style and randomness adain are needed"
+            )
+        if chance.size != method.objective.code_size:
+            return "objective.code_size must equal randomness.size, since the style encoder finds codes of that length"
+        if not all(site.startswith("style") for site in chance.sites):
+            return "randomness.sites must lie in style*, so that what is encoded is the content alone"
     seeking = isinstance(method.objective, AdversarialConfig) and method.objective.seeking.kind != "none"
     if seeking and method.randomness.kind == "none":
         return "objective.seeking compares the images of two codes; without randomness there are none"

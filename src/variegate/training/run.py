@@ -31,6 +31,7 @@ class Run(Config):
     device: str = Field("auto", description="auto, cpu, cuda, mps")
     precision: str = Field("32-true", description="32-true or bf16-mixed")
     channels_last: bool = Field(True, description="memory layout; faster on most machines, same pictures")
+    compile: bool = Field(False, description="torch.compile the generator; the first steps take long")
     quiet: bool = False
 
     def intervals(self, steps: int) -> Intervals:

@@ -39,17 +39,19 @@ class State:
         if run.channels_last:
             for network in (self.generator, self.objective, self.average):
                 network.to(memory_format=torch.channels_last)
+        if run.compile:
+            self.generator.compile()
         self.saved = saved
         self.optimizers: dict[str, Any] = {}
 
     def set_up(self, fabric: Fabric, settings: Training) -> None:
         """Move to the device, wrap what is trained, make the optimisers."""
         self.average.to(fabric.device)
-        self.wrapped = cast(Generator, fabric.setup_module(self.generator))
+        self.wrapped = cast(Generator, wrapped(fabric, self.generator))
         self.objective.to(fabric.device)
         for name, child in self.objective.named_children():
             if any(p.requires_grad for p in child.parameters()):
-                setattr(self.objective, name, fabric.setup_module(child))
+                setattr(self.objective, name, wrapped(fabric, child))
         players = self.objective.players(self.generator)
         self.players = {name: list(parameters) for name, parameters in players.items()}
         for name, parameters in self.players.items():
@@ -75,6 +77,15 @@ class State:
         state = {"step": self.step, "generator": self.wrapped.state_dict(), "average": self.average.state_dict()}
         state["objective"] = self.objective.state_dict()
         return state | {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+
+def wrapped(fabric: Fabric, module: nn.Module) -> nn.Module:
+    """Ready for several processes; a generator may also be entered by its two halves (MUNIT)."""
+    ready = fabric.setup_module(module)
+    if isinstance(module, Generator):
+        ready.mark_forward_method("encode")
+        ready.mark_forward_method("decode")
+    return ready
 
 
 def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training) -> Optimizer:
