@@ -24,6 +24,9 @@ SHARED: dict[str, Any] = {
     "average_decay": 0.99,
     "jitter": 1.0,
     "flip": False,
+    "schedule.kind": "linear",
+    "learning_rate.generator": 1e-3,  # five times the published rate: short trainings of narrow networks
+    "learning_rate.discriminator": 4e-4,
 }
 UNET = {**SHARED, "generator.width": 16}
 RESNET = {**SHARED, "generator.width": 16, "generator.blocks": 4}
@@ -34,7 +37,9 @@ NOISE = Trial("pix2pix + noise", "pix2pix", {**UNET, "noise": "input"})
 BASISGAN = Trial("basisgan", "basisgan", RESNET)
 WEAK_L1 = Trial("basisgan, L1 10", "basisgan", {**RESNET, "objective.reconstruction": 10})
 WEAK_NOISE = Trial("pix2pix + noise, L1 10", "pix2pix", {**UNET, "noise": "input", "objective.reconstruction": 10})
-BICYCLEGAN = Trial("bicyclegan", "bicyclegan", UNET)
+BICYCLEGAN = Trial(
+    "bicyclegan", "bicyclegan", {**UNET, "learning_rate.posterior": 1e-3, "learning_rate.discriminator2": 4e-4}
+)
 MSGAN = Trial("msgan", "msgan", UNET)
 DSGAN = Trial("dsgan", "dsgan", UNET)
 BASIS_DSGAN = Trial("basisgan-dsgan", "basisgan-dsgan", RESNET)
@@ -43,13 +48,11 @@ MUNIT = Trial(
     "munit",
     "munit",
     {
-        **{name: value for name, value in SHARED.items() if not name.startswith("objective.layers")},
+        **SHARED,
         "generator.width": 16,
         "generator.blocks": 2,
-        "learning_rate.generator": 2e-4,
-        "learning_rate.partner": 2e-4,
-        "learning_rate.discriminator": 2e-4,
-        "objective.scales": 1,
+        "learning_rate.generator": 5e-4,
+        "learning_rate.partner": 5e-4,
         "batch_size": 4,
     },
 )
@@ -61,12 +64,12 @@ def claims(settings: Settings) -> list[Claim]:
     rows = {trial.name: trial.over_seeds(settings) for trial in FAMILY}
     return [
         codes_matter(rows),
-        as_cheap_as_its_host(rows),
+        as_cheap_as_its_host(),
         filters_of_low_rank(settings),
-        sizes_change_little(settings),
         more_diverse_together(rows),
         no_identity(settings),
         in_one_table(rows),
+        sizes_change_little(settings),
     ]
 
 
@@ -75,23 +78,21 @@ def codes_matter(rows: dict[str, dict[str, list[float]]]) -> Claim:
     holds = all(
         every(ours[metric], other[metric], 2) for metric in ("lpips", "code_sensitivity") for other in (noise, dropout)
     )
-    note = "code sensitivity " + "; ".join(
-        f"{name} {words(rows[name]['code_sensitivity'])}, LPIPS {words(rows[name]['lpips'])}"
-        for name in (BASISGAN.name, NOISE.name, PIX2PIX.name, WEAK_L1.name, WEAK_NOISE.name)
-    )
+    shown = {t.name: rows[t.name] for t in (BASISGAN, NOISE, PIX2PIX, WEAK_L1, WEAK_NOISE)}
+    told = [f"{n}: {words(row['code_sensitivity'])}, {words(row['lpips'])}" for n, row in shown.items()]
     return Claim(
         "codes",
         "pix2pix and pix2pix + noise ignore the code, BasisGAN does not (at least twice their LPIPS and sensitivity)",
         holds,
-        note + ". The last two rows show that with a small L1 weight noise beside the input is not ignored either.",
-        table({n: rows[n] for n in (t.name for t in (PIX2PIX, NOISE, WEAK_NOISE, BASISGAN, WEAK_L1))}, *SHOWN),
+        "code sensitivity and LPIPS, with an L1 weight of 100 unless told: " + "; ".join(told),
+        table(shown, *SHOWN),
     )
 
 
 SHOWN = ("coverage", "rare_recall", "precision", "lpips", "code_sensitivity")
 
 
-def as_cheap_as_its_host(rows: dict[str, dict[str, list[float]]]) -> Claim:
+def as_cheap_as_its_host() -> Claim:
     path = Path(__file__).parents[1] / "results" / "speed" / "basisgan_host.json"
     measured = json.loads(path.read_text())
     judged = {row["case"]: [row["ratio"]] for row in measured["rows"] if row["limit"] is not None}
@@ -135,8 +136,8 @@ def filters_of_low_rank(settings: Settings) -> Claim:
         "stacked filters of filtergan have a low effective rank (below a quarter of the 64 its network allows)",
         all(rank < 16 for rank in ranks[FILTERGAN.name]),
         f"500 filters of the first sampled layer; effective rank of filtergan {words(ranks[FILTERGAN.name])}, "
-        f"of basisgan {words(ranks[BASISGAN.name])}; shares of variance of filtergan, seed 0: {spectrum}. The last layer "
-        "of its network has 64 inputs, so no set of its filters can have more than 64 dimensions around their mean.",
+        f"of basisgan {words(ranks[BASISGAN.name])}; shares of variance of filtergan, seed 0: {spectrum}. The last "
+        "layer of its network has 64 inputs, so its filters cannot span more than 64 dimensions around their mean.",
         {f"{name}: effective rank": values for name, values in ranks.items()},
     )
 

@@ -41,7 +41,7 @@ class Trial:
     options: dict[str, Any]
     data: str = "streets:600"
     size: int = 32
-    steps: int = 1000
+    steps: int = 700
 
     def folder(self, seed: int, settings: Settings) -> Path:
         content = json.dumps([{**asdict(self), "name": ""}, seed, settings.quick], sort_keys=True)

@@ -36,6 +36,18 @@ COLUMNS = {
         "holds",
     ],
     "basisgan_host": ["case", "layout", "basisgan", "host", "ratio", "spread", "limit", "holds"],
+    "family": [
+        "case",
+        "size",
+        "speed_up",
+        "bound",
+        "seconds_ours",
+        "seconds_plain",
+        "ratio",
+        "spread",
+        "limit",
+        "holds",
+    ],
     "pairwise_lpips": ["case", "weights", "seconds_pairs", "seconds_passes", "ratio", "spread", "limit", "holds"],
     "startup": ["case", "seconds", "allowed", "ratio", "limit", "holds"],
 }  # what tables show of the rows; the JSON has all

@@ -46,13 +46,13 @@ def test_a_switch_changes_images_no_more_than_rounding(trained: Path, switches: 
     assert float((plain - switched).abs().mean()) < max(1e-3, float(apart)), "less than codes change"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on CPUs")
 def test_a_compiled_generator_draws_the_same_images(trained: Path) -> None:
-    if trained.name not in ("pix2pix", "basisgan"):
-        pytest.skip("compiling takes long; a plain and a sampled convolution stand for all")
     assert torch.allclose(drawn(trained, compile=True), drawn(trained), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on CPUs")
 def test_training_compiled_learns_the_same(tmp_path: Path) -> None:
     options = {"width": 4, "noise": "none", "objective.layers": 2, "batch_size": 2, "average_decay": 0.0}
