@@ -1,4 +1,4 @@
-"""`python -m benchmarks.table`: the results of `benchmarks.speed` as tables in docs/benchmarks.md."""
+"""`python -m benchmarks.table`: the results of `benchmarks.speed` and `benchmarks.claims` in docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from .claims.runs import words
 from .speed.results import COLUMNS, FOLDER, Result, text
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+CLAIMS = FOLDER.parent / "claims"
+VERDICTS = {True: "holds", False: "does not hold", None: ""}
 
 
 def section(measured: Result) -> str:
@@ -35,17 +38,44 @@ def section(measured: Result) -> str:
     return "\n".join(lines)
 
 
-def fill(page: str, body: str) -> str:
-    """`page` with `body` between the markers; they are added at the end where they are missing."""
-    if BEGIN not in page or END not in page:
-        page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n"
-    before, rest = page.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n\n{body}\n\n{END}{rest.split(END, 1)[1]}"
+def claims_section(name: str, found: list[dict[str, Any]]) -> str:
+    """What a paper claims and what was measured; then the methods side by side, mean over seeds and deviation."""
+    lines = [f"### {name}", "", "| claim | verdict | measured |", "|---|---|---|"]
+    lines += [f"| {c['claim']} | {VERDICTS[c['holds']]} | {c['note']} |" for c in found if c["id"] != "table"]
+    for claim in (c for c in found if c["id"] == "table"):
+        rows: dict[str, dict[str, str]] = {}
+        for key, values in claim["measured"].items():
+            row, _, metric = key.rpartition(": ")
+            rows.setdefault(row, {})[metric] = words(values)
+        metrics = list(next(iter(rows.values())))
+        lines += [
+            "",
+            "| method | " + " | ".join(m.replace("_", " ") for m in metrics) + " |",
+            "|" + "---|" * (len(metrics) + 1),
+        ]
+        lines += [f"| {row} | " + " | ".join(cells.get(m, "") for m in metrics) + " |" for row, cells in rows.items()]
+    first = found[0]
+    lines += [
+        "",
+        f"`{first['command']}`, {first['data']}, mean ± standard deviation over seeds; "
+        f"{first['machine']['processor']}, Python {first['versions']['python']}, torch {first['versions']['torch']}.",
+    ]
+    return "\n".join(lines)
+
+
+def fill(page: str, marker: str, body: str) -> str:
+    """`page` with `body` between the two comments of a marker; they are added at the end where they are missing."""
+    begin, end = f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
+    if begin not in page or end not in page:
+        page = f"{page.rstrip()}\n\n{begin}\n{end}\n"
+    before, rest = page.split(begin, 1)
+    return f"{before}{begin}\n\n{body}\n\n{end}{rest.split(end, 1)[1]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
     parser.add_argument("--results", type=Path, default=FOLDER)
+    parser.add_argument("--claims", type=Path, default=CLAIMS)
     parser.add_argument("--page", type=Path, default=PAGE)
     chosen = parser.parse_args(arguments)
     measured = [json.loads(path.read_text()) for path in sorted(chosen.results.glob("*.json"))]
@@ -53,9 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no results in {chosen.results}; run `python -m benchmarks.speed NAME` first", file=sys.stderr)
         return 1
     page = chosen.page.read_text() if chosen.page.is_file() else "# Benchmarks\n"
+    page = fill(page, "speed", "\n\n".join(section(one) for one in measured))
+    judged = sorted(chosen.claims.glob("*.json"))
+    if judged:
+        page = fill(page, "claims", "\n\n".join(claims_section(p.stem, json.loads(p.read_text())) for p in judged))
     chosen.page.parent.mkdir(parents=True, exist_ok=True)
-    chosen.page.write_text(fill(page, "\n\n".join(section(one) for one in measured)))
-    print(f"{len(measured)} tables written to {chosen.page}")
+    chosen.page.write_text(page)
+    print(f"{len(measured) + len(judged)} tables written to {chosen.page}")
     return 0
 
 
