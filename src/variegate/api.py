@@ -87,7 +87,7 @@ def import_weights(file: str | Path, out: str | Path, code_size: int | None = No
     """Make a model of a generator's `.pth` file of the public pix2pix or BicycleGAN repositories, in `out`/model.
 
     Args:
-        code_size, noise: see `training.imported.read_pth`.
+        code_size, noise: see `imported.read_pth`.
 
     Returns:
         What the file was understood to be, in words.
@@ -96,7 +96,7 @@ def import_weights(file: str | Path, out: str | Path, code_size: int | None = No
         CheckpointError: the file is damaged or of another network.
     """
     from .data.conditions import Picture
-    from .training.imported import read_pth
+    from .imported import read_pth
     from .training.saved_model import ModelRecord, load_weights, versions, write_model
 
     if noise not in ("none", "dropout"):

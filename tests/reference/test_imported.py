@@ -13,7 +13,7 @@ from torch import nn
 from variegate.errors import CheckpointError
 from variegate.interfaces import Generator
 from variegate.methods import method
-from variegate.training.imported import ImportedGenerator, read_pth
+from variegate.imported import ImportedGenerator, read_pth
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
