@@ -10,13 +10,14 @@ import torch
 from benchmarks import table
 from benchmarks.claims import basisgan
 from benchmarks.claims.__main__ import main
+from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import Settings, Trial, every, words
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "command", "versions", "machine"}
 
 
 def measured(lpips: float) -> dict[str, float]:
-    others = ("coverage", "rare_recall", "precision", "frechet_squeezenet", "parameters", "seconds_per_step")
+    others = ("coverage", "rare_recall", "precision", "frechet_squeezenet", "parameters")
     return {"lpips": lpips, "code_sensitivity": 10 * lpips, **dict.fromkeys(others, 0.5)}
 
 
@@ -32,6 +33,7 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     thin = torch.randn(500, 3, generator=stream).double() @ torch.randn(3, 99, generator=stream).double()
     monkeypatch.setattr(basisgan, "filters_of", lambda *_: thin)
     monkeypatch.setattr(basisgan, "distances_to_input", lambda *_: (0.1, 0.01))
+    monkeypatch.setattr(basisgan, "cost", lambda _: {"step_seconds": 0.5, "megabytes": 2.0})
 
 
 def run(folder: Path) -> dict[str, dict]:
@@ -98,3 +100,13 @@ def test_comparisons_hold_for_every_seed_or_not_at_all() -> None:
     assert not every([3.0, 3.0], [1.0, 1.6], 2)
     assert not every([float("nan"), 3.0], [1.0, 1.0])
     assert words([1.0, 2.0, 3.0]) == "2 ± 1"
+
+
+def test_the_cost_of_a_step_is_that_of_its_networks() -> None:
+    narrow, wide = (
+        Trial("one", "basisgan", {"generator.width": w, "generator.blocks": 1, "objective.width": 4, "batch_size": 2})
+        for w in (2, 16)
+    )
+    costs = [cost(trial) for trial in (narrow, wide)]
+    assert all(one["step_seconds"] > 0 for one in costs)
+    assert costs[1]["megabytes"] > 1.5 * costs[0]["megabytes"] > 0

@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("VARIEGATE_SHARED", ROOT.parent / "shared"))
-PAGES = ["README.md", *(f"docs/{p}.md" for p in ("getting-started", "methods", "your-own-data", "measuring", "real-pictures"))]
+NAMES = ("getting-started", "methods", "your-own-data", "measuring", "real-pictures")
+PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 MADE_BY_MAKE = ("make ", "git ", "cd ")  # continuous integration runs these
 
 

@@ -60,16 +60,14 @@ class Trial:
         return folder
 
     def measure(self, seed: int, settings: Settings) -> dict[str, float]:
-        """Metrics of one seed, with parameters in millions and seconds a step."""
+        """Metrics of one seed, with parameters in millions."""
         folder = self.run(seed, settings)
         path = folder / "measured.json"
         if not path.is_file():
             model, held = Model.load(folder), data_of(folder, "test")
             evaluation = evaluate(model.generator, held, data_of(folder), "quick", 0)
             found = {name: value.value for name, value in evaluation.results.measured.items() if name in METRICS}
-            spent = json.loads((folder / "trained.json").read_text())
             found["parameters"] = sum(p.numel() for p in model.generator.parameters()) / 1e6
-            found["seconds_per_step"] = spent["seconds"] / spent["steps"]
             path.write_text(json.dumps(found))
             say(f"{self.name}, seed {seed}: " + ", ".join(f"{k} {v:.3g}" for k, v in found.items()))
         measured: dict[str, float] = json.loads(path.read_text())

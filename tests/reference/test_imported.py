@@ -11,9 +11,9 @@ from public_networks import PublicAddAll, PublicBlock, PublicResNet, PublicUNet
 from torch import nn
 
 from variegate.errors import CheckpointError
+from variegate.imported import ImportedGenerator, read_pth
 from variegate.interfaces import Generator
 from variegate.methods import method
-from variegate.imported import ImportedGenerator, read_pth
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
