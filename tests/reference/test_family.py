@@ -21,8 +21,10 @@ from variegate.networks.perceptual import HD_READING, VGG19
 from variegate.networks.posteriors import Posterior
 from variegate.objectives.adversarial import AdversarialConfig, Seeking, discriminator_of
 from variegate.objectives.cvae_gan import CVAEGANConfig
+from variegate.randomness.basis_filters import BasisFiltersConfig
 from variegate.randomness.latent import LatentConfig
 from variegate.randomness.none import NoRandomnessConfig
+from variegate.randomness.whole_filters import WholeFiltersConfig
 
 SIZE = (256, 256)
 
@@ -51,6 +53,18 @@ def test_generators_have_as_many_parameters_as_published(
     generator: Part, randomness: Part, channels: int, count: int
 ) -> None:
     assert parameters(built(generator, randomness, channels)) == count
+
+
+def test_whole_filters_start_at_the_hosts_deviation_and_have_a_hundred_times_the_parameters() -> None:
+    torch.manual_seed(0)
+    randomness = WholeFiltersConfig(sites=("a", "b")).build(3, SIZE)
+    layer = randomness.layer("a", 32, 32)
+    assert float(layer.filters(torch.randn(50, 64)).detach().std()) == pytest.approx(0.02, rel=0.15)
+    with torch.device("meta"):
+        whole = randomness.layer("b", 256, 256, bias=False)
+        based = BasisFiltersConfig(sites=("b",)).build(3, SIZE).layer("b", 256, 256, bias=False)
+    assert parameters(whole) == 64 * 64 + 64 + 65 * 589_824
+    assert parameters(whole) > 100 * parameters(based)
 
 
 def test_discriminators_and_the_encoder_have_as_many_parameters_as_published() -> None:
@@ -194,8 +208,12 @@ def test_bicyclegans_losses_are_those_of_its_equations() -> None:
     assert {k: float(v) for k, v in first["generator"].items()} == pytest.approx(
         {k: float(v) for k, v in expected.items()}, rel=1e-4
     )
-    assert "latent" not in first["posterior"], "the recovered code must not move the encoder"
-    assert all(first["posterior"][k] is first["generator"][k] for k in first["posterior"]), "shared, not repeated"
+    assert first["posterior"] is first["generator"], "propagated once"
+    encoder = list(objective.posterior.parameters())
+    reached = torch.autograd.grad(first["generator"]["latent"], encoder, retain_graph=True, allow_unused=True)
+    assert not any(gradient is not None and gradient.any() for gradient in reached), "the recovered code must not move the encoder"
+    inner = generator.stages["up1"].layer.conv.weight
+    assert torch.autograd.grad(first["generator"]["latent"], inner, retain_graph=True)[0].abs().sum() > 0
     for name, real, fake in (("discriminator", image, fake_enc), ("discriminator2", other, fake_rnd)):
         judge = getattr(objective, name)
         value = lsgan(judge, None, real, 1) + lsgan(judge, None, fake, 0)

@@ -24,6 +24,15 @@ DATA, SIZE = "streets:20", (32, 32)
 OPTIONS: dict[str, dict[str, str]] = {
     "pix2pix": {"width": "4", "objective.layers": "2", "batch_size": "2"},
     "basisgan": {"width": "4", "blocks": "1", "objective.layers": "2", "batch_size": "2"},
+    "bicyclegan": {"width": "4", "objective.layers": "2", "batch_size": "2"},
+    "munit": {
+        "width": "4",
+        "generator.blocks": "1",
+        "randomness.hidden": "8",
+        "objective.layers": "2",
+        "objective.scales": "1",
+        "batch_size": "2",
+    },
     "cimle": {
         "generator.widths": "[6, 6, 4]",
         "randomness.channels": "2",
@@ -34,6 +43,14 @@ OPTIONS: dict[str, dict[str, str]] = {
         "inner_batch": "2",
         "batch_size": "4",
     },
+}
+
+PLAYERS = {
+    "pix2pix": ["discriminator", "generator"],
+    "basisgan": ["discriminator", "generator"],
+    "bicyclegan": ["discriminator", "discriminator2", "generator", "posterior"],
+    "munit": ["discriminator", "generator", "partner"],
+    "cimle": ["generator"],
 }
 
 
@@ -97,4 +114,15 @@ def python(script: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subp
     )
 
 
-__all__ = ["OPTIONS", "at_batch", "logged", "python", "saved_steps", "settings", "start", "state_of", "unequal"]
+__all__ = [
+    "OPTIONS",
+    "PLAYERS",
+    "at_batch",
+    "logged",
+    "python",
+    "saved_steps",
+    "settings",
+    "start",
+    "state_of",
+    "unequal",
+]

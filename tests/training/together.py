@@ -19,6 +19,8 @@ RUNS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "basis": ("basisgan", {"generator.norm": "instance", "objective.norm": "instance", "batch_size": "4"}),
     "cimle": ("cimle", {"batch_size": "4"}),
+    "munit": ("munit", {"batch_size": "4"}),
+    "bicyclegan": ("bicyclegan", {"batch_size": "4"}),
     "batch": ("pix2pix", {"batch_size": "4"}),
 }
 STEPS = 3

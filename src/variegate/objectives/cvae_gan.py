@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from ..errors import ConfigError
@@ -34,6 +35,7 @@ class CVAEGAN(Objective):
     def __init__(self, posterior: Posterior, first: nn.Module, second: nn.Module, config: CVAEGANConfig) -> None:
         super().__init__()
         self.posterior, self.config = posterior, config
+        self.bare = [posterior]  # itself, also when training wraps it for several processes; a list hides it from them
         self.discriminator, self.discriminator2 = first, second
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
@@ -55,9 +57,9 @@ class CVAEGAN(Objective):
             "adversarial2": self.fool(self.discriminator2, condition, of_random),
             "l1": config.reconstruction * F.l1_loss(of_encoded, image),
             "kl": config.kl * kl_to_standard_normal(mean, log_variance),
+            "latent": config.latent * F.l1_loss(self.found(of_random), random),
         }
-        latent = config.latent * F.l1_loss(self.posterior(of_random)[0], random)
-        yield {"generator": {**joint, "latent": latent}, "posterior": joint}
+        yield {"generator": joint, "posterior": joint}
 
         yield {
             "discriminator": {"adversarial": self.judge(self.discriminator, condition, image, of_encoded.detach())},
@@ -66,6 +68,13 @@ class CVAEGAN(Objective):
 
     def inverter(self) -> nn.Module:
         return self.posterior
+
+    def found(self, image: Tensor) -> Tensor:
+        """mu(E(image)) with a gradient to the image, but none to E: the drawn code must not move the encoder."""
+        [posterior] = self.bare
+        constants = {name: parameter.detach() for name, parameter in posterior.named_parameters()}
+        mean: Tensor = functional_call(posterior, constants, (image,))[0]
+        return mean
 
     def fool(self, discriminator: nn.Module, condition: Tensor, fake: Tensor) -> Tensor:
         return generator_loss(logits(discriminator(self.seen(condition), fake)), self.config.mode)
