@@ -41,7 +41,8 @@ def section(measured: Result) -> str:
 def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     """What a paper claims and what was measured; then the methods side by side, mean over seeds and deviation."""
     lines = [f"### {name}", "", "| claim | verdict | measured |", "|---|---|---|"]
-    lines += [f"| {c['claim']} | {VERDICTS[c['holds']]} | {c['note']} |" for c in found if c["id"] != "table"]
+    told = ((c["claim"], VERDICTS[c["holds"]], c["note"].replace("|", "\\|")) for c in found if c["id"] != "table")
+    lines += ["| " + " | ".join(cells) + " |" for cells in told]
     for claim in (c for c in found if c["id"] == "table"):
         rows: dict[str, dict[str, str]] = {}
         for key, values in claim["measured"].items():
