@@ -13,7 +13,21 @@ from PIL import Image
 
 from variegate.cli import main
 
-QUICK = ["--noise", "input", "--size", "16", "--steps", "8", "--width", "4", "--batch-size", "2", "--quiet"]
+QUICK = [
+    "--noise",
+    "input",
+    "--objective.layers",
+    "2",
+    "--size",
+    "16",
+    "--steps",
+    "8",
+    "--width",
+    "4",
+    "--batch-size",
+    "2",
+    "--quiet",
+]
 
 
 def picture(path: Path, height: int = 16, width: int = 32) -> Path:
