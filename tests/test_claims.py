@@ -91,8 +91,7 @@ def test_a_run_is_known_by_its_configuration_and_seed_alone(tmp_path: Path) -> N
     assert one.folder(0, settings) != one.folder(1, settings)
     assert one.folder(0, settings) != one.folder(0, Settings(tmp_path, quick=True))
     assert one.folder(0, settings) != Trial("a", "pix2pix", {"width": 8}).folder(0, settings)
-    renamed = Trial("b", "pix2pix", {"width": 4}).folder(0, settings)
-    assert renamed.name.removeprefix("b") == one.folder(0, settings).name.removeprefix("a")
+    assert Trial("b", "pix2pix", {"width": 4}).folder(0, settings) == one.folder(0, settings), "a name trains nothing"
 
 
 def test_comparisons_hold_for_every_seed_or_not_at_all() -> None:

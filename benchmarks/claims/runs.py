@@ -9,7 +9,6 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
-from time import monotonic
 from typing import Any
 
 from variegate.api import data_of, train
@@ -45,18 +44,17 @@ class Trial:
 
     def folder(self, seed: int, settings: Settings) -> Path:
         content = json.dumps([{**asdict(self), "name": ""}, seed, settings.quick], sort_keys=True)
-        return settings.cache / f"{self.name.replace(' ', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+        return settings.cache / f"{self.method}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
     def run(self, seed: int, settings: Settings) -> Path:
         """The trained run of one seed."""
         folder = self.folder(seed, settings)
         done, steps = folder / "trained.json", 2 if settings.quick else self.steps
         if not done.is_file():
-            started = monotonic()
             say(f"{self.name}, seed {seed}: training")
             run = Run(quiet=True, save_every=max(1, steps // 2))
             train(self.method, self.data, folder, self.size, steps, seed, folder.exists(), run=run, **self.options)
-            done.write_text(json.dumps({"seconds": monotonic() - started, "steps": steps}))
+            done.write_text(json.dumps({"steps": steps}))
         return folder
 
     def measure(self, seed: int, settings: Settings) -> dict[str, float]:
@@ -73,9 +71,9 @@ class Trial:
         measured: dict[str, float] = json.loads(path.read_text())
         return measured
 
-    def over_seeds(self, settings: Settings, seeds: tuple[int, ...] | None = None) -> dict[str, list[float]]:
+    def over_seeds(self, settings: Settings) -> dict[str, list[float]]:
         """One value a seed of every metric."""
-        each = [self.measure(seed, settings) for seed in seeds or settings.seeds]
+        each = [self.measure(seed, settings) for seed in settings.seeds]
         return {name: [one[name] for one in each] for name in each[0]}
 
 

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .data.conditions import condition_from_mapping
+from .data.conditions import Picture, condition_from_mapping
 from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
+from .imported import read_pth
 from .interfaces import Size
 from .methods import method as preset
 from .model import Model, Precision
 from .training.run import Run
-from .training.saved_model import read_record
+from .training.saved_model import ModelRecord, load_weights, read_record, versions, write_model
 from .training.start import RunConfig, saved_config, start
 
 
@@ -95,10 +96,6 @@ def import_weights(file: str | Path, out: str | Path, code_size: int | None = No
     Raises:
         CheckpointError: the file is damaged or of another network.
     """
-    from .data.conditions import Picture
-    from .imported import read_pth
-    from .training.saved_model import ModelRecord, load_weights, versions, write_model
-
     if noise not in ("none", "dropout"):
         raise ConfigError(f"noise {noise!r} is neither none nor dropout")
     found = read_pth(file, code_size, "dropout" if noise == "dropout" else "none")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -74,8 +75,10 @@ class Adversarial(Objective):
         if config.reconstruction:
             terms["l1"] = config.reconstruction * F.l1_loss(images[:, 0], batch.image)
         if config.feature_matching:
-            real = self.judge(condition, batch.image.repeat_interleave(judged, dim=0))
-            terms["feature_matching"] = config.feature_matching * feature_matching(inner(real), inner(judgement))
+            with torch.no_grad():
+                real = inner(self.judge(batch.condition, batch.image))
+            real = [[maps.repeat_interleave(judged, dim=0) for maps in scale] for scale in real]
+            terms["feature_matching"] = config.feature_matching * feature_matching(real, inner(judgement))
         if self.features is not None:
             seen, wanted = self.features(images[:, 0]), self.features(batch.image)
             distance = feature_l1(seen, wanted, self.weights or [1.0] * len(seen))
