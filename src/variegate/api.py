@@ -11,9 +11,12 @@ from typing import Any
 from .data.conditions import Picture, condition_from_mapping
 from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
+from .generators.moment_predictor import MomentPredictorConfig
 from .imported import read_pth
 from .interfaces import Size
 from .methods import method as preset
+from .methods import method_from_mapping
+from .methods.preset import Preset
 from .model import Model, Precision
 from .training.run import Run
 from .training.saved_model import ModelRecord, load_weights, read_record, versions, write_model
@@ -44,6 +47,7 @@ def train(
     initial: str | Path | None = None,
     run: Run | None = None,
     unpaired: bool = False,
+    predictor: str | Path | None = None,
     **options: Any,
 ) -> Path:
     """Train a method on a folder of pairs; returns the run directory.
@@ -55,6 +59,7 @@ def train(
         steps: batches; the method's own number unless given.
         initial: a run of the same method whose weights to start from; it may have been trained at another size.
         unpaired: conditions and images of the data do not belong together.
+        predictor: a moment-predictor's run to use (mrgan with a proxy) instead of training one first.
         options: the method's options and any dotted setting, such as `noise="input"`, `**{"generator.width": 16}`.
 
     Raises:
@@ -67,6 +72,10 @@ def train(
         raise ConfigError(f"direction {direction!r} is neither AtoB nor BtoA")
     shape = (size, size) if isinstance(size, int) else size
     chosen = preset(method, texts)
+    if predictor is not None:
+        chosen = chosen.model_copy(update={"previous": predictor_of(predictor, chosen)})
+    if condition is not None and chosen.derived is not None:
+        same_task(chosen, condition)
     folder = Path(out) if out else Path("runs") / f"{method}-{Path(str(data).replace(':', '-')).name}"
     settings = (run or Run()).model_copy(update={"seed": seed})
     config = RunConfig(
@@ -77,11 +86,43 @@ def train(
         condition=condition or chosen.derived,
         unpaired=unpaired or chosen.unpaired,
         initial=str(initial) if initial else None,
+        predictor=str(predictor) if predictor else None,
         run=Run.model_validate(settings.model_dump()),
     )
     if not start(config, folder, resume):
         raise SystemExit(143)
     return folder
+
+
+def predictor_of(run: str | Path, method: Preset) -> Preset:
+    """The method of a predictor's run.
+
+    Raises:
+        ConfigError: the method takes no predictor, or this is none, or one of another family.
+    """
+    record = read_record(Path(run) / "model")
+    found = method_from_mapping(record.method, str(run))
+    wanted = method.previous.generator if method.previous is not None else None
+    if method.previous_role != "predictor" or not isinstance(wanted, MomentPredictorConfig):
+        raise ConfigError(f"--predictor: {method.name} uses none here; leave it out, or add --proxy true to mrgan")
+    if not isinstance(found.generator, MomentPredictorConfig):
+        raise ConfigError(
+            f"--predictor {run}: is a {found.name} run; train one with `variegate train moment-predictor`"
+        )
+    if found.generator.family != wanted.family:
+        raise ConfigError(
+            f"--predictor {run}: predicts the {found.generator.family} family; add --family {found.generator.family}"
+        )
+    return found
+
+
+def same_task(method: Preset, condition: str) -> None:
+    """Raises ConfigError for a condition that the method's network is not built for."""
+    kind, wanted = (method.derived or "").partition(":")[0], method.derived
+    if kind == "superres" and condition != wanted:
+        raise ConfigError(f"{method.name} is built for --condition {wanted}, not {condition}; give --scale its number")
+    if kind == "inpaint" and condition.partition(":")[0] != kind:
+        raise ConfigError(f"{method.name} fills holes, and --condition {condition} cuts none; leave it out")
 
 
 def import_weights(file: str | Path, out: str | Path, code_size: int | None = None, noise: str = "none") -> str:
@@ -159,10 +200,19 @@ def evaluate(
     evaluation = measure(model.generator, held, real, protocol, seed, perceptual)
     content = evaluation.results.to_dict()
     write_text(folder / "metrics.json", json.dumps(content, indent=2))
-    sections = sections_of(model, held, evaluation.results, evaluation.counts, folder)
+    sections = sections_of(model, held, evaluation.results, evaluation.counts, folder, load_predictor(folder))
     title = f"{model.name} on {model.record.data}"
     write_report(folder / "report.html", Report(title, model.record.method["summary"], sections))
     return content
+
+
+def load_predictor(run: str | Path) -> Model | None:
+    """The moment-predictor a run was trained with, or None."""
+    config = saved_config(Path(run))
+    if config["method"].get("previous_role") != "predictor" or config["method"].get("previous") is None:
+        return None
+    place = Path(config.get("predictor") or Path(run) / "previous")
+    return Model.load(place) if (place / "model").is_dir() else None
 
 
 def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:

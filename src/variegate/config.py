@@ -51,7 +51,7 @@ class Training(Config):
     steps: int = Field(100_000, ge=1, description="batches drawn from the data, over all processes together")
     batch_size: int = Field(1, ge=1, description="global batch, shared out over the processes")
     learning_rate: dict[str, float] = Field({"generator": 2e-4}, description="one per player")
-    optimizer: Literal["adam", "rmsprop"] = "adam"
+    optimizer: Literal["adam", "amsgrad", "rmsprop"] = "adam"
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Schedule = Schedule()
@@ -63,6 +63,7 @@ class Training(Config):
         "none", description="draw rare appearances more often (data), weigh their pixels more (loss); needs label maps"
     )
     rebalance_classes: int = Field(5, ge=1, description="data rebalancing serves this many classes, largest area first")
+    keep: Literal["last", "best"] = Field("last", description="the model that is kept: best by its validation score")
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
 

@@ -124,6 +124,17 @@ class HasLikelihood(Protocol):
         """log p(image | condition) in nats, (B,). Teacher-forced: no code is involved."""
 
 
+@runtime_checkable
+class HasMoments(Protocol):
+    """A generator that predicts, for every pixel and colour, where images lie and how far they spread."""
+
+    def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
+
+    def deviation(self, condition: Tensor) -> Tensor:
+        """Standard deviation (B, C, H, W), for images in [-1, 1]."""
+
+
 Opposite = Callable[[], Generator]  # makes a generator of the other direction, from images to conditions
 
 
@@ -131,7 +142,22 @@ class Objective(nn.Module, ABC):
     """What is optimised, by whom, in which order. Owns discriminators, encoders, predictors and fixed codes.
 
     Registered modules and buffers are its whole state, so that checkpoints need no special case.
+
+    Attributes:
+        predictor: what `Method.previous` has learned, where its role is to predict; never trained here.
     """
+
+    predictor: Generator | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.predictor = None
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.predictor is not None:
+            self.predictor.eval()
+        return self
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
         """Who has an optimiser."""
@@ -181,6 +207,7 @@ class Method(Config):
     training: Training
     previous: Self | None = None  # trained first and handed over
     previous_scale: int = 1  # at the size divided by this
+    previous_role: Literal["start", "predictor"] = "start"  # of the generator; or frozen, in the objective
     unpaired: bool = False  # conditions and images need not belong together
     derived: str | None = None  # how conditions are made from plain images, unless --condition says otherwise
 
@@ -194,4 +221,7 @@ class Method(Config):
         opposite = partial(self.build_generator, image_channels, condition_channels, size)
         objective = self.objective.build(condition_channels, image_channels, size, opposite)
         assert isinstance(objective, Objective), f"{self.objective.kind} builds no objective"
+        if self.previous is not None and self.previous_role == "predictor":
+            predictor = self.previous.build_generator(condition_channels, image_channels, size)
+            objective.predictor = predictor.requires_grad_(False).eval()
         return objective

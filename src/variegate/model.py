@@ -19,7 +19,7 @@ from .data.conditions import Labels, Picture, Source, condition_from_mapping
 from .errors import CheckpointError, ConfigError
 from .interfaces import Generator, Size
 from .methods import method_from_mapping
-from .sampling import decode_in_chunks, sheet, to_pil
+from .sampling import Moments, decode_in_chunks, image_moments, sheet, to_pil
 from .training.saved_model import ModelRecord, load_weights, read_record, read_weights, write_model
 
 if TYPE_CHECKING:
@@ -185,6 +185,14 @@ class Model:
         images = self.decode(raw, codes, chunk)
         return Samples(images, codes, seeds)
 
+    def moments(self, condition: Source, n: int = 32, seed: int = 0, size: Size | None = None) -> Moments:
+        """Mean and standard deviation of every pixel: predicted by a moment-predictor, else of n samples.
+
+        Args and errors are those of `sample`.
+        """
+        raw = self.condition.read(condition, size)
+        return image_moments(self.generator, self.encoded(raw), self.codes(n, seed))
+
     def interpolate(
         self,
         condition: Source,
@@ -228,11 +236,13 @@ class Model:
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
         """Images (n, 3, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
-        encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
-        if self.channels_last:
-            encoded = encoded.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed"):
-            return (decode_in_chunks(self.generator, encoded, codes, chunk)[0] + 1) / 2
+            return (decode_in_chunks(self.generator, self.encoded(raw), codes, chunk)[0] + 1) / 2
+
+    def encoded(self, raw: Tensor) -> Tensor:
+        """What the generator reads, (1, K, H, W), of a raw condition (c, H, W)."""
+        encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
+        return encoded.contiguous(memory_format=torch.channels_last) if self.channels_last else encoded
 
     def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
         if isinstance(what, Tensor):

@@ -113,6 +113,8 @@ class Train:
     """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
     initial: Path | None = None
     """start from the weights of another run of the same method, trained at any size"""
+    predictor: Path | None = None
+    """mrgan with a proxy: the run of a moment-predictor; one is trained first unless given"""
     resume: bool = False
     """go on with the run in --out"""
     save_every: int | None = None
@@ -144,6 +146,7 @@ class Train:
             self.initial,
             run,
             self.unpaired,
+            self.predictor,
             **options,
         )
         if os.environ.get("RANK", "0") == "0":
@@ -244,6 +247,40 @@ class Sequence:
 
 
 @dataclass(frozen=True)
+class Moments:
+    """Where is this ambiguous? Mean and standard deviation of every pixel: predicted, of samples, or both."""
+
+    run_directory: Positional[Path]
+    conditions: Positional[tuple[str, ...]]
+    """picture files, or items of the run's data such as test:0 or val:3"""
+    n: Annotated[int, arg(aliases=["-n"])] = 32
+    """samples, where the model has to be sampled"""
+    seed: int = 0
+    size: str | None = None
+    mask: Path | None = None
+    """inpainting: white where the one condition is to be filled"""
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from .api import conditions_of, load_predictor
+        from .model import Model
+
+        model, out = Model.load(self.run_directory, self.device), self.out or self.run_directory / "moments"
+        predictor = load_predictor(self.run_directory)
+        for name, condition in conditions_of(self.run_directory, self.conditions):
+            condition = (condition, self.mask) if self.mask else condition
+            prefix = prefix_of(name, self.conditions)
+            sources = {"": model} if predictor is None else {"": model, "predicted-": predictor}
+            size = size_for(self.size, model.size)
+            found = {word: source.moments(condition, self.n, self.seed, size) for word, source in sources.items()}
+            top = max(float(one.deviation.max()) for one in found.values())  # so that the pictures can be compared
+            for word, one in found.items():
+                one.save(out, f"{prefix}{word}", top)
+        print(out)
+
+
+@dataclass(frozen=True)
 class Import:
     """Make a model of a generator that was trained with the public pix2pix or BicycleGAN repository (a .pth file)."""
 
@@ -316,6 +353,7 @@ VERBS = {
     "sample": Sample,
     "interpolate": Interpolate,
     "sequence": Sequence,
+    "moments": Moments,
     "import": Import,
     "evaluate": Evaluate,
     "doctor": Doctor,

@@ -36,6 +36,7 @@ from variegate.evaluation.report import (
 )
 from variegate.methods import method
 from variegate.model import Model
+from variegate.sampling import HEAT, heat
 from variegate.training.saved_model import ModelRecord, versions
 
 pytestmark = pytest.mark.core
@@ -244,9 +245,9 @@ def test_most_different_codes_are_the_farthest_pair_and_then_the_farthest_from_i
 
 
 def test_heat_is_dark_where_all_samples_agree_and_large_cells_are_reduced() -> None:
-    colours = pictures.heat(torch.tensor([[0.0, 0.2]]))
-    assert colours[:, 0, 0].tolist() == list(pictures.HEAT[0])
-    assert colours[:, 0, 1].tolist() == list(pictures.HEAT[-1])
+    colours = heat(torch.tensor([[0.0, 0.2, 0.4]]), 0.2)
+    assert colours[:, 0, 0].tolist() == list(HEAT[0])
+    assert colours[:, 0, 1].tolist() == colours[:, 0, 2].tolist() == list(HEAT[-1])
     large = torch.full((3, 400, 800), 7, dtype=torch.uint8)
     assert pictures.page([[large, large]]).shape == (3, 96, 2 * 192 + pictures.GAP)
 

@@ -25,6 +25,14 @@ OPTIONS: dict[str, dict[str, str]] = {
     "pix2pix": {"width": "4", "objective.layers": "2", "batch_size": "2"},
     "basisgan": {"width": "4", "blocks": "1", "objective.layers": "2", "batch_size": "2"},
     "bicyclegan": {"width": "4", "objective.layers": "2", "batch_size": "2"},
+    "mrgan": {
+        "width": "4",
+        "objective.layers": "2",
+        "samples": "3",
+        "batch_size": "2",
+        "previous.training.steps": "2",
+        "previous.training.batch_size": "2",
+    },
     "munit": {
         "width": "4",
         "generator.blocks": "1",
@@ -49,6 +57,7 @@ PLAYERS = {
     "pix2pix": ["discriminator", "generator"],
     "basisgan": ["discriminator", "generator"],
     "bicyclegan": ["discriminator", "discriminator2", "generator", "posterior"],
+    "mrgan": ["discriminator", "generator"],
     "munit": ["discriminator", "generator", "partner"],
     "cimle": ["generator"],
 }

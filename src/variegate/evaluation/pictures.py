@@ -5,7 +5,7 @@ where the samples of one condition differ. All are uint8 (3, H, W) contact sheet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,12 +15,11 @@ from ..codes import path as code_path
 from ..data.conditions import Labels, Picture
 from ..data.pairs import Pairs
 from ..interfaces import Generator
-from ..sampling import sheet, to_uint8
+from ..sampling import Moments, heat, image_moments, sheet, to_uint8
 from ..training.saved_model import ModelRecord
 
 GAP = 2  # pixels between the cells of a sheet
 LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more
-HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
 
 
 class Drawer(Protocol):
@@ -36,13 +35,6 @@ class Drawer(Protocol):
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor: ...
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor: ...
-
-
-class Variation(NamedTuple):
-    """Where the samples of one condition differ."""
-
-    mean: Tensor  # (3, H, W) uint8
-    deviation: Tensor  # (H, W) standard deviation over samples, RMS over channels, of values in [0, 1]
 
 
 def draw(model: Drawer, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
@@ -79,27 +71,23 @@ def interpolation(model: Drawer, pairs: Pairs, item: int, ends: tuple[int, int],
     return page([list(to_uint8(model.decode(pairs.raw(item)[0], way) * 2 - 1))])
 
 
-def variation(model: Drawer, pairs: Pairs, item: int, n: int = 32) -> Variation:
-    """Mean picture and standard deviation of samples 0 .. n-1 of seed 0."""
-    images = model.decode(pairs.raw(item)[0], model.codes(n))
-    mean = (images.mean(dim=0) * 255).round().to(torch.uint8)
-    return Variation(mean, images.var(dim=0, correction=0).mean(dim=0).sqrt())
+def moments(model: Drawer, pairs: Pairs, item: int, n: int = 32) -> Moments:
+    """As the model predicts, if it does; else those of samples 0 .. n-1 of seed 0."""
+    raw = pairs.raw(item)[0].unsqueeze(0)
+    device = next(model.generator.parameters()).device
+    return image_moments(model.generator, model.condition.encode(raw.to(device)), model.codes(n))
 
 
-def variation_sheet(model: Drawer, pairs: Pairs, item: int, found: Variation) -> Tensor:
-    """One row: condition, real image, mean picture, heat map from no deviation to the largest there is."""
-    raw, truth = pairs.raw(item)
-    return page([[model.condition.picture(raw), truth, found.mean, heat(found.deviation)]])
-
-
-def heat(values: Tensor) -> Tensor:
-    """(H, W) of values from 0 as colours from dark (0) to bright (the largest): uint8 (3, H, W)."""
-    colours = torch.tensor(HEAT, dtype=torch.float32)
-    place = values / values.max().clamp_min(1e-6) * (len(HEAT) - 1)
-    below = place.floor().long().clamp(0, len(HEAT) - 2)
-    share = (place - below).unsqueeze(-1)
-    mixed = colours[below] * (1 - share) + colours[below + 1] * share
-    return mixed.round().to(torch.uint8).permute(2, 0, 1).contiguous()
+def moments_sheet(model: Drawer, pairs: Pairs, found: Sequence[tuple[int, Sequence[Moments]]], top: float) -> Tensor:
+    """A row for each item: condition, real image, then a mean picture and a heat map up to `top` for each source."""
+    rows = []
+    for item, sources in found:
+        raw, truth = pairs.raw(item)
+        cells = [model.condition.picture(raw), truth]
+        for one in sources:
+            cells += [to_uint8(one.mean * 2 - 1), heat(one.deviation, top)]
+        rows.append(cells)
+    return page(rows)
 
 
 def most_different(images: Tensor, count: int) -> list[int]:

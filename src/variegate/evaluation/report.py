@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..data.pairs import Pairs
 from ..data.streets import find, odds
+from ..interfaces import HasMoments
 from ..training.health import code_sensitivity, verdict
 from . import pictures
 from .modes import NAMES, expected_coverage
@@ -72,6 +73,7 @@ def sections_of(
     results: Results,
     counts: Counts | None = None,
     run: str | Path | None = None,
+    predictor: Drawer | None = None,
 ) -> list[Section]:
     """What is worth showing of one model: pictures, then modes and numbers, then how it was made.
 
@@ -79,10 +81,14 @@ def sections_of(
         pairs: held-out pairs, opened with the model's condition.
         counts: streets only: the readable draws of each mode, over all layouts together.
         run: the folder that training wrote, for the curves of its `metrics.jsonl`.
+        predictor: the moment-predictor that the run was trained with.
     """
     sections = [samples_section(model, pairs)]
-    if model.generator.code_size:
-        sections += [interpolation_section(model, pairs), styles_section(model, pairs), variation_section(model, pairs)]
+    if isinstance(model.generator, HasMoments):
+        sections = [moments_section(model, pairs, None), *sections]
+    elif model.generator.code_size:
+        sections += [interpolation_section(model, pairs), styles_section(model, pairs)]
+        sections += [moments_section(model, pairs, predictor)]
     if counts:
         table = modes_table("Draws of each combination", "The model", counts, results)
         sections.append(Section("Modes", HIDDEN, [table]))
@@ -129,14 +135,26 @@ def styles_section(model: Drawer, pairs: Pairs) -> Section:
     return Section("One style on many layouts", "", [picture])
 
 
-def variation_section(model: Drawer, pairs: Pairs) -> Section:
-    found = pictures.variation(model, pairs, 0, DRAWS)
-    top = float(found.deviation.max())
-    caption = f"Mean and standard deviation of {DRAWS} samples of one condition. Black: all samples agree. "
+def moments_section(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> Section:
+    """Mean and deviation of the samples, beside those that a predictor expects, or only the latter."""
+    predicts = isinstance(model.generator, HasMoments)
+    sources = [model] if predictor is None else [model, predictor]
+    items = range(min(SHOWN, len(pairs)) if predicts or predictor else 1)
+    found = [(item, [pictures.moments(source, pairs, item, DRAWS) for source in sources]) for item in items]
+    top = max(float(one.deviation.max()) for _, row in found for one in row)
+    image = pictures.moments_sheet(model, pairs, found, top)
+    names = ["predicted mean", "predicted deviation"]
+    columns = ("condition", "real", *([] if predicts else ["mean of samples", "deviation"]))
+    columns += tuple(names if predicts or predictor else ())
+    whose = "predicted" if predicts else f"of {DRAWS} samples of one condition"
+    caption = f"Mean and standard deviation {whose}. Black: certain. "
     caption += f"Brightest: a standard deviation of {number(top)}, where black to white is 1."
-    image = pictures.variation_sheet(model, pairs, 0, found)
-    columns = ("condition", "real", "mean of samples", "deviation")
-    return Section("Where it varies", "", [Picture("What the code decides", caption, image, columns)])
+    if predictor is not None:
+        caption += (
+            " On the right what the predictor expects, on the same scale: a good sampler varies where it says so."
+        )
+    title = "Where is this ambiguous?" if predicts else "What the code decides"
+    return Section("Where it varies", "", [Picture(title, caption, image, columns, blank(items))])
 
 
 def blank(items: Sequence[int]) -> tuple[str, ...]:

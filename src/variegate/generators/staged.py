@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -81,3 +82,10 @@ def pad_to_multiple(x: Tensor, multiple: int, smallest: int = 1) -> Tensor:
     """Repeat the last row and column until height and width divide by `multiple` and reach `smallest`."""
     down, right = (max(smallest, -(-side // multiple) * multiple) - side for side in x.shape[-2:])
     return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
+
+
+def bounded(x: Tensor, channels: int, slope: float = 1.0) -> Tensor:
+    """tanh(slope x) of the first channels of x (B, C', H, W), the image; others, a log dispersion, stay as they are."""
+    if x.shape[1] == channels:
+        return torch.tanh(slope * x)
+    return torch.cat([torch.tanh(slope * x[:, :channels]), x[:, channels:]], dim=1)

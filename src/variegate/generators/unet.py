@@ -1,7 +1,11 @@
-"""pix2pix's U-Net (Isola et al., CVPR 2017): 8 halvings at 256x256, fewer for smaller pictures."""
+"""pix2pix's U-Net (Isola et al., CVPR 2017): 8 halvings at 256x256, fewer for smaller pictures.
+
+Layers are activated before each convolution, as in pix2pix, or after it and before the normalisation, as in MR-GAN.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log2
 from typing import Literal
 
@@ -13,35 +17,53 @@ from torch.nn import functional as F
 from ..errors import ConfigError
 from ..interfaces import Conv, Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
-from .staged import Stage, Staged, State
+from .staged import Stage, Staged, State, bounded
 
 
 class Down(Stage):
-    def __init__(self, layer: nn.Module, activate: bool) -> None:
+    """
+    Args:
+        first: there is no skip from it: the condition itself is none.
+    """
+
+    def __init__(self, layer: nn.Module, first: bool, activate: bool) -> None:
         super().__init__()
-        self.layer, self.activate = layer, activate
+        self.layer, self.first, self.activate = layer, first, activate
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        x = F.leaky_relu(state[-1], 0.2) if self.activate else state[-1]
-        current = self.layer(x, code)
-        return (*state, current) if self.activate else (current,)  # the condition itself is no skip
+        current = self.layer(F.leaky_relu(state[-1], 0.2) if self.activate else state[-1], code)
+        return (current,) if self.first else (*state, current)
 
 
 class Up(Stage):
-    def __init__(self, layer: nn.Module, last: bool) -> None:
+    """
+    Args:
+        bounded: of the last stage: this many channels are the image, in [-1, 1]; 0 of the others.
+    """
+
+    def __init__(self, layer: nn.Module, bounded: int, activate: bool) -> None:
         super().__init__()
-        self.layer, self.last = layer, last
+        self.layer, self.bounded, self.activate = layer, bounded, activate
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        current = self.layer(F.relu(state[-1]), code)
-        if self.last:
-            return (torch.tanh(current),)
+        current = self.layer(F.relu(state[-1]) if self.activate else state[-1], code)
+        if self.bounded:
+            return (bounded(current, self.bounded),)
         *skips, skip = state[:-1]
         return (*skips, torch.cat([skip, current], dim=1))
 
 
+Order = Literal["before", "after"]
+Init = Literal["normal", "xavier", "default"]
+
+
 class UNet(Staged):
-    """Layers `down1 .. downN` and `upN .. up1`."""
+    """Layers `down1 .. downN` and `upN .. up1`.
+
+    Args:
+        order: whether layers are activated before or after their convolution.
+        extra: channels that follow the image's, without bounds.
+    """
 
     def __init__(
         self,
@@ -52,33 +74,46 @@ class UNet(Staged):
         width: int,
         depth: int,
         norm: Norm,
-        init: Literal["normal", "xavier"] = "normal",
+        init: Init = "normal",
+        order: Order = "before",
+        extra: int = 0,
     ) -> None:
         widths = [condition_channels, *(width * min(2**i, 8) for i in range(depth))]
         stages: dict[str, Stage] = {}
+        before = order == "before"
 
-        def layer(name: str, inputs: int, outputs: int, level: int, normed: bool, transposed: bool) -> nn.Module:
+        def layer(name: str, inputs: int, outputs: int, level: int, normed: bool) -> nn.Module:
+            transposed = name.startswith("up")
             plain = norm_layer(norm) if normed else None
+            edge = ("up1",) if before else ("up1", "down1")
             conv = Conv(
                 kernel_size=4,
                 stride=2,
                 padding=1,
                 transposed=transposed,
-                bias=norm in ("instance", "none") or name == "up1",
-                norm=plain,
+                bias=norm in ("instance", "none") or name in edge,
+                norm=plain if before or name == "up1" else activated(plain, 0.0 if transposed else 0.2),
                 size=(size[0] >> level, size[1] >> level),
             )
             return randomness.layer(name, inputs, outputs, **conv)
 
         for k in range(1, depth + 1):
-            name, normed = f"down{k}", 1 < k < depth
-            stages[name] = Down(layer(name, widths[k - 1], widths[k], k - 1, normed, False), k > 1)
+            normed = 1 < k < depth + (not before)
+            made = layer(f"down{k}", widths[k - 1], widths[k], k - 1, normed)
+            stages[f"down{k}"] = Down(made, k == 1, before and k > 1)
         for k in range(depth, 0, -1):
-            name, inputs = f"up{k}", widths[k] * (1 if k == depth else 2)
-            outputs = widths[k - 1] if k > 1 else image_channels
-            stages[name] = Up(layer(name, inputs, outputs, k, k > 1, True), k == 1)
+            inputs = widths[k] * (1 if k == depth else 2)
+            outputs = widths[k - 1] if k > 1 else image_channels + extra
+            made = layer(f"up{k}", inputs, outputs, k, k > 1)
+            stages[f"up{k}"] = Up(made, image_channels if k == 1 else 0, before)
         super().__init__(stages, randomness, 2**depth)
-        (init_xavier if init == "xavier" else init_normal)(self.stages)
+        if init != "default":
+            (init_xavier if init == "xavier" else init_normal)(self.stages)
+
+
+def activated(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable[[int], nn.Module]:
+    """A factory of what follows a convolution: (leaky) ReLU, then the normalisation."""
+    return lambda channels: nn.Sequential(nn.LeakyReLU(slope), norm(channels) if norm else nn.Identity())
 
 
 class UNetConfig(Part):
@@ -86,13 +121,17 @@ class UNetConfig(Part):
     width: int = Field(64, ge=1)
     depth: int | None = Field(None, ge=2, description="halvings; down to 1x1, at most 8, unless given")
     norm: Norm = "batch"
-    init: Literal["normal", "xavier"] = Field("normal", description="pix2pix's or BicycleGAN's, both of scale 0.02")
+    init: Init = Field("normal", description="pix2pix's or BicycleGAN's, both of scale 0.02, or PyTorch's")
+    order: Order = Field("before", description="layers are activated before (pix2pix) or after (MR-GAN) convolution")
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> UNet:
+    def build(
+        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size, extra: int = 0
+    ) -> UNet:
         depth = self.depth or self.depth_for(size)
         if min(size) >> depth < 1:
             raise ConfigError(f"generator.depth: {depth} halvings do not fit into {size[0]}x{size[1]} pictures")
-        return UNet(randomness, condition_channels, image_channels, size, self.width, depth, self.norm, self.init)
+        numbers = (condition_channels, image_channels, size, self.width, depth)
+        return UNet(randomness, *numbers, self.norm, self.init, self.order, extra)
 
     @staticmethod
     def depth_for(size: Size) -> int:

@@ -15,6 +15,7 @@ from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_h
 from .bicyclegan import bicyclegan
 from .cimle import cimle
 from .mode_seeking import dsgan, msgan
+from .mrgan import glcic, moment_predictor, mrgan, mrgan_inpainting, mrgan_superres, srgan
 from .munit import munit
 from .pix2pix import pix2pix
 from .pix2pixhd import pix2pixhd
@@ -27,6 +28,12 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "msgan": msgan,
     "dsgan": dsgan,
     "munit": munit,
+    "srgan": srgan,
+    "glcic": glcic,
+    "mrgan": mrgan,
+    "mrgan-superres": mrgan_superres,
+    "mrgan-inpainting": mrgan_inpainting,
+    "moment-predictor": moment_predictor,
     "basisgan": basisgan,
     "basisgan-hd": basisgan_hd,
     "basisgan-inpainting": basisgan_inpainting,
@@ -59,12 +66,12 @@ def method(name: str, options: Mapping[str, str] | None = None) -> Preset:
 def value_of(make: Callable[..., Preset], key: str, text: str) -> Any:
     """Read one option of a preset function by its annotation."""
     kind = get_type_hints(make)[key]
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
-    value = text if choices else value_in(text, f"--{key}")
-    if choices and value not in choices:
-        raise ConfigError(f"--{key}: {text!r} is none of {', '.join(map(str, choices))}")
+    choices = {str(choice): choice for choice in get_args(kind)} if get_origin(kind) is Literal else {}
+    if choices and text not in choices:
+        raise ConfigError(f"--{key}: {text!r} is none of {', '.join(choices)}")
     if choices:
-        return value
+        return choices[text]
+    value = value_in(text, f"--{key}")
     kinds = tuple(k for k in (get_args(kind) or (kind,)) if k is not NoneType)
     number = (int, float) if float in kinds else kinds
     if not isinstance(value, number) or (isinstance(value, bool) and bool not in kinds):

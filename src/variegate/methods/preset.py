@@ -7,16 +7,21 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ..errors import ConfigError
+from ..generators.completion import CompletionConfig
 from ..generators.content_style import ContentStyleConfig
 from ..generators.crn import CRNConfig
 from ..generators.inpainter import InpainterConfig
+from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.pix2pixhd import EnhancerConfig
 from ..generators.plugged import PluggedConfig
 from ..generators.resnet import ResNetConfig
+from ..generators.srresnet import SRResNetConfig
 from ..generators.unet import UNetConfig
 from ..interfaces import Method
 from ..objectives.adversarial import AdversarialConfig
 from ..objectives.cvae_gan import CVAEGANConfig
+from ..objectives.moment_likelihood import MomentLikelihoodConfig
+from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..objectives.munit import MUNITConfig
 from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.adain import AdaINConfig
@@ -29,7 +34,16 @@ from ..randomness.none import NoRandomnessConfig
 from ..randomness.whole_filters import WholeFiltersConfig
 
 AnyGenerator = Annotated[
-    UNetConfig | ResNetConfig | EnhancerConfig | InpainterConfig | CRNConfig | ContentStyleConfig | PluggedConfig,
+    UNetConfig
+    | ResNetConfig
+    | EnhancerConfig
+    | InpainterConfig
+    | CompletionConfig
+    | SRResNetConfig
+    | CRNConfig
+    | ContentStyleConfig
+    | MomentPredictorConfig
+    | PluggedConfig,
     Field(discriminator="kind"),
 ]
 AnyRandomness = Annotated[
@@ -44,7 +58,13 @@ AnyRandomness = Annotated[
     Field(discriminator="kind"),
 ]
 AnyObjective = Annotated[
-    AdversarialConfig | CVAEGANConfig | MUNITConfig | NearestSampleConfig, Field(discriminator="kind")
+    AdversarialConfig
+    | CVAEGANConfig
+    | MomentLikelihoodConfig
+    | MomentReconstructionConfig
+    | MUNITConfig
+    | NearestSampleConfig,
+    Field(discriminator="kind"),
 ]
 
 
@@ -66,40 +86,101 @@ class Preset(Method):
 
 def refusal(method: Preset) -> str | None:
     """Why a combination cannot work, or None."""
-    if method.objective.kind == "nearest_sample" and method.randomness.kind == "none":
+    return next((reason for check in CHECKS if (reason := check(method))), None)
+
+
+def nearest_refused(method: Preset) -> str | None:
+    if not isinstance(method.objective, NearestSampleConfig):
+        return None
+    if method.randomness.kind == "none":
         return "nearest-sample matching needs a code; without randomness all candidates are the same picture"
-    scaled = isinstance(method.objective, NearestSampleConfig) and method.objective.match_scale > 1
-    if scaled and isinstance(method.randomness, NoiseInputConfig) and not method.randomness.vector:
+    fields = isinstance(method.randomness, NoiseInputConfig) and not method.randomness.vector
+    if method.objective.match_scale > 1 and fields:
         return "objective.match_scale needs codes that look alike at any size; set randomness.vector, such as 5"
-    if isinstance(method.objective, CVAEGANConfig):
-        if not isinstance(method.randomness, LatentConfig) or method.randomness.size != method.objective.code_size:
-            return "its encoder finds codes of objective.code_size numbers; randomness must be latent and of that size"
-        if method.training.batch_size < 2:
-            return "BicycleGAN splits its batch; training.batch_size must be at least 2"
-    if isinstance(method.objective, MUNITConfig):
-        chance = method.randomness
-        if method.generator.kind != "content_style" or not isinstance(chance, AdaINConfig):
-            return (
-                "its objective takes content and style apart; generator content_style and randomness adain are needed"
-            )
-        if chance.size != method.objective.code_size:
-            return "objective.code_size must equal randomness.size, since the style encoder finds codes of that length"
-        if not all(site.startswith("style") for site in chance.sites):
-            return "randomness.sites must lie in style*, so that what is encoded is the content alone"
-    seeking = isinstance(method.objective, AdversarialConfig) and method.objective.seeking.kind != "none"
-    if seeking and method.randomness.kind == "none":
-        return "objective.seeking compares the images of two codes; without randomness there are none"
-    if seeking and method.randomness.kind == "element_dropout":
-        return "objective.seeking divides by the distance of codes, which means nothing for dropout masks"
-    missing = sorted(players(method) - set(method.training.learning_rate))
-    if missing:
-        return f"training.learning_rate has no entry for {', '.join(missing)}"
     return None
 
 
+def variational_refused(method: Preset) -> str | None:
+    if not isinstance(method.objective, CVAEGANConfig):
+        return None
+    if not isinstance(method.randomness, LatentConfig) or method.randomness.size != method.objective.code_size:
+        return "its encoder finds codes of objective.code_size numbers; randomness must be latent and of that size"
+    if method.training.batch_size < 2:
+        return "BicycleGAN splits its batch; training.batch_size must be at least 2"
+    return None
+
+
+def munit_refused(method: Preset) -> str | None:
+    if not isinstance(method.objective, MUNITConfig):
+        return None
+    chance = method.randomness
+    if method.generator.kind != "content_style" or not isinstance(chance, AdaINConfig):
+        return "its objective takes content and style apart; generator content_style and randomness adain are needed"
+    if chance.size != method.objective.code_size:
+        return "objective.code_size must equal randomness.size, since the style encoder finds codes of that length"
+    if not all(site.startswith("style") for site in chance.sites):
+        return "randomness.sites must lie in style*, so that what is encoded is the content alone"
+    return None
+
+
+def seeking_refused(method: Preset) -> str | None:
+    if not isinstance(method.objective, AdversarialConfig) or method.objective.seeking.kind == "none":
+        return None
+    if method.randomness.kind == "none":
+        return "objective.seeking compares the images of two codes; without randomness there are none"
+    if method.randomness.kind == "element_dropout":
+        return "objective.seeking divides by the distance of codes, which means nothing for dropout masks"
+    return None
+
+
+def moments_refused(method: Preset) -> str | None:
+    objective = method.objective
+    if (objective.kind == "moment_likelihood") != (method.generator.kind == "moment_predictor"):
+        return "generator moment_predictor and objective moment_likelihood belong together"
+    if not isinstance(objective, MomentReconstructionConfig) or objective.moments == 0:
+        return None
+    if method.randomness.kind == "none":
+        return "moments are those of different samples; without randomness there is one"
+    if objective.moments == 2 and objective.samples < 2:
+        return "objective.samples 1 has no variance; two moments need 2 or more, or give --moments 1"
+    if objective.proxy and method.previous is None:
+        return "proxy moments come from a predictor, which is trained first with --proxy true"
+    predictor = method.previous.generator if method.previous is not None else None
+    if isinstance(predictor, MomentPredictorConfig) and predictor.family != objective.family:
+        return f"the predictor is {predictor.family}, but objective.family is {objective.family}; make them one"
+    return None
+
+
+def normalised_refused(method: Preset) -> str | None:
+    """MR-GAN's U-Net has batch norm also where maps are single pixels."""
+    unet, objective = method.generator, method.objective
+    share = objective.share if isinstance(objective, MomentReconstructionConfig) else 1.0
+    if not isinstance(unet, UNetConfig) or unet.order == "before" or unet.norm != "batch":
+        return None
+    if round(share * method.training.batch_size) < 2:
+        return "its smallest maps are single pixels, normalised over conditions; raise training.batch_size"
+    return None
+
+
+def rates_refused(method: Preset) -> str | None:
+    missing = sorted(players(method) - set(method.training.learning_rate))
+    return f"training.learning_rate has no entry for {', '.join(missing)}" if missing else None
+
+
+CHECKS = (
+    nearest_refused,
+    variational_refused,
+    munit_refused,
+    seeking_refused,
+    moments_refused,
+    normalised_refused,
+    rates_refused,
+)
 PLAYERS = {
     "adversarial": {"generator", "discriminator"},
     "cvae_gan": {"generator", "posterior", "discriminator", "discriminator2"},
+    "moment_likelihood": {"generator"},
+    "moment_reconstruction": {"generator", "discriminator"},
     "munit": {"generator", "partner", "discriminator"},
     "nearest_sample": {"generator"},
 }

@@ -6,7 +6,7 @@ from typing import Literal, Unpack
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
@@ -24,11 +24,22 @@ class NoiseMapLayer(CodeLayer):
 
 
 class NoiseMaps(AtSites):
+    """
+    Args:
+        largest: only at layers whose input is at most this high or wide; MR-GAN's decoder has 1x1, 2x2 and 4x4.
+    """
+
     prior = "gaussian"
 
-    def __init__(self, sites: tuple[str, ...], channels: int) -> None:
+    def __init__(self, sites: tuple[str, ...], channels: int, largest: int | None = None) -> None:
         super().__init__(sites)
-        self.channels = channels
+        self.channels, self.largest = channels, largest
+
+    def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
+        if self.largest is not None and min(conv["size"]) > self.largest:
+            self.asked.append(site)
+            return PlainLayer(in_channels, out_channels, **conv)
+        return super().layer(site, in_channels, out_channels, **conv)
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> NoiseMapLayer:
         height, width = conv["size"]
@@ -40,6 +51,7 @@ class NoiseMapsConfig(Part):
     kind: Literal["noise_maps"] = "noise_maps"
     sites: tuple[str, ...]
     channels: int = Field(32, ge=1)
+    largest: int | None = Field(None, ge=1, description="only at layers whose input is at most this high or wide")
 
     def build(self, condition_channels: int, size: Size) -> NoiseMaps:
-        return NoiseMaps(self.sites, self.channels)
+        return NoiseMaps(self.sites, self.channels, self.largest)

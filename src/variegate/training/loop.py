@@ -28,19 +28,17 @@ from .logs import Log
 from .memory import keep_freed_memory
 from .panel import Panel
 from .run import Run, Stop
-from .saved_model import ModelRecord, load_weights, versions, words_for_a_full_disk, write_model
-from .state import State
+from .saved_model import ModelRecord, versions, words_for_a_full_disk, write_model
+from .state import Handed, State
 
 Players = dict[str, list[nn.Parameter]]
 
 
-def train(
-    method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, initial: dict[str, Tensor] | None = None
-) -> bool:
+def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, handed: Handed | None = None) -> bool:
     """Train until `method.training.steps`; go on from the last checkpoint in `folder` if there is one.
 
     Args:
-        initial: the generator's weights to start from, as `saved_model.read_weights` gives them.
+        handed: weights of earlier training; a run that was begun has its own.
 
     Returns:
         True when finished, False when a signal asked to stop (a checkpoint was written).
@@ -53,9 +51,8 @@ def train(
     settings, checkpoints = method.training, Checkpoints(folder / "checkpoints", run.keep_every)
     saved = checkpoints.load_last()
     state = State(method, pairs.condition.channels, pairs.image_channels, pairs.size, run, saved)
-    if initial is not None and not saved:
-        for network in (state.generator, state.average):
-            load_weights(network, initial, folder, shared=method.previous is not None)
+    if handed and not saved:
+        handed.to(state)
     state.set_up(fabric, settings)
     batches = stream(pairs, settings, run, fabric, state.step)
     intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.average)
@@ -67,8 +64,9 @@ def train(
         if log:
             panel.look(folder / "samples", state.step, log)
             checkpoints.save(state.step, state.to_save(), panel.score)
-            record = record_of(method, pairs, run.seed, state.step)
-            write_model(folder / "model", state.average, record, state.objective.inverter())
+            if settings.keep == "last" or checkpoints.best() in (state.step, None):
+                record = record_of(method, pairs, run.seed, state.step)
+                write_model(folder / "model", state.average, record, state.objective.inverter())
         fabric.barrier()
 
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():

@@ -8,21 +8,28 @@ from pathlib import Path
 import torch
 
 from ..data.pairs import Pairs
-from ..interfaces import Generator
+from ..interfaces import Generator, HasLikelihood
 from ..sampling import decode_in_chunks, sheet, to_pil, to_uint8
 from .health import best_of_n, code_sensitivity, verdict
 from .logs import Log
 
 CONDITIONS, SAMPLES = 8, 8
+LIKELY = 256  # held-out images whose likelihood is measured
 SHOWN_CONDITIONS, SHOWN_SAMPLES = 4, 6
 
 
 class Panel:
-    """Held-out conditions and codes of seed 0. `score` is the best-of-8 error; `note` is shown beside the progress."""
+    """Held-out conditions and codes of seed 0.
+
+    Attributes:
+        score: lower is better: negative log-likelihood per pixel and colour in nats, of generators that have one, over
+            held-out pairs; else the best-of-8 error.
+        note: shown beside the progress.
+    """
 
     def __init__(self, pairs: Pairs, generator: Generator) -> None:
         items = [pairs.raw(i) for i in range(min(CONDITIONS, len(pairs)))]
-        self.condition, self.generator = pairs.condition, generator
+        self.pairs, self.condition, self.generator = pairs, pairs.condition, generator
         self.raw = torch.stack([condition for condition, _ in items])
         self.truth = torch.stack([image for _, image in items])
         self.codes = generator.draw([(0, i) for i in range(SAMPLES)])
@@ -39,6 +46,10 @@ class Panel:
         numbers = {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity}
         log.numbers(step, {name: value for name, value in numbers.items() if math.isfinite(value)})
         self.note = f"code sensitivity {sensitivity:.2f}"
+        if isinstance(self.generator, HasLikelihood):
+            self.score = self.surprise(self.generator, device)
+            self.note = f"validation {self.score:.4f} nats per pixel and colour"
+            log.numbers(step, {"val/nats": self.score})
         warning = verdict(sensitivity, self.generator.code_size)
         if warning and not self.warned:
             log.say(f"step {step}: {warning}")
@@ -51,3 +62,14 @@ class Panel:
         folder.mkdir(parents=True, exist_ok=True)
         to_pil(page).save(folder / f"step-{step:08d}.png")
         log.picture(step, "samples", page)
+
+    @torch.no_grad()
+    def surprise(self, generator: HasLikelihood, device: torch.device) -> float:
+        """Mean negative log-likelihood of up to 256 held-out images, in nats per pixel and colour."""
+        items = [self.pairs.raw(i) for i in range(min(LIKELY, len(self.pairs)))]
+        found, numbers = 0.0, 0
+        for i in range(0, len(items), CONDITIONS):
+            conditions, images = (torch.stack(parts).to(device) for parts in zip(*items[i : i + CONDITIONS]))
+            found -= float(generator.log_prob(self.condition.encode(conditions), images.float() / 127.5 - 1).sum())
+            numbers += images.numel()
+        return found / numbers

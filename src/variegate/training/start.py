@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import Field, SerializeAsAny
 
 from ..config import Config, to_yaml
-from ..data.pairs import open_data
+from ..data.pairs import Pairs, open_data
 from ..errors import CheckpointError, ConfigError, DataError
 from ..interfaces import Method, Size
 from .checkpoints import Checkpoints
 from .run import Run
-from .saved_model import read_weights
+from .saved_model import read_record, read_weights
+
+if TYPE_CHECKING:
+    from .state import Handed
 
 
 class RunConfig(Config):
@@ -27,6 +30,7 @@ class RunConfig(Config):
     condition: str | None = None
     unpaired: bool = False
     initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
+    predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
     run: Run = Run()
 
 
@@ -43,24 +47,54 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     pairs = open_data(config.data, config.size, **how)  # type: ignore[arg-type]
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
-    before = config.initial
-    if before is None and config.method.previous is not None:
-        before = str(folder / "previous")
-        if not start(earlier(config, config.method.previous, pairs.size), Path(before), (folder / "previous").exists()):
+    if config.predictor is not None:
+        same_data(Path(config.predictor), pairs)
+    previous, predicts = folder / "previous", config.method.previous_role == "predictor"
+    needed = config.predictor is None and (predicts or config.initial is None)
+    if config.method.previous is not None and needed:
+        before = earlier(config, config.method.previous, pairs.size)
+        if not start(before, previous, previous.exists()):
             return False
     fabric = config.run.fabric()
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
-    begun = bool(Checkpoints(folder / "checkpoints").steps())  # then its own weights count
-    initial = read_weights(Path(before) / "model") if before and not begun else None
-    return train(config.method, pairs, folder, config.run, fabric, initial)
+    begun = bool(Checkpoints(folder / "checkpoints").steps())
+    return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, previous))
+
+
+def same_data(predictor: Path, pairs: Pairs) -> None:
+    """Raises ConfigError for a predictor that was trained on pictures of another size or data set."""
+    record = read_record(predictor / "model")
+    if record.size != pairs.size:
+        (height, width), (own_height, own_width) = record.size, pairs.size
+        raise ConfigError(
+            f"--predictor {predictor}: was trained at {height}x{width}, these pictures are {own_height}x{own_width}; "
+            f"train one at this size, or give --size {height}x{width}"
+        )
+    if record.data != pairs.name or record.condition != pairs.condition.model_dump(mode="json"):
+        raise ConfigError(
+            f"--predictor {predictor}: was trained on {record.data} and other conditions than {pairs.name} has here; "
+            "train one on the same data"
+        )
+
+
+def handed(config: RunConfig, previous: Path) -> Handed | None:
+    """What earlier training hands over to a run that begins."""
+    from .state import Handed
+
+    predicts, before = config.method.previous_role == "predictor", config.method.previous is not None
+    start = Path(config.initial) if config.initial else previous if before and not predicts else None
+    predictor = Path(config.predictor) if config.predictor else previous if before and predicts else None
+    weights = [None if place is None else read_weights(place / "model") for place in (start, predictor)]
+    return Handed(weights[0], before and not predicts, weights[1], start or predictor or previous)
 
 
 def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
     """The run whose result this one takes over."""
     scale = config.method.previous_scale
-    return config.model_copy(update={"method": method, "size": (size[0] // scale, size[1] // scale)})
+    changes = {"method": method, "size": (size[0] // scale, size[1] // scale), "initial": None, "predictor": None}
+    return config.model_copy(update=changes)
 
 
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:

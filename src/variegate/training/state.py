@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 from fnmatch import fnmatchcase
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..config import Training
-from ..interfaces import Generator, Method, Size
+from ..interfaces import Generator, HasMoments, Method, Size
 from .run import Run
+from .saved_model import load_weights
 
 
 class State:
@@ -79,12 +81,32 @@ class State:
         return state | {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
 
 
+class Handed(NamedTuple):
+    """Weights of earlier training, as `saved_model.read_weights` gives them, and what they are for."""
+
+    start: dict[str, Tensor] | None = None  # for the generator
+    shared: bool = False  # which takes only what it has by the same name
+    predictor: dict[str, Tensor] | None = None  # for the objective's
+    where: Path = Path()
+
+    def to(self, state: State) -> None:
+        """
+        Raises:
+            CheckpointError: they are those of another network.
+        """
+        if self.start is not None:
+            for network in (state.generator, state.average):
+                load_weights(network, self.start, self.where, self.shared)
+        if self.predictor is not None and state.objective.predictor is not None:
+            load_weights(state.objective.predictor, self.predictor, self.where)
+
+
 def wrapped(fabric: Fabric, module: nn.Module) -> nn.Module:
-    """Ready for several processes; a generator may also be entered by its two halves (MUNIT)."""
+    """Ready for several processes; a generator may also be entered by its two halves (MUNIT) or asked to predict."""
     ready = fabric.setup_module(module)
     if isinstance(module, Generator):
-        ready.mark_forward_method("encode")
-        ready.mark_forward_method("decode")
+        for name in ("encode", "decode", *(("moments",) if isinstance(module, HasMoments) else ())):
+            ready.mark_forward_method(name)
     return ready
 
 
@@ -92,4 +114,5 @@ def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training)
     rate, decay = settings.learning_rate[name], settings.weight_decay
     if settings.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
+    adam = {"lr": rate, "betas": settings.betas, "weight_decay": decay, "amsgrad": settings.optimizer == "amsgrad"}
+    return torch.optim.Adam(parameters, **adam, fused=True)  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""GLCIC's completion network (Iizuka et al. 2017) as MR-GAN uses it, with noise maps (Lee, Ha, Kim, ICLR 2019).
+
+Two halvings, dilated convolutions that see most of the picture, two doublings; the output only fills the hole.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from ..interfaces import Conv, Features, Part, Randomness, Size
+from .resnet import Outer
+from .srresnet import Picture
+from .staged import Stage, Staged, State
+
+Channel = Annotated[float, Field(ge=0, le=1)]
+Colour = tuple[float, float, float]
+CELEBA_MEAN: Colour = (130 / 255, 108 / 255, 96 / 255)
+STRIDE = 4
+LOG_DISPERSION_OUTSIDE = -6.0  # what is given is as good as certain; the value of MR-GAN's code
+
+
+class Row(NamedTuple):
+    """A hidden layer: convolution, batch norm, ReLU."""
+
+    name: str
+    halves: int  # output channels, in halves of the base width
+    kernel_size: int = 3
+    stride: int = 1
+    dilation: int = 1
+    transposed: bool = False
+
+
+HIDDEN = (
+    Row("conv1", 2, kernel_size=5),
+    Row("conv2", 4, stride=2),
+    Row("conv3", 4),
+    Row("conv4", 8, stride=2),
+    Row("conv5", 8),
+    Row("conv6", 8),
+    Row("dilated1", 8, dilation=2),
+    Row("dilated2", 8, dilation=4),
+    Row("dilated3", 8, dilation=8),
+    Row("dilated4", 8, dilation=16),
+    Row("conv7", 8),
+    Row("conv8", 8),
+    Row("up1", 4, kernel_size=4, stride=2, transposed=True),
+    Row("conv9", 4),
+    Row("up2", 2, kernel_size=4, stride=2, transposed=True),
+    Row("conv10", 1),
+)
+
+
+class Completion(Staged):
+    """Layers `conv1 .. conv6`, `dilated1 .. dilated4`, `conv7`, `conv8`, `up1`, `conv9`, `up2`, `conv10`, `outer`.
+
+    The condition is the image with a hole and, last, the mask: 1 inside the hole, -1 outside. Initialised as PyTorch
+    does, as in MR-GAN's code.
+
+    Args:
+        fill: colour in [0, 1] that the network sees inside the hole.
+        extra: channels without bounds after the picture's, a moment predictor's log dispersion; -6 outside the hole.
+    """
+
+    fill: Tensor
+
+    def __init__(
+        self,
+        randomness: Randomness,
+        condition_channels: int,
+        image_channels: int,
+        size: Size,
+        width: int = 64,
+        fill: Colour = CELEBA_MEAN,
+        extra: int = 0,
+    ) -> None:
+        padded = (-(-size[0] // STRIDE) * STRIDE, -(-size[1] // STRIDE) * STRIDE)
+        stages = hidden(randomness, condition_channels, width, padded)
+        inputs = width * HIDDEN[-1].halves // 2
+        outer = randomness.layer("outer", inputs, image_channels + extra, size=padded)
+        # The paper's output is sigmoid(x) in [0, 1]. In [-1, 1] that is 2 sigmoid(x) - 1 = tanh(x / 2), exactly.
+        stages["outer"] = Picture(outer, image_channels, slope=0.5)
+        super().__init__(stages, randomness, STRIDE)
+        self.extra = extra
+        self.register_buffer("fill", 2 * torch.tensor(fill).view(-1, 1, 1) - 1, persistent=False)
+
+    def start(self, condition: Tensor) -> State:
+        image, mask = condition[:, :-1], condition[:, -1:]
+        return (torch.cat([torch.where(mask > 0, self.fill.to(image.dtype), image), mask], dim=1),)
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        height, width = features.size
+        given = features.condition[..., :height, :width]
+        outside = F.pad(given[:, :-1], (0, 0, 0, 0, 0, self.extra), value=LOG_DISPERSION_OUTSIDE)
+        return torch.where(given[:, -1:] > 0, super().decode(features, code), outside)
+
+
+def hidden(randomness: Randomness, channels: int, width: int, size: Size) -> dict[str, Stage]:
+    """All layers but the last, for inputs (B, channels, H, W) whose size divides by the stride."""
+    stages: dict[str, Stage] = {}
+    height, across = size
+    for row in HIDDEN:
+        outputs = width * row.halves // 2
+        conv = Conv(
+            kernel_size=row.kernel_size,
+            stride=row.stride,
+            dilation=row.dilation,
+            transposed=row.transposed,
+            padding=row.dilation * ((row.kernel_size - 1) // 2),
+            norm=nn.BatchNorm2d,
+            size=(height, across),
+        )
+        stages[row.name] = Outer(randomness.layer(row.name, channels, outputs, **conv))
+        channels = outputs
+        if row.transposed:
+            height, across = height * row.stride, across * row.stride
+        else:
+            height, across = height // row.stride, across // row.stride
+    return stages
+
+
+class CompletionConfig(Part):
+    kind: Literal["completion"] = "completion"
+    width: int = Field(64, ge=2)
+    fill: tuple[Channel, Channel, Channel] = Field(CELEBA_MEAN, description="colour in the hole: the data's mean")
+
+    def build(
+        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size, extra: int = 0
+    ) -> Completion:
+        if condition_channels != image_channels + 1:
+            raise ConfigError("generator completion fills holes: its data needs --condition inpaint")
+        if image_channels != len(self.fill):
+            raise ConfigError(f"generator completion fills holes in RGB pictures, not in {image_channels} channels")
+        return Completion(randomness, condition_channels, image_channels, size, self.width, self.fill, extra)

@@ -1,0 +1,79 @@
+"""MR-GAN's predictor (Lee, Ha, Kim, ICLR 2019): for every pixel and colour the centre and the dispersion of p(y | x).
+
+A backbone without chance, whose last layer also gives the logarithm of the dispersion. It says where a condition is
+ambiguous, has a likelihood, and can be sampled, each pixel on its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..losses.moments import Family, mle
+from ..randomness.sites import tile_to
+from .completion import CompletionConfig
+from .srresnet import SRResNetConfig
+from .staged import Staged
+from .unet import UNetConfig
+
+CONSTANT = {"gaussian": math.log(2 * math.pi) / 2, "laplace": math.log(2)}
+
+
+class MomentPredictor(Generator):
+    """Centre: mean or median, in [-1, 1]. Dispersion: variance or mean absolute deviation of that range."""
+
+    prior = "gaussian"
+
+    def __init__(self, backbone: Staged, family: Family, image_channels: int, size: Size) -> None:
+        super().__init__()
+        self.backbone, self.family = backbone, family
+        self.shape = (image_channels, *size)
+        self.code_size = image_channels * size[0] * size[1]
+
+    def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
+        both = self.backbone.decode(self.backbone.encode(condition), condition.new_zeros(len(condition), 0))
+        centre, log_dispersion = both.split(self.shape[0], dim=1)
+        return centre, log_dispersion
+
+    def deviation(self, condition: Tensor) -> Tensor:
+        """The standard deviation of every pixel and colour, (B, C, H, W)."""
+        _, log_dispersion = self.moments(condition)
+        # a Laplace distribution of mean absolute deviation b has variance 2 b^2
+        return (log_dispersion / 2).exp() if self.family == "gaussian" else math.sqrt(2) * log_dispersion.exp()
+
+    def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
+        """log p(image | condition) in nats, (B,): the density of images in [-1, 1], pixels being independent."""
+        losses = mle(self.family, image, *self.moments(condition)) + CONSTANT[self.family]
+        return -losses.flatten(1).sum(dim=1)
+
+    def encode(self, condition: Tensor) -> Features:
+        return Features(condition, self.moments(condition), (condition.shape[-2], condition.shape[-1]))
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        centre, log_dispersion = features.state
+        noise = tile_to(code.unflatten(1, self.shape), features.size)
+        if self.family == "gaussian":
+            return centre + (log_dispersion / 2).exp() * noise
+        uniform = torch.special.ndtr(noise) - 0.5  # the inverse of the Laplace distribution function
+        return centre - log_dispersion.exp() * uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999999))
+
+
+class MomentPredictorConfig(Part):
+    kind: Literal["moment_predictor"] = "moment_predictor"
+    backbone: Annotated[UNetConfig | SRResNetConfig | CompletionConfig, Field(discriminator="kind")]
+    family: Family = "gaussian"
+
+    def build(
+        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size
+    ) -> MomentPredictor:
+        backbone = self.backbone.build(randomness, condition_channels, image_channels, size, image_channels)
+        if backbone.code_size:
+            raise ConfigError("generator moment_predictor predicts all chance at once; its randomness must be none")
+        return MomentPredictor(backbone, self.family, image_channels, size)

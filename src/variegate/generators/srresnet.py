@@ -1,0 +1,146 @@
+"""SRGAN's generator (Ledig et al. 2017) as MR-GAN uses it, with noise maps (Lee, Ha, Kim, ICLR 2019, super-resolution).
+
+All work but the last up-sampling happens at low resolution. The condition is as large as the image and made of blocks
+of scale x scale equal pixels, so that one pixel of each block is the low-resolution picture.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+from ..interfaces import Conv, Part, Randomness, Size
+from .staged import Stage, Staged, State, bounded
+
+
+class Inner(Stage):
+    """From the picture to features, kept once as the current tensor and once for the long skip."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.activation = layer, nn.PReLU()
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        x = self.activation(self.layer(state[-1], code))
+        return (x, x)
+
+
+class Residual(Stage):
+    """x + conv(PReLU(conv(x))), no activation after the sum; noise joins the convolution's input, not the sum."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.conv1, self.activation, self.conv2 = first, nn.PReLU(), second
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        *others, x = state
+        return (*others, x + self.conv2(self.activation(self.conv1(x, code)), code))
+
+
+class After(Stage):
+    """The end of the residual part: the long skip is added here and dropped."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.activation = layer, nn.PReLU()
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        skip, x = state
+        return (skip + self.activation(self.layer(x, code)),)
+
+
+class Up(Stage):
+    """Enlarge by moving channels into pixels."""
+
+    def __init__(self, layer: nn.Module, factor: int) -> None:
+        super().__init__()
+        self.layer, self.shuffle, self.activation = layer, nn.PixelShuffle(factor), nn.PReLU()
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        return (self.activation(self.shuffle(self.layer(state[-1], code))),)
+
+
+class Picture(Stage):
+    """The last layer: a picture in [-1, 1] and, after it, channels without bounds."""
+
+    def __init__(self, layer: nn.Module, channels: int, slope: float = 1.0) -> None:
+        super().__init__()
+        self.layer, self.channels, self.slope = layer, channels, slope
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        return (bounded(self.layer(state[-1], code), self.channels, self.slope),)
+
+
+class SRResNet(Staged):
+    """Layers `inner`, `block1.conv1`, `block1.conv2`, ..., `after`, `up1 ..` (one per prime of the scale), `outer`.
+
+    Initialised as PyTorch does, as in MR-GAN's code.
+
+    Args:
+        size: H, W of the pictures, which the scale divides. Pictures of other sizes are padded to its multiples.
+        extra: channels without bounds after the picture's, such as a moment predictor's log dispersion.
+    """
+
+    def __init__(
+        self,
+        randomness: Randomness,
+        condition_channels: int,
+        image_channels: int,
+        size: Size,
+        width: int = 64,
+        blocks: int = 5,
+        scale: int = 4,
+        extra: int = 0,
+    ) -> None:
+        factors = prime_factors(scale)
+        if size[0] % scale or size[1] % scale:
+            raise ConfigError(f"generator.scale: {scale} does not divide the sides of {size[0]}x{size[1]} pictures")
+        low = (size[0] // scale, size[1] // scale)
+        inner = randomness.layer("inner", condition_channels, width, kernel_size=9, size=low)
+        stages: dict[str, Stage] = {"inner": Inner(inner)}
+        for k in range(1, blocks + 1):
+            conv = Conv(size=low, norm=nn.BatchNorm2d)
+            first, second = (randomness.layer(f"block{k}.{c}", width, width, **conv) for c in ("conv1", "conv2"))
+            stages[f"block{k}"] = Residual(first, second)
+        stages["after"] = After(randomness.layer("after", width, width, size=low))
+        for k, factor in enumerate(factors, start=1):
+            stages[f"up{k}"] = Up(randomness.layer(f"up{k}", width, width * factor**2, size=low), factor)
+            low = (low[0] * factor, low[1] * factor)
+        outer = randomness.layer("outer", width, image_channels + extra, kernel_size=9, size=size)
+        stages["outer"] = Picture(outer, image_channels)
+        super().__init__(stages, randomness, stride=scale)
+
+    def start(self, condition: Tensor) -> State:
+        return (condition[..., :: self.stride, :: self.stride],)
+
+
+def prime_factors(scale: int) -> list[int]:
+    """Of a product of 2, 3 and 5, smallest first.
+
+    Raises:
+        ConfigError: the scale is 1 or less, or has another prime factor.
+    """
+    factors, rest = [], scale
+    for prime in (2, 3, 5):
+        while rest > 1 and rest % prime == 0:
+            factors.append(prime)
+            rest //= prime
+    if not factors or rest != 1:
+        raise ConfigError(f"generator.scale: {scale} is no product of 2, 3 and 5, such as 2, 4, 6 or 8")
+    return factors
+
+
+class SRResNetConfig(Part):
+    kind: Literal["srresnet"] = "srresnet"
+    width: int = Field(64, ge=1)
+    blocks: int = Field(5, ge=1)
+    scale: int = Field(4, description="enlargement, a product of 2, 3 and 5; that of the data's superres condition")
+
+    def build(
+        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size, extra: int = 0
+    ) -> SRResNet:
+        numbers = (self.width, self.blocks, self.scale)
+        return SRResNet(randomness, condition_channels, image_channels, size, *numbers, extra)

@@ -1,0 +1,100 @@
+"""Moment reconstruction (Lee, Ha, Kim: Harmonizing maximum likelihood with GANs, ICLR 2019), by equation number.
+
+Samples are (B, S, C, H, W), S draws for each of B conditions; real images and predicted moments are (B, C, H, W). Every
+loss is a map (B, C, H, W), so that the caller can average it over all pixels or over a hole. Two families: Gaussian
+with mean and variance, Laplace with median and mean absolute deviation. "Dispersion" is either of the latter.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+Family = Literal["gaussian", "laplace"]
+EPSILON = 1e-9  # keeps logarithms and divisions finite where all samples agree
+
+
+class Moments(NamedTuple):
+    """A centre and, where it was asked for, a dispersion; both (B, C, H, W)."""
+
+    centre: Tensor
+    dispersion: Tensor | None
+
+
+def gaussian_mle(image: Tensor, mean: Tensor, log_variance: Tensor, min_noise: float = 0.0) -> Tensor:
+    """(7): (y - mu)^2 / (2 sigma^2) + (1/2) log sigma^2, with `min_noise` added to the square."""
+    return ((image - mean).square() + min_noise) / (2 * log_variance.exp()) + log_variance / 2
+
+
+def laplace_mle(image: Tensor, median: Tensor, log_deviation: Tensor, min_noise: float = 0.0) -> Tensor:
+    """(8): |y - m| / b + log b, with `min_noise` added to the absolute error."""
+    return ((image - median).abs() + min_noise) / log_deviation.exp() + log_deviation
+
+
+def mle(family: Family, image: Tensor, centre: Tensor, log_dispersion: Tensor, min_noise: float = 0.0) -> Tensor:
+    """(7) or (8)."""
+    return (gaussian_mle if family == "gaussian" else laplace_mle)(image, centre, log_dispersion, min_noise)
+
+
+def median(samples: Tensor) -> Tensor:
+    """Over S; for an even number the mean of the middle two, where `torch.median` would take the lower one."""
+    ordered, count = samples.sort(dim=1).values, samples.shape[1]
+    return (ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2
+
+
+def gaussian_moments(samples: Tensor, both: bool = True) -> Moments:
+    """(9): the sample mean and the variance over S - 1.
+
+    Raises:
+        ValueError: one sample has no variance.
+    """
+    if not both:
+        return Moments(samples.mean(dim=1), None)
+    if samples.shape[1] < 2:
+        raise ValueError("the variance of 1 sample is not defined; draw at least 2")
+    variance, mean = torch.var_mean(samples, dim=1, correction=1)
+    return Moments(mean, variance)
+
+
+def laplace_moments(samples: Tensor, both: bool = True) -> Moments:
+    """(9): the sample median and the mean absolute deviation from it, over S.
+
+    The gradient of a median reaches one sample or two; here that of the centre is spread equally over all S (the
+    paper's device). The deviation keeps the median's own gradient, as the released code does.
+    """
+    true, mean = median(samples), samples.mean(dim=1)
+    centre = mean + (true - mean).detach()
+    return Moments(centre, (samples - true.unsqueeze(1)).abs().mean(dim=1) if both else None)
+
+
+def moments(family: Family, samples: Tensor, both: bool = True) -> Moments:
+    """(9), without the dispersion unless `both`."""
+    return (gaussian_moments if family == "gaussian" else laplace_moments)(samples, both)
+
+
+def moment_reconstruction_1(family: Family, image: Tensor, samples: Tensor) -> Tensor:
+    """(11), MR1: (y - mu~)^2, or |y - m~|."""
+    error = image - moments(family, samples, both=False).centre
+    return error.square() if family == "gaussian" else error.abs()
+
+
+def moment_reconstruction_2(family: Family, image: Tensor, samples: Tensor, min_noise: float = 0.0) -> Tensor:
+    """(10), MR2: the likelihood (7) or (8) of the real image under the moments of the samples."""
+    centre, dispersion = moments(family, samples)
+    assert dispersion is not None
+    return mle(family, image, centre, (dispersion + EPSILON).log(), min_noise)
+
+
+def proxy_reconstruction(family: Family, predicted: Moments, samples: Tensor) -> Moments:
+    """(12), proxy MR: squared errors of the centre and, if the prediction has one (pMR2), of the dispersion.
+
+    In both families the errors are squared, and the dispersion is a variance (Gaussian) or a deviation (Laplace), never
+    a logarithm.
+    """
+    drawn = moments(family, samples, both=predicted.dispersion is not None)
+    errors = (None if a is None or b is None else (a - b).square() for a, b in zip(predicted, drawn, strict=True))
+    first, second = errors
+    assert first is not None
+    return Moments(first, second)

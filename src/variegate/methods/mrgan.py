@@ -1,0 +1,246 @@
+"""Harmonizing maximum likelihood with GANs for multimodal conditional generation. Lee, Ha, Kim, ICLR 2019.
+
+Where chance enters      noise maps: 32 channels beside the decoder's inputs at its three smallest sizes (translation),
+                         16 in the residual blocks (super-resolution), 32 at a quarter of the size (inpainting)
+What prevents collapse   not images but moments of K samples are reconstructed: their mean, or mean and variance
+                         (median and mean absolute deviation for `--family laplace`), against the real image or, with
+                         `--proxy true`, against a predictor that is trained first
+Differs from the paper   the median of an even number is the mean of the middle two; all pictures are in [-1, 1], so the
+                         weights of inpainting, which are for [0, 1], are converted; the number of steps is not in the
+                         paper; weights are averaged for sampling
+
+Where paper and released code differ, the code is followed: 12 samples for super-resolution with a proxy, noise also in
+the layer after the residual blocks and in the first up-sampling, the weights of maps.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..config import Training
+from ..generators.completion import CompletionConfig
+from ..generators.moment_predictor import MomentPredictorConfig
+from ..generators.srresnet import SRResNetConfig
+from ..generators.unet import UNetConfig
+from ..losses.moments import Family
+from ..objectives.moment_likelihood import MomentLikelihoodConfig
+from ..objectives.moment_reconstruction import MomentReconstructionConfig
+from ..randomness.noise_maps import NoiseMapsConfig
+from ..randomness.none import NoRandomnessConfig
+from .preset import Preset
+
+PAPER = "Lee, Ha, Kim: Harmonizing maximum likelihood with GANs for multimodal conditional generation. ICLR 2019"
+Task = Literal["translation", "superres", "inpainting"]
+Number = Literal[1, 2]
+
+# weights of the released code, for moments 1 and 2: direct, then proxy
+WEIGHTS: dict[str, dict[Family, tuple[tuple[float, float], tuple[float, float]]]] = {
+    "cityscapes": {"gaussian": ((10, 10), (10, 10)), "laplace": ((10, 10), (1, 1))},
+    "maps": {"gaussian": ((100, 10), (300, 1000)), "laplace": ((10, 1), (10, 10))},
+    "superres": {"gaussian": ((20, 20), (2400, 2400)), "laplace": ((30, 30), (2400, 2400))},
+}
+
+
+def training(batch_size: int, predictor: bool = False, flip: bool = True) -> Training:
+    """AMSGrad and clipping by value, for the generator, the discriminator and the predictor alike."""
+    return Training(
+        steps=100_000,  # not in the paper; the released loop does not end
+        batch_size=batch_size,
+        learning_rate={"generator": 1e-4} if predictor else {"generator": 1e-4, "discriminator": 1e-4},
+        optimizer="amsgrad",
+        weight_decay=1e-4,
+        clip_value=0.5,
+        average_decay=0.0 if predictor else 0.999,
+        keep="best" if predictor else "last",
+        flip=flip,
+    )
+
+
+def mrgan(
+    moments: Number = 2,
+    family: Family = "gaussian",
+    proxy: bool = True,
+    dataset: Literal["cityscapes", "maps"] = "cityscapes",
+    width: int = 64,
+) -> Preset:
+    """pix2pix's U-Net; `dataset` chooses among the published weights."""
+    return Preset(
+        name="mrgan",
+        paper=PAPER,
+        summary="GAN + moments of 10 samples against a predictor's (or the real image) in the place of L1",
+        condition="pairs: label map or image -> image",
+        generator=unet(width),
+        randomness=NoiseMapsConfig(sites=("up*",), channels=32, largest=4),
+        objective=MomentReconstructionConfig(
+            moments=moments, family=family, proxy=proxy, **weights(dataset, moments, family, proxy), width=width
+        ),
+        training=training(batch_size=16),
+        previous=moment_predictor("translation", family, width) if proxy else None,
+        previous_role="predictor",
+    )
+
+
+def mrgan_superres(
+    moments: Number = 2, family: Family = "gaussian", proxy: bool = True, scale: int = 4, width: int = 64
+) -> Preset:
+    """SRGAN's network."""
+    precise = family == "gaussian" and not proxy
+    return Preset(
+        name="mrgan-superres",
+        paper=PAPER,
+        summary="many sharp pictures that look alike when they are small again",
+        condition="plain images; each is made small",
+        derived=f"superres:{scale}",
+        generator=SRResNetConfig(width=width, scale=scale),
+        randomness=SUPERRES_NOISE,
+        objective=superres_objective(width).model_copy(
+            update={
+                "moments": moments,
+                "family": family,
+                "proxy": proxy,
+                "samples": 12 if proxy else 24,
+                "min_noise": 1e-4 if precise else 0.01,
+                "share": 0.25,
+                "reconstruction": 0.0,
+                **weights("superres", moments, family, proxy),
+            }
+        ),
+        training=training(batch_size=32, flip=False),
+        previous=moment_predictor("superres", family, width, scale) if proxy else None,
+        previous_role="predictor",
+    )
+
+
+def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bool = True, width: int = 64) -> Preset:
+    """GLCIC's completion network. Published for two moments of the Gaussian family with a proxy; MR did not work."""
+    return Preset(
+        name="mrgan-inpainting",
+        paper=PAPER,
+        summary="many ways to fill a hole, as uncertain as a predictor says",
+        condition="plain images; a hole is cut out of each",
+        derived="inpaint",
+        generator=CompletionConfig(width=width),
+        randomness=COMPLETION_NOISE,
+        objective=completion_objective(width).model_copy(
+            update={
+                "moments": moments,
+                "family": family,
+                "proxy": proxy,
+                "samples": 12,
+                "share": 0.5,
+                "min_noise": completion_noise(family),
+                "reconstruction": 0.0,
+                # 1000 and 1000 in [0, 1], where errors are summed over 3 colours; in [-1, 1] squares of pixels and of
+                # deviations are 4 times, squares of variances 16 times as large
+                "first": 3 * 1000 / 4,
+                "second": 3 * 1000 / (16 if family == "gaussian" else 4),
+            }
+        ),
+        training=training(batch_size=16, flip=False),
+        previous=moment_predictor("inpainting", family, width) if proxy else None,
+        previous_role="predictor",
+    )
+
+
+def moment_predictor(
+    task: Task = "translation", family: Family = "gaussian", width: int = 64, scale: int = 4
+) -> Preset:
+    """Where is this ambiguous? MR-GAN's predictor, which is of use on its own."""
+    backbones = {
+        "translation": unet(width),
+        "superres": SRResNetConfig(width=width, scale=scale),
+        "inpainting": CompletionConfig(width=width),
+    }
+    derived = {"translation": None, "superres": f"superres:{scale}", "inpainting": "inpaint"}[task]
+    noise = {"translation": 0.0, "superres": 0.01, "inpainting": completion_noise(family)}[task]
+    return Preset(
+        name="moment-predictor",
+        paper=PAPER,
+        summary="mean and deviation of every pixel by maximum likelihood: where is this ambiguous?",
+        condition="pairs: label map or image -> image" if derived is None else "plain images",
+        derived=derived,
+        generator=MomentPredictorConfig(backbone=backbones[task], family=family),
+        randomness=NoRandomnessConfig(),
+        objective=MomentLikelihoodConfig(family=family, min_noise=noise),
+        training=training(32 if task == "superres" else 16, predictor=True, flip=task == "translation"),
+    )
+
+
+def unet(width: int) -> UNetConfig:
+    return UNetConfig(width=width, init="default", order="after")
+
+
+def weights(table: str, moments: Number, family: Family, proxy: bool) -> dict[str, float]:
+    """`first` is the weight of the only term, or of the centre; `second` that of the dispersion, with a proxy."""
+    of_one, of_two = WEIGHTS[table][family][int(proxy)]
+    weight = of_one if moments == 1 else of_two
+    return {"first": weight, "second": weight}
+
+
+SUPERRES_NOISE = NoiseMapsConfig(sites=("block*.conv1", "after", "up1"), channels=16)
+COMPLETION_NOISE = NoiseMapsConfig(sites=("conv6", "dilated[12]"), channels=32)
+
+
+def superres_objective(width: int) -> MomentReconstructionConfig:
+    """SRGAN without its perceptual term, as the released code has it: a discriminator of images alone, 5:1 moves."""
+    return MomentReconstructionConfig(
+        moments=0,
+        samples=1,
+        share=1.0,
+        reconstruction=1000,
+        distance="l2",
+        generator_steps=5,
+        discriminator="srgan",
+        conditional=False,
+        width=width,
+    )
+
+
+def completion_objective(width: int) -> MomentReconstructionConfig:
+    """GLCIC: discriminators of the picture and of the box around the hole, 3:1 moves."""
+    return MomentReconstructionConfig(
+        moments=0,
+        samples=1,
+        share=1.0,
+        reconstruction=100 / 4,  # 100 in units of [0, 1]
+        distance="l2",
+        generator_steps=3,
+        discriminator="completion",
+        masked=True,
+        width=width,
+    )
+
+
+def completion_noise(family: Family) -> float:
+    """0.01 in units of [0, 1], beside a square or an absolute error."""
+    return 0.04 if family == "gaussian" else 0.02
+
+
+def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64) -> Preset:
+    """The baseline of super-resolution; with noise it has mrgan-superres' network."""
+    return Preset(
+        name="srgan",
+        paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
+        summary="GAN + squared error; noise, if there is any, is ignored",
+        condition="plain images; each is made small",
+        derived=f"superres:{scale}",
+        generator=SRResNetConfig(width=width, scale=scale),
+        randomness=SUPERRES_NOISE if noise == "input" else NoRandomnessConfig(),
+        objective=superres_objective(width),
+        training=training(batch_size=32, flip=False),
+    )
+
+
+def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Preset:
+    """The baseline of inpainting; with noise it has mrgan-inpainting's network."""
+    return Preset(
+        name="glcic",
+        paper="Iizuka, Simo-Serra, Ishikawa: Globally and locally consistent image completion. SIGGRAPH 2017",
+        summary="GAN with a global and a local view + squared error; noise, if there is any, is ignored",
+        condition="plain images; a hole is cut out of each",
+        derived="inpaint",
+        generator=CompletionConfig(width=width),
+        randomness=COMPLETION_NOISE if noise == "input" else NoRandomnessConfig(),
+        objective=completion_objective(width),
+        training=training(batch_size=16, flip=False),
+    )

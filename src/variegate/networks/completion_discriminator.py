@@ -1,0 +1,102 @@
+"""GLCIC's discriminator (Iizuka et al. 2017) as MR-GAN uses it (Lee, Ha, Kim, ICLR 2019): one verdict per picture.
+
+It looks at the whole picture and, closer, at a box around the hole. It sees no condition but the place of the hole.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+import torch
+from torch import Tensor, nn
+
+from ..interfaces import Size
+from .discriminators import Judgement
+
+
+class Branch(nn.Module):
+    """Strided 5x5 convolutions until the shorter side is 2 (or 1), then a fully connected layer, not activated.
+
+    Args:
+        size: H, W of what it sees; the fully connected layer takes no other.
+    """
+
+    def __init__(self, image_channels: int, size: Size, width: int, features: int) -> None:
+        super().__init__()
+        layers = max(1, ceil(log2(min(size))) - 1)
+        self.blocks = nn.ModuleList()
+        channels = image_channels
+        for k in range(layers):
+            outputs = width * min(2**k, 8)
+            conv = nn.Conv2d(channels, outputs, 5, stride=2, padding=2)
+            self.blocks.append(nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU()))
+            channels = outputs
+        height, across = (-(-side // 2**layers) for side in size)  # every layer halves and rounds up
+        self.linear = nn.Linear(channels * height * across, features)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Of x (B, C, H, W): the maps of every convolution, then the features (B, F)."""
+        outputs = []
+        for block in self.blocks:
+            x = block(x)
+            outputs.append(x)
+        return [*outputs, self.linear(x.flatten(1))]
+
+
+class GlobalLocal(nn.Module):
+    """A branch for the picture, one for the box around its hole, and a layer that joins them.
+
+    Initialised as PyTorch does, as in MR-GAN's code.
+
+    Args:
+        size: H, W of the pictures; it takes no other. The box has half the height and width.
+    """
+
+    def __init__(self, image_channels: int, size: Size, width: int = 64) -> None:
+        super().__init__()
+        self.box: Size = (max(1, size[0] // 2), max(1, size[1] // 2))
+        features = 16 * width
+        self.whole = Branch(image_channels, size, width, features)
+        self.local = Branch(image_channels, self.box, width, features)
+        self.verdict = nn.Linear(2 * features, 1)
+
+    def forward(self, condition: Tensor, image: Tensor) -> Judgement:
+        """Of images (B, C, H, W) in [-1, 1]: the maps of both branches, then the logits (B, 1, 1, 1).
+
+        Args:
+            condition: its last channel is the mask, 1 inside the hole and -1 outside; the rest is not looked at.
+        """
+        *whole, far = self.whole(image)
+        *local, near = self.local(crop(image, *corner(condition[:, -1], self.box), self.box))
+        logits = self.verdict(torch.cat([far, near], dim=1))
+        return [[*whole, *local, logits[..., None, None]]]
+
+
+def corner(mask: Tensor, box: Size) -> tuple[Tensor, Tensor]:
+    """First row and column, each (B,), of boxes inside the pictures and centred, where that allows it, on their holes.
+
+    A hole that is no larger than the box is wholly inside it. Without a hole the box is in the middle.
+
+    Args:
+        mask: (B, H, W), positive inside the hole.
+    """
+    inside = mask > 0
+    return first_of(inside.any(dim=2), box[0]), first_of(inside.any(dim=1), box[1])
+
+
+def first_of(inside: Tensor, length: int) -> Tensor:
+    """Where, along one axis, a stretch of that length around everything inside begins: (B, N) bool gives (B,)."""
+    side = inside.shape[1]
+    places = torch.arange(side, device=inside.device)
+    start = torch.where(inside, places, side).amin(dim=1)
+    end = torch.where(inside, places, -1).amax(dim=1) + 1
+    return ((start + end - length) // 2).clamp(0, side - length)
+
+
+def crop(image: Tensor, top: Tensor, left: Tensor, box: Size) -> Tensor:
+    """Of images (B, C, H, W) one box each, (B, C, h, w). Indices stay on the device, so that the host never waits."""
+    rows = top[:, None] + torch.arange(box[0], device=image.device)
+    columns = left[:, None] + torch.arange(box[1], device=image.device)
+    batch, channels, _, across = image.shape
+    image = image.gather(2, rows[:, None, :, None].expand(batch, channels, -1, across))
+    return image.gather(3, columns[:, None, None, :].expand(batch, channels, box[0], -1))

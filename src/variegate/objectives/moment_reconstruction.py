@@ -1,0 +1,130 @@
+"""MR-GAN (Lee, Ha, Kim: Harmonizing maximum likelihood with GANs, ICLR 2019).
+
+L_G = L_GAN + lambda_1 (centre) + lambda_2 (dispersion) + lambda_Rec L_p
+
+The moments are those of K samples per condition; they are compared with the real image (MR) or with what a frozen
+predictor says of the condition (proxy MR). Without either it is the baseline: an adversary and plain reconstruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+from ..interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
+from ..losses import moments as m
+from ..losses.adversarial import Mode, discriminator_loss, generator_loss
+from ..networks.blocks import Norm
+from ..networks.completion_discriminator import GlobalLocal
+from ..networks.discriminators import Judgement, logits
+from ..networks.srgan_discriminator import SRGANDiscriminator
+from .adversarial import AdversarialConfig, discriminator_of
+
+
+class MomentReconstruction(Objective):
+    """The discriminator moves first, on one fake per condition; then the generator, on K samples of some of them."""
+
+    def __init__(self, discriminator: nn.Module, config: MomentReconstructionConfig) -> None:
+        super().__init__()
+        self.discriminator, self.config = discriminator, config
+
+    def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
+        players: dict[str, Iterable[nn.Parameter]] = {"generator": generator.parameters()}
+        return players | ({"discriminator": self.discriminator.parameters()} if self.config.adversarial else {})
+
+    def judge(self, condition: Tensor, image: Tensor) -> list[Tensor]:
+        judgement: Judgement = self.discriminator(condition if self.config.conditional else None, image)
+        return logits(judgement)
+
+    def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
+        config = self.config
+        if config.adversarial and step % config.generator_steps == 0:
+            with torch.no_grad():
+                fakes = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
+            real, fake = self.judge(batch.condition, batch.image), self.judge(batch.condition, fakes)
+            yield {"discriminator": {"adversarial": discriminator_loss(real, fake, config.mode)}}
+
+        count = max(1, round(config.share * len(batch.image)))
+        condition, image = batch.condition[:count], batch.image[:count]
+        samples = generator(condition, generator.draw_for(batch.key[:count], config.samples))
+        terms = self.terms(condition, image, samples)
+        if config.adversarial:
+            each = condition.repeat_interleave(config.samples, dim=0)
+            fooled = generator_loss(self.judge(each, samples.flatten(0, 1)), config.mode)
+            terms["adversarial"] = config.adversarial * fooled
+        yield {"generator": terms}
+
+    def terms(self, condition: Tensor, image: Tensor, samples: Tensor) -> dict[str, Tensor]:
+        """The weighted terms of moments and of reconstruction; samples are (B, S, C, H, W)."""
+        config, terms = self.config, {}
+        hole = (condition[:, -1:] > 0).to(image.dtype) if config.masked else None
+        if config.moments and config.proxy:
+            first, second = m.proxy_reconstruction(config.family, self.predicted(condition), samples)
+            terms["moment1"] = config.first * average(first, hole)
+            if second is not None:
+                terms["moment2"] = config.second * average(second, hole)
+        elif config.moments == 2:
+            losses = m.moment_reconstruction_2(config.family, image, samples, config.min_noise)
+            terms["moments"] = config.first * average(losses, hole)
+        elif config.moments == 1:
+            terms["moment1"] = config.first * average(m.moment_reconstruction_1(config.family, image, samples), hole)
+        if config.reconstruction:
+            errors = samples - image.unsqueeze(1)
+            errors = errors.abs() if config.distance == "l1" else errors.square()
+            terms[config.distance] = config.reconstruction * errors.mean()
+        return terms
+
+    @torch.no_grad()
+    def predicted(self, condition: Tensor) -> m.Moments:
+        if not isinstance(self.predictor, HasMoments):
+            raise ConfigError("proxy moments need a predictor; train one before (method.previous) or give --predictor")
+        centre, log_dispersion = self.predictor.moments(condition)
+        return m.Moments(centre, log_dispersion.exp() if self.config.moments == 2 else None)
+
+
+def average(losses: Tensor, hole: Tensor | None) -> Tensor:
+    """Mean of (B, C, H, W) over everything, or over the pixels where the hole (B, 1, H, W) is 1."""
+    if hole is None:
+        return losses.mean()
+    return (losses * hole).sum() / (hole.sum() * losses.shape[1]).clamp(min=1)
+
+
+class MomentReconstructionConfig(Part):
+    kind: Literal["moment_reconstruction"] = "moment_reconstruction"
+    moments: Literal[0, 1, 2] = Field(2, description="0: none, which is the baseline")
+    family: m.Family = "gaussian"
+    proxy: bool = Field(True, description="compare with a predictor's moments, not with the real image")
+    first: float = Field(10.0, ge=0, description="weight of the centre, or of the likelihood (MR2)")
+    second: float = Field(10.0, ge=0, description="weight of the dispersion, with a proxy")
+    samples: int = Field(10, ge=1, description="K: images drawn for each condition")
+    share: float = Field(0.5, gt=0, le=1, description="of the batch: conditions for which K images are drawn")
+    generator_steps: int = Field(1, ge=1, description="batches from one move of the discriminator to the next")
+    min_noise: float = Field(0.0, ge=0, description="added to the error inside the likelihood (MR2)")
+    reconstruction: float = Field(0.0, ge=0, description="weight of plain reconstruction")
+    distance: Literal["l1", "l2"] = Field("l1", description="of plain reconstruction")
+    adversarial: float = Field(1.0, ge=0, description="weight of the GAN term; 0 trains no discriminator")
+    mode: Mode = "vanilla"
+    discriminator: Literal["patch", "srgan", "completion"] = "patch"
+    conditional: bool = Field(True, description="the discriminator sees the condition")
+    masked: bool = Field(False, description="moments count inside the hole only")
+    width: int = Field(64, ge=1, description="base width of the discriminator")
+    layers: int = Field(3, ge=1, description="strided layers of a patch discriminator")
+    norm: Norm = Field("batch", description="of a patch discriminator")
+
+    def build(
+        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
+    ) -> MomentReconstruction:
+        return MomentReconstruction(self.judge_of(condition_channels, image_channels, size), self)
+
+    def judge_of(self, condition_channels: int, image_channels: int, size: Size) -> nn.Module:
+        if self.discriminator == "completion":
+            return GlobalLocal(image_channels, size, self.width)
+        channels = image_channels + (condition_channels if self.conditional else 0)
+        if self.discriminator == "srgan":
+            return SRGANDiscriminator(channels, self.width)
+        return discriminator_of(channels, AdversarialConfig(width=self.width, layers=self.layers, norm=self.norm), size)

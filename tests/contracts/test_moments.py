@@ -1,0 +1,329 @@
+"""MR-GAN's objective and predictor: what is compared with what, who moves when, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Laplace, Normal
+
+import variegate
+from variegate.cli import dispatch
+from variegate.errors import ConfigError
+from variegate.generators.moment_predictor import MomentPredictor
+from variegate.interfaces import Batch, Generator, Objective
+from variegate.losses import moments as m
+from variegate.methods import method
+from variegate.objectives.moment_reconstruction import average
+from variegate.training.panel import Panel
+
+SIZE, CHANNELS = (16, 16), 4
+TINY = {"width": "4", "objective.layers": "1", "objective.samples": "4", "batch_size": "4"}
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def made(name: str = "mrgan", channels: int = CHANNELS, **options: str) -> tuple[Generator, Objective]:
+    torch.manual_seed(3)
+    chosen = method(name, {**TINY, **options})
+    generator, objective = chosen.build_generator(channels, 3, SIZE), chosen.build_objective(channels, 3, SIZE)
+    return generator.train(), objective.train()
+
+
+def batch(count: int = 4, channels: int = CHANNELS) -> Batch:
+    stream = torch.Generator().manual_seed(1)
+    condition = torch.rand(count, channels, *SIZE, generator=stream) * 2 - 1
+    condition[:, -1] = -1
+    condition[:, -1, 4:10, 3:12] = 1
+    image = torch.rand(count, 3, *SIZE, generator=stream) * 2 - 1
+    return Batch(condition, image, torch.arange(count), torch.arange(count) + 7)
+
+
+def drawn(generator: Generator, given: Batch, samples: int) -> Tensor:
+    with torch.no_grad():
+        return generator(given.condition[:2], generator.draw_for(given.key[:2], samples))
+
+
+def terms_of(objective: Objective, generator: Generator, given: Batch, step: int = 0) -> dict[str, Tensor]:
+    *_, last = objective.updates(generator, given, step)
+    return dict(last["generator"])
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace"])
+@pytest.mark.parametrize("moments", [1, 2])
+@pytest.mark.parametrize("proxy", [True, False])
+def test_each_of_the_eight_variants_is_its_own_equation(family: m.Family, moments: int, proxy: bool) -> None:
+    options = {"family": family, "moments": str(moments), "proxy": str(proxy).lower()}
+    generator, objective = made(**options, **{"objective.first": "3", "objective.second": "5"})
+    given = batch()
+    terms = terms_of(objective, generator, given)
+    samples, image = drawn(generator, given, 4), given.image[:2]
+    centre, dispersion = m.moments(family, samples)
+    if proxy:
+        assert isinstance(objective.predictor, MomentPredictor)
+        with torch.no_grad():
+            wanted, log_dispersion = objective.predictor.moments(given.condition[:2])
+        expected = {"moment1": 3 * (wanted - centre).square().mean()}
+        if moments == 2:
+            expected["moment2"] = 5 * (log_dispersion.exp() - dispersion).square().mean()
+    elif moments == 1:
+        error = image - centre
+        expected = {"moment1": 3 * (error.square() if family == "gaussian" else error.abs()).mean()}
+    else:
+        scale = dispersion.sqrt() if family == "gaussian" else dispersion
+        density = (Normal if family == "gaussian" else Laplace)(centre, scale).log_prob(image)
+        constant = math.log(2 * math.pi) / 2 if family == "gaussian" else math.log(2)
+        expected = {"moments": 3 * (-density - constant).mean()}
+    assert set(terms) == {*expected, "adversarial"}
+    for name, value in expected.items():
+        torch.testing.assert_close(terms[name].detach(), value, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gan_term_judges_all_samples_with_their_condition() -> None:
+    generator, objective = made(proxy="false", **{"objective.adversarial": "2"})
+    given = batch()
+    term = terms_of(objective, generator, given)["adversarial"]
+    samples = drawn(generator, given, 4).flatten(0, 1)
+    with torch.no_grad():
+        logits = objective.discriminator(given.condition[:2].repeat_interleave(4, 0), samples)[0][-1]
+    torch.testing.assert_close(term.detach(), 2 * nn.functional.softplus(-logits).mean(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_discriminator_moves_once_in_several_batches_and_not_at_all_without_weight() -> None:
+    generator, objective = made("srgan", 3)
+    moves = [[*player] for step in range(6) for player in objective.updates(generator, batch(4, 3), step)]
+    assert moves == [["discriminator"], *[["generator"]] * 5, ["discriminator"], ["generator"]]
+    generator, objective = made(proxy="false", **{"objective.adversarial": "0"})
+    assert [[*player] for player in objective.updates(generator, batch(), 0)] == [["generator"]]
+    assert set(objective.players(generator)) == {"generator"}
+
+
+def test_holes_count_alone_for_moments_and_the_whole_picture_for_plain_reconstruction() -> None:
+    values = torch.arange(24.0).view(1, 3, 2, 4)
+    hole = torch.zeros(1, 1, 2, 4)
+    hole[..., 1, 2:] = 1
+    assert float(average(values, hole)) == float(values[..., 1, 2:].mean())
+    assert float(average(values, None)) == float(values.mean())
+    generator, objective = made("glcic")
+    given = batch()
+    terms = terms_of(objective, generator, given)
+    with torch.no_grad():
+        samples = generator(given.condition, generator.draw_for(given.key, 4))
+    expected = 25 * (samples - given.image.unsqueeze(1)).square().mean()
+    torch.testing.assert_close(terms["l2"].detach(), expected)
+
+
+def test_the_predictor_is_no_player_and_stays_in_eval_mode() -> None:
+    generator, objective = made()
+    owned = {id(p) for player in objective.players(generator).values() for p in player}
+    assert objective.predictor is not None
+    assert not any(id(p) in owned or p.requires_grad for p in objective.predictor.parameters())
+    assert objective.training
+    assert not objective.predictor.training
+    before = {k: v.clone() for k, v in objective.predictor.state_dict().items()}
+    sum(terms_of(objective, generator, batch()).values()).backward()
+    assert all(torch.equal(before[k], v) for k, v in objective.predictor.state_dict().items())
+    assert any(name.startswith("predictor.") for name in objective.state_dict()), "a resumed run needs it"
+
+
+def test_networks_are_as_large_as_the_papers() -> None:
+    with torch.device("meta"):
+        chosen = method("mrgan")
+        size = (256, 256)
+        assert parameters(chosen.build_generator(3, 3, size)) == 55_201_475
+        objective = chosen.build_objective(3, 3, size)
+        assert parameters(objective.discriminator) == 2_768_705
+        assert parameters(objective.predictor) == 54_421_190
+        superres, inpainting = method("mrgan-superres"), method("mrgan-inpainting")
+        assert parameters(superres.build_generator(3, 3, (64, 64))) == 826_252
+        assert parameters(superres.build_objective(3, 3, (64, 64)).discriminator) == 5_215_425
+        assert parameters(superres.build_objective(3, 3, (64, 64)).predictor) == 749_647
+        assert parameters(inpainting.build_generator(4, 3, (128, 128))) == 6_293_315
+        assert parameters(inpainting.build_objective(4, 3, (128, 128)).discriminator) == 32_480_769
+        assert parameters(inpainting.build_objective(4, 3, (128, 128)).predictor) == 6_072_998
+
+
+def test_noise_enters_the_decoder_at_its_three_smallest_sizes_whatever_the_picture() -> None:
+    for side, depth in ((256, 8), (64, 6), (32, 5)):
+        with torch.device("meta"):
+            generator = method("mrgan", {"width": "2"}).build_generator(3, 3, (side, side))
+        assert generator.randomness.sites == {f"up{depth}", f"up{depth - 1}", f"up{depth - 2}"}
+        assert generator.code_size == 32 * (1 + 4 + 16)
+
+
+WEIGHTS = {  # dataset, family: MR1, MR2, proxy MR1, proxy MR2
+    ("cityscapes", "gaussian"): (10, 10, 10, 10),
+    ("cityscapes", "laplace"): (10, 10, 1, 1),
+    ("maps", "gaussian"): (100, 10, 300, 1000),
+    ("maps", "laplace"): (10, 1, 10, 10),
+    ("superres", "gaussian"): (20, 20, 2400, 2400),
+    ("superres", "laplace"): (30, 30, 2400, 2400),
+}
+
+
+@pytest.mark.parametrize(("table", "family"), WEIGHTS)
+def test_weights_are_the_published_ones(table: str, family: str) -> None:
+    kinds = [("1", "false"), ("2", "false"), ("1", "true"), ("2", "true")]
+    for (moments, proxy), weight in zip(kinds, WEIGHTS[table, family]):
+        options = {"moments": moments, "family": family, "proxy": proxy}
+        if table == "superres":
+            objective = method("mrgan-superres", options).objective
+            assert objective.samples == (12 if proxy == "true" else 24)
+            assert objective.min_noise == (1e-4 if (family, proxy) == ("gaussian", "false") else 0.01)
+        else:
+            objective = method("mrgan", {**options, "dataset": table}).objective
+            assert objective.samples == 10
+        assert (objective.first, objective.second) == (weight, weight)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace"])
+def test_the_weights_of_inpainting_are_those_of_pictures_in_0_to_1(family: m.Family) -> None:
+    """1000 and 1000 times errors in [0, 1], divided by pixels alone while they are summed over 3 colours."""
+    objective = method("mrgan-inpainting", {"family": family}).objective
+    stream = torch.Generator().manual_seed(0)
+    samples, centre = torch.rand(1, 6, 3, 4, 4, generator=stream), torch.rand(1, 3, 4, 4, generator=stream)
+    dispersion = centre / 10
+    first, second = m.proxy_reconstruction(family, m.Moments(centre, dispersion), samples)
+    paper = 1000 * (first + second).sum() / 16
+    scale = 4 if family == "gaussian" else 2  # of a variance, of a deviation
+    first, second = m.proxy_reconstruction(family, m.Moments(centre * 2, dispersion * scale), samples * 2)
+    torch.testing.assert_close(objective.first * first.mean() + objective.second * second.mean(), paper)
+
+
+def predictor(family: str) -> MomentPredictor:
+    torch.manual_seed(0)
+    generator = method("moment-predictor", {"width": "4", "family": family}).build_generator(CHANNELS, 3, SIZE)
+    assert isinstance(generator, MomentPredictor)
+    return generator.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace"])
+def test_the_predictors_likelihood_and_samples_are_those_of_its_distribution(family: str) -> None:
+    generator, given = predictor(family), batch(1)
+    centre, log_dispersion = generator.moments(given.condition)
+    scale = (log_dispersion / 2).exp() if family == "gaussian" else log_dispersion.exp()
+    reference = (Normal if family == "gaussian" else Laplace)(centre, scale)
+    expected = reference.log_prob(given.image).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(generator.log_prob(given.condition, given.image), expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(generator.deviation(given.condition), reference.stddev)
+    images = generator(given.condition, generator.draw([(0, i) for i in range(4000)]).unsqueeze(0))[0]
+    error = (images.mean(dim=0) - centre[0]) / reference.stddev[0]
+    assert float(error.abs().max()) < 5 / math.sqrt(4000)
+    torch.testing.assert_close(images.std(dim=0), reference.stddev[0], rtol=0.15, atol=0)
+
+
+def refused(sentence: str, name: str = "mrgan", **options: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        method(name, {**TINY, **options})
+
+
+def test_what_cannot_work_is_refused_in_a_sentence() -> None:
+    refused("objective.samples 1 has no variance; two moments need 2 or more", **{"objective.samples": "1"})
+    assert method("mrgan", {"moments": "1", "objective.samples": "1"}).objective.samples == 1
+    refused("moments are those of different samples", "srgan", **{"objective.moments": "1"})
+    refused("proxy moments come from a predictor", proxy="false", **{"objective.proxy": "true"})
+    refused("the predictor is gaussian, but objective.family is laplace", **{"objective.family": "laplace"})
+    refused("raise training.batch_size", batch_size="2")
+    with pytest.raises(ConfigError, match="moment_predictor and objective moment_likelihood belong together"):
+        method("pix2pix", {"objective": "{kind: moment_likelihood}"})
+
+
+def train(name: str, out: Path, *more: str, data: str = "streets:20", size: int = 16) -> Path:
+    small = ["--width", "4", "--batch-size", "4", "--steps", "2", "--quiet", "--device", "cpu"]
+    dispatch(["train", name, "--data", data, "--size", str(size), "--out", str(out), *small, *more])
+    return out
+
+
+MRGAN = ("--objective.layers", "1", "--objective.samples", "2")
+
+
+def test_the_predictor_is_trained_first_or_given(tmp_path: Path) -> None:
+    run = train("mrgan", tmp_path / "run", *MRGAN, "--previous.training.steps", "2")
+    own = variegate.load(run / "previous")
+    assert own.name == "moment-predictor"
+    given = train("mrgan", tmp_path / "given", *MRGAN, "--predictor", str(run / "previous"))
+    assert not (given / "previous").exists()
+    state = torch.load(given / "checkpoints/step-00000002/state.pt", weights_only=True)["objective"]
+    for key, value in own.generator.state_dict().items():
+        assert torch.equal(state[f"predictor.{key}"], value), key
+    again = torch.load(run / "checkpoints/step-00000002/state.pt", weights_only=True)["generator"]
+    mine = torch.load(given / "checkpoints/step-00000002/state.pt", weights_only=True)["generator"]
+    assert all(torch.equal(again[key], mine[key]) for key in mine), "the same predictor, the same run"
+
+
+def test_the_predictor_that_is_kept_is_the_best_of_its_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.5, 0.2, 0.4, 0.3])  # overfits from step 2 on
+    monkeypatch.setattr(Panel, "surprise", lambda *_: next(scores))
+    run = train("moment-predictor", tmp_path / "run", "--steps", "4", "--save-every", "1")
+    assert variegate.load(run).record.step == 2
+    monkeypatch.setattr(Panel, "surprise", lambda *_: 0.3)
+    train("moment-predictor", tmp_path / "run", "--steps", "5", "--save-every", "1", "--resume")
+    assert variegate.load(run).record.step == 2, "also after the training was resumed"
+
+
+def test_the_validation_score_of_a_predictor_is_its_likelihood(tmp_path: Path) -> None:
+    run = train("moment-predictor", tmp_path / "run")
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    nats = [row["val/nats"] for row in rows if "val/nats" in row]
+    model, held = variegate.load(run), variegate.api.data_of(run, "val")
+    found = []
+    for raw, image in (held.raw(i) for i in range(len(held))):
+        condition, image = model.condition.encode(raw.unsqueeze(0)), image.unsqueeze(0) / 127.5 - 1
+        found.append(-float(model.generator.log_prob(condition, image)) / image.numel())
+    assert min(nats) == pytest.approx(sum(found) / len(found), rel=1e-4)
+
+
+def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> None:
+    run = train("moment-predictor", tmp_path / "run")
+    given = ("--predictor", str(run))
+    with pytest.raises(ConfigError, match="was trained at 16x16, these pictures are 32x32; train one at this size"):
+        train("mrgan", tmp_path / "a", *MRGAN, *given, size=32)
+    dispatch(["data", "export-streets", str(tmp_path / "files"), "--count", "10", "--size", "16"])
+    with pytest.raises(ConfigError, match="was trained on streets and other conditions than files has here"):
+        train("mrgan", tmp_path / "b", *MRGAN, *given, data=str(tmp_path / "files"))
+    with pytest.raises(ConfigError, match="predicts the gaussian family; add --family gaussian"):
+        train("mrgan", tmp_path / "c", *MRGAN, *given, "--family", "laplace")
+    with pytest.raises(ConfigError, match="mrgan uses none here"):
+        train("mrgan", tmp_path / "d", *MRGAN, *given, "--proxy", "false")
+    other = train("mrgan", tmp_path / "e", *MRGAN, "--proxy", "false")
+    with pytest.raises(ConfigError, match="is a mrgan run; train one with `variegate train moment-predictor`"):
+        train("mrgan", tmp_path / "f", *MRGAN, "--predictor", str(other))
+
+
+def test_where_it_is_ambiguous_can_be_seen_predicted_and_of_samples(tmp_path: Path) -> None:
+    run = train("mrgan", tmp_path / "run", *MRGAN, "--previous.training.steps", "2")
+    dispatch(["moments", str(run), "test:0", "test:1", "-n", "3", "--out", str(tmp_path / "seen")])
+    words = ("mean", "deviation", "predicted-mean", "predicted-deviation")
+    names = {f"test{i}-{word}.png" for i in (0, 1) for word in words}
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == names
+    model, alone = variegate.load(run), variegate.load(run / "previous")
+    raw = variegate.api.data_of(run, "test").raw(0)[0]
+    images = model.sample(raw, n=3).images
+    found = model.moments(raw, n=3)
+    torch.testing.assert_close(found.mean, images.mean(dim=0))
+    torch.testing.assert_close(found.deviation, images.var(dim=0, correction=0).mean(dim=0).sqrt())
+    predicted = alone.moments(raw)
+    condition = alone.condition.encode(raw.unsqueeze(0))
+    torch.testing.assert_close(predicted.deviation, alone.generator.deviation(condition)[0].square().mean(0).sqrt() / 2)
+    dispatch(["evaluate", str(run), "--protocol", "quick", "--no-perceptual"])
+    page = (run / "report.html").read_text()
+    assert "predicted deviation" in page
+    dispatch(["evaluate", str(run / "previous"), "--protocol", "quick", "--no-perceptual"])
+    assert "Where is this ambiguous?" in (run / "previous" / "report.html").read_text()
+
+
+def test_a_condition_that_a_network_is_not_built_for_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is built for --condition superres:4, not superres:2; give --scale its"):
+        train("srgan", tmp_path / "a", "--condition", "superres:2")
+    with pytest.raises(ConfigError, match="fills holes, and --condition edges cuts none; leave it out"):
+        train("glcic", tmp_path / "b", "--condition", "edges")
+    with pytest.raises(ConfigError, match="7 is no product of 2, 3 and 5"):
+        train("srgan", tmp_path / "c", "--scale", "7", size=56)
