@@ -100,11 +100,14 @@ class Generator(nn.Module, ABC):
     def decode(self, features: Features, code: Tensor) -> Tensor:
         """One image (C, H, W) per row of features and code (B, D). Same features and code, same image."""
 
+    def decode_all(self, features: Features, code: Tensor) -> Tensor:
+        """S images of each condition: codes (B, S, D) give (B, S, C, H, W)."""
+        samples = code.shape[1]
+        return self.decode(features.repeat(samples), code.flatten(0, 1)).unflatten(0, (-1, samples))
+
     def forward(self, condition: Tensor, code: Tensor) -> Tensor:
         """(B, K, H, W) with (B, S, D) gives (B, S, C, H, W); encodes once. The one entry for training and DDP."""
-        samples = code.shape[1]
-        features = self.encode(condition).repeat(samples)
-        return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, samples))
+        return self.decode_all(self.encode(condition), code)
 
     def draw(self, seeds: Sequence[codes.Seed]) -> Tensor:
         """Codes of (seed, index) pairs, on the CPU: (S, D)."""

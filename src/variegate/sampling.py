@@ -27,9 +27,7 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
     images = []
     for row, row_codes in zip(condition.split(1), codes):
         features = generator.encode(row)
-        parts = [
-            generator.decode(features.repeat(len(part)), part.to(condition.device)) for part in row_codes.split(chunk)
-        ]
+        parts = [generator.decode_all(features, part[None].to(condition.device))[0] for part in row_codes.split(chunk)]
         images.append(torch.cat(parts).clamp(-1, 1).float().cpu())
     return torch.stack(images)
 

@@ -58,7 +58,8 @@ class Check:
     path: Positional[str]
     direction: Direction | None = None
     condition: str | None = None
-    """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre"""
+    """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
+    inpaint:FOLDER (of masks, white inside the hole)"""
     unpaired: bool = False
     """conditions and images do not belong together"""
     limit: int | None = None
@@ -108,7 +109,8 @@ class Train:
     direction: Direction | None = None
     """which half of A|B pictures is the condition; found out unless given"""
     condition: str | None = None
-    """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre"""
+    """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
+    inpaint:FOLDER (of masks, white inside the hole)"""
     unpaired: bool = False
     """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
     initial: Path | None = None

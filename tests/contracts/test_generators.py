@@ -15,7 +15,7 @@ from variegate.generators.moment_predictor import MomentPredictor
 from variegate.generators.staged import Staged, first_reader
 from variegate.interfaces import Generator
 from variegate.methods import method
-from variegate.randomness.sites import CodeLayer
+from variegate.randomness.sites import CodeLayer, PlainLayer
 from variegate.sampling import decode_in_chunks
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -327,3 +327,24 @@ def test_a_generator_that_does_not_fit_the_picture_is_refused_in_words() -> None
         method("pix2pix", {"width": "4", "noise": "none", "depth": "5"}).build_generator(3, 3, (16, 16))
     with pytest.raises(ConfigError, match="divisible by 8, got 20x16"):
         method("cimle", {"widths": "[4, 4, 4, 4]"}).build_generator(3, 3, (20, 16))
+
+
+@pytest.mark.core
+def test_all_codes_together_are_each_code_on_its_own_copy_of_the_features(noisy: tuple[str, Generator]) -> None:
+    name, generator = noisy
+    with torch.no_grad():
+        features, drawn = generator.encode(conditions(name, 2)), codes(generator, 2, 6).unflatten(0, (2, 3))
+        expected = generator.decode(features.repeat(3), drawn.flatten(0, 1)).unflatten(0, (2, 3))
+        assert torch.allclose(generator.decode_all(features, drawn), expected, **CLOSE)
+
+
+@pytest.mark.core
+@settings(deadline=None)
+@given(transposed=st.booleans(), dilation=st.integers(1, 2), stride=st.integers(1, 2), samples=st.integers(1, 4))
+def test_a_layer_takes_in_what_its_rows_share_once(transposed: bool, dilation: int, stride: int, samples: int) -> None:
+    torch.manual_seed(0)
+    numbers = {"output_padding": stride - 1} if transposed else {}
+    layer = PlainLayer(5, 4, dilation=dilation, stride=stride, transposed=transposed, norm=nn.BatchNorm2d, **numbers)
+    shared, own = torch.randn(2, 3, 7, 6), torch.randn(2 * samples, 2, 7, 6)
+    expected = layer(torch.cat([shared.repeat_interleave(samples, dim=0), own], dim=1), None)
+    torch.testing.assert_close(layer.joined(shared, own), expected, rtol=1e-4, atol=1e-5)

@@ -128,7 +128,7 @@ def test_derived_conditions_are_what_they_say() -> None:
     assert edges[:, 11:].max() == 0
     assert np.array_equal(derive("self", RGB), RGB)
     assert derive("grey", RGB).shape == (6, 8)
-    flat = np.full((9, 10, 3), 77, dtype=np.uint8)
+    flat = np.full((8, 12, 3), 77, dtype=np.uint8)
     assert np.array_equal(derive("superres:4", flat), flat)
     noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert derive("superres:4", noise).std() < noise.std() / 2

@@ -15,8 +15,9 @@ from ..errors import DataError
 from . import instances, pictures
 from .classes import labels_in
 from .conditions import Labels, Picture
+from .derived import explained
 from .direction import choose_direction
-from .folders import Direction, Folder, Item, hold_out, images_in, recognise
+from .folders import Direction, Folder, Item, hold_out, recognise
 from .pairs import is_streets, open_data, spec_of
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
@@ -141,7 +142,8 @@ def _words(condition: Labels | Picture) -> str:
     if isinstance(condition, Labels):
         void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
         return f"label maps with {condition.classes} classes{void}{', and instance maps' * condition.boundaries}"
-    made = f", made from the image: {condition.derived}" if condition.derived else ""
+    derived = condition.derived
+    made = f", made from the image: {derived} ({explained(derived)})" if derived else ""
     what = {1: "grey pictures", 3: "colour pictures", 4: "colour pictures with a hole and its mask"}
     return f"{what[condition.channels]}{made}"
 
@@ -203,7 +205,7 @@ def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> 
 def _unreadable(root: Path, limit: int | None) -> Iterator[str]:
     """Problems of single pictures below a folder that was not recognised."""
     if root.is_dir():
-        for file in images_in(root, deep=True)[:limit]:
+        for file in pictures.images_in(root, deep=True)[:limit]:
             try:
                 pictures.open_picture(file)
             except DataError as error:

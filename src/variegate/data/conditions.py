@@ -22,7 +22,7 @@ from ..config import Config
 from ..errors import DataError
 from ..interfaces import Size
 from . import holes, pictures
-from .derived import cuts_hole
+from .derived import block, cuts_hole, in_blocks
 from .instances import boundary, read_instances, with_boundaries
 from .sources import OneSource, Source, named, on_disk, planes_last, whole
 
@@ -242,8 +242,11 @@ class Picture(_Condition):
         return holes.read_plain(source, self.channels, where)
 
     def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
+        """For super-resolution whatever is given is made as small as training made pictures, then blocks of it."""
         if pixels.ndim == 3 and pixels.shape[2] == 4:
             return holes.resize(pixels, size)
+        if block(self.derived) > 1:
+            return in_blocks(pixels, block(self.derived), size)
         return pictures.resize(pixels, size, nearest=False)
 
     def encode(self, raw: Tensor) -> Tensor:

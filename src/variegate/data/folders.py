@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,13 +55,6 @@ class Folder:
     unpaired: bool = False  # condition and image of an item do not belong together
 
 
-def images_in(folder: Path, deep: bool = False) -> list[Path]:
-    """Picture files in natural order (2 before 10), hidden ones left out."""
-    found = folder.rglob("*") if deep else folder.iterdir() if folder.is_dir() else ()
-    files = [f for f in found if f.suffix.lower() in pictures.SUFFIXES and not f.name.startswith(".") and f.is_file()]
-    return sorted(files, key=lambda f: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(f))])
-
-
 def recognise(path: str | Path, condition: str | None = None, unpaired: bool = False) -> Folder:
     """Work out what a folder is from its names and its pictures' sizes; pairs that do not fit become problems.
 
@@ -99,15 +91,15 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
 
 def _plain(root: Path) -> dict[str, list[Item]]:
     """Splits that are single folders of pictures; a folder without them is all train."""
-    splits = {split: [Item(f) for f in images_in(root / split)] for split in SPLITS}
+    splits = {split: [Item(f) for f in pictures.images_in(root / split)] for split in SPLITS}
     splits = {split: items for split, items in splits.items() if items}
-    loose = [Item(f) for f in images_in(root)]
+    loose = [Item(f) for f in pictures.images_in(root)]
     return splits or ({"train": loose} if loose else {})
 
 
 def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
     check_derived(condition, unpaired)
-    deep = [Item(f) for f in images_in(root, deep=True)]
+    deep = [Item(f) for f in pictures.images_in(root, deep=True)]
     splits = _plain(root) or _images_only(root) or ({"train": deep} if deep else {})
     if not splits:
         raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
@@ -124,7 +116,7 @@ def _images_only(root: Path) -> dict[str, list[Item]]:
     kind, names = _find_two(root) or ("", {})
     if kind != "labels":
         return {}
-    splits = {split: [Item(f) for f in images_in(root / image)] for split, (_, image) in names.items()}
+    splits = {split: [Item(f) for f in pictures.images_in(root / image)] for split, (_, image) in names.items()}
     return {split: items for split, items in splits.items() if items}
 
 
@@ -191,7 +183,7 @@ def _paired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str,
 
 def _unpaired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str, tuple[str, str]]) -> Folder:
     """Two folders as they are. Val is held out of each of them, so that no picture is in both splits."""
-    first, second = ({split: images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
+    first, second = ({split: pictures.images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
     empty = [root / names[split][i] for i, side in enumerate((first, second)) for split in side if not side[split]]
     if empty:
         raise DataError(f"{empty[0]}: holds no pictures, but unpaired data need some on both sides; add them")
@@ -226,7 +218,7 @@ def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
             folder.problems.append(f"{folder.root}: has {there[0]}/ but not {missing}/; put the instance maps there")
             continue
         place = folder.root / name
-        partners = {f.stem: f for f in reversed(images_in(place))}
+        partners = {f.stem: f for f in reversed(pictures.images_in(place))}
         given = {item.condition.stem: item.condition for item in reversed(folder.splits[split]) if item.condition}
         for files, other, others in ((given, place, partners), (partners, folder.root / labels[split], given)):
             folder.problems += _lonely(files, other, others)
@@ -236,9 +228,9 @@ def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
 
 def _match(first: Path, second: Path, problems: list[str]) -> list[Item]:
     """Pairs with equal stems; what has no partner, or more than one, is added to `problems`."""
-    conditions, images = ({f.stem: f for f in reversed(images_in(d))} for d in (first, second))
+    conditions, images = ({f.stem: f for f in reversed(pictures.images_in(d))} for d in (first, second))
     for folder, files in ((first, conditions), (second, images)):
-        if len(files) < len(images_in(folder)):
+        if len(files) < len(pictures.images_in(folder)):
             problems.append(f"{folder}: some pictures differ only in their suffix; keep one of each name")
     shared = [stem for stem in reversed(images) if stem in conditions]
     if conditions and images and 2 * len(shared) < min(len(conditions), len(images)):

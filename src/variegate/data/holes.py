@@ -7,6 +7,7 @@ Ha, Kim, ICLR 2019): each side uniform in 3/8 .. 1/2 of the picture's.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,15 +48,45 @@ def centre(size: tuple[int, int]) -> Hole:
 
 def rectangle(size: tuple[int, int], item: int) -> Hole:
     """A rectangle in (H, W) that is a function of the item's number alone, in proportion the same at any size."""
-    key = np.array([item, HOLE_WORD], dtype=np.uint64)
-    chances = np.random.Generator(np.random.Philox(key=key)).random(4)
-    sides = []
+    chances, sides = _chances(item), []
     for side, chance in zip(_large_enough(size), chances):
         most = side // 2
         least = min(most, -(-side * 3 // 8))
         sides.append(least + int(chance * (most - least + 1)))
     places = [int(chance * (side - own + 1)) for side, own, chance in zip(size, sides, chances[2:])]
     return Hole(places[0], places[1], sides[0], sides[1])
+
+
+@lru_cache(maxsize=8)
+def masks_in(folder: str) -> tuple[Path, ...]:
+    """The mask pictures of a folder, each opened once: white inside the hole.
+
+    Raises:
+        DataError: there are none, or one covers nothing, everything or nearly everything.
+    """
+    files = tuple(pictures.images_in(Path(folder)))
+    if not files:
+        raise DataError(f"{folder}: holds no pictures; give a folder of masks, white inside the hole")
+    for file in files:
+        mask_from(file)
+    return files
+
+
+@lru_cache(maxsize=4096)
+def mask_from(file: Path) -> Pixels:
+    """A mask file as 0 and 255, (H, W)."""
+    return _checked(_inside(pictures.read_picture(file, 1)), str(file), BY_MASK)
+
+
+def mask_of(folder: str, item: int, size: tuple[int, int]) -> Pixels:
+    """The mask (H, W) of an item, a function of its number alone; every pixel a hole touches is in it."""
+    files = masks_in(folder)
+    return pictures.resize_largest(mask_from(files[int(_chances(item)[0] * len(files))]), size)
+
+
+def _chances(item: int) -> NDArray[np.float64]:
+    """Four numbers in [0, 1) of an item."""
+    return np.random.Generator(np.random.Philox(key=np.array([item, HOLE_WORD], dtype=np.uint64))).random(4)
 
 
 def _large_enough(size: tuple[int, int]) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from ..errors import ConfigError, DataError, did_you_mean
 from ..interfaces import Batch, Size
 from .classes import labels_in
 from .conditions import Labels, Picture
-from .derived import check_derived, cuts_hole, derive, derived_channels
+from .derived import block, check_derived, cuts_hole, derive, derived_channels
 from .direction import choose_direction, is_grey
 from .folders import SPLITS, Direction, Folder, hold_out, recognise
 from .origins import Files, Origin, Procedural, item_number
@@ -125,7 +125,8 @@ def open_data(
         size: both sides, or (H, W); the first image's, rounded down to multiples of 8, if not given.
         direction: which half or folder of A and B is the condition; the flatter one if not given.
         condition: how to derive it from plain pictures or streets (edges, grey, self, superres:4, inpaint,
-            inpaint:centre), or the condition of a trained model, which is then used instead of looking for classes.
+            inpaint:centre, inpaint:FOLDER of masks), or the condition of a trained model, which is then used instead of
+            looking for classes.
         unpaired: conditions and images do not belong together: trainA and trainB are taken as they are, item i has the
             image i * STEP modulo their number, and there are as many items as the longer side has. What would be paired
             is taken apart in the same way.
@@ -239,7 +240,10 @@ class Visits(Dataset[Visit]):
             raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
         height, width = self.size = pairs.size
         self.flip = flip
-        self.pairs = pairs.resized((round(height * jitter), round(width * jitter)))
+        # low-resolution conditions are made of blocks, which neither the larger size nor a crop may cut
+        self.block = block(pairs.condition.derived) if isinstance(pairs.condition, Picture) else 1
+        tall, wide = (-(-round(side * jitter) // self.block) * self.block for side in (height, width))
+        self.pairs = pairs.resized((tall, wide))
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -250,7 +254,8 @@ class Visits(Dataset[Visit]):
         words = np.array([key, VISIT_WORD], dtype=np.uint64)
         chance = np.random.Generator(np.random.Philox(key=words))
         (height, width), (tall, wide) = self.size, self.pairs.size
-        top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
+        spare = ((tall - height) // self.block, (wide - width) // self.block)
+        top, left = (int(chance.integers(blocks + 1)) * self.block for blocks in spare)
         mirror = self.flip and chance.random() < 0.5
         window = (slice(None), slice(top, top + height), slice(left, left + width))
         condition, image = condition[window], image[window]

@@ -6,6 +6,7 @@ CMYK and palettes become RGB, the orientation in EXIF is applied. Only what cann
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,10 @@ def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
         spans = np.stack([starts, ends], axis=1).ravel()
         plane = np.maximum.reduceat(padded, spans, axis).take(np.arange(0, 2 * length, 2), axis)
     return plane
+
+
+def images_in(folder: Path, deep: bool = False) -> list[Path]:
+    """Picture files in natural order (2 before 10), hidden ones left out."""
+    found = folder.rglob("*") if deep else folder.iterdir() if folder.is_dir() else ()
+    files = [f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    return sorted(files, key=lambda f: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(f))])

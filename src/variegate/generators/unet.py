@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import ConfigError
-from ..interfaces import Conv, Part, Randomness, Size
+from ..interfaces import Conv, Features, Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
+from ..randomness.sites import PlainLayer
 from .staged import Stage, Staged, State, bounded
 
 
@@ -38,19 +39,29 @@ class Down(Stage):
 class Up(Stage):
     """
     Args:
-        bounded: of the last stage: this many channels are the image, in [-1, 1]; 0 of the others.
+        joins: the last skip goes in too.
+        image: of the last stage: this many channels are the image, in [-1, 1]; else 0.
     """
 
-    def __init__(self, layer: nn.Module, bounded: int, activate: bool) -> None:
+    def __init__(self, layer: nn.Module, joins: bool, image: int, activate: bool) -> None:
         super().__init__()
-        self.layer, self.bounded, self.activate = layer, bounded, activate
+        self.layer, self.joins, self.image, self.activate = layer, joins, image, activate
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        current = self.layer(F.relu(state[-1]) if self.activate else state[-1], code)
-        if self.bounded:
-            return (bounded(current, self.bounded),)
-        *skips, skip = state[:-1]
-        return (*skips, torch.cat([skip, current], dim=1))
+        rest = len(state) - 1 - self.joins
+        inputs = [F.relu(x) for x in state[rest:]] if self.activate else state[rest:]
+        current = self.read(*inputs, code=code)
+        return (*state[:rest], bounded(current, self.image) if self.image else current)
+
+    def read(self, *inputs: Tensor, code: Tensor | None) -> Tensor:
+        """The layer on all inputs; a skip may have one row for several of the current tensor, see `decode_all`."""
+        if self.joins and len(inputs[0]) < len(inputs[1]):
+            if isinstance(self.layer, PlainLayer):
+                return self.layer.joined(*inputs)
+            rows = len(inputs[1]) // len(inputs[0])
+            inputs = (inputs[0].repeat_interleave(rows, dim=0), inputs[1])
+        whole: Tensor = self.layer(torch.cat(inputs, dim=1) if self.joins else inputs[0], code)
+        return whole
 
 
 Order = Literal["before", "after"]
@@ -105,10 +116,16 @@ class UNet(Staged):
             inputs = widths[k] * (1 if k == depth else 2)
             outputs = widths[k - 1] if k > 1 else image_channels + extra
             made = layer(f"up{k}", inputs, outputs, k, k > 1)
-            stages[f"up{k}"] = Up(made, image_channels if k == 1 else 0, before)
+            stages[f"up{k}"] = Up(made, k < depth, image_channels if k == 1 else 0, before)
         super().__init__(stages, randomness, 2**depth)
         if init != "default":
             (init_xavier if init == "xavier" else init_normal)(self.stages)
+
+    def decode_all(self, features: Features, code: Tensor) -> Tensor:
+        """Skips that read no code are not repeated for every code: layers take in their part once."""
+        samples, last = code.shape[1], features._replace(state=features.state[-1:]).repeat(code.shape[1])
+        mixed = last._replace(state=(*features.state[:-1], *last.state))
+        return self.decode(mixed, code.flatten(0, 1)).unflatten(0, (-1, samples))
 
 
 def activated(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable[[int], nn.Module]:

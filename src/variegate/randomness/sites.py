@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Unpack
+from functools import partial
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..errors import ConfigError
 from ..interfaces import Conv, Randomness, Size
@@ -46,6 +48,28 @@ class PlainLayer(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         return self.norm(self.conv(x))
+
+    def joined(self, shared: Tensor, own: Tensor) -> Tensor:
+        """What `forward` gives for both along the channels, where S rows in a row of own belong to one of shared.
+
+        The part of `shared` (B, C1, H, W) is computed once for the S rows of `own` (B * S, C2, H, W), and nothing is
+        copied: convolution is linear.
+        """
+        first, second = parts_of(self.conv, shared.shape[1])
+        once, each = first(shared), second(own)
+        return self.norm((each.unflatten(0, (len(shared), -1)) + once.unsqueeze(1)).flatten(0, 1))
+
+
+def parts_of(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """A convolution of the first input channels, without bias, and one of the others: their sum is the whole."""
+    assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+    assert conv.padding_mode == "zeros"
+    place, apply = (0, F.conv_transpose2d) if conv.transposed else (1, F.conv2d)
+    numbers: dict[str, Any] = {name: getattr(conv, name) for name in ("stride", "padding", "dilation")}
+    if conv.transposed:
+        numbers["output_padding"] = conv.output_padding
+    first, second = conv.weight.tensor_split([channels], dim=place)
+    return partial(apply, weight=first, **numbers), partial(apply, weight=second, bias=conv.bias, **numbers)
 
 
 class CodeLayer(nn.Module):
