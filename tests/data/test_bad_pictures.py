@@ -132,5 +132,5 @@ def test_derived_conditions_are_what_they_say() -> None:
     assert np.array_equal(derive("superres:4", flat), flat)
     noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert derive("superres:4", noise).std() < noise.std() / 2
-    with pytest.raises(DataError, match="leaves nothing"):
+    with pytest.raises(DataError, match="40 does not divide both sides"):
         derive("superres:40", RGB)

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..interfaces import Size
 from . import instances, pictures
 from .classes import labels_in
 from .conditions import Labels, Picture
-from .derived import explained
+from .derived import check_size, explain
 from .direction import choose_direction
 from .folders import Direction, Folder, Item, hold_out, recognise
+from .masks import Masks, folder_of
+from .origins import native_size
 from .pairs import is_streets, open_data, spec_of
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
@@ -103,6 +106,8 @@ def _check_streets(report: Report, condition: str | None, unpaired: bool) -> Non
         return
     report.description = pairs.description
     report.condition = _words(pairs.condition)
+    if pairs.derived is not None:
+        report.condition += _details(pairs.derived, pairs.size, pairs.masks)
 
 
 def _describe(report: Report, folder: Folder, direction: Direction | None) -> None:
@@ -135,15 +140,35 @@ def _condition(
         report.problems.append(str(error))
         return None
     report.condition = _words(spec)
+    if derived is not None:
+        _check_derived(report, folder, derived)
     return spec
+
+
+def _check_derived(report: Report, folder: Folder, derived: str) -> None:
+    """What will be made of the pictures, and why it cannot be, at the size that they are trained at by default."""
+    try:
+        size = native_size(next(iter(folder.splits.values())), folder.kind)
+        check_size(derived, size, report.path)
+        masks = Masks(derived) if folder_of(derived) is not None else None
+    except DataError as error:
+        report.problems.append(str(error))
+        return
+    report.condition += _details(derived, size, masks)
+    if masks is not None:
+        report.problems += masks.problems(size)
+
+
+def _details(derived: str, size: Size, masks: Masks | None) -> str:
+    details = explain(derived, size, masks)
+    return f": {details}" if details else ""
 
 
 def _words(condition: Labels | Picture) -> str:
     if isinstance(condition, Labels):
         void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
         return f"label maps with {condition.classes} classes{void}{', and instance maps' * condition.boundaries}"
-    derived = condition.derived
-    made = f", made from the image: {derived} ({explained(derived)})" if derived else ""
+    made = f", made from the image: {condition.derived}" if condition.derived else ""
     what = {1: "grey pictures", 3: "colour pictures", 4: "colour pictures with a hole and its mask"}
     return f"{what[condition.channels]}{made}"
 

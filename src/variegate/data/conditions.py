@@ -21,8 +21,8 @@ from torch import Tensor
 from ..config import Config
 from ..errors import DataError
 from ..interfaces import Size
-from . import holes, pictures
-from .derived import block, cuts_hole, in_blocks
+from . import blocks, holes, pictures
+from .derived import cuts_hole
 from .instances import boundary, read_instances, with_boundaries
 from .sources import OneSource, Source, named, on_disk, planes_last, whole
 
@@ -45,12 +45,12 @@ class _Condition(Config, ABC):
         pixels = self.pixels(source, where)
         if 0 in pixels.shape:
             raise DataError(f"{where}: has no pixels, its shape is {pixels.shape}")
-        return self.tensor(pixels, size)
+        return self.tensor(pixels, size, where)
 
-    def tensor(self, pixels: pictures.Pixels, size: Size | None = None) -> Tensor:
-        """Valid pixels (H, W[, c]) as raw uint8 (c, H, W), resized to `size`."""
-        if size is not None:
-            pixels = self.resize(pixels, size)
+    def tensor(self, pixels: pictures.Pixels, size: Size | None = None, where: str = "the picture") -> Tensor:
+        """Valid pixels (H, W[, c]) as raw uint8 (c, H, W), resized to `size`, or for their own size unless given."""
+        height, width = pixels.shape[:2]
+        pixels = self.resize(pixels, size or (height, width), where)
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(planes))
 
@@ -64,8 +64,8 @@ class _Condition(Config, ABC):
         """Checked uint8 (H, W) or (H, W, c) at the source's own size."""
 
     @abstractmethod
-    def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
-        """Valid pixels at exactly `size`."""
+    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the picture") -> pictures.Pixels:
+        """Valid pixels at exactly `size`; `where` they come from, for errors."""
 
     @abstractmethod
     def encode(self, raw: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class Labels(_Condition):
             values = whole(values, where)
         return self._ids(values, None, where)
 
-    def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
+    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the label map") -> pictures.Pixels:
         """The nearest class; a boundary wherever there was one."""
         if pixels.ndim == 2:
             return pictures.resize(pixels, size, nearest=True)
@@ -241,12 +241,21 @@ class Picture(_Condition):
             raise DataError(f"{where}: is a pair, but this model fills no holes; give one picture without a mask")
         return holes.read_plain(source, self.channels, where)
 
-    def resize(self, pixels: pictures.Pixels, size: Size) -> pictures.Pixels:
-        """For super-resolution whatever is given is made as small as training made pictures, then blocks of it."""
+    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the picture") -> pictures.Pixels:
+        """At exactly `size`, (H, W); for superres:K as K x K blocks, each a pixel of the low-resolution picture.
+
+        A picture of (H / K, W / K) is that low-resolution picture, kept exactly; any other is resized to it, unless
+        it has the full size and is made of such blocks already. A picture read at its own size (`--size native`) is
+        taken to have the full size: to enlarge a small one, ask for K times its size.
+
+        Raises:
+            DataError: K does not divide the sides of `size`.
+        """
         if pixels.ndim == 3 and pixels.shape[2] == 4:
             return holes.resize(pixels, size)
-        if block(self.derived) > 1:
-            return in_blocks(pixels, block(self.derived), size)
+        factor = blocks.factor_of(self.derived)
+        if factor is not None:
+            return blocks.fitted(pixels, size, factor, where)
         return pictures.resize(pixels, size, nearest=False)
 
     def encode(self, raw: Tensor) -> Tensor:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from ..errors import DataError, did_you_mean
-from . import holes
-from .pictures import Pixels, resize
+from ..interfaces import Size
+from . import blocks, holes
+from .masks import Masks, folder_of
+from .pictures import Pixels
 
 PLAIN = ("edges", "grey", "inpaint", "inpaint:centre", "self")
 DERIVED = (*PLAIN, "inpaint:FOLDER", "superres:K")
@@ -19,15 +20,9 @@ EDGE = 12.0  # grey levels per pixel; steeper than this is an edge
 
 def check_derived(kind: str, unpaired: bool = False) -> None:
     """Raises DataError for a derived condition that does not exist, or that must not be taken from another picture."""
-    name, _, factor = kind.partition(":")
-    if name == "superres":
-        if not (factor.isdecimal() and int(factor) >= 2):
-            raise DataError(f"condition {kind!r}: superres needs a whole factor of 2 or more, such as superres:4")
-    elif name == "inpaint" and factor and Path(factor).is_dir():
-        holes.masks_in(factor)
-    elif name == "inpaint" and "/" in factor:
-        raise DataError(f"condition {kind!r}: there is no folder {factor}; give one of masks, white inside the hole")
-    elif kind not in PLAIN:
+    if folder_of(kind) is not None:
+        Masks(kind)  # has the folder and its pictures looked for
+    elif blocks.factor_of(kind) is None and kind not in PLAIN:
         raise DataError(f"there is no derived condition {kind!r}; {did_you_mean(kind, DERIVED)}")
     if unpaired and cuts_hole(kind):
         raise DataError(
@@ -36,87 +31,72 @@ def check_derived(kind: str, unpaired: bool = False) -> None:
         )
 
 
+def check_size(kind: str | None, size: Size, where: str) -> None:
+    """Raises DataError if a condition cannot be made of pictures of `size`, (H, W)."""
+    factor = blocks.factor_of(kind)
+    if factor is not None:
+        blocks.low_size(size, factor, where)
+    if cuts_hole(kind) and folder_of(kind) is None:
+        holes.large_enough(size)
+
+
 def cuts_hole(kind: str | None) -> bool:
     """Whether it is an inpainting condition."""
     return kind is not None and kind.partition(":")[0] == "inpaint"
 
 
-def block(kind: str | None) -> int:
-    """Side of the squares of equal pixels that a condition is made of: K of superres:K, else 1."""
-    name, _, factor = (kind or "").partition(":")
-    return int(factor) if name == "superres" else 1
-
-
-def explained(kind: str) -> str:
-    """In words, what is done to a picture."""
-    name, _, more = kind.partition(":")
-    if name == "superres":
-        return f"the picture with sides 1/{more} as long, each pixel then repeated {more} x {more} times"
-    if name == "inpaint":
-        masks = f"one of {len(holes.masks_in(more))} masks, white inside the hole" if more not in ("", "centre") else ""
-        return masks or (
-            "the middle half of both sides" if more else "a rectangle of 3/8 to 1/2 of each side is cut out"
-        )
-    return {
-        "edges": "white where brightness changes",
-        "grey": "without colour",
-        "self": "the picture itself",
-    }[kind]
+def after_crop(kind: str | None) -> bool:
+    """Whether it must be made from what a crop leaves: a crop would move holes, and cut through blocks."""
+    return cuts_hole(kind) or blocks.factor_of(kind) is not None
 
 
 def derived_channels(kind: str) -> Literal[1, 3, 4]:
     return 4 if cuts_hole(kind) else 1 if kind in ("edges", "grey") else 3
 
 
-def derive(kind: str, image: Pixels, item: int = 0) -> Pixels:
+def derive(kind: str, image: Pixels, item: int = 0, masks: Masks | None = None) -> Pixels:
     """The condition of a picture (H, W, 3).
 
     Args:
         kind: edges and grey give (H, W), self and superres:K (H, W, 3), inpaint, inpaint:centre and inpaint:FOLDER
             (H, W, 4).
         item: number of the item in its data set, which decides the place of a random hole, or the mask.
+        masks: those of inpaint:FOLDER; its folder is looked through unless given.
 
     Raises:
-        DataError: a superres factor that does not divide the picture, a picture too small for a hole.
+        DataError: sides that K of superres:K does not divide, a picture too small for a hole, a mask that is none.
     """
-    height, width = image.shape[:2]
     if kind == "self":
         return image
     if cuts_hole(kind):
-        size, folder = (height, width), kind.partition(":")[2]
-        if folder not in ("", "centre"):
-            return holes.join(image, holes.mask_of(folder, item, size))
-        return holes.cut(image, holes.centre(size) if folder else holes.rectangle(size, item))
-    if block(kind) > 1:
-        return in_blocks(image, block(kind), (height, width))
+        size = (image.shape[0], image.shape[1])
+        if folder_of(kind) is not None:
+            return holes.join(image, (masks or Masks(kind)).of(item, size))
+        return holes.cut(image, holes.centre(size) if kind == "inpaint:centre" else holes.rectangle(size, item))
+    factor = blocks.factor_of(kind)
+    if factor is not None:
+        return blocks.reduced(image, factor)
     grey = np.array(Image.fromarray(image).convert("L"))
     return grey if kind == "grey" else edges(grey)
 
 
-def in_blocks(image: Pixels, factor: int, size: tuple[int, int]) -> Pixels:
-    """A picture reduced to (H / factor, W / factor) of `size` (H, W), each pixel then repeated factor x factor times.
-
-    A network gets exactly the small picture back with `[..., ::factor, ::factor]`. What is made of such blocks already,
-    and a picture that is small already, is kept as it is.
-    """
-    height, width = size
-    if factor > min(size):
-        raise DataError(f"superres:{factor} leaves nothing of a {width}x{height} picture; use a smaller factor")
-    if height % factor or width % factor:
-        low = [side // factor * factor for side in size]
-        raise DataError(
-            f"superres:{factor} needs sides that {factor} divides, but pictures are {height}x{width}; "
-            f"use --size {low[0]}x{low[1]}"
-        )
-    if image.shape[:2] == size:
-        repeated = repeat(image[::factor, ::factor], factor)
-        if np.array_equal(repeated, image):
-            return image
-    return repeat(resize(image, (height // factor, width // factor), nearest=False), factor)
-
-
-def repeat(image: Pixels, times: int) -> Pixels:
-    return image.repeat(times, axis=0).repeat(times, axis=1)
+def explain(kind: str, size: Size, masks: Masks | None = None) -> str:
+    """What is derived from pictures of (H, W), in words with sizes in pixels; empty if the name says it all."""
+    (height, width), factor = size, blocks.factor_of(kind)
+    pictures = f"of {width}x{height} pictures (width x height)"
+    if factor is not None:
+        small = f"{width // factor}x{height // factor}"
+        return f"the low resolution is {small} {pictures}, each pixel repeated {factor} x {factor}"
+    if masks is not None:
+        number = f"one of {len(masks)} masks" if len(masks) > 1 else "the one mask"
+        return f"the hole {pictures} is {number} in {masks.folder}, resized; {holes.BY_MASK}"
+    if kind == "inpaint:centre":
+        hole = holes.centre(size)
+        return f"a hole of {hole.width}x{hole.height} in the middle {pictures}"
+    if kind == "inpaint":
+        (low, high), (left, right) = holes.lengths(height), holes.lengths(width)
+        return f"a hole {left} to {right} wide and {low} to {high} high, at a random place {pictures}"
+    return ""
 
 
 def edges(grey: Pixels) -> Pixels:

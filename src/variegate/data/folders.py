@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from ..errors import DataError, did_you_mean
 from . import pictures
 from .derived import check_derived
+from .masks import folder_of
 
 Direction = Literal["AtoB", "BtoA"]
 SPLITS = ("train", "val", "test")
@@ -29,7 +30,7 @@ T = TypeVar("T")
 ACCEPTED = (
     "accepted are: pictures of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
     "train_label + train_img (+ train_inst), train + train_labels, labels + images, "
-    "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint)"
+    "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER)"
 )
 
 
@@ -99,7 +100,7 @@ def _plain(root: Path) -> dict[str, list[Item]]:
 
 def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
     check_derived(condition, unpaired)
-    deep = [Item(f) for f in pictures.images_in(root, deep=True)]
+    deep = [Item(f) for f in _without_masks(root, condition)]
     splits = _plain(root) or _images_only(root) or ({"train": deep} if deep else {})
     if not splits:
         raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
@@ -109,6 +110,14 @@ def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
         splits = {split: mixed(some, some) for split, some in files.items()}
         what = f"unpaired: {what}, given to another"
     return Folder(root, "derived", splits, what, unpaired=unpaired)
+
+
+def _without_masks(root: Path, condition: str) -> list[Path]:
+    """All pictures below a folder, but for masks that are kept there too."""
+    files, masks = pictures.images_in(root, deep=True), folder_of(condition)
+    if masks is None or root.resolve() not in masks.resolve().parents:
+        return files
+    return [file for file in files if masks.resolve() not in file.resolve().parents]
 
 
 def _images_only(root: Path) -> dict[str, list[Item]]:

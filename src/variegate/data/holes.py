@@ -7,7 +7,6 @@ Ha, Kim, ICLR 2019): each side uniform in 3/8 .. 1/2 of the picture's.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,54 +41,33 @@ class Hole(NamedTuple):
 
 def centre(size: tuple[int, int]) -> Hole:
     """The middle half of height and width (H, W)."""
-    height, width = (side // 2 for side in _large_enough(size))
+    height, width = (side // 2 for side in large_enough(size))
     return Hole((size[0] - height) // 2, (size[1] - width) // 2, height, width)
 
 
 def rectangle(size: tuple[int, int], item: int) -> Hole:
     """A rectangle in (H, W) that is a function of the item's number alone, in proportion the same at any size."""
-    chances, sides = _chances(item), []
-    for side, chance in zip(_large_enough(size), chances):
-        most = side // 2
-        least = min(most, -(-side * 3 // 8))
+    drawn, sides = chances(item), []
+    for side, chance in zip(large_enough(size), drawn):
+        least, most = lengths(side)
         sides.append(least + int(chance * (most - least + 1)))
-    places = [int(chance * (side - own + 1)) for side, own, chance in zip(size, sides, chances[2:])]
+    places = [int(chance * (side - own + 1)) for side, own, chance in zip(size, sides, drawn[2:])]
     return Hole(places[0], places[1], sides[0], sides[1])
 
 
-@lru_cache(maxsize=8)
-def masks_in(folder: str) -> tuple[Path, ...]:
-    """The mask pictures of a folder, each opened once: white inside the hole.
-
-    Raises:
-        DataError: there are none, or one covers nothing, everything or nearly everything.
-    """
-    files = tuple(pictures.images_in(Path(folder)))
-    if not files:
-        raise DataError(f"{folder}: holds no pictures; give a folder of masks, white inside the hole")
-    for file in files:
-        mask_from(file)
-    return files
-
-
-@lru_cache(maxsize=4096)
-def mask_from(file: Path) -> Pixels:
-    """A mask file as 0 and 255, (H, W)."""
-    return _checked(_inside(pictures.read_picture(file, 1)), str(file), BY_MASK)
-
-
-def mask_of(folder: str, item: int, size: tuple[int, int]) -> Pixels:
-    """The mask (H, W) of an item, a function of its number alone; every pixel a hole touches is in it."""
-    files = masks_in(folder)
-    return pictures.resize_largest(mask_from(files[int(_chances(item)[0] * len(files))]), size)
-
-
-def _chances(item: int) -> NDArray[np.float64]:
-    """Four numbers in [0, 1) of an item."""
+def chances(item: int) -> NDArray[np.float64]:
+    """Four numbers in [0, 1) that are a function of the item's number alone."""
     return np.random.Generator(np.random.Philox(key=np.array([item, HOLE_WORD], dtype=np.uint64))).random(4)
 
 
-def _large_enough(size: tuple[int, int]) -> tuple[int, int]:
+def lengths(side: int) -> tuple[int, int]:
+    """Shortest and longest side of a random hole in a picture with this side."""
+    most = side // 2
+    return min(most, -(-side * 3 // 8)), most
+
+
+def large_enough(size: tuple[int, int]) -> tuple[int, int]:
+    """The size, (H, W), if a rectangle can be cut into it."""
     if min(size) < 2:
         raise DataError(f"a {size[1]}x{size[0]} picture is too small to cut a hole into; use pictures of 2x2 or more")
     return size
@@ -169,6 +147,11 @@ def read_plain(source: OneSource, planes: int, where: str) -> Pixels:
         return pictures.read_picture(on_disk(source), planes, where)
     values = eight_bit(planes_last(source, where), where)
     return pictures.read_picture(Image.fromarray(values), planes, where) if values.size else values
+
+
+def read_mask(file: Path) -> Pixels:
+    """A mask file as 0 and 255, (H, W), white inside the hole."""
+    return _checked(_inside(pictures.read_picture(file, 1)), str(file), BY_MASK)
 
 
 def _inside(mask: Pixels) -> NDArray[np.bool_]:

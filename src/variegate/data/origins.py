@@ -13,7 +13,6 @@ from ..errors import DataError
 from ..interfaces import Size
 from . import pictures
 from .conditions import Labels, Picture
-from .derived import derive
 from .folders import SPLITS, STEP, Direction, Item
 from .sources import Source
 
@@ -26,7 +25,10 @@ class Origin(Protocol):
         """One for each pair: its file, or what it is called."""
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        """Raw condition (c, H, W) and image (3, H, W), both uint8 and resized to exactly `size`."""
+        """Raw condition (c, H, W) and image (3, H, W), both uint8 and resized to exactly `size`.
+
+        In place of a derived condition: the picture (3, H, W) that it is derived from.
+        """
 
     def layout(self, index: int, size: Size) -> Tensor | None:
         """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
@@ -45,7 +47,6 @@ class Files:
     kind: str
     condition: Labels | Picture
     direction: Direction
-    split: str
 
     @property
     def names(self) -> Sequence[str]:
@@ -56,12 +57,8 @@ class Files:
         if self.kind == "labels" and item.condition is not None:
             return self.condition.read(self._labels(item), size), rgb.read(item.image, size)
         if isinstance(self.condition, Picture) and self.condition.derived is not None:
-            image = pictures.resize(pictures.read_picture(item.image), size, nearest=False)
-            of = image
-            if item.condition is not None:
-                of = pictures.resize(pictures.read_picture(item.condition), size, nearest=False)
-            given = derive(self.condition.derived, of, item_number(self.split, index))
-            return self.condition.tensor(given), rgb.tensor(image)
+            image = rgb.read(item.image, size)
+            return image if item.condition is None else rgb.read(item.condition, size), image
         sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
         first, second = sides if self.direction == "AtoB" else sides[::-1]
         return self.condition.read(first, size), rgb.read(second, size)
@@ -76,10 +73,15 @@ class Files:
         return None
 
     def native(self) -> Size:
-        """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
-        height, width = pictures.size_of(self.items[0].image) or pictures.read_picture(self.items[0].image).shape[:2]
-        width = width // 2 if self.kind == "halves" else width
-        return max(8, height // 8 * 8), max(8, width // 8 * 8)
+        """See `native_size`."""
+        return native_size(self.items, self.kind)
+
+
+def native_size(items: Sequence[Item], kind: str) -> Size:
+    """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
+    height, width = pictures.size_of(items[0].image) or pictures.read_picture(items[0].image).shape[:2]
+    width = width // 2 if kind == "halves" else width
+    return max(8, height // 8 * 8), max(8, width // 8 * 8)
 
 
 def halves(file: Path) -> tuple[pictures.Pixels, pictures.Pixels]:
@@ -111,9 +113,7 @@ class Procedural:
         image = self.image(index * STEP % len(self.streets) if self.unpaired else index, size)
         if isinstance(self.condition, Labels) or self.condition.derived is None:
             return self.layout(index, size), image
-        of = self.image(index, size).permute(1, 2, 0).contiguous().numpy()
-        given = derive(self.condition.derived, of, item_number(self.split, index))
-        return self.condition.tensor(given), image
+        return self.image(index, size), image
 
     def layout(self, index: int, size: Size) -> Tensor:
         layout: Tensor = self.streets.layout(index)

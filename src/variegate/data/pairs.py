@@ -14,9 +14,10 @@ from ..errors import ConfigError, DataError, did_you_mean
 from ..interfaces import Batch, Size
 from .classes import labels_in
 from .conditions import Labels, Picture
-from .derived import block, check_derived, cuts_hole, derive, derived_channels
+from .derived import after_crop, check_derived, check_size, derive, derived_channels
 from .direction import choose_direction, is_grey
 from .folders import SPLITS, Direction, Folder, hold_out, recognise
+from .masks import Masks, open_masks
 from .origins import Files, Origin, Procedural, item_number
 
 CACHE_BYTES = 1 << 30
@@ -34,6 +35,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         splits: names of the splits there are.
         files: one name for each pair of this split.
         unpaired: condition and image of an item do not belong together.
+        masks: those of inpaint:FOLDER.
     """
 
     image_channels = 3
@@ -48,12 +50,15 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         description: str,
         cache_bytes: int = CACHE_BYTES,
         unpaired: bool = False,
+        masks: Masks | None = None,
     ) -> None:
         if split not in origins:
             raise DataError(f"{name}: has no split {split!r}; {did_you_mean(split, origins)}")
         self.name, self.split, self.splits = name, split, tuple(origins)
         self.condition, self.size, self.description = condition, size, description
-        self.unpaired, self.files = unpaired, list(origins[split].names)
+        self.unpaired, self.masks, self.files = unpaired, masks, list(origins[split].names)
+        self.derived = condition.derived if isinstance(condition, Picture) else None
+        check_size(self.derived, size, name)
         self._origins, self._cache_bytes = origins, cache_bytes
         self._cache: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -72,10 +77,18 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         self._must_have(index)
         if index in self._cache:
             return self._cache[index]
-        pair = self._origins[self.split].load(index, self.size)
+        condition, image = self._origins[self.split].load(index, self.size)
+        pair = (self.made(condition, index) if self.derived else condition), image
         if (len(self._cache) + 1) * sum(tensor.numel() for tensor in pair) <= self._cache_bytes:
             self._cache[index] = pair
         return pair
+
+    def made(self, picture: Tensor, index: int) -> Tensor:
+        """The derived condition (c, H, W) of pair `index`, made from a picture (3, H, W) of any size."""
+        assert isinstance(self.condition, Picture)
+        assert self.derived is not None
+        pixels = picture.permute(1, 2, 0).contiguous().numpy()
+        return self.condition.tensor(derive(self.derived, pixels, item_number(self.split, index), self.masks))
 
     def layout(self, index: int) -> Tensor | None:
         """The class map uint8 (1, H, W) of a street at the pairs' size, whatever the condition is; else None."""
@@ -102,8 +115,12 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         """The same pairs at another size."""
         return self if size == self.size else self._copy(self.split, size)
 
-    def _copy(self, split: str, size: Size) -> Pairs:
-        numbers = (self.condition, size, self.description, self._cache_bytes, self.unpaired)
+    def underived(self) -> Pairs:
+        """The same pairs, in place of each derived condition the picture (3, H, W) that it is made from."""
+        return self._copy(self.split, self.size, Picture(derived="self")) if self.derived else self
+
+    def _copy(self, split: str, size: Size, condition: Picture | None = None) -> Pairs:
+        numbers = (condition or self.condition, size, self.description, self._cache_bytes, self.unpaired, self.masks)
         return Pairs(self.name, self._origins, split, *numbers)
 
 
@@ -148,11 +165,12 @@ def open_data(
     way, why = _direction(folder, direction)
     spec = given or spec_of(folder, derived, way)
     splits = hold_out(folder.splits)
-    origins = {name: Files(items, folder.kind, spec, way, name) for name, items in splits.items()}
+    origins = {name: Files(items, folder.kind, spec, way) for name, items in splits.items()}
     shape = shape or next(iter(origins.values())).native()
     counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
     words = f"{folder.structure}{why}: {counts}"
-    return Pairs(folder.root.name, origins, split, spec, shape, words, unpaired=unpaired)
+    masks = open_masks(derived, shape)
+    return Pairs(folder.root.name, origins, split, spec, shape, words, unpaired=unpaired, masks=masks)
 
 
 def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
@@ -216,7 +234,8 @@ def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unp
     what = "street layouts" if isinstance(condition, Labels) else f"streets, with the condition {condition.derived!r},"
     words = f"{'unpaired: ' if unpaired else ''}{what} drawn by a procedure, with known factors: "
     words += ", ".join(f"{n} {s}" for s, n in counts.items())
-    return Pairs("streets", origins, split, condition, size, words, unpaired=unpaired)
+    masks = open_masks(condition.derived, size) if isinstance(condition, Picture) else None
+    return Pairs("streets", origins, split, condition, size, words, unpaired=unpaired, masks=masks)
 
 
 class Visit(TypedDict):
@@ -232,7 +251,8 @@ class Visits(Dataset[Visit]):
     """Pairs as training visits them: resized to `jitter` times the size, cropped to the size, perhaps mirrored.
 
     Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only. Holes are cut
-    afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit.
+    afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit. So are the blocks
+    of superres:K made, which begin at the first pixel of what a network sees.
     """
 
     def __init__(self, pairs: Pairs, jitter: float = 1.0, flip: bool = False) -> None:
@@ -240,10 +260,9 @@ class Visits(Dataset[Visit]):
             raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
         height, width = self.size = pairs.size
         self.flip = flip
-        # low-resolution conditions are made of blocks, which neither the larger size nor a crop may cut
-        self.block = block(pairs.condition.derived) if isinstance(pairs.condition, Picture) else 1
-        tall, wide = (-(-round(side * jitter) // self.block) * self.block for side in (height, width))
-        self.pairs = pairs.resized((tall, wide))
+        self._made = pairs.made if after_crop(pairs.derived) else None
+        whole = pairs.underived() if self._made else pairs
+        self.pairs = whole.resized((round(height * jitter), round(width * jitter)))
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -254,21 +273,15 @@ class Visits(Dataset[Visit]):
         words = np.array([key, VISIT_WORD], dtype=np.uint64)
         chance = np.random.Generator(np.random.Philox(key=words))
         (height, width), (tall, wide) = self.size, self.pairs.size
-        spare = ((tall - height) // self.block, (wide - width) // self.block)
-        top, left = (int(chance.integers(blocks + 1)) * self.block for blocks in spare)
+        top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
         mirror = self.flip and chance.random() < 0.5
         window = (slice(None), slice(top, top + height), slice(left, left + width))
         condition, image = condition[window], image[window]
         if mirror:
             condition, image = condition.flip(-1), image.flip(-1)
-        if isinstance(self.pairs.condition, Picture) and cuts_hole(self.pairs.condition.derived):
-            condition = self._cut(self.pairs.condition, image, index)
+        if self._made is not None:
+            condition = self._made(condition, index)
         return {"condition": condition, "image": image, "index": index, "key": key}
-
-    def _cut(self, condition: Picture, image: Tensor, index: int) -> Tensor:
-        """The image (3, H, W) with the hole of its item: (4, H, W)."""
-        pixels = image.permute(1, 2, 0).contiguous().numpy()
-        return condition.tensor(derive(condition.derived or "inpaint", pixels, item_number(self.pairs.split, index)))
 
 
 def to_batch(raw: Mapping[str, Tensor], condition: Labels | Picture) -> Batch:

@@ -1,0 +1,62 @@
+"""Super-resolution: a low-resolution picture, each pixel repeated K x K, so that it has the size of its image.
+
+A network takes the exact low-resolution picture out of it with `[..., ::K, ::K]`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DataError
+from ..interfaces import Size
+from .pictures import Pixels, resize
+
+
+def factor_of(kind: str | None) -> int | None:
+    """K of superres:K; None for every other condition.
+
+    Raises:
+        DataError: K is no whole number of 2 or more.
+    """
+    name, _, factor = (kind or "").partition(":")
+    if name != "superres":
+        return None
+    if not (factor.isdecimal() and int(factor) >= 2):
+        raise DataError(f"condition {kind!r}: superres needs a whole factor of 2 or more, such as superres:4")
+    return int(factor)
+
+
+def low_size(size: Size, factor: int, where: str) -> Size:
+    """(H / K, W / K).
+
+    Raises:
+        DataError: K does not divide both.
+    """
+    height, width = size
+    if height % factor or width % factor:
+        tall, wide = (max(1, round(side / factor)) * factor for side in size)
+        raise DataError(
+            f"{where}: at {height}x{width} (height x width) {factor} does not divide both sides, as superres:{factor} "
+            f"needs; the nearest size that it divides is --size {tall}x{wide}"
+        )
+    return height // factor, width // factor
+
+
+def reduced(image: Pixels, factor: int, where: str = "the picture") -> Pixels:
+    """An image (H, W, 3) as K x K blocks of its antialiased, bicubic reduction."""
+    return _repeat(resize(image, low_size(image.shape[:2], factor, where), nearest=False), factor)
+
+
+def fitted(pixels: Pixels, size: Size, factor: int, where: str = "the picture") -> Pixels:
+    """A user's picture as K x K blocks in exactly `size`, (H, W).
+
+    Blocks of that size stay as they are, and of (H / K, W / K) every pixel is kept; all else is resized to that.
+    """
+    small = low_size(size, factor, where)
+    if pixels.shape[:2] == size and np.array_equal(_repeat(pixels[::factor, ::factor], factor), pixels):
+        return pixels
+    return _repeat(resize(pixels, small, nearest=False), factor)
+
+
+def _repeat(pixels: Pixels, factor: int) -> Pixels:
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)

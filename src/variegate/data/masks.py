@@ -1,0 +1,101 @@
+"""Holes from a folder of masks: any pictures, white inside the hole, each resized to the picture it is cut into."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, did_you_mean
+from ..interfaces import Size
+from . import holes, pictures
+from .pictures import Pixels
+
+CACHE_BYTES = 1 << 28
+RIGHT = f"a mask is a picture, in which {holes.BY_MASK}"
+
+
+def folder_of(kind: str | None) -> Path | None:
+    """FOLDER of inpaint:FOLDER; None for every other condition. A folder named centre is written ./centre."""
+    name, colon, place = (kind or "").partition(":")
+    return Path(os.path.expanduser(place)) if name == "inpaint" and colon and place != "centre" else None
+
+
+class Masks:
+    """The masks in a folder of inpaint:FOLDER. Those read once stay in memory, up to 256 MB.
+
+    Raises:
+        DataError: no such folder, or no pictures in it.
+    """
+
+    def __init__(self, kind: str) -> None:
+        folder = folder_of(kind)
+        assert folder is not None
+        if kind == "inpaint:":
+            raise DataError(f"condition {kind!r}: names no folder after the colon, such as inpaint:masks; {RIGHT}")
+        if not folder.is_dir():
+            raise DataError(f"condition {kind!r}: {_missing(folder)}")
+        self.folder, self.files = folder, pictures.images_in(folder) or pictures.images_in(folder, deep=True)
+        if not self.files:
+            raise DataError(f"condition {kind!r}: the folder {folder} has no pictures in it; {RIGHT}")
+        self._cache: dict[tuple[int, Size], Pixels] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the cache: workers that are spawned would copy it."""
+        return {**self.__dict__, "_cache": {}}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def of(self, item: int, size: Size) -> Pixels:
+        """The mask (H, W) of an item, 0 and 255. Which file it is depends on the item's number alone."""
+        return self._read(int(holes.chances(item)[0] * len(self)), size)
+
+    def problems(self, size: Size) -> Iterator[str]:
+        """Open every mask; one sentence for each that makes no hole in a picture of (H, W)."""
+        for number in range(len(self)):
+            try:
+                self._read(number, size)
+            except DataError as error:
+                yield str(error)
+
+    def _read(self, number: int, size: Size) -> Pixels:
+        if (number, size) in self._cache:
+            return self._cache[number, size]
+        file = self.files[number]
+        mask = pictures.resize_largest(holes.read_mask(file), size)
+        if mask.all():
+            raise DataError(
+                f"{file}: covers all of a {size[1]}x{size[0]} picture, since every pixel that its hole touches is in "
+                "the hole; use larger pictures, or a mask with broader black parts"
+            )
+        if (len(self._cache) + 1) * mask.size <= CACHE_BYTES:
+            self._cache[number, size] = mask
+        return mask
+
+
+def open_masks(kind: str | None, size: Size) -> Masks | None:
+    """The masks of inpaint:FOLDER, all of them opened and found good for pictures of (H, W); else None.
+
+    Raises:
+        DataError: no folder, or one that `Masks.problems` has something to say about.
+    """
+    if kind is None or folder_of(kind) is None:
+        return None
+    masks = Masks(kind)
+    problems = list(masks.problems(size))
+    if problems:
+        more = f" (and {len(problems) - 1} more masks: variegate data check)" if len(problems) > 1 else ""
+        raise DataError(problems[0] + more)
+    return masks
+
+
+def _missing(folder: Path) -> str:
+    if folder.exists():
+        return f"{folder} is a file; give the folder that holds the masks"
+    beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
+    near = [str(folder.parent / name) for name in difflib.get_close_matches(folder.name, beside, n=1)]
+    known = ["inpaint:centre", *(f"inpaint:{place}" for place in near)]
+    return f"there is no folder {folder} to take masks from; {did_you_mean(f'inpaint:{folder}', known)}"
