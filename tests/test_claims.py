@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import basisgan
+from benchmarks.claims import basisgan, mrgan
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
-from benchmarks.claims.runs import Settings, Trial, every, words
+from benchmarks.claims.runs import Settings, Trial, every, prepare, words
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "command", "versions", "machine"}
 
@@ -29,6 +29,8 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers in the place of trainings."""
     monkeypatch.setattr(Trial, "measure", lambda self, seed, _: measured(LPIPS.get(self.name, 0.04) + seed / 1000))
     monkeypatch.setattr(Trial, "run", lambda *_: Path("nowhere"))
+    for module in (basisgan, mrgan):
+        monkeypatch.setattr(module, "prepare", lambda *_: None)
     stream = torch.Generator().manual_seed(0)
     thin = torch.randn(500, 3, generator=stream).double() @ torch.randn(3, 99, generator=stream).double()
     monkeypatch.setattr(basisgan, "filters_of", lambda *_: thin)
@@ -36,9 +38,9 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basisgan, "cost", lambda _: {"step_seconds": 0.5, "megabytes": 2.0})
 
 
-def run(folder: Path) -> dict[str, dict]:
-    assert main(["basisgan", "--cache", str(folder / "cache"), "--out", str(folder)]) == 0
-    return {claim["id"]: claim for claim in json.loads((folder / "basisgan.json").read_text())}
+def run(folder: Path, name: str = "basisgan") -> dict[str, dict]:
+    assert main([name, "--cache", str(folder / "cache"), "--out", str(folder)]) == 0
+    return {claim["id"]: claim for claim in json.loads((folder / f"{name}.json").read_text())}
 
 
 def test_every_claim_says_what_was_measured_with_one_value_a_seed(invented: None, tmp_path: Path) -> None:
@@ -65,6 +67,62 @@ def test_verdicts_follow_the_numbers(invented: None, tmp_path: Path, monkeypatch
         False,
         True,
     )
+
+
+RATIOS = {
+    mrgan.BASE.name: 0.01,
+    "MR1 without GAN": 0.02,
+    "proxy MR1 without GAN": 0.03,
+    "proxy MR2 + L2 1": 0.9,
+    "proxy MR2 + L2 10": 0.5,
+    "proxy MR2 + L2 100": 0.1,
+    "MR2, 3 samples, weight 100": float("nan"),
+}
+
+
+@pytest.fixture
+def moments(invented: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, int]:
+    """Invented variances and modes; returns the modes, to be changed."""
+    modes = {"GAN": 1, "GAN + L2": 2, "MR1, Gaussian": 8, "proxy MR2, Laplace": 8}
+    found = {"variants": {name: {"modes": count} for name, count in modes.items()}}
+    monkeypatch.setattr(mrgan, "ring_of", lambda *_: found)
+    monkeypatch.setattr(mrgan, "ratio", lambda trial, *_: RATIOS.get(trial.name, 1.0))
+    monkeypatch.setattr(mrgan, "PHOTOS", str(tmp_path))
+    monkeypatch.setattr(mrgan, "difference_when_small", lambda *_: 0.01)
+    return found["variants"]
+
+
+def test_the_verdicts_of_mrgan_follow_the_numbers(
+    moments: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LPIPS, "mrgan-superres", 0.5)
+    monkeypatch.setitem(LPIPS, "mrgan-inpainting", 0.06)
+    found = run(tmp_path, "mrgan")
+    ids = ("ring", "variance", "without-gan", "reconstruction", "stable", "superres", "inpainting", "table")
+    assert [found[name]["holds"] for name in ids] == [True, True, True, True, True, True, False, None]
+    assert found["stable"]["measured"]["MR2, 3 samples, weight 100"] == [None] * 3
+    assert "3 of 3 diverged" in found["stable"]["note"]
+    moments["GAN"]["modes"] = 3
+    monkeypatch.setitem(RATIOS, "MR2 laplace", 0.4)
+    monkeypatch.setitem(RATIOS, "proxy MR2 + L2 10", 0.05)
+    monkeypatch.setitem(RATIOS, "proxy MR2, weight 1", 2.0)
+    found = run(tmp_path, "mrgan")
+    assert [found[name]["holds"] for name in ids[:5]] == [False, False, True, False, False]
+    assert "Outside for some seed: MR2 laplace" in found["variance"]["note"]
+
+
+@pytest.mark.slow
+def test_trainings_side_by_side_are_those_one_after_another(tmp_path: Path) -> None:
+    options = {"width": 4, "objective.layers": 2, "batch_size": 2}
+    trials = [Trial("a", "pix2pix", options, steps=2), Trial("b", "pix2pix", options, steps=2)]
+    trials.append(Trial("c", "pix2pix", {**options, "noise": "input"}, steps=2))
+    together, alone = Settings(tmp_path / "2", True, workers=2), Settings(tmp_path / "1", True, workers=1)
+    prepare(trials, together)
+    prepare(trials, alone)
+    assert len(list((tmp_path / "2").iterdir())) == 2, "equal configurations are one run"
+    for trial in trials:
+        weights = [trial.folder(0, where) / "model" / "model.safetensors" for where in (together, alone)]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_claims_become_tables_of_the_page(invented: None, tmp_path: Path) -> None:

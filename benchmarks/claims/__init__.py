@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan
+from . import basisgan, mrgan
 from .runs import Claim, Settings
 
-CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {"basisgan": basisgan.claims}
+CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {"basisgan": basisgan.claims, "mrgan": mrgan.claims}

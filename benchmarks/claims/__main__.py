@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,10 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", choices=CLAIMS)
     parser.add_argument("--quick", action="store_true", help="two steps, one seed: to see that it runs; says nothing")
     parser.add_argument("--cache", type=Path, default=Path("runs/claims"))
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="trainings side by side, one thread each"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the JSON files")
     chosen = parser.parse_args(arguments)
     keep_freed_memory()
-    settings = Settings(chosen.cache, quick=chosen.quick)
+    settings = Settings(chosen.cache, chosen.quick, chosen.workers)
     command = f"python -m benchmarks.claims {chosen.name}" + (" --quick" if chosen.quick else "")
     shared = {"command": command, "versions": versions(), "machine": machine()}
     found = [claim.to_dict() | shared for claim in CLAIMS[chosen.name](settings)]

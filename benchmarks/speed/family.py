@@ -119,7 +119,10 @@ def batch_of(count: int, side: int, seed: int) -> Batch:
     return Batch(pictures(count, side, seed), pictures(count, side, seed + 1), index, index + 1)
 
 
-def ours(generator: Generator, objective: Objective, batch: Batch, settings: Training) -> Callable[[], None]:
+def ours(
+    generator: Generator, objective: Objective, batch: Batch, settings: Training, at: int = 0
+) -> Callable[[], None]:
+    """The library's step number `at`."""
     fabric = Fabric(accelerator="cpu", devices=1)
     players = {name: list(own) for name, own in objective.players(generator).items()}
     optimizers: dict[str, Any] = {
@@ -127,7 +130,7 @@ def ours(generator: Generator, objective: Objective, batch: Batch, settings: Tra
     }
 
     def step() -> None:
-        for losses in objective.updates(generator, batch, 0):
+        for losses in objective.updates(generator, batch, at):
             update(fabric, losses, players, optimizers, settings)
 
     return step

@@ -283,6 +283,23 @@ class Moments:
 
 
 @dataclass(frozen=True)
+class ToyRing:
+    """MR-GAN's toy: ten GANs learn eight points on a ring; a picture shows which modes each finds. About 2 minutes."""
+
+    out: Path = Path("ring")
+    """folder for ring.png and ring.json"""
+    seed: int = 0
+    steps: int | None = None
+    quick: bool = False
+    """a few steps only, to see that it runs"""
+
+    def run(self) -> None:
+        from .toy import ring
+
+        ring(self.out, self.seed, self.steps, self.quick)
+
+
+@dataclass(frozen=True)
 class Import:
     """Make a model of a generator that was trained with the public pix2pix or BicycleGAN repository (a .pth file)."""
 
@@ -356,6 +373,7 @@ VERBS = {
     "interpolate": Interpolate,
     "sequence": Sequence,
     "moments": Moments,
+    "toy ring": ToyRing,
     "import": Import,
     "evaluate": Evaluate,
     "doctor": Doctor,
