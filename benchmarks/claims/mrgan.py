@@ -55,7 +55,7 @@ VARIANTS = {
 }
 BASE = variant("GAN + L1 100", 1, "gaussian", False, **dotted(moments=0, reconstruction=100, samples=1, share=1.0))
 ALONE = {
-    name: variant(f"{name} without GAN", moments, "gaussian", proxy, 2 * STEPS, **dotted(adversarial=0))
+    name: variant(f"{name} without GAN", moments, "gaussian", proxy, 3 * STEPS // 2, **dotted(adversarial=0))
     for name, (moments, proxy) in KINDS.items()
 }
 RECONSTRUCTION = (0, 1, 10, 100)
@@ -83,7 +83,7 @@ def photos(task: str, base: str, ours: str, steps: int, samples: int, shape: dic
     shared = {**NARROW, **RATES, "batch_size": 8, **networks}
     backbone = {f"generator.backbone.{name}": value for name, value in shape.items()}
     predictor = {**PREDICTOR, "task": task, **backbone}
-    first = on(f"predictor, {task}", "moment-predictor", predictor, steps=400, saves=8)
+    first = on(f"predictor, {task}", "moment-predictor", predictor, steps=300, saves=6)
     moments = {**shared, "objective.samples": samples, "objective.share": 0.5}
     return {
         base: on(f"{base} + noise", base, {**shared, "noise": "input"}, steps=steps),
@@ -92,8 +92,8 @@ def photos(task: str, base: str, ours: str, steps: int, samples: int, shape: dic
 
 
 TASKS = {
-    "superres": photos("superres", "srgan", "mrgan-superres", 600, 8, {"blocks": 3}),
-    "inpainting": photos("inpainting", "glcic", "mrgan-inpainting", 400, 6, {"width": 8}),
+    "superres": photos("superres", "srgan", "mrgan-superres", 350, 6, {"blocks": 2}),
+    "inpainting": photos("inpainting", "glcic", "mrgan-inpainting", 300, 6, {"width": 8}),
 }
 
 

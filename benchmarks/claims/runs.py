@@ -63,8 +63,9 @@ class Trial:
         return settings.cache / f"{self.method}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
     def content(self) -> dict[str, Any]:
-        """All that decides a run, so not the name; what is left at its default is not mentioned."""
+        """All that decides a run, so not its name nor where data lies; what is left at its default is not mentioned."""
         given = {name: value for name, value in vars(self).items() if name not in ("predictor", "saves")}
+        given["data"] = Path(self.data).name
         if self.saves != 2:
             given["saves"] = self.saves
         if self.predictor is not None:

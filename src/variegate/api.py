@@ -73,7 +73,8 @@ def train(
     shape = (size, size) if isinstance(size, int) else size
     chosen = preset(method, texts)
     if predictor is not None:
-        chosen = chosen.model_copy(update={"previous": predictor_of(predictor, chosen)})
+        found = predictor_of(predictor, chosen)
+        chosen = Preset.model_validate({**chosen.model_dump(), "previous": found.model_dump()})
     if condition is not None and chosen.derived is not None:
         same_task(chosen, condition)
     folder = Path(out) if out else Path("runs") / f"{method}-{Path(str(data).replace(':', '-')).name}"
@@ -206,13 +207,15 @@ def evaluate(
     return content
 
 
-def load_predictor(run: str | Path) -> Model | None:
+def load_predictor(run: str | Path, device: str = "cpu") -> Model | None:
     """The moment-predictor a run was trained with, or None."""
+    if not (Path(run) / "config.yaml").is_file():  # a model alone
+        return None
     config = saved_config(Path(run))
     if config["method"].get("previous_role") != "predictor" or config["method"].get("previous") is None:
         return None
     place = Path(config.get("predictor") or Path(run) / "previous")
-    return Model.load(place) if (place / "model").is_dir() else None
+    return Model.load(place, device) if (place / "model").is_dir() else None
 
 
 def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:

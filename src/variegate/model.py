@@ -188,8 +188,10 @@ class Model:
     def moments(self, condition: Source, n: int = 32, seed: int = 0, size: Size | None = None) -> Moments:
         """Mean and standard deviation of every pixel: predicted by a moment-predictor, else of n samples.
 
-        Args and errors are those of `sample`.
+        Args and errors are those of `sample`, but n must be at least 2.
         """
+        if n < 2:
+            raise ConfigError(f"n = {n}: the deviation of fewer than 2 samples says nothing; give 2 or more")
         raw = self.condition.read(condition, size)
         return image_moments(self.generator, self.encoded(raw), self.codes(n, seed))
 

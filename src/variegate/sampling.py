@@ -52,7 +52,7 @@ def image_moments(generator: Generator, condition: Tensor, codes: Tensor) -> Mom
     if isinstance(generator, HasMoments):
         mean, deviation = generator.moments(condition)[0][0].clamp(-1, 1).cpu(), generator.deviation(condition)[0].cpu()
     else:
-        deviation, mean = torch.std_mean(decode_in_chunks(generator, condition, codes)[0], dim=0, correction=0)
+        deviation, mean = torch.std_mean(decode_in_chunks(generator, condition, codes)[0], dim=0)
     return Moments((mean + 1) / 2, deviation.square().mean(dim=0).sqrt() / 2)
 
 

@@ -46,9 +46,9 @@ class Methods:
             print(json.dumps(rows, indent=2))
             return
         for row in rows:
-            print(f"{row['name']:12} {row['summary']}")
-            print(f"{'':12} {row['generator']} + {row['randomness']} + {row['objective']}; wants {row['condition']}")
-            print(f"{'':12} {row['paper']}\n")
+            print(f"{row['name']:20} {row['summary']}")
+            print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; wants {row['condition']}")
+            print(f"{'':20} {row['paper']}\n")
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class Moments:
         from .model import Model
 
         model, out = Model.load(self.run_directory, self.device), self.out or self.run_directory / "moments"
-        predictor = load_predictor(self.run_directory)
+        predictor = load_predictor(self.run_directory, self.device)
         for name, condition in conditions_of(self.run_directory, self.conditions):
             condition = (condition, self.mask) if self.mask else condition
             prefix = prefix_of(name, self.conditions)

@@ -17,11 +17,13 @@ from ..errors import ConfigError
 from ..interfaces import Features, Generator, Part, Randomness, Size
 from ..losses.moments import Family, mle
 from ..randomness.sites import tile_to
-from .completion import CompletionConfig
+from .completion import LOG_DISPERSION_OUTSIDE, CompletionConfig
 from .srresnet import SRResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
+# backbones that fill holes give this outside of them, where the picture is known
+CERTAIN = LOG_DISPERSION_OUTSIDE
 CONSTANT = {"gaussian": math.log(2 * math.pi) / 2, "laplace": math.log(2)}
 
 
@@ -44,9 +46,14 @@ class MomentPredictor(Generator):
 
     def deviation(self, condition: Tensor) -> Tensor:
         """The standard deviation of every pixel and colour, (B, C, H, W)."""
-        _, log_dispersion = self.moments(condition)
+        scale = self.scale(self.moments(condition)[1])
         # a Laplace distribution of mean absolute deviation b has variance 2 b^2
-        return (log_dispersion / 2).exp() if self.family == "gaussian" else math.sqrt(2) * log_dispersion.exp()
+        return scale if self.family == "gaussian" else math.sqrt(2) * scale
+
+    def scale(self, log_dispersion: Tensor) -> Tensor:
+        """Standard deviation, or mean absolute deviation; nothing where the picture is given."""
+        scale = (log_dispersion / 2 if self.family == "gaussian" else log_dispersion).exp()
+        return scale * (log_dispersion != CERTAIN)
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
         """log p(image | condition) in nats, (B,): the density of images in [-1, 1], pixels being independent."""
@@ -59,10 +66,10 @@ class MomentPredictor(Generator):
     def decode(self, features: Features, code: Tensor) -> Tensor:
         centre, log_dispersion = features.state
         noise = tile_to(code.unflatten(1, self.shape), features.size)
-        if self.family == "gaussian":
-            return centre + (log_dispersion / 2).exp() * noise
-        uniform = torch.special.ndtr(noise) - 0.5  # the inverse of the Laplace distribution function
-        return centre - log_dispersion.exp() * uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999999))
+        if self.family == "laplace":  # the inverse of its distribution function
+            uniform = torch.special.ndtr(noise) - 0.5
+            noise = -uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999999))
+        return centre + self.scale(log_dispersion) * noise
 
 
 class MomentPredictorConfig(Part):

@@ -92,19 +92,20 @@ class UNet(Staged):
         widths = [condition_channels, *(width * min(2**i, 8) for i in range(depth))]
         stages: dict[str, Stage] = {}
         before = order == "before"
+        padded = [-(-side // 2**depth) * 2**depth for side in size]
 
         def layer(name: str, inputs: int, outputs: int, level: int, normed: bool) -> nn.Module:
             transposed = name.startswith("up")
             plain = norm_layer(norm) if normed else None
-            edge = ("up1",) if before else ("up1", "down1")
+            with_bias = ("up1",) if before else ("up1", "down1")
             conv = Conv(
                 kernel_size=4,
                 stride=2,
                 padding=1,
                 transposed=transposed,
-                bias=norm in ("instance", "none") or name in edge,
+                bias=norm in ("instance", "none") or name in with_bias,
                 norm=plain if before or name == "up1" else activated(plain, 0.0 if transposed else 0.2),
-                size=(size[0] >> level, size[1] >> level),
+                size=(padded[0] >> level, padded[1] >> level),
             )
             return randomness.layer(name, inputs, outputs, **conv)
 

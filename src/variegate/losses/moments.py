@@ -87,14 +87,13 @@ def moment_reconstruction_2(family: Family, image: Tensor, samples: Tensor, min_
     return mle(family, image, centre, (dispersion + EPSILON).log(), min_noise)
 
 
-def proxy_reconstruction(family: Family, predicted: Moments, samples: Tensor) -> Moments:
+def proxy_reconstruction(family: Family, predicted: Moments, samples: Tensor) -> tuple[Tensor, Tensor | None]:
     """(12), proxy MR: squared errors of the centre and, if the prediction has one (pMR2), of the dispersion.
 
     In both families the errors are squared, and the dispersion is a variance (Gaussian) or a deviation (Laplace), never
     a logarithm.
     """
     drawn = moments(family, samples, both=predicted.dispersion is not None)
-    errors = (None if a is None or b is None else (a - b).square() for a, b in zip(predicted, drawn, strict=True))
-    first, second = errors
-    assert first is not None
-    return Moments(first, second)
+    both = drawn.dispersion is not None and predicted.dispersion is not None
+    second = (predicted.dispersion - drawn.dispersion).square() if both else None  # type: ignore[operator]
+    return (predicted.centre - drawn.centre).square(), second

@@ -7,7 +7,10 @@ What prevents collapse   not images but moments of K samples are reconstructed: 
                          `--proxy true`, against a predictor that is trained first
 Differs from the paper   the median of an even number is the mean of the middle two; all pictures are in [-1, 1], so the
                          weights of inpainting, which are for [0, 1], are converted; the number of steps is not in the
-                         paper; weights are averaged for sampling
+                         paper; weights are averaged for sampling; conditions are one-hot or in [-1, 1], not
+                         normalised by a data set's statistics; low-resolution pictures are bicubic; the best predictor
+                         is that of the best likelihood, without the added noise; a picture has one hole, and the box
+                         of the local discriminator is centred on it
 
 Where paper and released code differ, the code is followed: 12 samples for super-resolution with a proxy, noise also in
 the layer after the residual blocks and in the first up-sampling, the weights of maps.
@@ -130,8 +133,8 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
                 "share": 0.5,
                 "min_noise": completion_noise(family),
                 "reconstruction": 0.0,
-                # 1000 and 1000 in [0, 1], where errors are summed over 3 colours; in [-1, 1] squares of pixels and of
-                # deviations are 4 times, squares of variances 16 times as large
+                # published for a proxy alone: 1000 and 1000 in [0, 1], where errors are summed over 3 colours;
+                # in [-1, 1] squares of pixels and of deviations are 4 times, squares of variances 16 times as large
                 "first": 3 * 1000 / 4,
                 "second": 3 * 1000 / (16 if family == "gaussian" else 4),
             }

@@ -134,10 +134,17 @@ def seeking_refused(method: Preset) -> str | None:
 
 
 def moments_refused(method: Preset) -> str | None:
-    objective = method.objective
-    if (objective.kind == "moment_likelihood") != (method.generator.kind == "moment_predictor"):
+    objective, generator = method.objective, method.generator
+    if isinstance(objective, MomentLikelihoodConfig) != isinstance(generator, MomentPredictorConfig):
         return "generator moment_predictor and objective moment_likelihood belong together"
-    if not isinstance(objective, MomentReconstructionConfig) or objective.moments == 0:
+    if isinstance(objective, MomentLikelihoodConfig) and isinstance(generator, MomentPredictorConfig):
+        same = objective.family == generator.family
+        return None if same else "generator.family and objective.family differ; give --family, which sets both"
+    if not isinstance(objective, MomentReconstructionConfig):
+        return None
+    if method.previous is not None and not (objective.moments and objective.proxy):
+        return "a predictor would be trained for nothing; give --proxy false to leave it out"
+    if not objective.moments:
         return None
     if method.randomness.kind == "none":
         return "moments are those of different samples; without randomness there is one"
@@ -152,13 +159,42 @@ def moments_refused(method: Preset) -> str | None:
 
 
 def normalised_refused(method: Preset) -> str | None:
-    """MR-GAN's U-Net has batch norm also where maps are single pixels."""
-    unet, objective = method.generator, method.objective
-    share = objective.share if isinstance(objective, MomentReconstructionConfig) else 1.0
-    if not isinstance(unet, UNetConfig) or unet.order == "before" or unet.norm != "batch":
-        return None
-    if round(share * method.training.batch_size) < 2:
+    """Batch norm on maps of single pixels needs several pictures: MR-GAN's U-Net, and discriminators of one verdict."""
+    objective, network = method.objective, method.generator
+    unet = network.backbone if isinstance(network, MomentPredictorConfig) else network
+    share, verdict = 1.0, False
+    if isinstance(objective, MomentReconstructionConfig):
+        share, verdict = objective.share, objective.discriminator != "patch" and objective.adversarial > 0
+    deep = isinstance(unet, UNetConfig) and unet.order == "after" and unet.norm == "batch"
+    if (deep and round(share * method.training.batch_size) < 2) or (verdict and method.training.batch_size < 2):
         return "its smallest maps are single pixels, normalised over conditions; raise training.batch_size"
+    return None
+
+
+def masked_refused(method: Preset) -> str | None:
+    """What looks at the hole needs data with one, and networks that are built for it have it."""
+    objective = method.objective
+    if not isinstance(objective, MomentReconstructionConfig):
+        return None
+    if objective.discriminator == "completion" and not objective.conditional:
+        return "discriminator completion looks at the hole's place; objective.conditional must be true"
+    looks = objective.masked or objective.discriminator == "completion"
+    if looks and method.generator.kind not in ("completion", "inpainter"):
+        return "objective.masked and discriminator completion need a generator that fills holes"
+    return None
+
+
+def scale_refused(method: Preset) -> str | None:
+    network = method.generator
+    backbone = network.backbone if isinstance(network, MomentPredictorConfig) else network
+    if isinstance(backbone, SRResNetConfig) and method.derived not in (None, f"superres:{backbone.scale}"):
+        return f"generator.scale is {backbone.scale}, its data {method.derived}; give --scale, which sets both"
+    return None
+
+
+def rebalance_refused(method: Preset) -> str | None:
+    if method.training.rebalance in ("loss", "both") and not isinstance(method.objective, NearestSampleConfig):
+        return "its losses do not weigh pixels by rarity; only training.rebalance data works with this objective"
     return None
 
 
@@ -174,6 +210,9 @@ CHECKS = (
     seeking_refused,
     moments_refused,
     normalised_refused,
+    masked_refused,
+    scale_refused,
+    rebalance_refused,
     rates_refused,
 )
 PLAYERS = {

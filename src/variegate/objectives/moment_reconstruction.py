@@ -44,7 +44,7 @@ class MomentReconstruction(Objective):
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         config = self.config
         if config.adversarial and step % config.generator_steps == 0:
-            with torch.no_grad():
+            with torch.no_grad():  # of the first of the codes that the generator then learns from, as in pix2pix
                 fakes = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
             real, fake = self.judge(batch.condition, batch.image), self.judge(batch.condition, fakes)
             yield {"discriminator": {"adversarial": discriminator_loss(real, fake, config.mode)}}
@@ -99,8 +99,8 @@ class MomentReconstructionConfig(Part):
     moments: Literal[0, 1, 2] = Field(2, description="0: none, which is the baseline")
     family: m.Family = "gaussian"
     proxy: bool = Field(True, description="compare with a predictor's moments, not with the real image")
-    first: float = Field(10.0, ge=0, description="weight of the centre, or of the likelihood (MR2)")
-    second: float = Field(10.0, ge=0, description="weight of the dispersion, with a proxy")
+    first: float = Field(10.0, ge=0, description="weight of the only term, or of the centre (two moments, proxy)")
+    second: float = Field(10.0, ge=0, description="weight of the dispersion (two moments, proxy)")
     samples: int = Field(10, ge=1, description="K: images drawn for each condition")
     share: float = Field(0.5, gt=0, le=1, description="of the batch: conditions for which K images are drawn")
     generator_steps: int = Field(1, ge=1, description="batches from one move of the discriminator to the next")

@@ -48,7 +48,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
     if config.predictor is not None:
-        same_data(Path(config.predictor), pairs)
+        same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.previous_role == "predictor"
     needed = config.predictor is None and (predicts or config.initial is None)
     if config.method.previous is not None and needed:
@@ -63,7 +63,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, previous))
 
 
-def same_data(predictor: Path, pairs: Pairs) -> None:
+def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
     """Raises ConfigError for a predictor that was trained on pictures of another size or data set."""
     record = read_record(predictor / "model")
     if record.size != pairs.size:
@@ -72,11 +72,16 @@ def same_data(predictor: Path, pairs: Pairs) -> None:
             f"--predictor {predictor}: was trained at {height}x{width}, these pictures are {own_height}x{own_width}; "
             f"train one at this size, or give --size {height}x{width}"
         )
-    if record.data != pairs.name or record.condition != pairs.condition.model_dump(mode="json"):
-        raise ConfigError(
-            f"--predictor {predictor}: was trained on {record.data} and other conditions than {pairs.name} has here; "
-            "train one on the same data"
-        )
+    own = saved_config(predictor)
+    differ = {
+        f"data, {record.data}": record.data != pairs.name,
+        "conditions": record.condition != pairs.condition.model_dump(mode="json"),
+        "--direction": own["direction"] != config.direction,
+        "--unpaired": own.get("unpaired", False) != config.unpaired,
+    }
+    if any(differ.values()):
+        words = " and ".join(name for name, yes in differ.items() if yes)
+        raise ConfigError(f"--predictor {predictor}: was trained with other {words}; train one on the same data")
 
 
 def handed(config: RunConfig, previous: Path) -> Handed | None:
@@ -86,8 +91,8 @@ def handed(config: RunConfig, previous: Path) -> Handed | None:
     predicts, before = config.method.previous_role == "predictor", config.method.previous is not None
     start = Path(config.initial) if config.initial else previous if before and not predicts else None
     predictor = Path(config.predictor) if config.predictor else previous if before and predicts else None
-    weights = [None if place is None else read_weights(place / "model") for place in (start, predictor)]
-    return Handed(weights[0], before and not predicts, weights[1], start or predictor or previous)
+    found = [None if place is None else (place, read_weights(place / "model")) for place in (start, predictor)]
+    return Handed(found[0], before and not predicts, found[1])
 
 
 def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:

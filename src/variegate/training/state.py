@@ -82,12 +82,11 @@ class State:
 
 
 class Handed(NamedTuple):
-    """Weights of earlier training, as `saved_model.read_weights` gives them, and what they are for."""
+    """Weights of earlier training: the run's folder, and what `saved_model.read_weights` gives."""
 
-    start: dict[str, Tensor] | None = None  # for the generator
+    start: tuple[Path, dict[str, Tensor]] | None = None  # for the generator
     shared: bool = False  # which takes only what it has by the same name
-    predictor: dict[str, Tensor] | None = None  # for the objective's
-    where: Path = Path()
+    predictor: tuple[Path, dict[str, Tensor]] | None = None  # for the objective's
 
     def to(self, state: State) -> None:
         """
@@ -96,9 +95,9 @@ class Handed(NamedTuple):
         """
         if self.start is not None:
             for network in (state.generator, state.average):
-                load_weights(network, self.start, self.where, self.shared)
+                load_weights(network, self.start[1], self.start[0], self.shared)
         if self.predictor is not None and state.objective.predictor is not None:
-            load_weights(state.objective.predictor, self.predictor, self.where)
+            load_weights(state.objective.predictor, self.predictor[1], self.predictor[0])
 
 
 def wrapped(fabric: Fabric, module: nn.Module) -> nn.Module:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.distributions import Laplace, Normal
 
 import variegate
 from variegate.cli import dispatch
+from variegate.data.conditions import Labels
 from variegate.errors import ConfigError
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.interfaces import Batch, Generator, Objective
@@ -230,6 +232,16 @@ def test_what_cannot_work_is_refused_in_a_sentence() -> None:
     refused("proxy moments come from a predictor", proxy="false", **{"objective.proxy": "true"})
     refused("the predictor is gaussian, but objective.family is laplace", **{"objective.family": "laplace"})
     refused("raise training.batch_size", batch_size="2")
+    refused("raise training.batch_size", **{"previous.training.batch_size": "1"})
+    refused("raise training.batch_size", "srgan", batch_size="1")
+    refused("trained for nothing; give --proxy false", **{"objective.proxy": "false"})
+    refused("trained for nothing; give --proxy false", **{"objective.moments": "0"})
+    refused("looks at the hole's place", "glcic", **{"objective.conditional": "false"})
+    refused("need a generator that fills holes", **{"objective.masked": "true"})
+    refused("generator.scale is 2, its data superres:4; give --scale", "srgan", **{"generator.scale": "2"})
+    refused("only training.rebalance data works", rebalance="loss")
+    with pytest.raises(ConfigError, match=r"generator\.family and objective\.family differ; give --family"):
+        method("moment-predictor", {"objective.family": "laplace"})
     with pytest.raises(ConfigError, match="moment_predictor and objective moment_likelihood belong together"):
         method("pix2pix", {"objective": "{kind: moment_likelihood}"})
 
@@ -241,6 +253,24 @@ def train(name: str, out: Path, *more: str, data: str = "streets:20", size: int 
 
 
 MRGAN = ("--objective.layers", "1", "--objective.samples", "2")
+
+
+def test_where_the_picture_is_given_a_predictor_is_certain() -> None:
+    torch.manual_seed(0)
+    options = {"width": "4", "task": "inpainting", "family": "laplace"}
+    generator = method("moment-predictor", options).build_generator(4, 3, SIZE).eval().requires_grad_(False)
+    assert isinstance(generator, MomentPredictor)
+    given, outside = batch(1).condition, slice(10, None)
+    images = generator(given, generator.draw([(0, i) for i in range(3)]).unsqueeze(0))[0]
+    assert torch.equal(images[:, :, outside], given[:, :3, outside].expand(3, -1, -1, -1))
+    deviation = generator.deviation(given)
+    assert float(deviation[:, :, outside].abs().max()) == 0
+    assert float(deviation[:, :, 4:10, 3:12].min()) > 0
+
+
+def test_noise_of_a_size_that_halvings_do_not_divide_is_not_repeated() -> None:
+    generator = method("mrgan", {"width": "4"}).build_generator(3, 3, (48, 48))
+    assert generator.code_size == 32 * (2 * 2 + 4 * 4), "two sites, at the sizes of the padded picture"
 
 
 def test_the_predictor_is_trained_first_or_given(tmp_path: Path) -> None:
@@ -287,8 +317,12 @@ def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="was trained at 16x16, these pictures are 32x32; train one at this size"):
         train("mrgan", tmp_path / "a", *MRGAN, *given, size=32)
     dispatch(["data", "export-streets", str(tmp_path / "files"), "--count", "10", "--size", "16"])
-    with pytest.raises(ConfigError, match="was trained on streets and other conditions than files has here"):
+    with pytest.raises(
+        ConfigError, match="was trained with other data, streets and conditions; train one on the same data"
+    ):
         train("mrgan", tmp_path / "b", *MRGAN, *given, data=str(tmp_path / "files"))
+    with pytest.raises(ConfigError, match="was trained with other --direction"):
+        train("mrgan", tmp_path / "g", *MRGAN, "--predictor", str(run), "--direction", "BtoA")
     with pytest.raises(ConfigError, match="predicts the gaussian family; add --family gaussian"):
         train("mrgan", tmp_path / "c", *MRGAN, *given, "--family", "laplace")
     with pytest.raises(ConfigError, match="mrgan uses none here"):
@@ -309,7 +343,7 @@ def test_where_it_is_ambiguous_can_be_seen_predicted_and_of_samples(tmp_path: Pa
     images = model.sample(raw, n=3).images
     found = model.moments(raw, n=3)
     torch.testing.assert_close(found.mean, images.mean(dim=0))
-    torch.testing.assert_close(found.deviation, images.var(dim=0, correction=0).mean(dim=0).sqrt())
+    torch.testing.assert_close(found.deviation, images.var(dim=0).mean(dim=0).sqrt())
     predicted = alone.moments(raw)
     condition = alone.condition.encode(raw.unsqueeze(0))
     torch.testing.assert_close(predicted.deviation, alone.generator.deviation(condition)[0].square().mean(0).sqrt() / 2)
@@ -318,6 +352,24 @@ def test_where_it_is_ambiguous_can_be_seen_predicted_and_of_samples(tmp_path: Pa
     assert "predicted deviation" in page
     dispatch(["evaluate", str(run / "previous"), "--protocol", "quick", "--no-perceptual"])
     assert "Where is this ambiguous?" in (run / "previous" / "report.html").read_text()
+
+
+def test_moments_need_two_samples_and_no_run_directory(tmp_path: Path) -> None:
+    run = train("mrgan", tmp_path / "run", *MRGAN, "--proxy", "false")
+    with pytest.raises(ConfigError, match="n = 1: the deviation of fewer than 2 samples says nothing"):
+        dispatch(["moments", str(run), "test:0", "-n", "1"])
+    picture = tmp_path / "layout.png"
+    assert isinstance(variegate.load(run).condition, Labels)
+    Image.new("L", (16, 16), 1).save(picture)
+    dispatch(["moments", str(run / "model"), str(picture), "-n", "2", "--out", str(tmp_path / "seen")])
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == {"mean.png", "deviation.png"}
+
+
+def test_the_toy_is_a_command_of_two_words(tmp_path: Path) -> None:
+    dispatch(["toy", "ring", "--quick", "--out", str(tmp_path)])
+    assert (tmp_path / "ring.png").is_file()
+    with pytest.raises(ConfigError, match="no command 'toy rings'; did you mean 'toy ring'"):
+        dispatch(["toy", "rings"])
 
 
 def test_a_condition_that_a_network_is_not_built_for_is_refused(tmp_path: Path) -> None:
