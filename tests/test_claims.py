@@ -30,7 +30,7 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trial, "measure", lambda self, seed, _: measured(LPIPS.get(self.name, 0.04) + seed / 1000))
     monkeypatch.setattr(Trial, "run", lambda *_: Path("nowhere"))
     for module in (basisgan, mrgan):
-        monkeypatch.setattr(module, "prepare", lambda *_: None)
+        monkeypatch.setattr(module, "prepare", lambda *_, **__: None)
     stream = torch.Generator().manual_seed(0)
     thin = torch.randn(500, 3, generator=stream).double() @ torch.randn(3, 99, generator=stream).double()
     monkeypatch.setattr(basisgan, "filters_of", lambda *_: thin)

@@ -67,7 +67,9 @@ RECONSTRUCTED = {
 }
 WEIGHTS = (1, 10, 100)
 WEIGHTED = {
-    weight: variant(f"proxy MR2, weight {weight}", 2, "gaussian", True, **dotted(first=weight, second=weight))
+    weight: VARIANTS["proxy MR2 gaussian"]
+    if weight == 10
+    else variant(f"proxy MR2, weight {weight}", 2, "gaussian", True, **dotted(first=weight, second=weight))
     for weight in WEIGHTS
 }
 FEW = {
