@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,19 @@ def test_the_predictor_is_trained_first_or_given(tmp_path: Path) -> None:
     again = torch.load(run / "checkpoints/step-00000002/state.pt", weights_only=True)["generator"]
     mine = torch.load(given / "checkpoints/step-00000002/state.pt", weights_only=True)["generator"]
     assert all(torch.equal(again[key], mine[key]) for key in mine), "the same predictor, the same run"
+
+
+def test_a_resumed_run_has_its_predictor_with_it(tmp_path: Path) -> None:
+    first = (*MRGAN, "--previous.training.steps", "2", "--save-every", "2")
+    whole = train("mrgan", tmp_path / "whole", *first, "--steps", "4")
+    run = train("mrgan", tmp_path / "run", *first)
+    shutil.rmtree(run / "previous")
+    train("mrgan", run, *first, "--steps", "4", "--resume")
+    assert not (run / "previous").exists(), "nothing is trained again"
+    states = [torch.load(one / "checkpoints/step-00000004/state.pt", weights_only=True) for one in (whole, run)]
+    for part in ("generator", "objective"):
+        assert states[0][part].keys() == states[1][part].keys()
+        assert all(torch.equal(value, states[1][part][key]) for key, value in states[0][part].items())
 
 
 def test_the_predictor_that_is_kept_is_the_best_of_its_validation(

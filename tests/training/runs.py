@@ -29,9 +29,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "width": "4",
         "objective.layers": "2",
         "samples": "3",
-        "batch_size": "2",
-        "previous.training.steps": "2",
-        "previous.training.batch_size": "2",
+        "batch_size": "4",
+        "proxy": "false",
     },
     "munit": {
         "width": "4",

@@ -50,7 +50,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if config.predictor is not None:
         same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.previous_role == "predictor"
-    needed = config.predictor is None and (predicts or config.initial is None)
+    begun = bool(Checkpoints(folder / "checkpoints").steps())  # then it has all it needs of earlier training
+    needed = not begun and config.predictor is None and (predicts or config.initial is None)
     if config.method.previous is not None and needed:
         before = earlier(config, config.method.previous, pairs.size)
         if not start(before, previous, previous.exists()):
@@ -59,7 +60,6 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
-    begun = bool(Checkpoints(folder / "checkpoints").steps())
     return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, previous))
 
 
