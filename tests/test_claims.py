@@ -73,7 +73,6 @@ RATIOS = {
     mrgan.BASE.name: 0.01,
     "MR1 without GAN": 0.02,
     "proxy MR1 without GAN": 0.03,
-    "proxy MR2 + L2 1": 0.9,
     "proxy MR2 + L2 10": 0.5,
     "proxy MR2 + L2 100": 0.1,
     "MR2, 3 samples, weight 100": float("nan"),

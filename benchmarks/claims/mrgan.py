@@ -58,7 +58,7 @@ ALONE = {
     name: variant(f"{name} without GAN", moments, "gaussian", proxy, 3 * STEPS // 2, **dotted(adversarial=0))
     for name, (moments, proxy) in KINDS.items()
 }
-RECONSTRUCTION = (0, 1, 10, 100)
+RECONSTRUCTION = (0, 10, 100)
 RECONSTRUCTED = {
     weight: variant(f"proxy MR2 + L2 {weight}", 2, "gaussian", True, **dotted(reconstruction=weight, distance="l2"))
     if weight
@@ -74,7 +74,7 @@ WEIGHTED = {
 }
 FEW = {
     weight: variant(f"MR2, 3 samples, weight {weight}", 2, "gaussian", False, **dotted(first=weight, samples=3))
-    for weight in WEIGHTS
+    for weight in WEIGHTS[1:]
 }
 
 
