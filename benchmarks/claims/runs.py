@@ -34,10 +34,11 @@ class Settings:
     cache: Path
     quick: bool = False
     workers: int = os.cpu_count() or 1
+    only: tuple[int, ...] = (0, 1, 2)  # seeds
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return (0,) if self.quick else (0, 1, 2)
+        return self.only[:1] if self.quick else self.only
 
 
 @dataclass(frozen=True)
