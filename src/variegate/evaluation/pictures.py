@@ -15,7 +15,7 @@ from ..codes import path as code_path
 from ..data.conditions import Labels, Picture
 from ..data.pairs import Pairs
 from ..interfaces import Generator
-from ..sampling import Moments, heat, image_moments, sheet, to_uint8
+from ..sampling import Moments, heat, sheet, to_uint8
 from ..training.saved_model import ModelRecord
 
 GAP = 2  # pixels between the cells of a sheet
@@ -35,6 +35,8 @@ class Drawer(Protocol):
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor: ...
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor: ...
+
+    def moments(self, condition: Tensor, n: int = 32) -> Moments: ...
 
 
 def draw(model: Drawer, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
@@ -69,13 +71,6 @@ def interpolation(model: Drawer, pairs: Pairs, item: int, ends: tuple[int, int],
     start, end = (model.codes(1, first=index)[0] for index in ends)
     way = code_path(start, end, frames, model.generator.prior)
     return page([list(to_uint8(model.decode(pairs.raw(item)[0], way) * 2 - 1))])
-
-
-def moments(model: Drawer, pairs: Pairs, item: int, n: int = 32) -> Moments:
-    """As the model predicts, if it does; else those of samples 0 .. n-1 of seed 0."""
-    raw = pairs.raw(item)[0].unsqueeze(0)
-    device = next(model.generator.parameters()).device
-    return image_moments(model.generator, model.condition.encode(raw.to(device)), model.codes(n))
 
 
 def moments_sheet(model: Drawer, pairs: Pairs, found: Sequence[tuple[int, Sequence[Moments]]], top: float) -> Tensor:

@@ -140,12 +140,12 @@ def moments_section(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> Se
     predicts = isinstance(model.generator, HasMoments)
     sources = [model] if predictor is None else [model, predictor]
     items = range(min(SHOWN, len(pairs)) if predicts or predictor else 1)
-    found = [(item, [pictures.moments(source, pairs, item, DRAWS) for source in sources]) for item in items]
+    found = [(item, [source.moments(pairs.raw(item)[0], DRAWS) for source in sources]) for item in items]
     top = max(float(one.deviation.max()) for _, row in found for one in row)
     image = pictures.moments_sheet(model, pairs, found, top)
-    names = ["predicted mean", "predicted deviation"]
-    columns = ("condition", "real", *([] if predicts else ["mean of samples", "deviation"]))
-    columns += tuple(names if predicts or predictor else ())
+    drawn = () if predicts else ("mean of samples", "deviation")
+    expected = ("predicted mean", "predicted deviation") if predicts or predictor else ()
+    columns = ("condition", "real", *drawn, *expected)
     whose = "predicted" if predicts else f"of {DRAWS} samples of one condition"
     caption = f"Mean and standard deviation {whose}. Black: certain. "
     caption += f"Brightest: a standard deviation of {number(top)}, where black to white is 1."

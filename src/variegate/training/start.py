@@ -84,7 +84,7 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
         raise ConfigError(f"--predictor {predictor}: was trained with other {words}; train one on the same data")
 
 
-def handed(config: RunConfig, previous: Path) -> Handed | None:
+def handed(config: RunConfig, previous: Path) -> Handed:
     """What earlier training hands over to a run that begins."""
     from .state import Handed
 
