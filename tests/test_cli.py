@@ -68,7 +68,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     told = capsys.readouterr().out
-    for verb in ("demo", "methods", "data check", "train", "sample", "interpolate", "sequence", "evaluate", "doctor"):
+    for verb in (
+        "demo",
+        "methods",
+        "data check",
+        "train",
+        "sample",
+        "interpolate",
+        "edit",
+        "sequence",
+        "evaluate",
+        "doctor",
+    ):
         assert f"  {verb} " in told
 
 

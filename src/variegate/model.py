@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from . import codes as code_draws
 from .codes import Seed
 from .data.conditions import Labels, Picture, Source, condition_from_mapping
+from .data.layouts import read_layouts
 from .errors import CheckpointError, ConfigError
 from .interfaces import Generator, Size
 from .methods import method_from_mapping
@@ -24,6 +25,8 @@ from .training.saved_model import ModelRecord, load_weights, read_record, read_w
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from .editing import Editor
 
 Precision = Literal["32-true", "bf16-mixed"]
 CODES_BYTES = 2**28  # codes larger than this in all are not saved; their seeds are, and they can be drawn again
@@ -214,15 +217,37 @@ class Model:
 
     def sequence(
         self,
-        conditions: Sequence[Source],
+        conditions: str | Path | Sequence[Source],
         code: int | Seed | Tensor = 0,
         seed: int = 0,
         size: Size | None = None,
+        end: int | Seed | Tensor | None = None,
     ) -> Samples:
-        """One style over many conditions (all of one size): the same code for each of them."""
-        one = self.code_of(code, seed)
-        images = [self.sample(condition, codes=one.unsqueeze(0), size=size).images for condition in conditions]
-        return Samples(torch.cat(images), one.expand(len(images), -1), None)
+        """One image for each of many conditions of one size: with one code, or along the path from it to `end`.
+
+        `conditions`: what `sample` takes, folders of such files, files of several frames. Codes as in `interpolate`.
+        """
+        sources = [conditions] if isinstance(conditions, str | Path) else conditions
+        raws, start = read_layouts(sources, self.condition, size), self.code_of(code, seed)
+        if end is None:
+            way = start.expand(len(raws), -1)
+        else:
+            way = code_draws.path(start, self.code_of(end, seed), len(raws), self.generator.prior)
+        return Samples(torch.cat([self.decode(raw, one[None]) for raw, one in zip(raws, way)]), way, None)
+
+    def edit(self, layout: Source, size: Size | None = None) -> Editor:
+        """Add, move, delete and change objects of a label map, and draw it with the code kept.
+
+        Args:
+            layout: a label map, or a pair (label map, instance map) to tell touching objects of a class apart.
+            size: as in `sample`; the layout is edited at its own size, and resized to be drawn.
+
+        Raises:
+            ConfigError: the model's conditions are no label maps.
+        """
+        from .editing import Editor
+
+        return Editor(self, layout, size)
 
     def invert(self, image: Source) -> Tensor:
         """The code (1, D) of an image, resized to the size of training: `sample(condition, codes=...)` draws its style.

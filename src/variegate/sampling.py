@@ -56,6 +56,16 @@ def image_moments(generator: Generator, condition: Tensor, codes: Tensor) -> Mom
     return Moments((mean + 1) / 2, deviation.square().mean(dim=0).sqrt() / 2)
 
 
+def adjacent_difference(images: Tensor) -> Tensor:
+    """Mean absolute difference of each image from the one before: (T, C, H, W) to (T - 1,), in the images' units."""
+    return (images[1:].float() - images[:-1].float()).abs().flatten(1).mean(dim=1)
+
+
+def changed_share(layouts: Tensor) -> Tensor:
+    """Share of pixels whose class is not that of the layout before: (T, c, H, W), ids first, to (T - 1,) in [0, 1]."""
+    return (layouts[1:, 0] != layouts[:-1, 0]).float().flatten(1).mean(dim=1)
+
+
 def to_uint8(images: Tensor) -> Tensor:
     """[-1, 1] to 0..255, any shape."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -9,15 +9,15 @@ from .model import Samples
 GIF_HEIGHT = 256  # small pictures are enlarged by whole factors up to about this height
 
 
-def save_frames(samples: Samples, folder: str | Path, per_second: int = 12) -> Path:
-    """Write `frames/0000.png ..`, `morph.gif` and, with imageio-ffmpeg installed, `morph.mp4`."""
+def save_frames(samples: Samples, folder: str | Path, name: str = "morph", per_second: int = 12) -> Path:
+    """Write `frames/0000.png ..`, `NAME.gif` and, with imageio-ffmpeg installed, `NAME.mp4`."""
     folder = Path(folder)
     samples.save(folder / "frames")
     height, width = samples.images.shape[-2:]
     factor = max(1, GIF_HEIGHT // height)
     frames = [frame.resize((width * factor, height * factor), resample=0) for frame in samples.pil()]
     first, *rest = frames
-    first.save(folder / "morph.gif", save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
+    first.save(folder / f"{name}.gif", save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
     try:
         import imageio.v3 as imageio
         import imageio_ffmpeg  # noqa: F401
@@ -25,5 +25,5 @@ def save_frames(samples: Samples, folder: str | Path, per_second: int = 12) -> P
     except ImportError:
         return folder
     even = [np.asarray(frame)[: frame.height // 2 * 2, : frame.width // 2 * 2] for frame in frames]
-    imageio.imwrite(folder / "morph.mp4", np.stack(even), fps=per_second, macro_block_size=1)
+    imageio.imwrite(folder / f"{name}.mp4", np.stack(even), fps=per_second, macro_block_size=1)
     return folder

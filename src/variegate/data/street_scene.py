@@ -74,6 +74,20 @@ class Canvas:
 def draw_labels(size: tuple[int, int], rng: np.random.Generator) -> Bytes:
     """A random street as a label map (H * OVERSAMPLING, W * OVERSAMPLING)."""
     canvas = Canvas(size)
+    draw_traffic(canvas, draw_street(canvas, rng), rng)
+    return np.asarray(canvas.picture)
+
+
+def draw_passing_car(size: tuple[int, int], progress: float, rng: np.random.Generator) -> Bytes:
+    """A random street with one car, half outside on the left at progress 0 and half outside on the right at 1."""
+    canvas = Canvas(size)
+    kerb, length = draw_street(canvas, rng), rng.uniform(0.33, 0.38)
+    draw_car(canvas, progress * canvas.width - length / 2, kerb + (1 - kerb) * 0.7, length, mirrored=True)
+    return np.asarray(canvas.picture)
+
+
+def draw_street(canvas: Canvas, rng: np.random.Generator) -> float:
+    """Everything but cars; returns where the road begins."""
     ground = rng.uniform(0.65, 0.70)
     kerb = ground + rng.uniform(0.08, 0.10)
     count = max(1, round(rng.integers(2, 5) * canvas.width))
@@ -87,8 +101,7 @@ def draw_labels(size: tuple[int, int], rng: np.random.Generator) -> Bytes:
     for position in range(trees):
         x = (position + rng.uniform(0.2, 0.8)) / trees * canvas.width
         draw_tree(canvas, x, ground + rng.uniform(0.02, 0.06), rng)
-    draw_traffic(canvas, kerb, rng)
-    return np.asarray(canvas.picture)
+    return float(kerb)
 
 
 def draw_house(canvas: Canvas, left: float, right: float, ground: float, rng: np.random.Generator) -> None:

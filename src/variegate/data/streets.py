@@ -25,9 +25,21 @@ from torch.utils.data import Dataset
 from ..errors import DataError, did_you_mean
 from .street_paint import enlarge, render
 from .street_reader import Reading, read
-from .street_scene import CLASSES, FACTORS, OVERSAMPLING, PALETTE, Bytes, Factor, draw_labels
+from .street_scene import CLASSES, FACTORS, OVERSAMPLING, PALETTE, Bytes, Factor, draw_labels, draw_passing_car
 
-__all__ = ["CLASSES", "FACTORS", "PALETTE", "Factor", "Reading", "Streets", "export", "odds", "paint", "read"]
+__all__ = [
+    "CLASSES",
+    "FACTORS",
+    "PALETTE",
+    "Factor",
+    "Reading",
+    "Streets",
+    "export",
+    "moving_car",
+    "odds",
+    "paint",
+    "read",
+]
 
 SPLITS = ("train", "val", "test")
 GEOMETRY, CAUSES, TEXTURE = range(1, 4)  # an item's independent streams; 0 is left to codes of the same (seed, index)
@@ -65,9 +77,7 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         if i not in self.items:
             labels = draw_labels(self.size, self.stream(i, GEOMETRY))
             image = render(labels, self.factors(i), self.stream(i, TEXTURE))
-            middle = OVERSAMPLING // 2
-            layout = np.ascontiguousarray(labels[middle::OVERSAMPLING, middle::OVERSAMPLING])
-            self.items[i] = torch.from_numpy(layout)[None], torch.from_numpy(image)
+            self.items[i] = centres(labels), torch.from_numpy(image)
         return self.items[i]
 
     def layout(self, i: int) -> Tensor:
@@ -88,6 +98,25 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         if not 0 <= i < self.count:
             raise IndexError(f"streets item {i} of {self.count}")
         return counter(self.seed, SPLITS.index(self.split) * 2**40 + i, purpose)
+
+
+def centres(labels: Bytes) -> Tensor:
+    """The class at the centre of every pixel: uint8 (1, H, W) of an oversampled label map."""
+    middle = OVERSAMPLING // 2
+    return torch.from_numpy(np.ascontiguousarray(labels[middle::OVERSAMPLING, middle::OVERSAMPLING]))[None]
+
+
+def moving_car(size: tuple[int, int] = (64, 64), frames: int = 8, seed: int = 0) -> Tensor:
+    """Layouts uint8 (frames, 1, H, W) of one street, that of test item 0, through which one car drives to the right.
+
+    Raises:
+        DataError: a size that streets cannot have, or frames so many that the car would stand still between two.
+    """
+    street = Streets(size, 1, seed, "test")
+    if not 2 <= frames <= size[1] // 2:
+        raise DataError(f"a car moves across {size[1]} pixels in 2 to {size[1] // 2} frames, got {frames}.")
+    way = [i / (frames - 1) for i in range(frames)]
+    return torch.stack([centres(draw_passing_car(street.size, t, street.stream(0, GEOMETRY))) for t in way])
 
 
 def counter(seed: int, index: int, purpose: int) -> np.random.Generator:

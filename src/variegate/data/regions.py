@@ -1,0 +1,68 @@
+"""Regions of integer maps: found by a point, filled, moved. Pure functions; nothing given is changed.
+
+`planes` are integer maps (P, H, W) that are edited alike: class ids, and instance ids if there are any. x runs to the
+right and y down, from 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Mask = NDArray[np.bool_]  # (H, W)
+Planes = NDArray[Any]  # (P, H, W), integers
+
+EIGHT = np.ones((3, 3), dtype=bool)  # corners connect: a car's one-pixel roof pillars hold it together
+
+
+def region_at(planes: Planes, x: int, y: int) -> Mask:
+    """The region around a point: (H, W).
+
+    With instance ids it is what has the point's class and instance, in one piece or not. Without them, or where the
+    instance is 0 ("none"), it is the connected part of the point's class, corners included.
+    """
+    same = np.all(planes == planes[:, y : y + 1, x : x + 1], axis=0)
+    if len(planes) > 1 and planes[1, y, x] != 0:
+        return same
+    pieces, _ = ndimage.label(same, structure=EIGHT)
+    found: Mask = pieces == pieces[y, x]
+    return found
+
+
+def with_enclosed(mask: Mask) -> Mask:
+    """The mask and the holes in it, such as the windows of a car."""
+    filled: Mask = ndimage.binary_fill_holes(mask)
+    return filled
+
+
+def filled(planes: Planes, hole: Mask) -> Planes:
+    """Each pixel of the hole takes all ids of the nearest pixel outside it (Euclidean distance transform).
+
+    Raises:
+        ValueError: nothing is left outside the hole.
+    """
+    if hole.all():
+        raise ValueError("the hole is the whole map")
+    nearest = ndimage.distance_transform_edt(hole, return_distances=False, return_indices=True)
+    return planes[:, nearest[0], nearest[1]]
+
+
+def shifted(maps: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
+    """Maps (..., H, W) moved right by dx and down by dy; 0 or False comes in, what leaves is lost."""
+    height, width = maps.shape[-2:]
+    result = np.zeros_like(maps)
+    if abs(dx) < width and abs(dy) < height:
+        to_y, to_x = slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0))
+        from_y, from_x = slice(max(-dy, 0), height + min(-dy, 0)), slice(max(-dx, 0), width + min(-dx, 0))
+        result[..., to_y, to_x] = maps[..., from_y, from_x]
+    return result
+
+
+def moved(planes: Planes, mask: Mask, dx: int, dy: int) -> Planes:
+    """The masked part moved on top of the rest; what it uncovers is `filled`."""
+    if dx == dy == 0:
+        return planes.copy()
+    return np.where(shifted(mask, dx, dy), shifted(planes, dx, dy), filled(planes, mask))

@@ -1,0 +1,44 @@
+"""How much a sequence of images flickers, beside what would be expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .data.conditions import Labels
+from .sampling import adjacent_difference, changed_share
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class Flicker(NamedTuple):
+    """Differences of neighbours in a sequence of T frames, (T - 1,) each, in units of [0, 1]."""
+
+    frames: Tensor  # of the images
+    fresh: Tensor  # of images with another code for every frame
+    layouts: Tensor  # share of pixels that change class; of pictures, their mean absolute difference
+    labels: bool  # which of the two
+
+    def text(self) -> str:
+        if not len(self.frames):
+            return "one frame, nothing to compare it with"
+        what = "pixels that change class" if self.labels else "difference of the conditions"
+        rows = [
+            ("adjacent frames differ by", self.frames),
+            ("with a fresh code per frame", self.fresh),
+            (what, self.layouts),
+        ]
+        lines = [f"{name:28} {float(one.mean()):.4f}  (largest {float(one.max()):.4f})" for name, one in rows]
+        return "\n".join(["mean |frame t+1 - frame t|, range 0 to 1", *lines])
+
+
+def flicker(model: Model, layouts: Sequence[Tensor], images: Tensor, seed: int = 0) -> Flicker:
+    """Measure the images (T, C, H, W) of raw layouts (c, H, W); frame t is drawn afresh with code t of `seed`."""
+    fresh = torch.cat([model.decode(raw, code[None]) for raw, code in zip(layouts, model.codes(len(layouts), seed))])
+    raws, labels = torch.stack(list(layouts)), isinstance(model.condition, Labels)
+    changes = changed_share(raws) if labels else adjacent_difference(raws) / 255
+    return Flicker(adjacent_difference(images), adjacent_difference(fresh), changes, labels)

@@ -1,0 +1,26 @@
+"""The verbs of the command line: dataclasses whose fields are options. Each imports what it needs when it runs."""
+
+from .data import Check, Export, Rarity
+from .drawing import Edit, Interpolate, Sample, Sequence
+from .looking import Doctor, Evaluate, Methods, Moments
+from .training import Demo, Import, ToyRing, Train
+
+__all__ = ["VERBS", "Train"]
+
+VERBS = {
+    "demo": Demo,
+    "methods": Methods,
+    "data check": Check,
+    "data rarity": Rarity,
+    "data export-streets": Export,
+    "train": Train,
+    "sample": Sample,
+    "interpolate": Interpolate,
+    "edit": Edit,
+    "sequence": Sequence,
+    "moments": Moments,
+    "toy ring": ToyRing,
+    "import": Import,
+    "evaluate": Evaluate,
+    "doctor": Doctor,
+}

@@ -1,0 +1,81 @@
+"""Verbs about data: what a folder is, what is rare in it, and streets as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from .parsing import Direction, parse_size
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what a folder of pictures is, what is wrong with it, and how to mend it."""
+
+    path: Positional[str]
+    direction: Direction | None = None
+    condition: str | None = None
+    """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
+    inpaint:FOLDER (of masks, white inside the hole)"""
+    unpaired: bool = False
+    """conditions and images do not belong together"""
+    limit: int | None = None
+    """open at most this many pairs of each split"""
+
+    def run(self) -> None:
+        from ..data.check import check
+
+        report = check(self.path, self.direction, self.condition, self.limit, self.unpaired)
+        print(report.text())
+        if not report.ok:
+            raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class Rarity:
+    """Show the commonest and the rarest images of each class, as `--rebalance` would weigh them."""
+
+    path: Positional[str]
+    out: Path = Path("rarity")
+    """the folder for rarity.png and rarity.json"""
+    size: str | None = None
+    """the size of training: 64, or height x width such as 96x128; the pictures' own unless given"""
+    count: int = 5
+    """images at each end of a row"""
+    classes: int = 5
+    """classes that are shown, largest area first"""
+
+    def run(self) -> None:
+        from ..data.pairs import open_data
+        from ..data.rarity_sheet import explained, rarity_sheet
+
+        pairs = open_data(self.path, parse_size(self.size))
+        written = rarity_sheet(pairs, self.out, self.count, self.classes)
+        print(f"{pairs.description}\n{explained()}\n{written}\n{written.with_suffix('.json')}")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the streets as pictures: label maps, images and the factors of each; or one street with a moving car."""
+
+    out: Positional[Path]
+    """a new folder; with --frames a file such as moving.gif"""
+    count: int = 200
+    size: str = "64"
+    seed: int = 0
+    frames: int | None = None
+    """write an animated label map instead: one street and a car that drives through it, for `variegate sequence`"""
+
+    def run(self) -> None:
+        from ..data.layouts import save_animation
+        from ..data.streets import PALETTE, Streets, export, moving_car
+
+        size = parse_size(self.size) or (64, 64)
+        if self.frames is not None:
+            print(save_animation(self.out, moving_car(size, self.frames, self.seed), PALETTE))
+            return
+        held = max(1, self.count // 10)
+        counts = {"train": self.count, "val": held, "test": held}
+        print(export(self.out, *(Streets(size, n, self.seed, split) for split, n in counts.items())))

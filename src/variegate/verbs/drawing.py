@@ -1,0 +1,155 @@
+"""Verbs that draw with a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from ..errors import ConfigError
+from .parsing import prefix_of, size_for
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw many images for each condition: pictures, a grid and their codes."""
+
+    run_directory: Positional[Path]
+    conditions: Positional[tuple[str, ...]]
+    """picture files, or items of the run's data such as test:0 or val:3"""
+    n: Annotated[int, arg(aliases=["-n"])] = 16
+    seed: int = 0
+    size: str | None = None
+    """resize conditions to this; the size of training unless given, `native` to keep theirs"""
+    codes: Path | None = None
+    """codes.safetensors of earlier samples: the same styles on other conditions"""
+    like: Path | None = None
+    """an image whose style to draw in; for methods that find an image's code (bicyclegan, munit)"""
+    mask: Path | None = None
+    """inpainting: white where the one condition is to be filled"""
+    out: Path | None = None
+    device: str = "cpu"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    channels_last: bool = False
+    """memory layout; often faster, same pictures"""
+    compile: bool = False
+    """torch.compile: the first picture takes long, many go faster"""
+
+    def run(self) -> None:
+        from ..api import conditions_of
+        from ..model import Model, read_codes
+
+        switches = (self.precision, self.channels_last, self.compile)
+        model = Model.load(self.run_directory, self.device, *switches)
+        codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
+        out = self.out or self.run_directory / "drawn"
+        for name, condition in conditions_of(self.run_directory, self.conditions):
+            condition = (condition, self.mask) if self.mask else condition
+            drawn = model.sample(condition, self.n, self.seed, codes=codes, size=size_for(self.size, model.size))
+            drawn.save(out, prefix_of(name, self.conditions))
+        print(out)
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Morph between two codes of one condition: a strip and a GIF (MP4 with imageio-ffmpeg)."""
+
+    run_directory: Positional[Path]
+    condition: Positional[str]
+    start: Annotated[int, arg(name="from")] = 0
+    """index of an image of --seed, as in the file names of `variegate sample`"""
+    end: Annotated[int, arg(name="to")] = 1
+    frames: int = 24
+    seed: int = 0
+    size: str | None = None
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from ..api import conditions_of
+        from ..model import Model
+        from ..video import save_frames
+
+        model = Model.load(self.run_directory, self.device)
+        [(_, condition)] = conditions_of(self.run_directory, (self.condition,))
+        size = size_for(self.size, model.size)
+        drawn = model.interpolate(condition, self.start, self.end, self.frames, self.seed, size)
+        out = self.out or self.run_directory / "interpolation"
+        drawn.grid(columns=self.frames).save(save_frames(drawn, out) / "strip.png")
+        print(out)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One style over a sequence of layouts: the same code for each, or a path of codes; pictures, a GIF and an MP4."""
+
+    run_directory: Positional[Path]
+    conditions: Positional[tuple[str, ...]]
+    """files or items such as test:0 in their order, a folder of them, or an animated label map (GIF, PNG, TIFF)"""
+    index: int = 0
+    """which image of --seed gives the style"""
+    start: Annotated[int | None, arg(name="from")] = None
+    """with --to: the style goes from this image of --seed to another"""
+    end: Annotated[int | None, arg(name="to")] = None
+    seed: int = 0
+    size: str | None = None
+    """resize layouts to this; the size of training unless given, `native` to keep theirs"""
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from ..api import conditions_of
+        from ..data.layouts import read_layouts
+        from ..model import Model
+        from ..sequences import flicker
+        from ..video import save_frames
+
+        if (self.start is None) != (self.end is None):
+            raise ConfigError("a path of codes needs both --from and --to; for one code give --index")
+        model = Model.load(self.run_directory, self.device)
+        sources = [condition for _, condition in conditions_of(self.run_directory, self.conditions)]
+        layouts = read_layouts(sources, model.condition, size_for(self.size, model.size))
+        drawn = model.sequence(layouts, self.index if self.start is None else self.start, self.seed, end=self.end)
+        out = save_frames(drawn, self.out or self.run_directory / "sequence", "sequence")
+        print(flicker(model, layouts, drawn.images, self.seed).text(), out, sep="\n")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Add, move, delete and change objects of a label map, and draw it again with the same code."""
+
+    run_directory: Positional[Path]
+    layout: Positional[str]
+    """a label map, or an item of the run's data such as test:0"""
+    steps: tuple[str, ...]
+    """one after the other: move:X,Y:DX,DY delete:X,Y change:X,Y:CLASS add:CLASS:BOX add:CLASS:LAYOUT:BOX:X,Y; a box
+    LEFT,TOP,RIGHT,BOTTOM may stand for the point X,Y of an object; all in pixels of the label map's file"""
+    index: int = 0
+    """which image of --seed gives the style"""
+    seed: int = 0
+    instances: Path | None = None
+    """instance map of the layout, to tell touching objects of a class apart"""
+    size: str | None = None
+    """draw at this size; the size of training unless given, `native` for that of the layout"""
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from ..api import conditions_of
+        from ..model import Model
+        from .steps import apply, save_edit
+
+        model = Model.load(self.run_directory, self.device)
+
+        def find(text: str) -> Any:
+            return conditions_of(self.run_directory, (text,))[0][1]
+
+        layout = find(self.layout)
+        source = (layout, self.instances) if self.instances else layout
+        scene = model.edit(source, size_for(self.size, model.size))
+        was, before = scene.layout, scene.draw(seed=self.seed, index=self.index)
+        for step in self.steps:
+            apply(scene, step, find)
+        print(save_edit(self.out or self.run_directory / "edited", scene, was, before))

@@ -1,0 +1,216 @@
+"""Sequences: one code or a path of codes over layouts from files, folders and moving pictures."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from untrained import SIZE, untrained
+from variegate.cli import main
+from variegate.data.conditions import Labels, Picture
+from variegate.data.layouts import palette_picture, read_layouts, save_animation
+from variegate.data.streets import CLASSES, PALETTE, Streets, moving_car
+from variegate.errors import ConfigError, DataError
+from variegate.model import Model
+from variegate.sampling import adjacent_difference, changed_share
+from variegate.sequences import flicker
+
+pytestmark = pytest.mark.core
+
+CAR = CLASSES.index("car")
+STREETS = Labels(names=CLASSES, palette=PALETTE)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return untrained()
+
+
+@pytest.fixture(scope="module")
+def layouts() -> Tensor:
+    return moving_car(SIZE, frames=5, seed=3)
+
+
+# a moving car
+
+
+def test_a_car_drives_to_the_right_through_a_street_that_stands_still(layouts: Tensor) -> None:
+    assert layouts.shape == (5, 1, *SIZE)
+    columns = [torch.nonzero(frame[0] == CAR)[:, 1].float().mean() for frame in layouts]
+    assert all(left < right for left, right in pairwise(columns))
+    upper = layouts[:, :, : SIZE[0] // 2]
+    assert (upper == upper[0]).all()
+    assert torch.equal(layouts, moving_car(SIZE, frames=5, seed=3))
+    assert not torch.equal(layouts, moving_car(SIZE, frames=5, seed=4))
+
+
+def test_the_street_of_the_moving_car_is_a_test_item(layouts: Tensor) -> None:
+    layout = Streets(SIZE, 1, 3, "test").layout(0)
+    upper = slice(0, SIZE[0] // 2)
+    assert torch.equal(layouts[0, :, upper], layout[:, upper])
+
+
+@pytest.mark.parametrize("frames", [1, 17])
+def test_a_car_that_would_stand_still_is_refused(frames: int) -> None:
+    with pytest.raises(DataError, match="2 to 16 frames"):
+        moving_car(SIZE, frames)
+
+
+# layouts as files
+
+
+def test_an_animated_label_map_keeps_every_id(layouts: Tensor, tmp_path: Path) -> None:
+    path = save_animation(tmp_path / "moving.gif", layouts, PALETTE)
+    assert torch.equal(torch.stack(read_layouts([path], STREETS)), layouts)
+    assert torch.equal(torch.stack(read_layouts([str(path)], STREETS)), layouts)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "tiff"])
+@pytest.mark.parametrize("mode", ["P", "L", "RGB"])
+def test_any_moving_picture_with_exact_ids_or_colours_is_read(
+    mode: str, suffix: str, layouts: Tensor, tmp_path: Path
+) -> None:
+    frames = [palette_picture(layout[0], PALETTE) for layout in layouts]
+    if mode == "L":
+        frames = [Image.fromarray(layout[0].numpy()) for layout in layouts]
+    if mode == "RGB":
+        frames = [frame.convert("RGB") for frame in frames]
+    path = tmp_path / f"moving.{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert torch.equal(torch.stack(read_layouts([path], STREETS)), layouts)
+
+
+def test_many_classes_survive_a_gif_whose_writer_reorders_its_palette(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    palette = [tuple(int(v) for v in colour) for colour in chance.permutation(256 * 3).reshape(256, 3) % 256]
+    assert len(set(palette)) == 256
+    condition = Labels(names=tuple(map(str, range(256))), palette=tuple(palette))
+    ids = torch.from_numpy(chance.integers(0, 256, (4, 1, 24, 24), dtype=np.uint8))
+    ids[1] = ids[0]
+    ids[1, 0, 3, 3] ^= 1  # hardly any change
+    ids[2] = 200
+    path = save_animation(tmp_path / "many.gif", ids, palette)
+    assert torch.equal(torch.stack(read_layouts([path], condition)), ids)
+
+
+def test_a_folder_is_read_in_natural_order(layouts: Tensor, tmp_path: Path) -> None:
+    for i, number in enumerate((1, 2, 9, 10, 11)):
+        palette_picture(layouts[i, 0], PALETTE).save(tmp_path / f"{number}.png")
+    assert torch.equal(torch.stack(read_layouts([tmp_path], STREETS)), layouts)
+
+
+def test_pictures_move_too(tmp_path: Path) -> None:
+    values = np.zeros((2, 8, 8, 3), np.uint8)
+    values[1] = 255
+    first, second = (Image.fromarray(one) for one in values)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    raws = read_layouts([tmp_path / "a.gif"], Picture())
+    assert [raw.float().mean().item() for raw in raws] == [0, 255]
+
+
+def test_what_is_no_sequence_is_explained(layouts: Tensor, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: has no pictures in it"):
+        read_layouts([tmp_path / "empty"], STREETS)
+    with pytest.raises(DataError, match="at least one layout"):
+        read_layouts([], STREETS)
+    with pytest.raises(DataError, match=r"layout 1 of the sequence is 16x32, but the first is 32x32; give --size"):
+        read_layouts([layouts[0], layouts[0, :, :, :16]], STREETS)
+    pink = [palette_picture(layout[0], ((255, 0, 255), *PALETTE[1:])) for layout in layouts]
+    pink[0].save(tmp_path / "pink.gif", save_all=True, append_images=pink[1:])
+    with pytest.raises(DataError, match=r"pink\.gif: frame 0 has 1 colour\(s\) that stand for no class"):
+        read_layouts([tmp_path / "pink.gif"], STREETS)
+    with pytest.raises(DataError, match=r"name it cars\.gif"):
+        save_animation(tmp_path / "cars.mp4", layouts, PALETTE)
+    with pytest.raises(DataError, match="same colour"):
+        save_animation(tmp_path / "cars.gif", layouts, (PALETTE[1], *PALETTE[1:]))
+    path = save_animation(tmp_path / "cut.gif", layouts, PALETTE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(DataError, match=r"cut\.gif"):
+        read_layouts([path], STREETS)
+
+
+# differences
+
+
+def test_equal_layouts_do_not_flicker(model: Model, layouts: Tensor) -> None:
+    drawn = model.sequence([layouts[0]] * 3, code=2)
+    assert adjacent_difference(drawn.images).tolist() == [0, 0]
+    found = flicker(model, [layouts[0]] * 3, drawn.images)
+    assert found.layouts.tolist() == [0, 0]
+    assert (found.fresh > 0).all()
+
+
+def test_differences_are_means_over_all_values() -> None:
+    images = torch.zeros(3, 3, 2, 2)
+    images[1, 0, 0, 0] = 0.6
+    images[2] = 1
+    assert adjacent_difference(images).tolist() == pytest.approx([0.05, 0.95])
+    assert adjacent_difference(images[:1]).tolist() == []
+    layouts = torch.zeros(2, 2, 2, 2, dtype=torch.uint8)
+    layouts[1, 0, 0, 0], layouts[1, 1] = 7, 1  # the plane of boundaries does not count
+    assert changed_share(layouts).tolist() == [0.25]
+
+
+def test_fresh_codes_are_those_of_single_samples(model: Model, layouts: Tensor) -> None:
+    drawn = model.sequence(layouts, code=1, seed=5)
+    singles = torch.cat([model.sample(one, n=1, seed=5, first=t).images for t, one in enumerate(layouts)])
+    found = flicker(model, list(layouts), drawn.images, seed=5)
+    assert torch.allclose(found.fresh, adjacent_difference(singles))
+    assert torch.equal(found.layouts, changed_share(layouts))
+    assert f"{float(found.frames.mean()):.4f}" in found.text()
+
+
+# the model and the command
+
+
+def test_a_path_of_codes_starts_and_ends_at_its_codes(model: Model, layouts: Tensor, tmp_path: Path) -> None:
+    drawn = model.sequence(layouts, code=3, seed=1, end=7)
+    ends = model.codes(8, seed=1)[[3, 7]]
+    assert torch.allclose(drawn.codes[[0, -1]], ends, atol=1e-5)
+    assert torch.allclose(drawn.images[-1], model.sample(layouts[-1], codes=ends[1:]).images[0], atol=1e-4)
+    middle = model.sequence(layouts, code=3, seed=1).images
+    assert torch.allclose(drawn.images[0], middle[0], atol=1e-4)
+    assert not torch.allclose(drawn.images[2], middle[2], atol=1e-4)
+    path = save_animation(tmp_path / "moving.gif", layouts, PALETTE)
+    assert torch.equal(model.sequence(path, 3, 1).images, middle)
+
+
+def test_the_command_writes_frames_and_measures_them(
+    model: Model, layouts: Tensor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.save(tmp_path / "run" / "model")
+    moving, out = tmp_path / "moving.gif", tmp_path / "out"
+    main(["data", "export-streets", str(moving), "--frames", "5", "--size", "32", "--seed", "3"])
+    main(["sequence", str(tmp_path / "run"), str(moving), "--from", "3", "--to", "7", "--seed", "1", "--out", str(out)])
+    told = capsys.readouterr().out
+    drawn = model.sequence(layouts, 3, 1, end=7)
+    files = sorted((out / "frames").glob("0*.png"))
+    assert len(files) == 5
+    for file, picture in zip(files, drawn.pil()):
+        assert np.abs(np.asarray(Image.open(file)).astype(int) - np.asarray(picture)).max() <= 1
+    assert Image.open(out / "sequence.gif").n_frames == 5
+    for name, value in (
+        ("adjacent frames differ by", adjacent_difference(drawn.images)),
+        ("pixels that change class", changed_share(layouts)),
+    ):
+        [line] = [line for line in told.splitlines() if line.startswith(name)]
+        assert float(line.removeprefix(name).split()[0]) == pytest.approx(float(value.mean()), abs=2e-4)
+    assert "with a fresh code per frame" in told
+
+
+def test_half_a_path_of_codes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sequence", str(tmp_path), "x.gif", "--to", "3"])
+    assert "needs both --from and --to" in capsys.readouterr().err
+
+
+def test_codes_of_another_model_are_refused(model: Model, layouts: Tensor) -> None:
+    with pytest.raises(ConfigError, match="codes have shape"):
+        model.sequence(layouts, end=torch.zeros(3))
