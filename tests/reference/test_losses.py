@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from variegate.errors import ConfigError
 from variegate.losses.adversarial import discriminator_loss, generator_loss
 from variegate.losses.perceptual import feature_l1
 from variegate.networks.perceptual import LaplacianPyramid
@@ -88,7 +89,7 @@ def test_one_target_row_stands_for_all() -> None:
 
 def test_a_missing_weight_is_an_error_rather_than_a_forgotten_layer() -> None:
     a, b = maps(*LAYERS), maps(*LAYERS, seed=1)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ConfigError, match="2 weights for 3 feature maps; give 3"):
         feature_l1(a, b, WEIGHTS[:2])
 
 

@@ -130,7 +130,8 @@ def _condition(
     try:
         if folder.kind == "labels":
             items = next(iter(folder.splits.values()), [])
-            spec, problems = labels_in([item.condition for item in items if item.condition], folder.root)
+            files = [item.condition for item in items if item.condition]
+            spec, problems = labels_in(files, folder.root, folder.numbering)
             spec = spec.model_copy(update={"boundaries": folder.instances})
             report.problems += problems
         else:
@@ -167,7 +168,10 @@ def _details(derived: str, size: Size, masks: Masks | None) -> str:
 def _words(condition: Labels | Picture) -> str:
     if isinstance(condition, Labels):
         void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
-        return f"label maps with {condition.classes} classes{void}{', and instance maps' * condition.boundaries}"
+        street = ", the classes of Cityscapes" if condition.numbering is not None else ""
+        return (
+            f"label maps with {condition.classes} classes{street}{void}{', and instance maps' * condition.boundaries}"
+        )
     made = f", made from the image: {condition.derived}" if condition.derived else ""
     what = {1: "grey pictures", 3: "colour pictures", 4: "colour pictures with a hole and its mask"}
     return f"{what[condition.channels]}{made}"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from . import pictures
 from .conditions import NO_LABEL, Colour, Labels
+from .street_classes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes
     "sky": (70, 130, 180),
@@ -33,6 +34,7 @@ CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Citys
 }
 VOID_NAMES = ("void", "other", "unlabelled", "unlabeled", "ignore")
 MOST_CLASSES = 256
+PEEKED = 3  # label maps that tell a palette of Cityscapes
 
 
 @dataclass
@@ -45,14 +47,21 @@ class Scan:
     problems: list[str] = field(default_factory=list)  # one sentence a file
 
 
-def labels_in(files: Sequence[Path], root: Path) -> tuple[Labels, list[str]]:
+def labels_in(files: Sequence[Path], root: Path, numbering: Numbering | None = None) -> tuple[Labels, list[str]]:
     """Classes of label maps, and a sentence for each map that cannot be used.
 
     Names and colours come from `classes.json` or `classes.txt` in `root` if there is one.
 
+    Args:
+        numbering: of a published set of street scenes, whose classes are known without opening every map.
+
     Raises:
         DataError: no file is usable, or the names do not fit the ids.
     """
+    if not (root / "classes.json").is_file() and not (root / "classes.txt").is_file():
+        numbering = numbering or _of_palette(files)
+        if numbering is not None:
+            return street_labels(numbering), []
     scan = _scan(tuple(files), sum(file.stat().st_mtime_ns for file in files))
     if not scan.ids and not scan.colours:
         raise DataError(scan.problems[0] if scan.problems else f"{root}: has no label maps")
@@ -60,6 +69,26 @@ def labels_in(files: Sequence[Path], root: Path) -> tuple[Labels, list[str]]:
         raise DataError(f"{root}: some label maps hold class ids and some hold RGB colours; save all in one way")
     named = names_in(root)
     return (_by_colour(scan, named) if scan.colours else _by_id(scan, named, root)), list(scan.problems)
+
+
+def street_labels(numbering: Numbering) -> Labels:
+    """The classes of Cityscapes, GTA-5 and BDD100K."""
+    return Labels(names=NAMES, palette=PALETTE, void=OTHER, numbering=numbering)
+
+
+def _of_palette(files: Sequence[Path]) -> Numbering | None:
+    """For palette PNGs that are coloured as Cityscapes is, such as those of GTA-5, how grey ones beside them would
+    number the classes; None for others."""
+    found: set[Colour] = set()
+    for file in files[:PEEKED]:
+        try:
+            values, palette = pictures.read_labels(file, str(file))
+        except DataError:
+            return None
+        if palette is None or int(values.max()) >= len(palette):
+            return None
+        found |= {_colour(row) for row in palette[np.unique(values)]}
+    return "trainIds" if by_colour(found) and len(found & {*PALETTE}) >= LEAST_COLOURS else None
 
 
 @lru_cache(maxsize=16)
@@ -117,6 +146,8 @@ def _by_id(scan: Scan, named: dict[str, Colour | None], root: Path) -> Labels:
     top = max(real, default=0)
     if named and top >= len(named):
         raise DataError(f"{root}: names {len(named)} classes, but label maps have ids up to {top}; name every id")
+    if not named and top == OTHER - 1 and NO_LABEL in scan.ids:
+        return street_labels("trainIds")
     if not named and (top == 11 or (top <= 11 and "camvid" in root.resolve().name.lower())):
         named = dict(CAMVID)
     names = list(named) or [f"class {i}" for i in range(top + 1)]
@@ -132,6 +163,8 @@ def _by_id(scan: Scan, named: dict[str, Colour | None], root: Path) -> Labels:
 
 def _by_colour(scan: Scan, named: dict[str, Colour | None]) -> Labels:
     """Classes in the order of `classes.json` if it gives every colour, else in the order of their colours."""
+    if not named and by_colour(scan.colours) and len(scan.colours & {*PALETTE}) >= LEAST_COLOURS:
+        return street_labels("trainIds")
     colours = [colour for colour in named.values() if colour is not None]
     if not named or len(colours) < len(named):
         colours = sorted(scan.colours)

@@ -25,8 +25,8 @@ from . import blocks, holes, pictures
 from .derived import cuts_hole
 from .instances import boundary, read_instances, with_boundaries
 from .sources import OneSource, Source, named, on_disk, planes_last, whole
+from .street_classes import IGNORED, Colour, Numbering, street_values
 
-Colour = tuple[int, int, int]
 NO_LABEL = 255  # the id that most label sets give to "nothing here"
 
 
@@ -88,6 +88,7 @@ class Labels(_Condition):
     palette: tuple[Colour, ...]
     void: int | None = Field(default=None, ge=0, description="the class of unlabelled pixels; id 255 is read as this")
     boundaries: bool = Field(default=False, description="conditions also show where instances end")
+    numbering: Numbering | None = Field(default=None, description="how files number the classes of Cityscapes")
 
     @model_validator(mode="after")
     def _consistent(self) -> Labels:
@@ -137,6 +138,8 @@ class Labels(_Condition):
         """Checked class ids (H, W) of one label map."""
         if isinstance(source, str | Path | Image.Image):
             values, colours = pictures.read_labels(on_disk(source), where)
+            if self.numbering is not None and values.ndim == 2:
+                values, colours = street_values(values, colours, self.numbering, where)
             return self._ids(values, colours, where)
         values = planes_last(source, where)
         if values.dtype.kind == "f":
@@ -185,7 +188,9 @@ class Labels(_Condition):
     def _match(self, colours: NDArray[np.int64], where: str) -> pictures.Pixels:
         """Ids of colours (H, W, 3) that are exactly in the palette; the first class wins a shared colour."""
         codes = (colours[..., 0] << 16) | (colours[..., 1] << 8) | colours[..., 2]
-        known = {(red << 16) | (green << 8) | blue: i for i, (red, green, blue) in reversed([*enumerate(self.palette)])}
+        known = {_code(colour): i for i, colour in reversed([*enumerate(self.palette)])}
+        if self.numbering is not None and self.void is not None:
+            known = {_code(colour): self.void for colour in IGNORED} | known
         present, inverse = np.unique(codes, return_inverse=True)
         strangers = [int(code) for code in present if int(code) not in known]
         if strangers:
@@ -210,6 +215,11 @@ class Labels(_Condition):
     def picture(self, raw: Tensor) -> Tensor:
         colours = torch.tensor(self.palette, dtype=torch.uint8, device=raw.device)
         return colours[raw[0].long()].permute(2, 0, 1).contiguous()
+
+
+def _code(colour: Colour) -> int:
+    red, green, blue = colour
+    return (red << 16) | (green << 8) | blue
 
 
 class Picture(_Condition):

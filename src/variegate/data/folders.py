@@ -12,6 +12,8 @@ from ..errors import DataError, did_you_mean
 from . import pictures
 from .derived import check_derived
 from .masks import folder_of
+from .street_classes import Numbering
+from .street_sets import find_street_set
 
 Direction = Literal["AtoB", "BtoA"]
 SPLITS = ("train", "val", "test")
@@ -29,7 +31,7 @@ STEP = 2147483579  # a prime p whose (p - 1) / 2 is prime too: for no number of 
 T = TypeVar("T")
 ACCEPTED = (
     "accepted are: pictures of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
-    "train_label + train_img (+ train_inst), train + train_labels, labels + images, "
+    "train_label + train_img (+ train_inst), train + train_labels, labels + images, Cityscapes, BDD100K, GTA-5, "
     "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER)"
 )
 
@@ -54,6 +56,7 @@ class Folder:
     problems: list[str] = field(default_factory=list)
     instances: bool = False  # label maps have instance maps
     unpaired: bool = False  # condition and image of an item do not belong together
+    numbering: Numbering | None = None  # of the label maps of a published set of street scenes
 
 
 def recognise(path: str | Path, condition: str | None = None, unpaired: bool = False) -> Folder:
@@ -76,7 +79,7 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
         raise DataError(f"{root}: is a file; give the folder that holds the pictures")
     if condition is not None:
         return _derived(root, condition, unpaired)
-    folder = _two_folders(root, unpaired)
+    folder = _street_set(root, unpaired) or _two_folders(root, unpaired)
     if folder is not None:
         return folder
     if unpaired:
@@ -88,6 +91,20 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
     seen = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
     what = f"holds no pairs of pictures, only {seen}" if inside else "is empty"
     raise DataError(f"{root}: {what}; {ACCEPTED}")
+
+
+def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
+    """A published set of street scenes, as it was unpacked."""
+    found = find_street_set(root)
+    if found is None:
+        return None
+    splits = {split: [Item(image, labels) for image, labels in pairs] for split, pairs in found.splits.items()}
+    folder = Folder(root, "labels", splits, found.structure, numbering=found.numbering)
+    if unpaired:
+        sides = {split: tuple(zip(*pairs)) for split, pairs in found.splits.items()}
+        folder.splits = {split: mixed(labels, images) for split, (images, labels) in sides.items()}
+        folder.structure, folder.unpaired = f"{found.structure}, taken apart", True
+    return folder
 
 
 def _plain(root: Path) -> dict[str, list[Item]]:
@@ -122,6 +139,9 @@ def _without_masks(root: Path, condition: str) -> list[Path]:
 
 def _images_only(root: Path) -> dict[str, list[Item]]:
     """The images of label maps + images: label maps are no pictures to derive something from."""
+    street = _street_set(root)
+    if street is not None:
+        return {split: [Item(item.image) for item in items] for split, items in street.splits.items()}
     kind, names = _find_two(root) or ("", {})
     if kind != "labels":
         return {}

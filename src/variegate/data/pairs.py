@@ -188,7 +188,8 @@ def spec_of(folder: Folder, derived: str | None, direction: Direction) -> Labels
         return Picture(channels=derived_channels(derived), derived=derived)
     items = next(iter(folder.splits.values()))
     if folder.kind == "labels":
-        labels, problems = labels_in([item.condition for item in items if item.condition is not None], folder.root)
+        files = [item.condition for item in items if item.condition is not None]
+        labels, problems = labels_in(files, folder.root, folder.numbering)
         if problems:
             raise DataError(problems[0])
         return labels.model_copy(update={"boundaries": folder.instances})

@@ -27,8 +27,6 @@ class Rarity:
 
     Attributes:
         scores: (N, P) rarity of class p in image k, mean 1 over the images that hold the class, 0 where it is absent.
-        served: the classes with the largest total area, five as published; data rebalancing divides the stream among
-            them.
 
     Raises:
         ConfigError: the conditions are pictures, which have no classes.
@@ -37,14 +35,30 @@ class Rarity:
     def __init__(self, pairs: Pairs, served: int = 5) -> None:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
-                f"training.rebalance needs label maps, the conditions of {pairs.name} are pictures; set it to none"
+                f"rarity needs label maps, the conditions of {pairs.name} are pictures; "
+                "leave training.rebalance at none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)
         columns = [rarity(colours[:, p], shares[:, p] > SMALLEST) for p in range(shares.shape[1])]
         self.scores = np.stack(columns, axis=1)
         usable = np.where(self.scores.sum(axis=0) > 0, shares.sum(axis=0), 0.0)
-        self.served = [int(p) for p in np.argsort(-usable)[:served] if usable[p] > 0]
+        self._largest = [int(p) for p in np.argsort(-usable)[:served] if usable[p] > 0]
+        self._name = f"{pairs.name} ({len(pairs)} images)"
         self.table = torch.from_numpy(self.scores).float()
+
+    @property
+    def served(self) -> list[int]:
+        """The classes with the largest total area, five as published; data rebalancing divides the stream among them.
+
+        Raises:
+            ConfigError: no class is seen often enough.
+        """
+        if not self._largest:
+            raise ConfigError(
+                f"rarity needs a class that covers more than {SMALLEST:.1%} of {FEWEST} images or more, and "
+                f"{self._name} has none; add images, or leave training.rebalance at none"
+            )
+        return self._largest
 
     def weight(self, raw: Tensor, index: Tensor) -> Tensor:
         """Loss weights (B, 1, H, W) in (0, 1]: each pixel's class score over the largest of its image.
@@ -56,6 +70,7 @@ class Rarity:
         raw = raw[:, :1]
         table = self.table.to(raw.device)[index]  # (B, P)
         lowest = torch.where(table > 0, table, torch.inf).amin(dim=1, keepdim=True)
+        lowest = lowest.nan_to_num(posinf=1.0)  # no class of the image has a score: its pixels all count alike
         table = torch.where(table > 0, table, lowest)  # classes without a score count as the commonest of the image
         weight = table.gather(1, raw.flatten(1).long()).reshape(raw.shape)
         return weight / weight.amax(dim=(1, 2, 3), keepdim=True)

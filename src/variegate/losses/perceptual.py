@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import ConfigError
+
 
 def feature_l1(
     a: Sequence[Tensor], b: Sequence[Tensor], weights: Sequence[float], mask: Tensor | None = None
@@ -20,7 +22,14 @@ def feature_l1(
     Args:
         a, b: feature maps (B, C_l, H_l, W_l); b may have one row that stands for all.
         mask: (B, 1, H, W), brought to each layer's size by area averaging.
+
+    Raises:
+        ConfigError: there is not one weight per feature map.
     """
+    if len(weights) != len(a):
+        raise ConfigError(
+            f"there are {len(weights)} weights for {len(a)} feature maps; give {len(a)} objective.weights"
+        )
     total = torch.zeros(len(a[0]), device=a[0].device)
     for x, y, weight in zip(a, b, weights, strict=True):
         gap = (x - y).abs()

@@ -1,6 +1,6 @@
 """Feature stacks for perceptual distances. `forward` maps an image (B, 3, H, W) in [-1, 1] to a list of feature maps.
 
-`laplacian` and `random` need no download; `vgg19` needs ImageNet weights.
+`laplacian` and `random` need no download; `vgg19`, `squeeze` and `alex` need ImageNet weights.
 """
 
 from __future__ import annotations
@@ -11,9 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import ConfigError
 from . import weights as network_weights
+from .features import IMAGENET_MEAN, IMAGENET_STD, feature_maps
 
-PerceptualKind = Literal["laplacian", "random", "vgg19"]
+PerceptualKind = Literal["laplacian", "random", "vgg19", "squeeze", "alex"]
+LayerWeights = tuple[float, ...] | Literal["calibrated"] | None  # one per feature map, measured on the data, or default
+
+# Weights of mean differences for pixels and conv1_2 .. conv5_2 of `vgg19` (Chen & Koltun, ICCV 2017, released code):
+# the inverse of each layer's loss at epoch 100.
+CITYSCAPES = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)  # 256 pixels high
+CITYSCAPES_LARGER = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)  # 512 and 1024
+GTA = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)  # 256; also those of conditional IMLE
 
 
 class LaplacianPyramid(nn.Module):
@@ -66,8 +75,8 @@ class VGG19(nn.Module):
             self.load_state_dict(weights, strict=False)
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -82,12 +91,67 @@ class VGG19(nn.Module):
         return maps
 
 
+class Tapped(nn.Module):
+    """The layers that LPIPS reads of SqueezeNet 1.1 or AlexNet (Zhang et al., CVPR 2018), with ImageNet weights.
+
+    Args:
+        pixels: the image itself is compared too, as CRN does.
+    """
+
+    def __init__(self, name: Literal["squeeze", "alex"], pixels: bool = True) -> None:
+        super().__init__()
+        maps = feature_maps(name)
+        self.layers, self.taps, self.pixels = maps.layers, maps.taps, pixels
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = ((image + 1) / 2 - self.mean) / self.std
+        maps = [image] if self.pixels else []
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer, nn.MaxPool2d) and min(x.shape[-2:]) < 3:
+                break
+            x = layer(x)
+            if i in self.taps:
+                maps.append(x)
+        return maps
+
+
+def perceptual(
+    kind: PerceptualKind, weights: LayerWeights, published: tuple[float, ...] = GTA
+) -> tuple[nn.Module, tuple[float, ...] | None]:
+    """Features of a perceptual regression and one weight per feature map; None for equal weights.
+
+    Args:
+        weights: as asked for; with None `vgg19` has the `published` ones and all others equal ones.
+
+    Raises:
+        ConfigError: `calibrated` weights, which nobody has measured yet.
+        WeightsError: the network's weights are not at hand.
+    """
+    if weights == "calibrated":
+        raise ConfigError(
+            "objective.weights calibrated stands for numbers that `variegate train` measures on its data; give numbers"
+        )
+    if kind == "laplacian":
+        return LaplacianPyramid(), weights
+    if kind == "random":
+        return VGG19(None, width=0.25), weights
+    if kind == "vgg19":
+        return VGG19(network_weights.load("vgg19").state), weights or published
+    return Tapped(kind), weights
+
+
 def hd_features(kind: PerceptualKind) -> tuple[nn.Module, list[float]]:
     """Features and weights of pix2pixHD's perceptual term (Wang et al., CVPR 2018), or of its stand-ins."""
     if kind == "laplacian":
         return LaplacianPyramid(), []
     if kind == "random":
         return VGG19(None, 0.25, HD_READING), HD_WEIGHTS
+    if kind in ("squeeze", "alex"):
+        return Tapped(kind, pixels=False), []
     return VGG19(network_weights.load("vgg19").state, reading=HD_READING), HD_WEIGHTS
 
 

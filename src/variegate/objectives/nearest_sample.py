@@ -18,8 +18,7 @@ from torch.nn import functional as F
 
 from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.perceptual import feature_l1
-from ..networks import weights as network_weights
-from ..networks.perceptual import VGG19, LaplacianPyramid, PerceptualKind
+from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 
 
 class NearestSample(Objective):
@@ -71,10 +70,8 @@ class NearestSample(Objective):
         for slots in torch.arange(len(batch.image), device=batch.image.device).split(slots_at_once):
             codes = generator.draw_for(batch.key[slots], self.candidates)
             condition, image, mask = self.smaller(batch.condition[slots], batch.image[slots], weight_of(batch, slots))
-            images = generator(condition, codes).flatten(0, 1)
-            targets = [repeat(layer, self.candidates) for layer in self.embed(image)]
-            mask = None if mask is None else repeat(mask, self.candidates)
-            winners.append(self.distance(images, targets, mask).unflatten(0, (len(slots), -1)).argmin(dim=1))
+            maps = self.features(generator(condition, codes).flatten(0, 1))
+            winners.append(self.nearest(maps, self.embed(image), mask))
         generator.train(was_training)
         return torch.cat(winners)
 
@@ -92,7 +89,15 @@ class NearestSample(Objective):
 
     def distance(self, images: Tensor, targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         """(B,) perceptual distance of images (B, C, H, W) to embedded targets."""
-        maps = self.features(images)
+        return self.compare(self.features(images), targets, mask)
+
+    def nearest(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
+        """Index of each slot's best candidate, (B,). Slot by slot: targets stand for all candidates, without copies."""
+        masks = [None] * len(targets[0]) if mask is None else mask.split(1)
+        each = (zip(*(layer.split(self.candidates) for layer in maps)), zip(*(layer.split(1) for layer in targets)))
+        return torch.stack([self.compare(*slot).argmin() for slot in zip(*each, masks, strict=True)])
+
+    def compare(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         return feature_l1(maps, targets, self.weights or [1.0] * len(maps), mask)
 
 
@@ -100,18 +105,12 @@ def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
     return None if batch.weight is None else batch.weight[rows]
 
 
-def repeat(x: Tensor, times: int) -> Tensor:
-    return x.repeat_interleave(times, dim=0)
-
-
-# Chen & Koltun's weights on mean differences for GTA-5: pixels, conv1_2 .. conv5_2
-PUBLISHED = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)
-
-
 class NearestSampleConfig(Part):
     kind: Literal["nearest_sample"] = "nearest_sample"
     perceptual: PerceptualKind = "vgg19"
-    weights: tuple[float, ...] | None = Field(None, description="one per feature map; published for vgg19, else equal")
+    weights: LayerWeights = Field(
+        None, description="one per feature map, or calibrated on the data; published for vgg19 (GTA-5), else equal"
+    )
     candidates: int = Field(10, ge=1, description="m: codes tried for each slot of the pool")
     inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
     inner_batch: int = Field(1, ge=1)
@@ -121,14 +120,7 @@ class NearestSampleConfig(Part):
     def build(
         self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
     ) -> NearestSample:
-        features: nn.Module
-        weights = self.weights
-        if self.perceptual == "laplacian":
-            features = LaplacianPyramid()
-        elif self.perceptual == "random":
-            features = VGG19(None, width=0.25)
-        else:
-            features, weights = VGG19(network_weights.load("vgg19").state), weights or PUBLISHED
+        features, weights = perceptual(self.perceptual, self.weights)
         return NearestSample(
             features, weights, self.candidates, self.inner_steps, self.inner_batch, self.chunk, self.match_scale
         )

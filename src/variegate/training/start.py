@@ -9,9 +9,11 @@ import yaml
 from pydantic import Field, SerializeAsAny
 
 from ..config import Config, to_yaml
+from ..data.conditions import condition_from_mapping
 from ..data.pairs import Pairs, open_data
 from ..errors import CheckpointError, ConfigError, DataError
 from ..interfaces import Method, Size
+from .calibration import calibrated
 from .checkpoints import Checkpoints
 from .run import Run
 from .saved_model import read_record, read_weights
@@ -57,6 +59,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
         if not start(before, previous, previous.exists()):
             return False
     fabric = config.run.fabric()
+    config = calibrated(config, pairs, folder, fabric)
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
@@ -75,7 +78,7 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
     own = saved_config(predictor)
     differ = {
         f"data, {record.data}": record.data != pairs.name,
-        "conditions": record.condition != pairs.condition.model_dump(mode="json"),
+        "conditions": condition_from_mapping(record.condition) != pairs.condition,
         "--direction": own["direction"] != config.direction,
         "--unpaired": own.get("unpaired", False) != config.unpaired,
     }

@@ -1,0 +1,83 @@
+"""Published street scenes as they come: which folders they have, and what their files are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from . import pictures
+from .street_classes import Numbering
+
+
+class StreetSet(NamedTuple):
+    """A data set on disk. `{}` stands for train or val; files may lie in folders of cities below that.
+
+    An image and its label map have the same name (with the city's folder) but for these endings.
+    """
+
+    name: str
+    images: str
+    labels: str
+    image_end: str = ""
+    label_ends: tuple[tuple[str, Numbering], ...] = (("", "trainIds"),)  # the first that occurs is taken
+
+
+SETS = (
+    StreetSet(
+        "Cityscapes",
+        "leftImg8bit/{}",
+        "gtFine/{}",
+        "_leftImg8bit",
+        (("_gtFine_labelTrainIds", "trainIds"), ("_gtFine_labelIds", "labelIds")),
+    ),
+    StreetSet("BDD100K", "images/10k/{}", "labels/sem_seg/masks/{}"),
+    StreetSet("BDD100K", "images/100k/{}", "labels/sem_seg/masks/{}"),
+    StreetSet("BDD100K", "seg/images/{}", "seg/labels/{}", "", (("_train_id", "trainIds"),)),
+)
+SPLITS = ("train", "val")  # the test splits have blank label maps, or none
+
+
+class Found(NamedTuple):
+    """Pairs (image, label map) of each split; files that have no partner are only counted."""
+
+    structure: str  # in words
+    numbering: Numbering
+    splits: dict[str, list[tuple[Path, Path]]]
+
+
+def find_street_set(root: Path) -> Found | None:
+    """The published set that a folder is, if it has pairs of one."""
+    return next((found for known in SETS for found in _found(root, known)), None)
+
+
+def _found(root: Path, known: StreetSet) -> Iterator[Found]:
+    names = [split for split in SPLITS if all((root / part.format(split)).is_dir() for part in known[1:3])]
+    images = {split: _by_key(root / known.images.format(split), known.image_end) for split in names}
+    for end, numbering in known.label_ends:
+        labels = {split: _by_key(root / known.labels.format(split), end) for split in names}
+        splits = {
+            split: [(file, labels[split][key]) for key, file in images[split].items() if key in labels[split]]
+            for split in names
+        }
+        splits = {split: pairs for split, pairs in splits.items() if pairs}
+        if splits:
+            first = next(iter(splits))
+            places = f"{known.images.format(first)}/ + {known.labels.format(first)}/"
+            words = f"{known.name}: {places} paired by name, label maps hold {numbering}"
+            yield Found(words + _left_out(splits, images, labels), numbering, splits)
+
+
+def _by_key(folder: Path, end: str) -> dict[str, Path]:
+    """Files below a folder whose stem ends so, by path without that ending."""
+    files = [file for file in pictures.images_in(folder, deep=True) if file.stem.endswith(end)]
+    return {str(file.relative_to(folder).with_name(file.stem.removesuffix(end))): file for file in files}
+
+
+def _left_out(splits: dict[str, list[tuple[Path, Path]]], *sides: dict[str, dict[str, Path]]) -> str:
+    """How many images have no label map and how many label maps no image; BDD100K labels a part of its images."""
+    pairs = sum(map(len, splits.values()))
+    lonely: Sequence[int] = [sum(map(len, side.values())) - pairs for side in sides]
+    counts = (f"{n} {noun}" for n, noun in zip(lonely, ("images without label map", "label maps without image")) if n)
+    words = " and ".join(counts)
+    return f" ({words} left out)" if words else ""

@@ -1,0 +1,77 @@
+"""Which features and weights a perceptual regression has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from variegate.networks import weights as network_weights
+from variegate.networks.features import BACKBONES, feature_maps
+from variegate.networks.perceptual import CITYSCAPES, CITYSCAPES_LARGER, GTA, PerceptualKind, hd_features, perceptual
+
+pytestmark = pytest.mark.core
+SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[2].parent / "shared")) / "weights"
+
+
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(network_weights.FOLDER, str(SHARED))
+    if not (SHARED / "squeezenet1_1.safetensors").is_file():
+        pytest.skip(f"{SHARED} has no network weights; set VARIEGATE_SHARED")
+
+
+@pytest.mark.parametrize("kind", ["squeeze", "alex"])
+def test_squeeze_and_alex_compare_the_image_and_what_lpips_reads(at_hand: None, kind: PerceptualKind) -> None:
+    features, weights = perceptual(kind, None)
+    assert weights is None
+    image = torch.rand(2, 3, 64, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    first, *maps = features(image)
+    assert torch.equal(first, image)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = feature_maps(kind)(((image + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1))
+    assert [layer.shape[1] for layer in maps] == list(BACKBONES[kind].channels)
+    for one, other in zip(maps, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+    without, none = hd_features(kind)
+    assert (len(without(image)), none) == (len(maps), [])
+
+
+@pytest.mark.parametrize("kind", ["squeeze", "alex"])
+def test_gradients_reach_the_image_and_not_the_network(at_hand: None, kind: PerceptualKind) -> None:
+    features, _ = perceptual(kind, None)
+    image = torch.rand(1, 3, 32, 32, requires_grad=True)
+    sum(layer.square().mean() for layer in features.train()(image)).backward()  # type: ignore[union-attr]
+    assert image.grad is not None
+    assert not any(parameter.requires_grad for parameter in features.parameters())
+
+
+@pytest.mark.parametrize("side", [8, 12, 17, 40])
+@pytest.mark.parametrize("kind", ["squeeze", "alex"])
+def test_small_pictures_have_fewer_maps(at_hand: None, kind: PerceptualKind, side: int) -> None:
+    features, _ = perceptual(kind, None)
+    maps = features(torch.rand(1, 3, side, side))
+    assert all(min(layer.shape) > 0 for layer in maps)
+    assert 1 < len(maps) <= 8
+
+
+def test_published_weights_are_those_of_vgg19_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = network_weights.Weights({}, "", "")
+    monkeypatch.setattr(network_weights, "load", lambda name: state)
+    assert perceptual("vgg19", None)[1] == GTA
+    assert perceptual("vgg19", None, CITYSCAPES)[1] == CITYSCAPES
+    assert perceptual("vgg19", (1.0,) * 6)[1] == (1.0,) * 6
+    assert perceptual("laplacian", None)[1] is None
+    assert perceptual("random", (2.0,) * 6)[1] == (2.0,) * 6
+
+
+def test_published_weights_are_the_inverse_of_the_layer_losses_in_the_paper() -> None:
+    tables = {
+        GTA: (1, 1.4, 1.8, 1.3, 2.2, 0.062),
+        CITYSCAPES: (1, 1.6, 2.3, 1.8, 2.8, 0.08),
+        CITYSCAPES_LARGER: (1, 2.6, 4.8, 3.7, 5.6, 0.15),
+    }
+    for weights, losses in tables.items():
+        assert [1 / w for w in weights] == pytest.approx(losses)

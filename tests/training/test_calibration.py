@@ -1,0 +1,90 @@
+"""Calibrated layer weights are numbers of the data, written into the run before it begins."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from runs import SIZE, python, settings, state_of, unequal
+
+from variegate.config import to_yaml
+from variegate.data.pairs import open_data
+from variegate.errors import ConfigError
+from variegate.networks.perceptual import perceptual
+from variegate.training.calibration import measured
+from variegate.training.start import saved_config, start
+
+CALIBRATED = {"objective.weights": "calibrated"}
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("kind", ["laplacian", "random"])
+def test_every_layer_contributes_equally_and_the_total_is_that_of_equal_weights(kind: str) -> None:
+    pairs = open_data("streets:20", SIZE)
+    features, _ = perceptual(kind, None)  # type: ignore[arg-type]
+    weights = measured(features, pairs)
+    maps = [features(pairs.raw(i)[1][None].float() / 127.5 - 1) for i in range(len(pairs))]
+    neighbours = itertools.pairwise(maps)
+    gaps = torch.tensor([[(a - b).abs().mean() for a, b in zip(x, y)] for x, y in neighbours]).mean(dim=0)
+    parts = torch.tensor(weights) * gaps
+    assert torch.allclose(parts, parts.mean().expand_as(parts), rtol=1e-3)
+    assert parts.sum().item() == pytest.approx(gaps.sum().item(), rel=1e-3)
+    assert len({round(w, 2) for w in weights}) > 1
+
+
+@pytest.mark.core
+def test_pictures_that_are_all_the_same_cannot_be_compared() -> None:
+    class Fake:
+        name = "grey"
+
+        def __len__(self) -> int:
+            return 3
+
+        def raw(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.zeros(1, 8, 8, dtype=torch.uint8), torch.full((3, 8, 8), 99, dtype=torch.uint8)
+
+    with pytest.raises(ConfigError, match="different pictures of grey, which has none; give numbers"):
+        measured(perceptual("laplacian", None)[0], Fake())  # type: ignore[arg-type]
+
+
+def test_the_run_holds_the_numbers_and_goes_on_exactly(tmp_path: Path) -> None:
+    start(settings("cimle", 4, CALIBRATED), tmp_path / "whole")
+    start(settings("cimle", 2, CALIBRATED), tmp_path / "parts")
+    start(settings("cimle", 4, CALIBRATED), tmp_path / "parts", resume=True)
+    assert unequal(state_of(tmp_path / "whole", 4), state_of(tmp_path / "parts", 4)) == []
+    weights = saved_config(tmp_path / "whole")["method"]["objective"]["weights"]
+    assert weights == list(measured(perceptual("laplacian", None)[0], open_data("streets:20", SIZE)))
+    given = {"objective.weights": str(weights)}
+    start(settings("cimle", 4, given), tmp_path / "given")
+    assert unequal(state_of(tmp_path / "whole", 4), state_of(tmp_path / "given", 4)) == []
+
+
+def test_two_processes_measure_once(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    config = settings("cimle", 2, CALIBRATED)
+    script.write_text(
+        "import sys; from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from runs import settings\nfrom variegate.training.start import start\n"
+        f"start(settings('cimle', 2, {CALIBRATED!r}), Path({str(tmp_path / 'two')!r}))\n"
+    )
+    assert "weights: calibrated" in to_yaml(config)
+    ended = python(str(script), launcher=TORCHRUN)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    start(config, tmp_path / "one")
+    one, two = (yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in ("one", "two"))
+    assert one["method"] == two["method"]
+
+
+@pytest.mark.core
+def test_numbers_are_needed_where_nothing_is_trained_and_one_for_each_layer() -> None:
+    config = settings("cimle", 2, CALIBRATED).method
+    with pytest.raises(ConfigError, match="stands for numbers"):
+        config.build_objective(8, 3, SIZE)
+    wrong = settings("cimle", 2, {"objective.weights": "[1, 2]"}).method.build_objective(8, 3, SIZE)
+    with pytest.raises(ConfigError, match="are 2 weights for 5 feature maps; give 5"):
+        wrong.distance(torch.zeros(1, 3, 32, 32), wrong.embed(torch.zeros(1, 3, 32, 32)), None)  # type: ignore[operator]
