@@ -57,7 +57,8 @@ def train(
         data: a folder, `streets` or `streets:COUNT`.
         size: both sides or (H, W) of the pictures; theirs unless given.
         steps: batches; the method's own number unless given.
-        initial: a run of the same method whose weights to start from; it may have been trained at another size.
+        initial: a run of the same method whose weights to start from; it may have been trained at another size. `cimle`
+            also starts from a run of `crn`.
         unpaired: conditions and images of the data do not belong together.
         predictor: a moment-predictor's run to use (mrgan with a proxy) instead of training one first.
         options: the method's options and any dotted setting, such as `noise="input"`, `**{"generator.width": 16}`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Literal, TypeVar
 
 import yaml
@@ -45,6 +46,18 @@ class Hold(Config):
     until: float = Field(0.0, ge=0, le=1, description="share of the training")
 
 
+class Restart(Config):
+    """A second phase of training: parts of the generator begin again, optimisers forget, learning rates change."""
+
+    at: float = Field(0.0, ge=0, lt=1, description="share of the training; 0: never")
+    modules: tuple[str, ...] = Field((), description="parts that are re-initialised, such as randomness.encoder")
+    factor: float = Field(1.0, gt=0, description="multiplies every learning rate from then on")
+
+    def step(self, steps: int) -> int | None:
+        """The first step of the second phase, of so many in all."""
+        return ceil(self.at * steps - 1e-9) if self.at else None
+
+
 class Training(Config):
     """Every number of a training run that is not part of the networks or the losses."""
 
@@ -56,6 +69,7 @@ class Training(Config):
     weight_decay: float = Field(0.0, ge=0)
     schedule: Schedule = Schedule()
     hold: Hold = Hold()
+    restart: Restart = Restart()
     average_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the generator's weights")
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
@@ -66,6 +80,12 @@ class Training(Config):
     keep: Literal["last", "best"] = Field("last", description="the model that is kept: best by its validation score")
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
+
+    def rate_factor(self, step: int) -> float:
+        """What every learning rate is multiplied by at a step."""
+        second = self.restart.step(self.steps)
+        phase = 1.0 if second is None or step < second else self.restart.factor
+        return phase * self.schedule.factor(step / self.steps)
 
 
 def to_yaml(config: Config) -> str:

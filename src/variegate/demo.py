@@ -34,6 +34,7 @@ CIMLE = {
     "objective.inner_steps": 32,
     "objective.inner_batch": 8,
     "batch_size": 64,
+    "restart.at": 0,
     "average_decay": 0.98,
     "rebalance": "data",
     "rebalance_classes": 1,  # facades: their colour tells time, paint and weather

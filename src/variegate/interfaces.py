@@ -109,6 +109,10 @@ class Generator(nn.Module, ABC):
         """(B, K, H, W) with (B, S, D) gives (B, S, C, H, W); encodes once. The one entry for training and DDP."""
         return self.decode_all(self.encode(condition), code)
 
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights to start from, as this network can load them: another method's may have to be converted."""
+        return weights
+
     def draw(self, seeds: Sequence[codes.Seed]) -> Tensor:
         """Codes of (seed, index) pairs, on the CPU: (S, D)."""
         return codes.draw_many(seeds, self.code_size, self.prior)

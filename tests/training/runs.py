@@ -49,6 +49,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "inner_steps": "3",
         "inner_batch": "2",
         "batch_size": "4",
+        "restart.at": "0",
     },
 }
 

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import ConfigError
-from ..interfaces import Conv, Part, Randomness, Size
+from ..interfaces import Conv, Features, Part, Randomness, Size
 from ..networks.blocks import Norm, init_glorot, norm_layer
+from ..randomness.heads import HeadLayer
+from ..randomness.sites import CodeLayer, PlainLayer
+from .adoption import with_noise
 from .staged import Stage, Staged, State
 
 
@@ -35,16 +38,17 @@ class Level(Stage):
 class Output(Stage):
     """1x1 convolution without activation: images are unbounded and clipped only when saved."""
 
-    def __init__(self, channels: int, image_channels: int) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, image_channels, 1)
+        # of a plain layer its convolution alone, the name by which saved models know it
+        self.conv = layer.conv if isinstance(layer, PlainLayer) else layer
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        return (self.conv(state[-1]),)
+        return (self.conv(state[-1], code) if isinstance(self.conv, CodeLayer) else self.conv(state[-1]),)
 
 
 class CRN(Staged):
-    """Layers `level1.conv1`, `level1.conv2`, `level2.conv1`, ... from coarse to fine, whatever the size."""
+    """Layers `level1.conv1`, `level1.conv2`, `level2.conv1`, ..., `output` from coarse to fine, whatever the size."""
 
     def __init__(
         self,
@@ -67,7 +71,8 @@ class CRN(Staged):
             second = randomness.layer(f"{name}.conv2", width, width, **conv)
             stages[name] = Level(first, second, coarsest=i == 0)
             previous = width
-        stages["output"] = Output(previous, image_channels)
+        last = randomness.layer("output", previous, image_channels, kernel_size=1, size=size)
+        stages["output"] = Output(last)
         super().__init__(stages, randomness, 2 ** (count - 1))
         self.levels = count
         init_glorot(self.stages)
@@ -78,6 +83,16 @@ class CRN(Staged):
         for _ in range(self.levels - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         return tuple(pyramid)
+
+    def decode_all(self, features: Features, code: Tensor) -> Tensor:
+        """Features are not copied for every code where heads make all images of a condition from them together."""
+        if self.split < self.levels or not isinstance(self.get_submodule("stages.output.conv"), HeadLayer):
+            return super().decode_all(features, code)
+        return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, code.shape[1]))
+
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Those of a network without noise are given this one's; see `adoption`."""
+        return with_noise(weights, self.state_dict())
 
 
 class CRNConfig(Part):

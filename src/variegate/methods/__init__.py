@@ -14,6 +14,7 @@ from ..errors import ConfigError, did_you_mean
 from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_hd, basisgan_inpainting, filtergan
 from .bicyclegan import bicyclegan
 from .cimle import cimle
+from .crn import crn
 from .mode_seeking import dsgan, msgan
 from .mrgan import glcic, moment_predictor, mrgan, mrgan_inpainting, mrgan_superres, srgan
 from .munit import munit
@@ -40,6 +41,7 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "basisgan-autoencoder": basisgan_autoencoder,
     "basisgan-dsgan": basisgan_dsgan,
     "filtergan": filtergan,
+    "crn": crn,
     "cimle": cimle,
 }
 

@@ -2,14 +2,18 @@
 
 Where chance enters      noise channels at every level of a cascaded refinement network, through a noise encoder
 What prevents collapse   every real image pulls its nearest of m samples, so no image of the data can be left out
-Differs from the paper   trains from scratch (the paper starts from a trained CRN); no rebalancing of rare appearances
+Differs from the paper   trains from scratch unless `--initial` names a trained `crn` run, which the paper starts from;
+                         rare appearances are rebalanced only with `--rebalance both`; weights are averaged for
+                         sampling
 
-One step is one outer epoch of Algorithm 1: `batch_size` is the pool S, `objective.inner_steps` is K.
+One step is one outer epoch of Algorithm 1: `batch_size` is the pool S, `objective.inner_steps` is K. After 6 of 16 the
+noise encoder is re-initialised, Adam forgets, and the learning rate falls from 1e-4 to the paper's 1e-5, as in the
+released code; `--restart.at 0` leaves this out of short runs.
 """
 
 from __future__ import annotations
 
-from ..config import Training
+from ..config import Restart, Training
 from ..generators.crn import CRNConfig
 from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.noise_input import NoiseInputConfig
@@ -27,6 +31,11 @@ def cimle(scale: float = 1.0) -> Preset:
         randomness=NoiseInputConfig(),
         objective=NearestSampleConfig(),
         training=Training(
-            steps=16, batch_size=400, learning_rate={"generator": 1e-4}, betas=(0.9, 0.999), average_decay=0.999
+            steps=16,
+            batch_size=400,
+            learning_rate={"generator": 1e-4},
+            betas=(0.9, 0.999),
+            restart=Restart(at=6 / 16, modules=("randomness.encoder",), factor=0.1),
+            average_decay=0.999,
         ),
     )

@@ -19,6 +19,7 @@ from ..generators.srresnet import SRResNetConfig
 from ..generators.unet import UNetConfig
 from ..interfaces import Method
 from ..objectives.adversarial import AdversarialConfig
+from ..objectives.class_wise import ClassWiseConfig
 from ..objectives.cvae_gan import CVAEGANConfig
 from ..objectives.moment_likelihood import MomentLikelihoodConfig
 from ..objectives.moment_reconstruction import MomentReconstructionConfig
@@ -27,6 +28,7 @@ from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.adain import AdaINConfig
 from ..randomness.basis_filters import BasisFiltersConfig
 from ..randomness.element_dropout import ElementDropoutConfig
+from ..randomness.heads import HeadsConfig
 from ..randomness.latent import LatentConfig
 from ..randomness.noise_input import NoiseInputConfig
 from ..randomness.noise_maps import NoiseMapsConfig
@@ -54,11 +56,13 @@ AnyRandomness = Annotated[
     | NoiseInputConfig
     | ElementDropoutConfig
     | BasisFiltersConfig
+    | HeadsConfig
     | WholeFiltersConfig,
     Field(discriminator="kind"),
 ]
 AnyObjective = Annotated[
     AdversarialConfig
+    | ClassWiseConfig
     | CVAEGANConfig
     | MomentLikelihoodConfig
     | MomentReconstructionConfig
@@ -100,6 +104,19 @@ def nearest_refused(method: Preset) -> str | None:
     return None
 
 
+def heads_refused(method: Preset) -> str | None:
+    if not isinstance(method.objective, ClassWiseConfig):
+        return None
+    own = method.randomness.heads if isinstance(method.randomness, HeadsConfig) else 1
+    if method.objective.heads == own:
+        return None
+    if own == 1:
+        return (
+            f"objective.heads is {method.objective.heads}, but randomness {method.randomness.kind} has one; set it to 1"
+        )
+    return f"objective.heads is {method.objective.heads} and randomness.heads {own}; give --heads, which sets both"
+
+
 def variational_refused(method: Preset) -> str | None:
     if not isinstance(method.objective, CVAEGANConfig):
         return None
@@ -128,8 +145,8 @@ def seeking_refused(method: Preset) -> str | None:
         return None
     if method.randomness.kind == "none":
         return "objective.seeking compares the images of two codes; without randomness there are none"
-    if method.randomness.kind == "element_dropout":
-        return "objective.seeking divides by the distance of codes, which means nothing for dropout masks"
+    if method.randomness.kind in ("element_dropout", "heads"):
+        return "objective.seeking divides by the distance of codes, which means nothing for dropout masks and heads"
     return None
 
 
@@ -193,7 +210,8 @@ def scale_refused(method: Preset) -> str | None:
 
 
 def rebalance_refused(method: Preset) -> str | None:
-    if method.training.rebalance in ("loss", "both") and not isinstance(method.objective, NearestSampleConfig):
+    weighs = isinstance(method.objective, NearestSampleConfig | ClassWiseConfig)
+    if method.training.rebalance in ("loss", "both") and not weighs:
         return "its losses do not weigh pixels by rarity; only training.rebalance data works with this objective"
     return None
 
@@ -205,6 +223,7 @@ def rates_refused(method: Preset) -> str | None:
 
 CHECKS = (
     nearest_refused,
+    heads_refused,
     variational_refused,
     munit_refused,
     seeking_refused,
@@ -217,6 +236,7 @@ CHECKS = (
 )
 PLAYERS = {
     "adversarial": {"generator", "discriminator"},
+    "class_wise": {"generator"},
     "cvae_gan": {"generator", "posterior", "discriminator", "discriminator2"},
     "moment_likelihood": {"generator"},
     "moment_reconstruction": {"generator", "discriminator"},

@@ -59,6 +59,8 @@ class NoiseEncoder(nn.Sequential):
                 nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.GroupNorm):
+                module.reset_parameters()
 
 
 def mapping_network(vector: int, hidden: int, channels: int) -> nn.Sequential:

@@ -92,7 +92,9 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, 
 
 def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
     """Every update of one batch; returns the losses of each."""
-    factor = settings.schedule.factor(state.step / settings.steps)
+    if state.step == settings.restart.step(settings.steps):
+        state.fresh.restart(state.optimizers, seed)
+    factor = settings.rate_factor(state.step)
     torch.manual_seed((seed << 32) + state.step)
     logs: dict[str, list[Tensor]] = {}
     players = state.moving(settings)

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from ..config import Training
 from ..interfaces import Generator, HasMoments, Method, Size
+from .restart import Fresh
 from .run import Run
 from .saved_model import load_weights
 
@@ -63,6 +64,7 @@ class State:
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
         held = settings.hold.parameters
         names = [name for name, _ in self.generator.named_parameters() if any(fnmatchcase(name, p) for p in held)]
+        self.fresh = Fresh(settings.restart, self.generator, self.average)
         self.held = {id(self.generator.get_parameter(name)) for name in names}
         self.saved = None
         self.generator.train()
@@ -94,8 +96,9 @@ class Handed(NamedTuple):
             CheckpointError: they are those of another network.
         """
         if self.start is not None:
+            weights = state.generator.adopt(self.start[1])
             for network in (state.generator, state.average):
-                load_weights(network, self.start[1], self.start[0], self.shared)
+                load_weights(network, weights, self.start[0], self.shared)
         if self.predictor is not None and state.objective.predictor is not None:
             load_weights(state.objective.predictor, self.predictor[1], self.predictor[0])
 
