@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import basisgan, mrgan
+from benchmarks.claims import basisgan, cimle, mrgan
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
-from benchmarks.claims.runs import Settings, Trial, every, prepare, words
+from benchmarks.claims.runs import METRICS, Settings, Trial, every, prepare, words
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "command", "versions", "machine"}
 
@@ -104,10 +104,36 @@ def test_the_verdicts_of_mrgan_follow_the_numbers(
     moments["GAN"]["modes"] = 3
     monkeypatch.setitem(RATIOS, "MR2 laplace", 0.4)
     monkeypatch.setitem(RATIOS, "proxy MR2 + L2 10", 0.05)
-    monkeypatch.setitem(RATIOS, "proxy MR2, weight 1", 2.0)
+    monkeypatch.setitem(RATIOS, "proxy MR2, weight 1000", 2.0)
     found = run(tmp_path, "mrgan")
     assert [found[name]["holds"] for name in ids[:5]] == [False, False, True, False, False]
     assert "Outside for some seed: MR2 laplace" in found["variance"]["note"]
+
+
+def rows_of_cimle(**changed: float) -> dict[str, dict[str, list[float]]]:
+    """Invented coverage, LPIPS and rare recall, all equal to one number a method."""
+    level = {trial.name: 0.2 for trial in (*cimle.OURS, *cimle.OTHERS)}
+    level |= {cimle.FULL.name: 0.9, cimle.UNBALANCED.name: 0.6, cimle.UNENCODED.name: 0.5} | changed
+    return {name: {metric: [value] * 3 for metric in (*METRICS, "parameters")} for name, value in level.items()}
+
+
+def test_the_verdicts_of_cimle_follow_the_numbers() -> None:
+    assert cimle.coverage(rows_of_cimle()).holds
+    assert not cimle.coverage(rows_of_cimle(crn=0.7)).holds
+    assert not cimle.coverage(rows_of_cimle(**{cimle.UNENCODED.name: 0.95})).holds
+    assert cimle.rare_modes(rows_of_cimle()).holds
+    assert not cimle.rare_modes(rows_of_cimle(**{cimle.HD_BALANCED.name: 0.4})).holds
+    assert not cimle.rare_modes(rows_of_cimle(**{cimle.UNBALANCED.name: 0.9})).holds
+
+
+def test_agreement_counts_readable_pairs() -> None:
+    values = torch.tensor([[0, 1, 2, -1], [0, 1, 1, 2], [0, 2, 2, 2]])  # 3 layouts, 4 codes
+    assert cimle.agreement(values) == pytest.approx((3 + 1 + 1 + 1) / 10)
+
+
+def test_steps_count_as_brighter_in_one_direction() -> None:
+    images = torch.tensor([0.1, 0.2, 0.15, 0.4]).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    assert cimle.brighter(images) == pytest.approx(2 / 3)
 
 
 @pytest.mark.slow

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan, mrgan
+from . import basisgan, cimle, mrgan
 from .runs import Claim, Settings
 
-CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {"basisgan": basisgan.claims, "mrgan": mrgan.claims}
+CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {
+    "basisgan": basisgan.claims,
+    "mrgan": mrgan.claims,
+    "cimle": cimle.claims,
+}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan_host, encode_once, family, moments, pairwise_lpips, startup
+from . import basisgan_host, encode_once, family, matching, moments, pairwise_lpips, startup
 from .results import Row, Settings
 
 BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
     "encode_once": encode_once.rows,
     "basisgan_host": basisgan_host.rows,
     "family": family.rows,
+    "matching": matching.rows,
     "moments": moments.rows,
     "pairwise_lpips": pairwise_lpips.rows,
     "startup": startup.rows,
