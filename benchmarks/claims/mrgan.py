@@ -114,7 +114,7 @@ TASKS = {
         {"blocks": 2},
         **{"learning_rate.discriminator": 4e-4, "batch_size": 8},
     ),
-    # 1,000 steps are far too few for holes in photographs: they stay grey with either method
+    # not photographs: holes in them stay grey with either method for as long as this can last
     "inpainting": pair(
         *("inpainting", "glcic", "mrgan-inpainting", "streets:600"),
         {"width": 8},
