@@ -40,8 +40,9 @@ def section(measured: Result) -> str:
 
 def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     """What a paper claims and what was measured; then the methods side by side, mean over seeds and deviation."""
-    lines = [f"### {name}", "", "| claim | verdict | measured |", "|---|---|---|"]
-    told = ((c["claim"], VERDICTS[c["holds"]], c["note"].replace("|", "\\|")) for c in found if c["id"] != "table")
+    lines = [f"### {name}", "", "| claim | data | verdict | measured |", "|---|---|---|---|"]
+    judged = [c for c in found if c["id"] != "table"]
+    told = ((c["claim"], c["data"], VERDICTS[c["holds"]], c["note"].replace("|", "\\|")) for c in judged)
     lines += ["| " + " | ".join(cells) + " |" for cells in told]
     for claim in (c for c in found if c["id"] == "table"):
         rows: dict[str, dict[str, str]] = {}
@@ -51,6 +52,8 @@ def claims_section(name: str, found: list[dict[str, Any]]) -> str:
         metrics = list(next(iter(rows.values())))
         lines += [
             "",
+            f"{claim['claim'][0].upper()}{claim['claim'][1:]}, {claim['data']}:",
+            "",
             "| method | " + " | ".join(m.replace("_", " ") for m in metrics) + " |",
             "|" + "---|" * (len(metrics) + 1),
         ]
@@ -58,7 +61,7 @@ def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     first = found[0]
     lines += [
         "",
-        f"`{first['command']}`, {first['data']}, mean ± standard deviation over seeds; "
+        f"`{first['command']}`, mean ± standard deviation over seeds; "
         f"{first['machine']['processor']}, Python {first['versions']['python']}, torch {first['versions']['torch']}.",
     ]
     return "\n".join(lines)
