@@ -7,6 +7,7 @@ short vectors that pass a small network and are spread over the picture; without
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
@@ -24,7 +25,7 @@ from variegate.sequences import flicker
 
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 
-PAPER = "Li, Zhang, Malik 2019"
+claim = partial(Claim, data="streets:2000 at 32x32", paper="Li, Zhang, Malik 2019")
 CAMVID = str(Path(__file__).parents[3] / "shared" / "data" / "camvid")
 POOLS, POOL, INNER, BATCH = 96, 64, 32, 8  # outer epochs, S, K, updates' batch: 3,072 updates
 WIDTHS = [32, 24, 16, 12]
@@ -96,17 +97,12 @@ def claims(settings: Settings) -> list[Claim]:
         steady_sequences(settings),
         monotone_brightness(settings),
         no_image_left_out(settings),
-        Claim("table", "all of them in one table", None, "", table(rows, *shown), data=DATA, paper=PAPER),
+        claim("table", "all of them in one table", None, "", table(rows, *shown)),
     ]
     return found + ([camvid(settings)] if Path(CAMVID).is_dir() else [])
 
 
-DATA = "streets:2000 at 32x32"
 Rows = dict[str, dict[str, list[float]]]
-
-
-def claim(*parts: Any, data: str = DATA) -> Claim:
-    return Claim(*parts, data=data, paper=PAPER)
 
 
 def coverage(rows: Rows) -> Claim:
@@ -180,7 +176,7 @@ def agreement(values: Tensor) -> float:
 def steady_sequences(settings: Settings, frames: int = 16, codes: int = 8) -> Claim:
     """A car drives through the street; what else changes is flicker."""
     rows: dict[str, list[float]] = {"one code": [], "fresh codes": [], "layouts": []}
-    raws = list(moving_car((FULL.size, FULL.size), frames))
+    raws = list(moving_car((32, 32), frames))
     for seed in settings.seeds:
         model = Model.load(FULL.run(seed, settings))
         each = []
@@ -264,7 +260,7 @@ REAL = {
     "objective.inner_batch": 4,
     "batch_size": 32,
 }
-REAL_SCENES = Trial("cimle on camvid", "cimle", REAL, data=CAMVID, size=(96, 128), steps=60)  # type: ignore[arg-type]
+REAL_SCENES = Trial("cimle on camvid", "cimle", REAL, data=CAMVID, size=(96, 128), steps=60)
 
 
 def camvid(settings: Settings) -> Claim:

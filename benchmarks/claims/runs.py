@@ -20,6 +20,7 @@ import torch
 from variegate.api import data_of, train
 from variegate.errors import TrainingError
 from variegate.evaluation.evaluate import evaluate
+from variegate.interfaces import Size
 from variegate.model import Model
 from variegate.training.memory import keep_freed_memory
 from variegate.training.run import Run
@@ -54,7 +55,7 @@ class Trial:
     method: str
     options: dict[str, Any]
     data: str = "streets:600"
-    size: int = 32
+    size: int | Size = 32
     steps: int = 3000
     predictor: Trial | None = None
     saves: int = 2
