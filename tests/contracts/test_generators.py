@@ -332,6 +332,14 @@ def test_a_generator_that_does_not_fit_the_picture_is_refused_in_words() -> None
 
 
 @pytest.mark.core
+def test_a_height_that_does_not_halve_to_the_coarsest_level_is_refused_with_one_that_does() -> None:
+    with pytest.raises(
+        ConfigError, match=r"360 pixels of height halve down to 45, not to 4; take a height such as 256"
+    ):
+        method("crn", {"heads": "1", "scale": "0.01"}).build_generator(3, 3, (360, 480))
+
+
+@pytest.mark.core
 def test_all_codes_together_are_each_code_on_its_own_copy_of_the_features(noisy: tuple[str, Generator]) -> None:
     name, generator = noisy
     with torch.no_grad():

@@ -195,7 +195,8 @@ DIVERSITY: dict[str, DiversityPreset] = {
             samples=80,
             pairing="disjoint",
             verified=False,
-            description="conditional IMLE: 40 pairs, 100 inputs; unverified: 80 samples (or pairs of fewer), version",
+            description="conditional IMLE: 40 pairs, 100 inputs; unverified: 80 samples (or pairs of fewer), LPIPS net "
+            "and version",
         ),
     )
 }

@@ -19,7 +19,8 @@ PerceptualKind = Literal["laplacian", "random", "vgg19", "squeeze", "alex"]
 LayerWeights = tuple[float, ...] | Literal["calibrated"] | None  # one per feature map, measured on the data, or default
 
 # Weights of mean differences for pixels and conv1_2 .. conv5_2 of `vgg19` (Chen & Koltun, ICCV 2017, released code):
-# the inverse of each layer's loss at epoch 100.
+# the inverse of each layer's loss at epoch 100. They were measured with MatConvNet's VGG-19 on 0..255; torchvision's
+# layers have other scales, and `calibrated` weights are those measured on the data at hand.
 CITYSCAPES = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)  # 256 pixels high
 CITYSCAPES_LARGER = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)  # 512 and 1024
 GTA = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)  # 256; also those of conditional IMLE
