@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from variegate.api import data_of, load, train
+from variegate.cli import main
+from variegate.doctor import use_of_branches
 from variegate.interfaces import Batch, Generator
 from variegate.methods import method
 from variegate.networks.vgg16 import PUBLISHED, VGG16
 from variegate.objectives.multiple_choice import MultipleChoice
 from variegate.randomness.element_dropout import ElementDropout
+from variegate.samples import read_codes
+from variegate.training.health import branch_use
+from variegate.training.run import Run
 
 pytestmark = pytest.mark.core
 
@@ -177,3 +184,37 @@ def test_vgg16_has_the_released_maps_at_the_released_sizes() -> None:
     pixels = maps[0].numel()
     on_means = [w * layer.numel() / pixels for w, layer in zip(PUBLISHED, maps)]
     assert on_means == pytest.approx([1, 21.8, 4.83, 3.21, 1.12, 39.1], rel=0.08)  # the fact sheet's, of 96-pixel maps
+
+
+def test_uses_of_branches_are_counted_by_the_nearest_picture() -> None:
+    values = torch.tensor([-0.5, 0.0, 0.5])
+    images = values.view(1, 3, 1, 1, 1).expand(4, 3, 3, 2, 2)
+    truth = torch.tensor([-0.6, 0.4, 0.6, -0.3]).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    assert branch_use(images, truth).tolist() == [2, 0, 2]
+
+
+def test_a_trained_model_draws_with_its_fixed_codes_and_with_new_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, options = tmp_path / "run", ["--size", "16", "--steps", "6", "--quiet"]
+    given = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    main(["train", "latent-dropout", "--data", "streets:20", "--out", str(run), *options, *given])
+    model = load(run)
+    codes = model.training_codes()
+    main(["sample", str(run), "test:0", "--training-codes", "--out", str(tmp_path / "drawn")])
+    assert torch.equal(read_codes(tmp_path / "drawn" / "codes.safetensors"), codes)
+    assert len(list((tmp_path / "drawn").glob("0*.png"))) == 5
+    assert not torch.equal(model.codes(5), codes)
+    assert use_of_branches(model, data_of(run)).sum() == 20
+    main(["doctor", str(run)])
+    assert "of 5 branches are the nearest to one of 20 training images" in capsys.readouterr().out
+
+
+def test_a_run_goes_on_with_the_codes_it_began_with(tmp_path: Path) -> None:
+    same: dict[str, Any] = {"run": Run(quiet=True, save_every=3), **OPTIONS, "schedule.kind": "constant"}
+    whole = train("latent-dropout", "streets:20", tmp_path / "whole", 16, 6, **same)
+    part = train("latent-dropout", "streets:20", tmp_path / "part", 16, 3, **same)
+    train("latent-dropout", "streets:20", part, 16, 6, resume=True, **same)
+    one, other = load(whole).generator.state_dict(), load(part).generator.state_dict()
+    assert "training_codes" in one
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
