@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from variegate.errors import DataError
 from variegate.evaluation.landmark_error import landmark_error, points_of
-from variegate.evaluation.plugged import plugged
+from variegate.evaluation.plugged import Plugged, plugged
 from variegate.networks.onnx import OnnxNetwork
 
 SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[3] / "shared"))
@@ -63,21 +64,32 @@ def test_other_points_and_other_numbers_of_samples_are_refused() -> None:
         landmark_error([(images, true[:2]), (images[:1], true[:2])], plugged(corners, "detector"))
 
 
-def test_a_real_detector_tells_the_right_face_from_another() -> None:
-    """Error of the true landmarks against those of the next face, of 20 test faces."""
-    pytest.importorskip("onnxruntime")
-    if not (DETECTOR.is_file() and FACES.is_dir()):
-        pytest.skip(f"{DETECTOR} or {FACES} is not here; set VARIEGATE_SHARED")
+def as_callable() -> Plugged:
     network = OnnxNetwork(DETECTOR, mean=(0, 0, 0), deviation=(1, 1, 1))
 
     def detector(images: Tensor) -> Tensor:
         return network(images).unflatten(1, (-1, 2)) * torch.tensor([images.shape[-1], images.shape[-2]])
 
+    return plugged(detector, "detector")
+
+
+def as_file() -> Plugged:
+    pytest.importorskip("variegate.networks.detectors", reason="there is no reader of detectors' files")
+    return plugged(DETECTOR, "detector")
+
+
+@pytest.mark.parametrize("brought", [as_callable, as_file])
+def test_a_real_detector_tells_the_right_face_from_another(brought: Callable[[], Plugged]) -> None:
+    """Error of the true landmarks against those of the next face, of 20 test faces."""
+    pytest.importorskip("onnxruntime")
+    if not (DETECTOR.is_file() and FACES.is_dir()):
+        pytest.skip(f"{DETECTOR} or {FACES} is not here; set VARIEGATE_SHARED")
+    detector = brought()
     names, points = zip(*list(json.loads((FACES / "landmarks.json").read_text()).items())[:20])
     faces = [torch.from_numpy(np.array(Image.open(FACES / name))).permute(2, 0, 1) / 127.5 - 1 for name in names]
     true = torch.tensor(points).round().clamp(0, 127)
     measured = [
-        landmark_error([(face[None], one) for face, one in zip(faces, order)], plugged(detector, "detector"))
+        landmark_error([(face[None], one) for face, one in zip(faces, order)], detector)
         for order in (true, true.roll(1, dims=0))
     ]
     right, shuffled = (one["landmark_error_mean"].value for one in measured)

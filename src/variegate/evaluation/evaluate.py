@@ -88,14 +88,19 @@ def evaluate(
         results.add(fidelity(drawn.with_truth(), measures_for(pairs.size), preset.remarks))
     results.add(with_networks(drawn, pairs, networks, preset))
     skipped: list[str] = []
+    if pairs.condition.kind == "landmarks" and networks.detector is None:
+        skipped.append("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
     levels: Levels | None = None
     if perceptual:
         try:
             metric: Distance = LPIPS(preset.net, preset.version)
             results.add({metric.name: diversity(drawn.conditions(), metric, preset, seed)})
-            levels = Levels(preset.net)
         except WeightsError as error:
             skipped.append(f"LPIPS: {error}")
+        try:
+            levels = Levels(preset.net)
+        except WeightsError as error:
+            skipped.append(f"diversity score: {error}")
         try:
             results.add(distances(drawn, real, seed))
         except WeightsError as error:

@@ -56,7 +56,7 @@ def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
     said = {name: f"{plain(name)}, {one.unit} ({one.better} is better)" for name, one in zip((across, up), first)}
     picture = Scatter(
         {name: (x.value, y.value) for name, (x, y) in pairs.items()},
-        caption="A dot is a model. Dots that lie close may do so by chance: look at the intervals of their numbers.",
+        caption="A dot is a model. Where the intervals of its numbers overlap with others, chance may have decided.",
         across=said[across],
         up=said[up],
         protocols={plain(name): one.protocol for name, one in zip((across, up), first)},

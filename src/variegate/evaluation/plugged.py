@@ -104,9 +104,14 @@ def plugged(source: Images | str | Path, kind: Kind) -> Plugged:
     if kind == "detector":
         from ..networks.detectors import OnnxLandmarks
 
-        detector = OnnxLandmarks(path)
-        words = ("112 x 112 or as the file wants", "as the file wants")
-        return Plugged(detector, f"landmarks of {path.name}", {path.name: file_digest(path)}, *words, ("onnxruntime",))
+        return Plugged(
+            network=OnnxLandmarks(path),
+            description=f"landmarks of {path.name}",
+            weights={path.name: file_digest(path)},
+            resize="by the detector, to the size that its file wants",
+            value_range="[-1, 1], which the detector turns into what its file wants",
+            packages=("onnxruntime", "torch"),
+        )
     network = OnnxNetwork(path)
     return Plugged(
         network=OnnxNormals(network) if kind == "normals" else network,

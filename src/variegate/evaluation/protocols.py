@@ -147,7 +147,10 @@ class DiversityPreset(Config):
         return counts.get(self.pairing, self.pairs or every)
 
 
-CHOSEN = "unverified: whether latent dropout codes chooses the best sample for each measure by itself, as here"
+LATENT_DROPOUT = (
+    "unverified: whether latent dropout codes chooses the best sample for each measure by itself, as here",
+    "all codes are drawn anew, where latent dropout codes takes those of its training first",
+)
 
 DIVERSITY: dict[str, DiversityPreset] = {
     preset.name: preset
@@ -208,7 +211,7 @@ DIVERSITY: dict[str, DiversityPreset] = {
             verified=False,
             description="latent dropout codes, animal heads: 72 samples of 686 test inputs; the paper reports no "
             "LPIPS, so that its pairs are unverified",
-            remarks=(CHOSEN,),
+            remarks=LATENT_DROPOUT,
         ),
         DiversityPreset(
             name="latent-dropout-faces",
@@ -218,7 +221,7 @@ DIVERSITY: dict[str, DiversityPreset] = {
             verified=False,
             description="latent dropout codes, faces: 10 samples of all 1,711 test inputs; the paper reports no LPIPS, "
             "so that its pairs are unverified",
-            remarks=(CHOSEN,),
+            remarks=LATENT_DROPOUT,
         ),
     )
 }
