@@ -92,6 +92,8 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest
 def test_callables_are_named_and_modules_have_the_hash_of_their_weights() -> None:
     module = torch.nn.Conv2d(3, 3, 1)
     assert plugged(module, "normals").weights == {"Conv2d": tensor_digest(module.state_dict())}
+    named = type("Named", (), {"name": "pfld", "digest": "0123456789ab", "__call__": lambda self, x: x})()
+    assert plugged(named, "detector")[1:3] == ("pfld", {"pfld": "0123456789ab"})
     assert plugged(torch.zeros_like, "normals").notes
     assert networks() == Networks()
     with pytest.raises(DataError, match="one finite row for each image"):

@@ -68,7 +68,7 @@ def as_callable() -> Plugged:
     network = OnnxNetwork(DETECTOR, mean=(0, 0, 0), deviation=(1, 1, 1))
 
     def detector(images: Tensor) -> Tensor:
-        return network(images).unflatten(1, (-1, 2)) * torch.tensor([images.shape[-1], images.shape[-2]])
+        return network(images).unflatten(1, (-1, 2)) * torch.tensor([images.shape[-1], images.shape[-2]]) - 0.5
 
     return plugged(detector, "detector")
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError
 from ..networks.onnx import OnnxNetwork
-from ..networks.weights import file_digest, tensor_digest
+from ..networks.weights import tensor_digest
 
 Images = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [-1, 1] to what the kind says
 Kind = Literal["detector", "embedding", "normals"]
@@ -104,12 +104,13 @@ def plugged(source: Images | str | Path, kind: Kind) -> Plugged:
     if kind == "detector":
         from ..networks.detectors import OnnxLandmarks
 
+        detector = OnnxLandmarks(path)
         return Plugged(
-            network=OnnxLandmarks(path),
-            description=f"landmarks of {path.name}",
-            weights={path.name: file_digest(path)},
-            resize="by the detector, to the size that its file wants",
-            value_range="[-1, 1], which the detector turns into what its file wants",
+            network=detector,
+            description=f"landmarks of {detector.name}",
+            weights={detector.name: detector.digest},
+            resize="{} x {}, bilinear, antialiased".format(*detector.side),
+            value_range="RGB in [0, 1]",
             packages=("onnxruntime", "torch"),
         )
     network = OnnxNetwork(path)
@@ -124,8 +125,10 @@ def plugged(source: Images | str | Path, kind: Kind) -> Plugged:
 
 
 def from_callable(network: Images) -> Plugged:
-    """Named after its class or function; the weights are known only of a module."""
-    name = getattr(network, "__qualname__", type(network).__qualname__)
+    """As it calls itself, else its class or function; the weights are known of a module, or if it has a `digest`."""
+    name = getattr(network, "name", getattr(network, "__qualname__", type(network).__qualname__))
+    if hasattr(network, "digest"):
+        return Plugged(network, name, {name: network.digest})
     if isinstance(network, nn.Module):
         return Plugged(network, name, {name: tensor_digest(network.state_dict())})
     return Plugged(network, name, {}, notes=("a Python callable: what it computes is not recorded here",))
