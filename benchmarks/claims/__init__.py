@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan, cimle, mrgan
+from . import basisgan, cimle, latent_dropout, mrgan
 from .runs import Claim, Settings
 
 CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {
     "basisgan": basisgan.claims,
     "mrgan": mrgan.claims,
     "cimle": cimle.claims,
+    "latent_dropout": latent_dropout.claims,
 }

@@ -1,0 +1,265 @@
+"""Latent dropout codes' claims: streets from their surface normals, and faces from 68 landmarks, at 32x32.
+
+Narrow networks, equal steps of equal batches, three seeds, a Laplacian pyramid whose means are compared, no weight
+decay, which was tuned for sums. Errors and diversity are those of held-out conditions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from variegate.api import data_of
+from variegate.doctor import use_of_branches
+from variegate.evaluation.fidelity import MEASURES, per_sample
+from variegate.evaluation.scatter import Scatter
+from variegate.evaluation.spread import Levels, centre_distances, feature_spread
+from variegate.model import Model
+
+from .runs import Claim, Settings, Trial, every, prepare, table, words
+
+FACES = str(Path(__file__).parents[3] / "shared" / "data" / "faces_landmarks")
+claim = partial(Claim, data="streets:2000 at 32x32, from normals", paper="He, Schiele, Fritz 2018")
+INPUTS, NEW = 48, 4  # held-out conditions; new codes for every one that was trained
+BRANCHES = (4, 8, 20)
+MOST = BRANCHES[-1]
+STREETS: dict[str, Any] = {
+    "condition": "normals",
+    "generator.widths": [48, 48, 48, 32],
+    "objective.perceptual": "laplacian",
+    "objective.reduction": "mean",
+    "objective.warm_up": 100,
+    "learning_rate.generator": 1e-3,
+    "weight_decay": 0.0,
+    "average_decay": 0.99,
+    "batch_size": 4,
+}
+NAMES = {"shared": "shared early split", "separate": "separate early split", "late": "late split"}
+
+
+def street(architecture: str, branches: int, **more: Any) -> Trial:
+    options = {**STREETS, "architecture": architecture, "branches": branches, **more}
+    word = ", single elements" if more else ""
+    return Trial(f"{NAMES[architecture]}, {branches}{word}", "latent-dropout", options, data="streets:2000", steps=1500)
+
+
+def face(architecture: str, threshold: float) -> Trial:
+    options = {key: value for key, value in STREETS.items() if key != "condition"} | {
+        "architecture": architecture,
+        "task": "landmarks",
+        "branches": 10,
+        "generator.widths": [64, 64, 64, 48],
+        "neighbours.threshold": threshold,
+        "objective.neighbours_from": 200,
+    }
+    word = "with neighbours" if threshold else "alone"
+    return Trial(f"faces, {NAMES[architecture]}, {word}", "latent-dropout", options, data=FACES, steps=1200)
+
+
+THRESHOLD = 300.0  # as published: summed over 136 coordinates of a picture 128 pixels high
+TRIALS = {(name, n): street(name, n) for name in NAMES for n in BRANCHES}
+ELEMENTS = street("shared", MOST, dropout="element")
+ALONE, BESIDE = ({name: face(name, threshold) for name in NAMES} for threshold in (0.0, THRESHOLD))
+
+
+def claims(settings: Settings) -> list[Claim]:
+    faces = [*ALONE.values(), *BESIDE.values()] if Path(FACES).is_dir() else []
+    trials = [*TRIALS.values(), ELEMENTS, *faces]
+    prepare(trials, settings, measure=False)
+    rows = {trial.name: over_seeds(trial, settings) for trial in trials}
+    draw_scatter(rows, settings)
+    shown = ("rmse_best", "rmse_mean", "ssim_best", "centre_mean", "diversity_score", "least_used", "parameters")
+    found = [
+        more_branches(rows),
+        architectures(rows),
+        new_codes(rows),
+        early_split(rows),
+        channels(rows),
+        *([neighbours(rows)] if faces else []),
+        alive(rows),
+        claim("table", "all of them in one table", None, "", table(rows, *shown)),
+    ]
+    return found
+
+
+Rows = dict[str, dict[str, list[float]]]
+
+
+def over_seeds(trial: Trial, settings: Settings) -> dict[str, list[float]]:
+    each = [measured(trial, seed, settings) for seed in settings.seeds]
+    return {name: [one[name] for one in each] for name in each[0]}
+
+
+@torch.no_grad()
+def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
+    """Numbers of one seed, kept beside the run: of the codes that were trained, and of new ones."""
+    folder = trial.run(seed, settings)
+    path = folder / "latent.json"
+    if path.is_file():
+        kept: dict[str, float] = json.loads(path.read_text())
+        return kept
+    model, held = Model.load(folder), data_of(folder, "held")
+    codes = model.training_codes()
+    count = 4 if settings.quick else min(INPUTS, len(held))
+    pairs = [held.raw(i) for i in range(count)]
+    truth = torch.stack([image for _, image in pairs]).float() / 127.5 - 1
+    trained = drawn(model, [raw for raw, _ in pairs], codes)
+    found = accuracy(trained, truth, "") | diversity(trained)
+    if trial.options["architecture"] == "shared":
+        fresh = drawn(model, [raw for raw, _ in pairs], model.codes(NEW * len(codes)))
+        found |= with_new_codes(trained, fresh, truth)
+    use = use_of_branches(model, data_of(folder)).float()
+    found["least_used"], found["dead"] = float(use.min() / use.sum()), float((use == 0).sum())
+    found["parameters"] = sum(p.numel() for p in model.generator.parameters()) / 1e6
+    path.write_text(json.dumps(found))
+    return found
+
+
+def drawn(model: Model, raws: Sequence[Tensor], codes: Tensor) -> Tensor:
+    """(conditions, n, 3, H, W) in [-1, 1]."""
+    return torch.stack([model.decode(raw, codes) for raw in raws]) * 2 - 1
+
+
+def accuracy(images: Tensor, truth: Tensor, suffix: str) -> dict[str, float]:
+    errors = per_sample(images, truth, MEASURES["rmse"])
+    alike = per_sample(images, truth, MEASURES["ssim"])
+    return {
+        f"rmse_best{suffix}": float(errors.amin(dim=1).mean()),
+        f"rmse_mean{suffix}": float(errors.mean()),
+        f"ssim_best{suffix}": float(alike.amax(dim=1).mean()),
+        f"ssim_mean{suffix}": float(alike.mean()),
+    }
+
+
+def diversity(images: Tensor) -> dict[str, float]:
+    """Distances to the centre, and deviations of SqueezeNet's activations where its weights are at hand."""
+    found = {**centre_distances(images), **feature_spread(images, Levels("squeeze"))}
+    return {name: value.value for name, value in found.items()}
+
+
+def with_new_codes(trained: Tensor, fresh: Tensor, truth: Tensor) -> dict[str, float]:
+    """Best errors of the trained codes and more and more new ones; and the new ones' mean error."""
+    errors = per_sample(torch.cat([trained, fresh], dim=1), truth, MEASURES["rmse"])
+    n = trained.shape[1]
+    best = {f"rmse_best_with_{k}": float(errors[:, : n + k].amin(dim=1).mean()) for k in (n, 2 * n, NEW * n)}
+    return best | {"rmse_mean_new": float(errors[:, n:].mean())}
+
+
+def more_branches(rows: Rows) -> Claim:
+    found = {f"{NAMES[a]}, {n}": rows[TRIALS[a, n].name]["rmse_best"] for a in NAMES for n in BRANCHES}
+    falls = [
+        mean(found[f"{NAMES[a]}, {m}"]) > mean(found[f"{NAMES[a]}, {n}"]) for a in NAMES for m, n in pairwise(BRANCHES)
+    ]
+    return claim(
+        "branches",
+        "the best of n outputs comes nearer to the image with n, for all three architectures (RMSE, means of seeds)",
+        all(falls),
+        "; ".join(f"{name}: {words(values)}" for name, values in found.items()),
+        found,
+    )
+
+
+def architectures(rows: Rows) -> Claim:
+    own = {a: rows[TRIALS[a, MOST].name] for a in NAMES}
+    best = {a: mean(row["rmse_best"]) for a, row in own.items()}
+    smaller = own["shared"]["parameters"][0] < own["separate"]["parameters"][0] / 2
+    return claim(
+        "architectures",
+        f"of {MOST} branches the shared split has the lowest best error, then separate, then late; and less than half "
+        "of the parameters of separate",
+        best["shared"] <= best["separate"] <= best["late"] and smaller,
+        "; ".join(
+            f"{NAMES[a]}: {words(row['rmse_best'])}, {row['parameters'][0]:.2f} M parameters" for a, row in own.items()
+        ),
+        {f"{NAMES[a]}: {metric}": row[metric] for a, row in own.items() for metric in ("rmse_best", "parameters")},
+    )
+
+
+def new_codes(rows: Rows) -> Claim:
+    row = rows[TRIALS["shared", MOST].name]
+    names = ["rmse_best", *(f"rmse_best_with_{k}" for k in (MOST, 2 * MOST, NEW * MOST))]
+    falls = all(every(row[a], row[b]) for a, b in pairwise(names))
+    kept = all(new <= 1.02 * old for new, old in zip(row["rmse_mean_new"], row["rmse_mean"]))
+    return claim(
+        "new-codes",
+        "codes that were never trained lower the best error further, and their mean error is no worse (2 % at most)",
+        falls and kept,
+        "; ".join(f"{name} {words(row[name])}" for name in (*names, "rmse_mean", "rmse_mean_new")),
+        {name: row[name] for name in (*names, "rmse_mean", "rmse_mean_new")},
+    )
+
+
+SCORES = ("centre_max", "centre_mean", "diversity_score")
+
+
+def higher(rows: Rows, more: Trial, less: Trial) -> bool:
+    """Whether every diversity score's mean over seeds is higher."""
+    return all(mean(rows[more.name][score]) > mean(rows[less.name][score]) for score in SCORES)
+
+
+def told(rows: Rows, trials: Sequence[Trial]) -> str:
+    return "; ".join(f"{t.name}: " + ", ".join(words(rows[t.name][score]) for score in SCORES) for t in trials)
+
+
+def early_split(rows: Rows) -> Claim:
+    shared, separate, late = (TRIALS[a, MOST] for a in NAMES)
+    return claim(
+        "early-split",
+        "both early splits are more diverse than the late one (every score)",
+        higher(rows, shared, late) and higher(rows, separate, late),
+        told(rows, (shared, separate, late)),
+        table({t.name: rows[t.name] for t in (shared, separate, late)}, *SCORES),
+    )
+
+
+def channels(rows: Rows) -> Claim:
+    whole = TRIALS["shared", MOST]
+    return claim(
+        "channels",
+        "dropping whole channels is more diverse than dropping single elements (every score)",
+        higher(rows, whole, ELEMENTS),
+        told(rows, (whole, ELEMENTS)),
+        table({t.name: rows[t.name] for t in (whole, ELEMENTS)}, *SCORES),
+    )
+
+
+def neighbours(rows: Rows) -> Claim:
+    pairs = [(ALONE[a], BESIDE[a]) for a in NAMES]
+    cost = {a: mean(rows[ALONE[a].name]["ssim_best"]) - mean(rows[BESIDE[a].name]["ssim_best"]) for a in NAMES}
+    return claim(
+        "neighbours",
+        "neighbours raise every diversity score of all three architectures, at a cost in SSIM of at most 0.05",
+        all(higher(rows, beside, alone) for alone, beside in pairs) and all(value <= 0.05 for value in cost.values()),
+        told(rows, [trial for pair in pairs for trial in pair])
+        + "; cost in SSIM "
+        + ", ".join(f"{NAMES[a]} {value:.3f}" for a, value in cost.items()),
+        table({t.name: rows[t.name] for pair in pairs for t in pair}, *SCORES, "ssim_best", "rmse_best"),
+        data="faces with 68 landmarks at 32x32",
+    )
+
+
+def alive(rows: Rows) -> Claim:
+    dead = {trial.name: rows[trial.name]["dead"] for trial in TRIALS.values()}
+    return claim(
+        "alive",
+        "no branch dies: each is the nearest to some training image, in every architecture and seed",
+        not any(any(values) for values in dead.values()),
+        "dead branches; " + "; ".join(f"{name}: {words(values)}" for name, values in dead.items()),
+        dead,
+    )
+
+
+def draw_scatter(rows: Rows, settings: Settings) -> None:
+    """`scatter.png` in the cache: diversity against accuracy, on streets."""
+    own = {trial.name: rows[trial.name] for trial in (*TRIALS.values(), ELEMENTS)}
+    points = {name: (mean(row["diversity_score"]), mean(row["rmse_best"])) for name, row in own.items()}
+    axes = {"across": "diversity score, more is better", "up": "RMSE of the best output, less is better"}
+    Scatter(points, **axes).image(2).save(settings.cache / "scatter.png")
