@@ -30,6 +30,7 @@ class Batch(NamedTuple):
     key: Tensor  # (B,) one number per visit of an item; training codes are drawn from it, whatever rank holds the item
     weight: Tensor | None = None  # (B, 1, H, W) rebalancing weight of each pixel
     neighbours: Tensor | None = None  # (B, N, C, H, W) other plausible images of the same condition
+    present: Tensor | None = None  # (B, N) bool, which of the neighbours there are
 
 
 class Conv(TypedDict, total=False):
