@@ -286,17 +286,18 @@ class Visits(Dataset[Visit]):
         (height, width), (tall, wide) = self.size, self.pairs.size
         top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
         mirror = self.flip and chance.random() < 0.5
-        window = (..., slice(top, top + height), slice(left, left + width))
-
-        def seen(planes: Tensor) -> Tensor:
-            return planes[window].flip(-1) if mirror else planes[window]
-
-        made = seen(condition) if self._made is None else self._made(seen(condition), index)
-        item: Visit = {"condition": made, "image": seen(image), "index": index, "key": key}
+        window = (slice(None), slice(top, top + height), slice(left, left + width))
+        condition, image = condition[window], image[window]
+        if mirror:
+            condition, image = condition.flip(-1), image.flip(-1)
+        if self._made is not None:
+            condition = self._made(condition, index)
+        item: Visit = {"condition": condition, "image": image, "index": index, "key": key}
         if self.others is not None:
             numbers = [int(number) for number in self.others[index]]
-            images = [self.pairs.raw(number)[1] if number >= 0 else torch.zeros_like(image) for number in numbers]
-            item |= {"neighbours": seen(torch.stack(images)), "present": torch.tensor([n >= 0 for n in numbers])}
+            images = [self.pairs.raw(k)[1][window] if k >= 0 else torch.zeros_like(image) for k in numbers]
+            item["neighbours"] = torch.stack(images).flip(-1) if mirror else torch.stack(images)
+            item["present"] = torch.tensor([k >= 0 for k in numbers])
         return item
 
 
