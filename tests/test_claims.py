@@ -131,9 +131,10 @@ def test_agreement_counts_readable_pairs() -> None:
     assert cimle.agreement(values) == pytest.approx((3 + 1 + 1 + 1) / 10)
 
 
-def test_steps_count_as_brighter_in_one_direction() -> None:
-    images = torch.tensor([0.1, 0.2, 0.15, 0.4]).view(4, 1, 1, 1).expand(4, 3, 2, 2)
-    assert cimle.brighter(images) == pytest.approx(2 / 3)
+def test_steps_count_as_brighter_in_one_direction_and_as_darker_only_where_it_is_seen() -> None:
+    moves = [torch.tensor([0.1, -0.05, 0.25]), torch.tensor([0.3, -0.009, 0.0])]
+    assert cimle.brightening(moves) == pytest.approx((5 / 6, 3 / 6, (0.3 + 0.291) / 2), rel=1e-5)
+    assert all(value != value for value in cimle.brightening([]))
 
 
 @pytest.mark.slow

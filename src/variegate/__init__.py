@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import evaluate, load, train
     from .errors import VariegateError
-    from .model import Model, Samples
+    from .model import Model
+    from .samples import Samples
 
 __all__ = ["Model", "Samples", "VariegateError", "evaluate", "load", "train"]
 
@@ -23,7 +24,7 @@ _WHERE = {
     "train": "api",
     "evaluate": "api",
     "Model": "model",
-    "Samples": "model",
+    "Samples": "samples",
     "VariegateError": "errors",
 }
 

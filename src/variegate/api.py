@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from .data.conditions import Picture, condition_from_mapping
 from .data.pairs import Pairs, open_data
@@ -21,6 +23,8 @@ from .model import Model, Precision
 from .training.run import Run
 from .training.saved_model import ModelRecord, load_weights, read_record, versions, write_model
 from .training.start import RunConfig, saved_config, start
+
+Network = str | Path | Callable[[Tensor], Tensor]
 
 
 def load(
@@ -186,20 +190,29 @@ def evaluate(
     protocol: str = "default",
     seed: int = 0,
     perceptual: bool = True,
+    detector: Network | None = None,
+    embedding: Network | None = None,
+    normals: Network | None = None,
 ) -> dict[str, Any]:
     """Measure a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the numbers.
+
+    Args:
+        detector, embedding, normals: ONNX files, or callables of images (B, 3, H, W) in [-1, 1], that give landmarks
+            (B, P, 2) in pixels, an embedding (B, D) and unit normals (B, 3, H, W); each adds its numbers.
 
     Returns:
         {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}}}
     """
     from .evaluation.evaluate import evaluate as measure
+    from .evaluation.plugged import networks
     from .evaluation.report import Report, sections_of, write_report
 
     folder = Path(run)
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
+    brought = networks(detector, embedding, normals)
     model, held, real = Model.load(folder), data_of(run, "held", data), data_of(run, "train")
-    evaluation = measure(model.generator, held, real, protocol, seed, perceptual)
+    evaluation = measure(model.generator, held, real, protocol, seed, perceptual, brought)
     content = evaluation.results.to_dict()
     write_text(folder / "metrics.json", json.dumps(content, indent=2))
     sections = sections_of(model, held, evaluation.results, evaluation.counts, folder, load_predictor(folder))

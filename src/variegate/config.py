@@ -82,8 +82,12 @@ class Training(Config):
     average_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the generator's weights")
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
+    replacement: bool = Field(False, description="items are drawn independently of each other, not once an epoch")
     rebalance: Literal["none", "data", "loss", "both"] = Field(
         "none", description="draw rare appearances more often (data), weigh their pixels more (loss); needs label maps"
+    )
+    rebalance_masks: Literal["published", "even"] = Field(
+        "published", description="loss weights compare classes by 1/density, as published, or each class has mean 1"
     )
     rebalance_classes: int = Field(5, ge=1, description="data rebalancing serves this many classes, largest area first")
     keep: Literal["last", "best"] = Field("last", description="the model that is kept: best by its validation score")

@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from .api import data_of
+from .data.pairs import Pairs
 from .errors import VariegateError
 from .evaluation.evaluate import sensitivity
 from .model import Model
 from .training.checkpoints import Checkpoints
-from .training.health import verdict
+from .training.health import branch_use, verdict
 from .training.start import saved_config
 
 
@@ -33,6 +37,7 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         if len(held) < 2:
             return healthy, [*lines, "One held-out pair cannot tell whether the code is used; hold out more."]
         value = sensitivity(model.generator, held).value
+        lines += branches(model, data_of(folder))
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
     warning = verdict(value, model.generator.code_size)
@@ -43,6 +48,24 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     else:
         lines.append(f"The code is used: pictures of one condition differ by {value:.0%} of what conditions differ by.")
     return healthy, lines
+
+
+def branches(model: Model, pairs: Pairs) -> list[str]:
+    """Are all branches of a model with fixed codes the nearest to some training image?"""
+    if model.generator.fixed_codes is None:
+        return []
+    used = use_of_branches(model, pairs).float()
+    dead, share = int((used == 0).sum()), used / used.sum()
+    words = f"{len(used) - dead} of {len(used)} branches are the nearest to one of {int(used.sum())} training images"
+    return [f"{words}; the most used one to {share.max():.0%}, the least used to {share.min():.0%}."]
+
+
+def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
+    """How many training images each fixed code is nearest to, (n,); of as many as 20 a branch, at least 100."""
+    codes = model.training_codes()
+    raws, images = zip(*(pairs.raw(i) for i in range(min(max(100, 20 * len(codes)), len(pairs)))))
+    drawn = [model.decode(raw, codes) for raw in raws]
+    return branch_use(torch.stack(drawn), torch.stack(images).float() / 255)
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -23,7 +23,8 @@ from .errors import ConfigError, DataError, did_you_mean
 from .interfaces import Size
 
 if TYPE_CHECKING:
-    from .model import Model, Samples
+    from .model import Model
+    from .samples import Samples
 
 Point = tuple[int, int]  # x to the right, y down, in pixels from 0
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are just outside

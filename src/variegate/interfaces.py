@@ -63,6 +63,10 @@ class Randomness(nn.Module, ABC):
         """Work done once per decode, before any layer reads the code (a noise encoder). Identity otherwise."""
         return code
 
+    def fixed_codes(self, count: int) -> Tensor:
+        """Codes (count, D) that training uses throughout, drawn as initial weights are."""
+        return torch.rand(count, self.size) if self.prior == "uniform" else torch.randn(count, self.size)
+
     def finish(self) -> None:
         """Called when the backbone has asked for all of its layers.
 
@@ -109,6 +113,11 @@ class Generator(nn.Module, ABC):
     def forward(self, condition: Tensor, code: Tensor) -> Tensor:
         """(B, K, H, W) with (B, S, D) gives (B, S, C, H, W); encodes once. The one entry for training and DDP."""
         return self.decode_all(self.encode(condition), code)
+
+    @property
+    def fixed_codes(self) -> Tensor | None:
+        """Codes (n, D) that training used throughout and that are kept with the weights; None if it drew fresh ones."""
+        return self._buffers.get("training_codes")
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weights to start from, as this network can load them: another method's may have to be converted."""
@@ -197,6 +206,10 @@ class Part(Config, ABC):
         `opposite` makes a generator of the same kind for the other direction, from images to conditions.
         """
 
+    def branches(self) -> int:
+        """Objectives: how many fixed codes they train; 0: fresh ones at every visit."""
+        return 0
+
     def build_inverter(self, image_channels: int, size: Size) -> nn.Module | None:
         """Objectives: the network of `Objective.inverter`, untrained."""
         return None
@@ -223,6 +236,9 @@ class Method(Config):
         randomness = self.randomness.build(condition_channels, size)
         generator = self.generator.build(randomness, condition_channels, image_channels, size)
         assert isinstance(generator, Generator), f"{self.generator.kind} builds no generator"
+        if self.objective.branches():
+            assert isinstance(randomness, Randomness)
+            generator.register_buffer("training_codes", randomness.fixed_codes(self.objective.branches()))
         return generator
 
     def build_objective(self, condition_channels: int, image_channels: int, size: Size) -> Objective:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import codes as code_draws
@@ -20,60 +16,14 @@ from .data.layouts import read_layouts
 from .errors import CheckpointError, ConfigError
 from .interfaces import Generator, Size
 from .methods import method_from_mapping
-from .sampling import Moments, decode_in_chunks, image_moments, sheet, to_pil
+from .samples import Samples
+from .sampling import Moments, decode_in_chunks, image_moments
 from .training.saved_model import ModelRecord, load_weights, read_record, read_weights, write_model
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from .editing import Editor
 
 Precision = Literal["32-true", "bf16-mixed"]
-CODES_BYTES = 2**28  # codes larger than this in all are not saved; their seeds are, and they can be drawn again
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Images and what is needed to draw them again.
-
-    Attributes:
-        images: (n, 3, H, W) in [0, 1].
-        codes: (n, D).
-        seeds: the (seed, index) of every code, or None for codes that were mixed or given.
-    """
-
-    images: Tensor
-    codes: Tensor
-    seeds: list[Seed] | None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def pil(self) -> list[Image.Image]:
-        return [to_pil(image) for image in self.bytes()]
-
-    def bytes(self) -> Tensor:
-        """uint8 (n, 3, H, W)."""
-        return (self.images * 255).round().to(torch.uint8)
-
-    def grid(self, columns: int | None = None) -> Image.Image:
-        """All images on one sheet, nearly square unless `columns` is given."""
-        pictures, across = list(self.bytes()), columns or max(1, round(len(self) ** 0.5))
-        return to_pil(sheet([pictures[i : i + across] for i in range(0, len(pictures), across)]))
-
-    def save(self, folder: str | Path, name: str = "") -> list[Path]:
-        """Write `NAMEseed-index.png` files, `NAMEgrid.png` and `NAMEcodes.safetensors`; returns the image paths."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        seeds = self.seeds or [(-1, i) for i in range(len(self))]
-        files = [folder / (f"{name}{s}-{i}.png" if s >= 0 else f"{name}{i:04d}.png") for s, i in seeds]
-        for path, picture in zip(files, self.pil()):
-            picture.save(path)
-        self.grid().save(folder / f"{name}grid.png")
-        kept = self.codes if self.codes.numel() * 4 <= CODES_BYTES else torch.empty(0)
-        metadata = {"seeds": json.dumps(self.seeds), "files": json.dumps([path.name for path in files])}
-        save_file({"codes": kept.contiguous()}, folder / f"{name}codes.safetensors", metadata=metadata)
-        return files
 
 
 class Model:
@@ -156,6 +106,16 @@ class Model:
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
         """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
         return self.generator.draw([(seed, first + i) for i in range(n)])
+
+    def training_codes(self) -> Tensor:
+        """The fixed codes (n, D) that were trained; `codes` and `sample` draw new ones.
+
+        Raises:
+            ConfigError: training drew fresh codes.
+        """
+        if self.generator.fixed_codes is None:
+            raise ConfigError(f"this {self.name} model was trained with fresh codes; leave --training-codes out")
+        return self.generator.fixed_codes.cpu()
 
     def sample(
         self,
@@ -283,18 +243,3 @@ class Model:
                 "use codes drawn by this model"
             )
         return codes
-
-
-def read_codes(path: str | Path) -> Tensor:
-    """Codes (n, D) that `Samples.save` wrote.
-
-    Raises:
-        CheckpointError: the file is missing, damaged or holds no codes (very large codes are kept as seeds only).
-    """
-    try:
-        codes = load_file(path)["codes"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path} holds no codes ({error}); give a codes.safetensors of earlier samples") from None
-    if codes.ndim != 2:
-        raise CheckpointError(f"{path}: its codes were too large to save; give the same --seed instead")
-    return codes

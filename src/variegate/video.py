@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .model import Samples
+from .samples import Samples
 
 GIF_HEIGHT = 256  # small pictures are enlarged by whole factors up to about this height
 

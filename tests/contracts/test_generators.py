@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from variants import ALL, NOISY, SHARED, codes, conditions, generator_of, size_of
+from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 
 from variegate.data.sampler import visit_key
 from variegate.errors import ConfigError
@@ -147,6 +147,9 @@ def test_without_randomness_the_code_is_empty_and_all_images_are_one(name: str) 
         ("basisgan shared", 64),
         ("basisgan transposed", 3 * 64),
         ("crn heads", 1),
+        ("latent dropout", 2 * 16),
+        ("latent dropout elements", 2 * 8 * 16 * 16),
+        ("latent dropout separate", 1),
         ("cimle field encoder", 3 * 16 * 32),
         ("cimle vector encoder", 5),
         ("cimle vector", 3),
@@ -168,10 +171,10 @@ def test_the_code_holds_exactly_the_numbers_that_the_layers_read(name: str, size
 
 
 def counted(stages: list[nn.Module]) -> list[list[int]]:
-    """Rows of every call of each stage, filled as the stages run."""
+    """Rows that every call of each stage makes, filled as the stages run."""
     calls: list[list[int]] = [[] for _ in stages]
     for stage, rows in zip(stages, calls):
-        stage.register_forward_hook(lambda _m, args, _out, rows=rows: rows.append(len(args[0][-1])))
+        stage.register_forward_hook(lambda _m, _args, out, rows=rows: rows.append(len(out[-1])))
     return calls
 
 
@@ -192,7 +195,7 @@ def test_the_deterministic_stages_run_once_per_condition_and_the_rest_once_per_c
     with torch.no_grad():
         generator(conditions(name, 2), codes(generator, 0, 5).expand(2, -1, -1))
     assert first == [[2]] * len(first)
-    assert rest == [[2 if name in SHARED else 10]] * len(rest)
+    assert rest == [[10]] * len(rest)
 
 
 @pytest.mark.core
@@ -202,7 +205,7 @@ def test_twenty_images_of_one_condition_encode_it_exactly_once(case: tuple[str, 
     first, rest = (counted(stages) for stages in parts(generator))
     decode_in_chunks(generator, conditions(name, 1), codes(generator, 0, 20), chunk=8)
     assert first == [[1]] * len(first)
-    assert rest == [[1, 1, 1] if name in SHARED else [8, 8, 4]] * len(rest)
+    assert rest == [[8, 8, 4]] * len(rest)
 
 
 @pytest.mark.core
@@ -216,6 +219,9 @@ def test_twenty_images_of_one_condition_encode_it_exactly_once(case: tuple[str, 
         ("basisgan transposed", "block2"),
         ("cimle field encoder", "level1"),
         ("crn heads", "output"),
+        ("latent dropout", "own"),
+        ("latent dropout separate", "own"),
+        ("latent dropout late", "output"),
         ("noise maps unet", "up3"),
     ],
 )
@@ -329,6 +335,14 @@ def test_a_generator_that_does_not_fit_the_picture_is_refused_in_words() -> None
         method("pix2pix", {"width": "4", "noise": "none", "depth": "5"}).build_generator(3, 3, (16, 16))
     with pytest.raises(ConfigError, match="divisible by 8, got 20x16"):
         method("cimle", {"widths": "[4, 4, 4, 4]"}).build_generator(3, 3, (20, 16))
+
+
+@pytest.mark.core
+def test_a_height_that_does_not_halve_to_the_coarsest_level_is_refused_with_one_that_does() -> None:
+    with pytest.raises(
+        ConfigError, match=r"360 pixels of height halve down to 45, not to 4; take a height such as 256"
+    ):
+        method("crn", {"heads": "1", "scale": "0.01"}).build_generator(3, 3, (360, 480))
 
 
 @pytest.mark.core

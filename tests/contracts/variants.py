@@ -17,6 +17,8 @@ CONDITION, IMAGE = 4, 3  # channels
 RESNET = {"width": "4", "blocks": "2"}
 CRN = {"generator.widths": "[8, 8, 6, 4]", "randomness.channels": "3", "randomness.hidden": "6"}
 PLAIN = {"randomness.encoder": "false"}
+SPLIT = {"generator.widths": "[8, 32, 32, 32]"}
+BRANCHES = {**SPLIT, "branches": "6"}
 WIDTHS = {"generator.widths": "[8, 8, 6, 4]"}
 OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "pix2pix dropout unet": ("pix2pix", {"width": "4"}, (32, 32)),
@@ -70,13 +72,19 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "crn heads": ("crn", {**WIDTHS, "heads": "99"}, (16, 32)),
     "crn none plain": ("crn", {**WIDTHS, "heads": "1"}, (16, 32)),
     "crn input": ("crn", {**CRN, "noise": "input"}, (16, 32)),
+    "latent dropout": ("latent-dropout", {**BRANCHES}, (16, 32)),
+    "latent dropout fine split": ("latent-dropout", {**BRANCHES, "generator.split": "1"}, (16, 32)),
+    "latent dropout early split": ("latent-dropout", {**BRANCHES, "generator.split": "3"}, (16, 32)),
+    "latent dropout elements": ("latent-dropout", {**BRANCHES, "dropout": "element"}, (16, 32)),
+    "latent dropout separate": ("latent-dropout", {**SPLIT, "architecture": "separate", "branches": "99"}, (16, 32)),
+    "latent dropout late": ("latent-dropout", {**SPLIT, "architecture": "late", "branches": "99"}, (16, 32)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),
     "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
     "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": "5", "randomness.mapping": "6"}, (16, 32)),
     "cimle vector": ("cimle", {**CRN, **PLAIN, "randomness.vector": "3", "randomness.mapping": "0"}, (16, 32)),
 }
 # the objective decides nothing about a generator; laplacian features need no download
-SETTINGS = {name: {"objective.perceptual": "laplacian"} for name in ("cimle", "crn")}
+SETTINGS = {name: {"objective.perceptual": "laplacian"} for name in ("cimle", "crn", "latent-dropout")}
 OTHER: dict[str, tuple[Preset, Size]] = {
     "noise maps unet": (
         pix2pix(width=4).model_copy(update={"randomness": NoiseMapsConfig(sites=("up[23]",))}),
@@ -101,7 +109,6 @@ def size_of(name: str) -> Size:
 
 
 ALL = [*OPTIONS, *OTHER]
-SHARED = {"crn heads"}  # all images of a condition come from one run of every stage
 NOISY = [name for name in ALL if " none " not in name]
 assert {kind for kind, _, _ in OPTIONS.values()} == set(METHODS), "a method of the registry has no variant here"
 

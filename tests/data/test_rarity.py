@@ -28,13 +28,42 @@ def test_a_rare_colour_scores_higher_and_an_absent_class_nothing() -> None:
     present = np.arange(120) < 100
     scores = rarity(colours, present)
     assert scores[95:100].min() > 3 * scores[:95].mean()
-    assert scores[present].mean() == pytest.approx(1)
     assert not scores[100:].any()
 
 
 @pytest.mark.core
 def test_a_class_of_one_colour_is_equally_common_everywhere() -> None:
-    assert np.allclose(rarity(np.full((30, 3), 7.0), np.ones(30, bool)), 1)
+    scores = rarity(np.full((30, 3), 7.0), np.ones(30, bool))
+    assert scores.min() > 0
+    assert np.allclose(scores, scores[0])
+
+
+@pytest.mark.core
+def test_of_greys_the_rare_ones_score_higher_although_they_lie_on_a_line() -> None:
+    chance = np.random.default_rng(1)
+    grey = np.concatenate([chance.normal(200, 5, 45), chance.normal(60, 5, 5)])
+    scores = rarity(np.repeat(grey[:, None], 3, axis=1), np.ones(50, bool))
+    assert scores[45:].min() > 2 * scores[:45].mean()
+
+
+@pytest.mark.core
+def test_scores_are_one_over_the_density_in_grey_levels() -> None:
+    """Of a wide Gaussian the density in the middle is 1 / ((2 pi)^1.5 s^3), a little less for Scott's bandwidth."""
+    colours = np.random.default_rng(2).normal(128, 20, (4000, 3))
+    colours[0] = 128
+    peak = (2 * np.pi) ** 1.5 * (20**2 * (1 + 4000 ** (-2 / 7))) ** 1.5
+    assert rarity(colours, np.ones(4000, bool))[0] == pytest.approx(peak, rel=0.15)
+
+
+def test_classes_compare_by_density_as_published_or_are_brought_to_one_mean(streets: Rarity) -> None:
+    pairs = open_data("streets:300", size=32)
+    seen = streets.scores > 0
+    assert [streets.even[seen[:, p], p].mean() for p in range(8)] == pytest.approx([1.0] * 8)
+    assert streets.scores[seen[:, 7], 7].mean() > 20 * streets.scores[seen[:, 6], 6].mean()  # cars vary, roads do not
+    raw, index = pairs.raw(5)[0][None], torch.tensor([5])
+    even = Rarity(pairs, 1, even=True).weight(raw, index)
+    road = raw == 6
+    assert float(streets.weight(raw, index)[road].mean()) < 0.2 * float(even[road].mean())
 
 
 def test_rebalancing_evens_out_the_facades(streets: Rarity) -> None:
@@ -67,7 +96,7 @@ def test_loss_weights_are_the_score_of_each_pixels_class_over_the_images_largest
     one, other = streets.table[5][1], streets.table[5][6]  # building, road
     places = raw[1, 0]
     measured = weight[1, 0][places == 1][0] / weight[1, 0][places == 6][0]
-    assert measured.item() == pytest.approx((one / other).item(), rel=1e-5)
+    assert measured.item() == pytest.approx((one / other).item(), rel=1e-4)
 
 
 @pytest.mark.core

@@ -45,11 +45,11 @@ def test_the_sheet_has_a_row_a_class_and_the_json_every_score(tmp_path: Path) ->
     assert saved["served"] == [names[p] for p in rarity.served]
     assert (saved["lowest_density"], saved["smallest_share"], saved["fewest_images"]) == (0.01, 0.001, 10)
     for p, name in enumerate(names):
-        column = {file: s for file, s in zip(pairs.files, rarity.scores[:, p], strict=True) if s}
+        column = {file: s for file, s in zip(pairs.files, rarity.even[:, p], strict=True) if s}
         assert saved["scores"].get(name, {}) == pytest.approx(column, rel=1e-3)
     page = np.array(Image.open(path))
     p = rarity.served[0]
-    commonest = extremes(rarity.scores[:, p], 3)[0][0]
+    commonest = extremes(rarity.even[:, p], 3)[0][0]
     raw, image = pairs.raw(commonest)
     thumbnail = np.array(Image.fromarray(page[30 : 30 + TALL, NAMES : NAMES + TALL]).resize((32, 32), 0))
     inside = raw[0].numpy() == p

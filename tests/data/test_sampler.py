@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from variegate import codes
 from variegate.data import Endless
-from variegate.data.sampler import order, visit_key
+from variegate.data.sampler import RareFirst, order, visit_key
 from variegate.errors import ConfigError
 
 pytestmark = pytest.mark.core
@@ -103,3 +104,13 @@ def test_a_loader_with_workers_gives_the_same_batches() -> None:
         return [[part.tolist() for part in batch] for batch in islice(loader, 6)]
 
     assert batches(0) == batches(2)
+
+
+def test_with_replacement_a_pool_holds_items_twice_and_leaves_others_out() -> None:
+    """Conditional IMLE draws its pool so: of 400 out of 400 about 63 % are different items."""
+    drawn = [item for item, _ in islice(RareFirst(np.ones((400, 1)), 400, seed=0), 4000)]
+    pools = [len(set(drawn[start : start + 400])) / 400 for start in range(0, 4000, 400)]
+    assert sum(pools) / 10 == pytest.approx(1 - 1 / np.e, abs=0.02)
+    counts = np.bincount(drawn, minlength=400)
+    assert counts.mean() == 10
+    assert counts.var() == pytest.approx(10, rel=0.3)

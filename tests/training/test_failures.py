@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from variegate.errors import TrainingError
 from variegate.model import Model
-from variegate.objectives import adversarial
+from variegate.objectives import adversarial, nearest_sample
 from variegate.training import checkpoints, loop, saved_model
 from variegate.training.run import Stop
 from variegate.training.saved_model import writing
@@ -52,6 +52,17 @@ def test_a_loss_that_is_no_number_stops_with_step_loss_and_last_checkpoint(
     assert saved_steps(tmp_path / "run") == [2], "nothing spoilt is saved"
     weights = load_file(tmp_path / "run" / "model" / "model.safetensors")
     assert all(bool(tensor.isfinite().all()) for tensor in weights.values())
+
+
+def test_a_loss_that_breaks_among_thousands_of_inner_steps_ends_them_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, original = [], nearest_sample.feature_l1
+    broken = from_call(8, original, lambda *args: original(*args) * float("nan"))  # two matchings come first
+    monkeypatch.setattr(nearest_sample, "feature_l1", lambda *args: calls.append(1) or broken(*args))
+    with pytest.raises(TrainingError, match=r"generator/nearest became nan at step 1"):
+        start(settings("cimle", 2, {"objective.inner_steps": "5000"}), tmp_path / "run")
+    assert len(calls) < 300
 
 
 def test_a_loss_that_breaks_before_any_checkpoint_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

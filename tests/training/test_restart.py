@@ -156,3 +156,10 @@ def test_a_part_that_cannot_begin_again_is_refused_before_training(tmp_path: Pat
     with pytest.raises(ConfigError, match=words):
         finished(tmp_path / "run", {**HALF, "restart.modules": f"[{name}]"})
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_run_with_a_second_phase_cannot_be_made_longer(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    with pytest.raises(ConfigError, match="its second phase begins at 50% of the steps"):
+        start(settings("cimle", STEPS + 2, HALF, save_every=1), folder, True)
+    assert saved_steps(folder)[-1] == STEPS

@@ -39,7 +39,7 @@ def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int 
         ConfigError: conditions are pictures, or no class is seen in enough images.
     """
     rarity = Rarity(pairs, classes)
-    rows = [(p, *extremes(rarity.scores[:, p], count)) for p in rarity.served]
+    rows = [(p, *extremes(rarity.even[:, p], count)) for p in rarity.served]
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     (place / "rarity.json").write_text(json.dumps(record(pairs, rarity), indent=1))
@@ -60,9 +60,9 @@ def record(pairs: Pairs, rarity: Rarity) -> dict[str, Any]:
     assert isinstance(pairs.condition, Labels)
     names = pairs.condition.names
     scores = {
-        name: {file: float(f"{s:.4g}") for file, s in zip(pairs.files, rarity.scores[:, p]) if s > 0}
+        name: {file: float(f"{s:.4g}") for file, s in zip(pairs.files, rarity.even[:, p]) if s > 0}
         for p, name in enumerate(names)
-        if rarity.scores[:, p].any()
+        if rarity.even[:, p].any()
     }
     bounds = {"lowest_density": FLOOR, "smallest_share": SMALLEST, "fewest_images": FEWEST}
     return {"data": pairs.name, "served": [names[p] for p in rarity.served], **bounds, "scores": scores}
@@ -71,7 +71,7 @@ def record(pairs: Pairs, rarity: Rarity) -> dict[str, Any]:
 def explained() -> str:
     """What the scores are and what bounds them, in words."""
     return (
-        "A score is 1 / density of the class's mean colour among all images that hold the class; its mean is 1.\n"
+        "A score is 1 / density of the class's mean colour among all images that hold the class; here its mean is 1.\n"
         f"Densities below {FLOOR:.0%} of the class's largest count as that, so that no image takes the whole stream.\n"
         f"Images with less than {SMALLEST:.1%} of a class, and classes in fewer than {FEWEST} images, get no score."
     )
@@ -93,7 +93,7 @@ def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int
     )
     for i, (p, commonest, rarest) in enumerate(rows):
         top = LINE + 2 * GAP + i * row_height
-        title(pen, (GAP, top), pairs.condition, p, int((rarity.scores[:, p] > 0).sum()))
+        title(pen, (GAP, top), pairs.condition, p, int((rarity.even[:, p] > 0).sum()))
         for places, found in ((left, commonest), (right, rarest)):
             for x, k in zip(places, found):
                 raw, image = pairs.raw(k)
@@ -103,7 +103,7 @@ def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int
                 if inside.mean() < FRAMED:
                     frame(pen, (x, top), inside, (high, wide))
                 colour = pixels[inside].mean(axis=0)
-                caption(pen, (x, top + high + 3), colour, float(rarity.scores[k, p]), Path(pairs.files[k]).stem, wide)
+                caption(pen, (x, top + high + 3), colour, float(rarity.even[k, p]), Path(pairs.files[k]).stem, wide)
     return page
 
 

@@ -11,15 +11,19 @@ from torch import Tensor
 
 from ..data.pairs import Pairs
 from ..data.streets import read
-from ..errors import WeightsError
+from ..errors import ConfigError, WeightsError
 from ..interfaces import Generator
 from ..sampling import decode_in_chunks, to_uint8
 from ..training.health import code_sensitivity
 from .diversity import LPIPS, Distance, Pixel, diversity
-from .fidelity import fidelity
+from .fidelity import fidelity, measures_for
 from .frechet import extractor, set_distances
+from .landmark_error import landmark_error, points_of
 from .modes import RARE, Modes, modes
-from .protocols import Measured, Protocol, Results, diversity_preset, libraries
+from .normal_consistency import normal_consistency
+from .plugged import Networks
+from .protocols import DiversityPreset, Measured, Protocol, Results, diversity_preset, libraries
+from .spread import Levels, centre_distances, feature_spread
 
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 REAL_IMAGES = 2000  # training images at most, for distances of sets
@@ -63,21 +67,30 @@ def evaluate(
     protocol: str = "default",
     seed: int = 0,
     perceptual: bool = True,
+    networks: Networks | None = None,
 ) -> Evaluation:
     """Measure on `pairs` (held out); `real` are the training images that sets are compared with.
 
     Args:
         protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs.
         perceptual: also the metrics that need network weights; without those weights they are skipped, in words.
+        networks: a detector of landmarks, an embedding, an estimator of normals, to measure with too.
     """
+    networks = networks or Networks()
     preset = diversity_preset(protocol)
+    check_networks(networks, pairs)
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
     results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
+    results.add(centre_distances(drawn.conditions()))
     if len(pairs) > 1:  # it compares with what conditions change
         results.add({"code_sensitivity": sensitivity(generator, pairs)})
     if not pairs.unpaired:
-        results.add(fidelity(drawn.with_truth()))
+        results.add(fidelity(drawn.with_truth(), measures_for(pairs.size), preset.remarks))
+    results.add(with_networks(drawn, pairs, networks, preset))
     skipped: list[str] = []
+    if pairs.condition.kind == "landmarks" and networks.detector is None:
+        skipped.append("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
+    levels: Levels | None = None
     if perceptual:
         try:
             metric: Distance = LPIPS(preset.net, preset.version)
@@ -85,9 +98,14 @@ def evaluate(
         except WeightsError as error:
             skipped.append(f"LPIPS: {error}")
         try:
+            levels = Levels(preset.net)
+        except WeightsError as error:
+            skipped.append(f"diversity score: {error}")
+        try:
             results.add(distances(drawn, real, seed))
         except WeightsError as error:
             skipped.append(f"FID and KID: {error}")
+    results.add(feature_spread(drawn.conditions(), levels, networks.embedding))
     counts = None
     if pairs.name == "streets":
         measured, counts = mode_results(generator, pairs, seed)
@@ -95,6 +113,30 @@ def evaluate(
     for line in skipped:
         print(f"skipped {line}", file=sys.stderr)
     return Evaluation(results, counts, skipped)
+
+
+def check_networks(networks: Networks, pairs: Pairs) -> None:
+    """Raises ConfigError for a network that has nothing to compare with, before anything is drawn."""
+    if networks.detector is not None and pairs.condition.kind != "landmarks":
+        raise ConfigError(
+            f"--detector: a {pairs.condition.noun} as of {pairs.name} does not say where landmarks are; "
+            "leave it out, or evaluate a model trained on landmarks"
+        )
+    if networks.normals is not None and pairs.unpaired:
+        raise ConfigError(
+            f"--normals: {pairs.name} is unpaired, so there is no real image to compare with; leave it out"
+        )
+
+
+def with_networks(drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> dict[str, Measured]:
+    """What a detector of landmarks and an estimator of normals measure."""
+    measured: dict[str, Measured] = {}
+    if networks.detector is not None:
+        true = (points_of(pairs.raw(i)[0]) for i in range(len(drawn.samples)))
+        measured |= landmark_error(zip(drawn.conditions(), true), networks.detector, preset.remarks)
+    if networks.normals is not None:
+        measured |= normal_consistency(drawn.with_truth(), networks.normals, preset.remarks)
+    return measured
 
 
 def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:

@@ -1,4 +1,4 @@
-"""How near the images come to the true one: RMSE, PSNR, SSIM and FSIM of the best and of the average sample."""
+"""How near the images come to the true one: RMSE, PSNR, SSIM and FSIM of the best, the ten best and all samples."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
+from .aggregate import aggregate
 from .protocols import Better, Measured, Protocol, libraries
 
 PSNR_LIMIT = 100.0  # dB; equal images would give infinity, which has no mean
 WINDOW = 11  # pixels, of SSIM
+LONGEST_WAVE = 48  # pixels, of the filters of FSIM: 6 doubled three times; smaller images do not hold it
 
 
 class Measure(NamedTuple):
@@ -95,14 +97,22 @@ def per_sample(images: Tensor, truth: Tensor, measure: Measure) -> Tensor:
     return measure.compute(flat, target).unflatten(0, (-1, samples))
 
 
-def fidelity(batches: Iterable[tuple[Tensor, Tensor]], measures: Iterable[str] = DEFAULT) -> dict[str, Measured]:
-    """`<measure>_best` and `<measure>_mean` of the samples of a condition, mean over conditions with a 95 % interval.
+def measures_for(size: tuple[int, int]) -> tuple[str, ...]:
+    """What images (H, W) are measured with: FSIM too where piq is installed and its longest filter fits."""
+    return (*DEFAULT, "fsim") if find_spec("piq") is not None and min(size) >= LONGEST_WAVE else DEFAULT
+
+
+def fidelity(
+    batches: Iterable[tuple[Tensor, Tensor]], measures: Iterable[str] = DEFAULT, notes: tuple[str, ...] = ()
+) -> dict[str, Measured]:
+    """`<measure>_best`, `_mean`, `_top10` and `_best_of_n`, see `aggregations`: means over conditions, 95 % interval.
 
     The best sample is chosen for each measure by itself. The best of more samples is better by chance alone, so only
     equal S (kept in the protocol) may be compared.
 
     Args:
         batches: samples (B, S, 3, H, W) and truth (B, 3, H, W), both in [-1, 1]; S is the same in all.
+        notes: what else a reader must know, for every record.
     """
     names = tuple(measures)
     unknown = [name for name in names if name not in MEASURES]
@@ -119,33 +129,16 @@ def fidelity(batches: Iterable[tuple[Tensor, Tensor]], measures: Iterable[str] =
         raise DataError(
             f"all conditions need the same number of samples, got {sorted(counts) or 'no condition at all'}"
         )
-    (samples,) = counts
     results: dict[str, Measured] = {}
     for name in names:
-        results |= summary(name, torch.cat(rows[name]), samples, size)
-    return results
-
-
-def summary(name: str, values: Tensor, samples: int, size: tuple[int, int]) -> dict[str, Measured]:
-    """Best and mean over samples of one measure's values (conditions, S)."""
-    measure = MEASURES[name]
-    best = values.amin(dim=1) if measure.better == "lower" else values.amax(dim=1)
-    aggregated = {
-        "best": (best, f"best of {samples} samples"),
-        "mean": (values.mean(dim=1), f"mean of {samples} samples"),
-    }
-    results = {}
-    for kind, (column, words) in aggregated.items():
+        measure = MEASURES[name]
         protocol = Protocol(
-            name=f"{name}_{kind}",
-            metric=f"{measure.description}; {words}",
+            name=name,
+            metric=measure.description,
             libraries=libraries(*measure.packages),
             value_range="[0, 1], clamped, not rounded",
-            inputs=len(values),
-            samples=samples,
             size=size,
+            notes=notes,
         )
-        results[protocol.name] = Measured.mean(
-            column.tolist(), unit=measure.unit, better=measure.better, protocol=protocol
-        )
+        results |= aggregate(name, torch.cat(rows[name]), measure.unit, measure.better, protocol)
     return results

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..sampling import to_pil
+from .axes import PLOT, Axis, number, round_values
 from .pictures import GAP
 from .protocols import Measured, Protocol
-
-PLOT = (400, 190)  # width and height of a curve's drawing area; its labels lie outside
+from .scatter import Scatter
 
 
 @dataclass(frozen=True)
@@ -109,25 +109,18 @@ class Numbers:
     kind: ClassVar[str] = "numbers"
 
 
-class Axis(NamedTuple):
-    """From values to positions along `length` pixels, with round values to label."""
-
-    low: float
-    high: float
-    length: float
-    ticks: tuple[float, ...]
-
-    def at(self, value: float) -> float:
-        return round((value - self.low) / (self.high - self.low) * self.length, 1)
-
-
 @dataclass(frozen=True)
 class Curve:
-    """Lines over a common x, drawn as SVG. Points that are not finite are left out."""
+    """Lines over a common x, drawn as SVG. Points that are not finite are left out.
+
+    `across` says what x is; `doubling`: it doubles in equal steps.
+    """
 
     title: str
     caption: str
     series: Mapping[str, Sequence[tuple[float, float]]]
+    across: str = "step"
+    doubling: bool = False
     kind: ClassVar[str] = "curve"
     size: ClassVar[tuple[int, int]] = PLOT
 
@@ -143,10 +136,13 @@ class Curve:
         if not points:
             return None
         xs, ys = zip(*points)
-        across, up = round_values(min(xs), max(xs)), round_values(min(ys), max(ys))
+        up = round_values(min(ys), max(ys))
         span = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
-        ticks = tuple(value for value in across if span[0] <= value <= span[1])
-        return Axis(*span, PLOT[0], ticks), Axis(up[0], up[-1], PLOT[1], up)
+        if self.doubling:  # a last value that is close to the one before hides its label
+            ticks = tuple(value for value in sorted(set(xs)) if value == span[1] or value <= 0.85 * span[1])
+        else:
+            ticks = tuple(value for value in round_values(min(xs), max(xs)) if span[0] <= value <= span[1])
+        return Axis(*span, PLOT[0], ticks, self.doubling), Axis(up[0], up[-1], PLOT[1], up)
 
     @property
     def alt(self) -> str:
@@ -163,7 +159,7 @@ class Curve:
         return " ".join(places * 2 if len(places) == 1 else places)
 
 
-Item = Picture | Table | Numbers | Curve
+Item = Picture | Table | Numbers | Curve | Scatter
 
 
 @dataclass(frozen=True)
@@ -201,28 +197,6 @@ def render(report: Report) -> str:
     engine.filters |= {"number": number, "interval": interval, "words": words, "plain": plain}
     template = engine.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
     return template.render(report=report, fields=Protocol.model_fields, version=version("variegate"))
-
-
-def round_values(low: float, high: float, about: int = 4) -> tuple[float, ...]:
-    """Equally spaced round numbers, the first at most `low` and the last at least `high`."""
-    if not high > low:
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    rough = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9)) * power
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return tuple(float(f"{place * step:.10g}") for place in range(first, last + 1))
-
-
-def decimals(value: float) -> int:
-    """Digits after the point at which a value is shown: three or four that mean something."""
-    size = abs(value)
-    return 5 if 0 < size < 0.01 else 4 if 0 < size < 0.1 else 3 if size < 10 else 1 if size < 1000 else 0
-
-
-def number(value: float, like: float | None = None) -> str:
-    """A value with the digits that suit it, or that suit `like`."""
-    return f"{value:,.{decimals(value if like is None else like)}f}"
 
 
 def interval(measured: Measured) -> str:

@@ -138,6 +138,7 @@ class DiversityPreset(Config):
     net: str = "alex"
     verified: bool = Field(default=True, description="every number of it was read in the paper's text or public code")
     description: str
+    remarks: tuple[str, ...] = Field(default=(), description="what to know of the other numbers measured with it")
 
     def count(self) -> int:
         """Pairs per condition."""
@@ -145,6 +146,11 @@ class DiversityPreset(Config):
         counts = {"all": every, "consecutive": self.samples - 1, "disjoint": self.samples // 2}
         return counts.get(self.pairing, self.pairs or every)
 
+
+LATENT_DROPOUT = (
+    "unverified: whether latent dropout codes chooses the best sample for each measure by itself, as here",
+    "all codes are drawn anew, where latent dropout codes takes those of its training first",
+)
 
 DIVERSITY: dict[str, DiversityPreset] = {
     preset.name: preset
@@ -195,7 +201,28 @@ DIVERSITY: dict[str, DiversityPreset] = {
             samples=80,
             pairing="disjoint",
             verified=False,
-            description="conditional IMLE: 40 pairs, 100 inputs; unverified: 80 samples (or pairs of fewer), version",
+            description="conditional IMLE: 40 pairs, 100 inputs; unverified: 80 samples (or pairs of fewer), LPIPS net "
+            "and version",
+        ),
+        DiversityPreset(
+            name="latent-dropout",
+            inputs=686,
+            samples=72,
+            pairing="all",
+            verified=False,
+            description="latent dropout codes, animal heads: 72 samples of 686 test inputs; the paper reports no "
+            "LPIPS, so that its pairs are unverified",
+            remarks=LATENT_DROPOUT,
+        ),
+        DiversityPreset(
+            name="latent-dropout-faces",
+            inputs=1711,
+            samples=10,
+            pairing="all",
+            verified=False,
+            description="latent dropout codes, faces: 10 samples of all 1,711 test inputs; the paper reports no LPIPS, "
+            "so that its pairs are unverified",
+            remarks=LATENT_DROPOUT,
         ),
     )
 }

@@ -34,6 +34,7 @@ from .page import (
     write_report,
 )
 from .pictures import Drawer
+from .plots import is_of_curve, more_samples_section, tradeoff_section
 from .protocols import Measured, Protocol, Results
 
 __all__ = [
@@ -93,6 +94,8 @@ def sections_of(
         table = modes_table("Draws of each combination", "The model", counts, results)
         sections.append(Section("Modes", HIDDEN, [table]))
     sections.append(Section("Numbers", "", [numbers_of(results)]))
+    more = more_samples_section(results)
+    sections += [more] if more else []
     curves = training_curves(Path(run)) if run is not None else []
     if curves:
         sections.append(Section("Training", "", curves))
@@ -194,7 +197,8 @@ def reached(name: str, counts: Counts, results: Results) -> str:
 
 def numbers_of(results: Results) -> Numbers:
     caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the number was measured."
-    return Numbers("Metrics", caption, results.measured)
+    shown = {name: one for name, one in results.measured.items() if not is_of_curve(name)}
+    return Numbers("Metrics", caption, shown)
 
 
 def training_curves(run: Path) -> list[Item]:
@@ -255,6 +259,8 @@ def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> 
     stacked = Picture("What each method draws", caption, image, columns, tuple(rows))
     tables = [modes_table(name, name, counts, results) for name, (_, results, counts) in rows.items() if counts]
     sections = [Section("Samples", "", [given, stacked]), Section("Numbers", "", [comparison(rows)])]
+    tradeoff = tradeoff_section({name: results for name, (_, results, _) in rows.items()})
+    sections += [tradeoff] if tradeoff else []
     return [*sections, Section("Modes", HIDDEN, tables)] if tables else sections
 
 

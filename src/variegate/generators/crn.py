@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -29,8 +30,7 @@ class Level(Stage):
         *finer, x = state
         if not self.coarsest:
             layout = finer.pop()
-            up = F.interpolate(x, layout.shape[-2:], mode="bilinear", align_corners=True)
-            x = torch.cat([up, layout], dim=1)
+            x = torch.cat([F.interpolate(x, layout.shape[-2:], mode="bilinear", align_corners=True), layout], dim=1)
         x = F.leaky_relu(self.conv1(x, code), 0.2)
         return (*finer, F.leaky_relu(self.conv2(x, code), 0.2))
 
@@ -111,6 +111,12 @@ class CRNConfig(Part):
             heights = [size[0]]
             while heights[-1] % 2 == 0 and heights[-1] // 2 >= self.coarsest:
                 heights.append(heights[-1] // 2)
+            if heights[-1] >= 2 * self.coarsest:
+                near = self.coarsest * 2 ** max(0, round(math.log2(size[0] / self.coarsest)))
+                raise ConfigError(
+                    f"generator.coarsest: {size[0]} pixels of height halve down to {heights[-1]}, not to "
+                    f"{self.coarsest}; take a height such as {near}, or give generator.coarsest or generator.widths"
+                )
             widths = [max(1, round(published_width(height) * self.scale)) for height in reversed(heights)]
         if min(size) >> (len(widths) - 1) < 1 or any(side % 2 ** (len(widths) - 1) for side in size):
             raise ConfigError(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from math import log2
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,7 +16,7 @@ from torch.nn import functional as F
 from ..errors import ConfigError
 from ..interfaces import Conv, Features, Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
-from ..randomness.sites import PlainLayer
+from ..randomness.sites import side_by_side
 from .staged import Stage, Staged, State, bounded
 
 
@@ -49,19 +48,12 @@ class Up(Stage):
 
     def forward(self, state: State, code: Tensor | None) -> State:
         rest = len(state) - 1 - self.joins
-        inputs = [F.relu(x) for x in state[rest:]] if self.activate else state[rest:]
-        current = self.read(*inputs, code=code)
+        skip, x = state[rest], state[-1]  # the same tensor, where nothing joins
+        if self.activate:
+            skip, x = F.relu(skip), F.relu(x)
+        # a skip may have one row for several of the current tensor, see `decode_all`
+        current = side_by_side(self.layer, skip, x, code) if self.joins else self.layer(x, code)
         return (*state[:rest], bounded(current, self.image) if self.image else current)
-
-    def read(self, *inputs: Tensor, code: Tensor | None) -> Tensor:
-        """The layer on all inputs; a skip may have one row for several of the current tensor, see `decode_all`."""
-        if self.joins and len(inputs[0]) < len(inputs[1]):
-            if isinstance(self.layer, PlainLayer):
-                return self.layer.joined(*inputs)
-            rows = len(inputs[1]) // len(inputs[0])
-            inputs = (inputs[0].repeat_interleave(rows, dim=0), inputs[1])
-        whole: Tensor = self.layer(torch.cat(inputs, dim=1) if self.joins else inputs[0], code)
-        return whole
 
 
 Order = Literal["before", "after"]

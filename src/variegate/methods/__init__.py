@@ -15,6 +15,7 @@ from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_h
 from .bicyclegan import bicyclegan
 from .cimle import cimle
 from .crn import crn
+from .latent_dropout import latent_dropout
 from .mode_seeking import dsgan, msgan
 from .mrgan import glcic, moment_predictor, mrgan, mrgan_inpainting, mrgan_superres, srgan
 from .munit import munit
@@ -43,6 +44,7 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "filtergan": filtergan,
     "crn": crn,
     "cimle": cimle,
+    "latent-dropout": latent_dropout,
 }
 
 

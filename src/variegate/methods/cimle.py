@@ -3,8 +3,9 @@
 Where chance enters      noise channels at every level of a cascaded refinement network, through a noise encoder
 What prevents collapse   every real image pulls its nearest of m samples, so no image of the data can be left out
 Differs from the paper   trains from scratch unless `--initial` names a trained `crn` run, which the paper starts from;
-                         rare appearances are rebalanced only with `--rebalance both`; weights are averaged for
-                         sampling
+                         rare appearances are rebalanced only with `--rebalance both`; VGG-19 is torchvision's, whose
+                         weights are for other units than the published ones of its layers, which stay the default
+                         (`--objective.weights calibrated` measures them instead); weights are averaged for sampling
 
 One step is one outer epoch of Algorithm 1: `batch_size` is the pool S, `objective.inner_steps` is K. After 6 of 16 the
 noise encoder is re-initialised, Adam forgets, and the learning rate falls from 1e-4 to the paper's 1e-5, as in the
@@ -33,6 +34,7 @@ def cimle(scale: float = 1.0) -> Preset:
         training=Training(
             steps=16,
             batch_size=400,
+            replacement=True,
             learning_rate={"generator": 1e-4},
             betas=(0.9, 0.999),
             restart=Restart(at=6 / 16, modules=("randomness.encoder",), factor=0.1),

@@ -1,9 +1,11 @@
 """Photographic image synthesis with cascaded refinement networks. Chen, Koltun, ICCV 2017.
 
 Where chance enters      nine fixed heads at the output, of which the code names one; or noise channels at every level
-                         (`--noise input`), the "CRN + noise" that conditional IMLE is compared with
+                         (`--noise input`), our "CRN + noise"; whether that of conditional IMLE's table had a noise
+                         encoder is unverified
 What prevents collapse   every class of the layout picks its best head; nothing, with noise or with `--heads 1`
-Differs from the paper   weights are averaged for sampling; all levels of a larger picture are trained together
+Differs from the paper   VGG-19 is torchvision's, see `cimle`; weights are averaged for sampling; all levels of a
+                         larger picture are trained together
 
 Of a k-head network one image is the first head: conditional IMLE starts from it, `train cimle --initial runs/crn`.
 """

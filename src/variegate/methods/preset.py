@@ -15,6 +15,7 @@ from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.pix2pixhd import EnhancerConfig
 from ..generators.plugged import PluggedConfig
 from ..generators.resnet import ResNetConfig
+from ..generators.split_crn import SplitCRNConfig
 from ..generators.srresnet import SRResNetConfig
 from ..generators.unet import UNetConfig
 from ..interfaces import Method
@@ -23,10 +24,12 @@ from ..objectives.class_wise import ClassWiseConfig
 from ..objectives.cvae_gan import CVAEGANConfig
 from ..objectives.moment_likelihood import MomentLikelihoodConfig
 from ..objectives.moment_reconstruction import MomentReconstructionConfig
+from ..objectives.multiple_choice import MultipleChoiceConfig
 from ..objectives.munit import MUNITConfig
 from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.adain import AdaINConfig
 from ..randomness.basis_filters import BasisFiltersConfig
+from ..randomness.channel_dropout import ChannelDropoutConfig
 from ..randomness.element_dropout import ElementDropoutConfig
 from ..randomness.heads import HeadsConfig
 from ..randomness.latent import LatentConfig
@@ -43,6 +46,7 @@ AnyGenerator = Annotated[
     | CompletionConfig
     | SRResNetConfig
     | CRNConfig
+    | SplitCRNConfig
     | ContentStyleConfig
     | MomentPredictorConfig
     | PluggedConfig,
@@ -54,6 +58,7 @@ AnyRandomness = Annotated[
     | LatentConfig
     | NoiseMapsConfig
     | NoiseInputConfig
+    | ChannelDropoutConfig
     | ElementDropoutConfig
     | BasisFiltersConfig
     | HeadsConfig
@@ -66,6 +71,7 @@ AnyObjective = Annotated[
     | CVAEGANConfig
     | MomentLikelihoodConfig
     | MomentReconstructionConfig
+    | MultipleChoiceConfig
     | MUNITConfig
     | NearestSampleConfig,
     Field(discriminator="kind"),
@@ -117,6 +123,19 @@ def heads_refused(method: Preset) -> str | None:
     return f"objective.heads is {method.objective.heads} and randomness.heads {own}; give --heads, which sets both"
 
 
+def choice_refused(method: Preset) -> str | None:
+    if not isinstance(method.objective, MultipleChoiceConfig):
+        return None
+    count = method.objective.count
+    if method.randomness.kind == "none":
+        return "branches differ by their codes; without randomness all are the same picture"
+    if isinstance(method.randomness, HeadsConfig) and method.randomness.heads != count:
+        return f"objective.count is {count} and randomness.heads {method.randomness.heads}; give --branches, sets both"
+    if method.objective.weights == "calibrated" and method.objective.reduction == "sum":
+        return "calibrated weights are for means over elements; set objective.reduction to mean"
+    return None
+
+
 def variational_refused(method: Preset) -> str | None:
     if not isinstance(method.objective, CVAEGANConfig):
         return None
@@ -145,7 +164,7 @@ def seeking_refused(method: Preset) -> str | None:
         return None
     if method.randomness.kind == "none":
         return "objective.seeking compares the images of two codes; without randomness there are none"
-    if method.randomness.kind in ("element_dropout", "heads"):
+    if method.randomness.kind in ("channel_dropout", "element_dropout", "heads"):
         return "objective.seeking divides by the distance of codes, which means nothing for dropout masks and heads"
     return None
 
@@ -216,6 +235,17 @@ def rebalance_refused(method: Preset) -> str | None:
     return None
 
 
+def neighbours_refused(method: Preset) -> str | None:
+    wanted, objective = method.training.neighbours, method.objective
+    if not wanted.threshold:
+        return None
+    if not isinstance(objective, MultipleChoiceConfig):
+        return "its objective learns one image of a condition; training.neighbours.threshold must be 0"
+    if wanted.most > objective.count:
+        return f"training.neighbours.most is {wanted.most}, but there are {objective.count} branches to learn them"
+    return None
+
+
 def rates_refused(method: Preset) -> str | None:
     missing = sorted(players(method) - set(method.training.learning_rate))
     return f"training.learning_rate has no entry for {', '.join(missing)}" if missing else None
@@ -224,6 +254,7 @@ def rates_refused(method: Preset) -> str | None:
 CHECKS = (
     nearest_refused,
     heads_refused,
+    choice_refused,
     variational_refused,
     munit_refused,
     seeking_refused,
@@ -232,6 +263,7 @@ CHECKS = (
     masked_refused,
     scale_refused,
     rebalance_refused,
+    neighbours_refused,
     rates_refused,
 )
 PLAYERS = {
@@ -240,6 +272,7 @@ PLAYERS = {
     "cvae_gan": {"generator", "posterior", "discriminator", "discriminator2"},
     "moment_likelihood": {"generator"},
     "moment_reconstruction": {"generator", "discriminator"},
+    "multiple_choice": {"generator"},
     "munit": {"generator", "partner", "discriminator"},
     "nearest_sample": {"generator"},
 }

@@ -53,6 +53,16 @@ def init_glorot(module: nn.Module) -> None:
 
 
 @torch.no_grad()
+def init_leaky(module: nn.Module, slope: float = 0.2) -> None:
+    """He normal convolutions for a leaky ReLU of this slope, zero bias."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, slope)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
 def init_xavier(module: nn.Module, gain: float = 0.02) -> None:
     """BicycleGAN's initialisation: Xavier normal weights with a small gain, zero bias."""
     for part in module.modules():

@@ -1,6 +1,6 @@
 """Feature stacks for perceptual distances. `forward` maps an image (B, 3, H, W) in [-1, 1] to a list of feature maps.
 
-`laplacian` and `random` need no download; `vgg19`, `squeeze` and `alex` need ImageNet weights.
+`laplacian` and `random` need no download; `vgg16`, `vgg19`, `squeeze` and `alex` need ImageNet weights.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from torch.nn import functional as F
 from ..errors import ConfigError
 from . import weights as network_weights
 from .features import IMAGENET_MEAN, IMAGENET_STD, feature_maps
+from .vgg16 import PUBLISHED, VGG16
 
-PerceptualKind = Literal["laplacian", "random", "vgg19", "squeeze", "alex"]
+PerceptualKind = Literal["laplacian", "random", "vgg16", "vgg19", "squeeze", "alex"]
 LayerWeights = tuple[float, ...] | Literal["calibrated"] | None  # one per feature map, measured on the data, or default
 
 # Weights of mean differences for pixels and conv1_2 .. conv5_2 of `vgg19` (Chen & Koltun, ICCV 2017, released code):
-# the inverse of each layer's loss at epoch 100.
+# the inverse of each layer's loss at epoch 100. They were measured with MatConvNet's VGG-19 on 0..255; torchvision's
+# layers have other scales, and `calibrated` weights are those measured on the data at hand.
 CITYSCAPES = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)  # 256 pixels high
 CITYSCAPES_LARGER = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)  # 512 and 1024
 GTA = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)  # 256; also those of conditional IMLE
@@ -125,7 +127,8 @@ def perceptual(
     """Features of a perceptual regression and one weight per feature map; None for equal weights.
 
     Args:
-        weights: as asked for; with None `vgg19` has the `published` ones and all others equal ones.
+        weights: as asked for; with None `vgg19` has the `published` ones, `vgg16` its own, which are for sums over
+            elements, and all others equal ones.
 
     Raises:
         ConfigError: `calibrated` weights, which nobody has measured yet.
@@ -141,6 +144,8 @@ def perceptual(
         return VGG19(None, width=0.25), weights
     if kind == "vgg19":
         return VGG19(network_weights.load("vgg19").state), weights or published
+    if kind == "vgg16":
+        return VGG16(network_weights.load("vgg16").state), weights or PUBLISHED
     return Tapped(kind), weights
 
 
@@ -152,6 +157,8 @@ def hd_features(kind: PerceptualKind) -> tuple[nn.Module, list[float]]:
         return VGG19(None, 0.25, HD_READING), HD_WEIGHTS
     if kind in ("squeeze", "alex"):
         return Tapped(kind, pixels=False), []
+    if kind == "vgg16":
+        raise ConfigError("objective.perceptual: pix2pixHD reads vgg19, squeeze, alex, random or laplacian, not vgg16")
     return VGG19(network_weights.load("vgg19").state, reading=HD_READING), HD_WEIGHTS
 
 

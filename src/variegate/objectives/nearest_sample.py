@@ -28,7 +28,7 @@ class NearestSample(Objective):
         weights: one per feature map; None for equal weights.
         candidates: m, codes tried per slot.
         inner_steps: K, updates per pool.
-        inner_batch: slots per update.
+        inner_batch: slots per update and process; the pool, the loader's batch, is shared out over processes.
         chunk: candidates held in memory at a time.
         match_scale: candidates are made and compared at 1/match_scale of the size. 1 is the published algorithm; more
             allows many more candidates for codes that are vectors, which look alike at any size.
@@ -113,8 +113,8 @@ class NearestSampleConfig(Part):
     )
     candidates: int = Field(10, ge=1, description="m: codes tried for each slot of the pool")
     inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
-    inner_batch: int = Field(1, ge=1)
-    chunk: int = Field(64, ge=1, description="candidates held in memory at a time")
+    inner_batch: int = Field(1, ge=1, description="slots per update, of each process")
+    chunk: int = Field(10, ge=1, description="candidates held in memory at a time")
     match_scale: int = Field(1, ge=1, description="match at 1/this of the size; 1 as published; needs vector codes")
 
     def build(

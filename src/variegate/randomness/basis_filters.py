@@ -9,6 +9,7 @@ parameters shared by all samples. Filters are made once per sample, so a batch h
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Literal, Unpack
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..interfaces import Conv, Part, Size
-from .sites import AtSites, CodeLayer, normalisation
+from .sites import AtSites, CodeLayer, normalisation, row_by_row
 
 
 class SampledConv(CodeLayer):
@@ -41,23 +42,14 @@ class SampledConv(CodeLayer):
         return self.norm(self.convolve(x, self.filters(code)))
 
     def convolve(self, x: Tensor, filters: Tensor) -> Tensor:
-        """Row b of x with filters b.
-
-        Accelerators do all rows as one convolution with a group per row. A CPU is faster row by row: a grouped
-        convolution would put all filters into another layout first.
-        """
+        """Row b of x with filters b."""
         padding = self.padding
         if self.reflect and padding:
             x, padding = F.pad(x, (padding,) * 4, mode="reflect"), 0
-        if x.device.type == "cpu":
-            rows = [self.plain(row, weight, padding) for row, weight in zip(x.split(1), filters)]
-            out = rows[0] if len(rows) == 1 else torch.cat(rows)
-        else:
-            grouped = self.plain(x.reshape(1, -1, *x.shape[-2:]), filters.flatten(0, 1), padding, groups=len(x))
-            out = grouped.reshape(len(x), -1, *grouped.shape[-2:])
+        out = row_by_row(x, filters, partial(self.plain, padding=padding))
         return out if self.bias is None else out + self.bias[:, None, None]
 
-    def plain(self, x: Tensor, weight: Tensor, padding: int, groups: int = 1) -> Tensor:
+    def plain(self, x: Tensor, weight: Tensor, groups: int = 1, *, padding: int) -> Tensor:
         if self.transposed:
             return F.conv_transpose2d(x, weight, None, self.stride, padding, self.output_padding, groups, self.dilation)
         return F.conv2d(x, weight, None, self.stride, padding, self.dilation, groups)

@@ -5,22 +5,27 @@ A code is one uniform number u, and the head is floor(k u). There are k images o
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, Unpack
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..interfaces import Conv, Part, Size
-from .sites import AtSites, CodeLayer, convolution, in_format_of, normalisation
+from .sites import AtSites, CodeLayer, convolution, in_format_of, normalisation, row_by_row
 
 
 class HeadLayer(CodeLayer):
     """One convolution makes the channels of all heads, colour by colour as released: 9 R, 9 G, 9 B for nine heads.
 
     All heads of a row are computed together, so rows of x may be shared: with x (B, C, H, W) and codes (B * S, D) the
-    result is (B * S, C', H, W), where S rows in a row belong to one of x.
+    result is (B * S, C', H, W), where S rows in a row belong to one of x. Of a row that belongs to one code only that
+    head is computed.
     """
+
+    shares_rows = True
 
     def __init__(self, in_channels: int, out_channels: int, heads: int, **conv: Unpack[Conv]) -> None:
         super().__init__()
@@ -30,9 +35,20 @@ class HeadLayer(CodeLayer):
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         chosen = (code[:, 0] * self.heads).long().clamp(0, self.heads - 1)
+        if len(x) == len(code) and isinstance(self.inner, nn.Conv2d) and self.inner.padding_mode == "zeros":
+            return self.norm(self.own(x, self.inner, chosen))
         rows = torch.arange(len(code), device=code.device) // (len(code) // len(x))
         images = self.inner(x).unflatten(1, (-1, self.heads)).transpose(1, 2).flatten(0, 1)  # (B * k, C', H, W)
         return self.norm(in_format_of(images.index_select(0, rows * self.heads + chosen), x))
+
+    def own(self, x: Tensor, conv: nn.Conv2d, chosen: Tensor) -> Tensor:
+        """Each row of x through the head that is chosen for it alone."""
+        filters = conv.weight.unflatten(0, (-1, self.heads)).transpose(0, 1).index_select(0, chosen)
+        same = {"stride": conv.stride, "padding": conv.padding, "dilation": conv.dilation}
+        out = row_by_row(x, filters, partial(F.conv2d, **same))
+        if conv.bias is None:
+            return out
+        return out + conv.bias.unflatten(0, (-1, self.heads)).T.index_select(0, chosen)[..., None, None]
 
 
 class Heads(AtSites):
@@ -41,6 +57,11 @@ class Heads(AtSites):
     def __init__(self, sites: tuple[str, ...], heads: int) -> None:
         super().__init__(sites)
         self.heads, self.size = heads, 1
+
+    def fixed_codes(self, count: int) -> Tensor:
+        """The middle of each head's share of [0, 1]."""
+        assert count == self.heads, "a code names a head"
+        return ((torch.arange(count) + 0.5) / count).unsqueeze(1)
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> HeadLayer:
         return HeadLayer(in_channels, out_channels, self.heads, **conv)

@@ -73,7 +73,43 @@ def parts_of(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor]
 
 
 class CodeLayer(nn.Module):
-    """Base of the layers that read the code. Staged networks look for it to find where chance enters."""
+    """Base of the layers that read the code. Staged networks look for it to find where chance enters.
+
+    Attributes:
+        shares_rows: x (B, C, H, W) may come with codes (B * S, D), S in a row for each of its rows; what does not
+            depend on the code is then computed once. The result has B * S rows.
+    """
+
+    shares_rows = False
+
+
+def side_by_side(layer: nn.Module, shared: Tensor, own: Tensor, code: Tensor | None) -> Tensor:
+    """A layer on both along the channels, where S rows in a row of `own` (B * S, ...) belong to one of `shared`.
+
+    A plain convolution computes the part of `shared` (B, ...) once; for any other it is repeated.
+    """
+    if len(shared) < len(own):
+        if isinstance(layer, PlainLayer):
+            return layer.joined(shared, own)
+        shared = shared.repeat_interleave(len(own) // len(shared), dim=0)
+    whole: Tensor = layer(torch.cat([shared, own], dim=1), code)
+    return whole
+
+
+def row_by_row(x: Tensor, filters: Tensor, convolve: Callable[..., Tensor]) -> Tensor:
+    """Row b of x (B, C, H, W) convolved with filters b, (B, C', C, L, L).
+
+    Accelerators do all rows as one convolution with a group per row. A CPU is faster row by row: a grouped convolution
+    would put all filters into another layout first.
+
+    Args:
+        convolve: (x, weight, groups=...) -> x.
+    """
+    if x.device.type == "cpu":
+        rows = [convolve(row, weight) for row, weight in zip(x.split(1), filters)]
+        return rows[0] if len(rows) == 1 else torch.cat(rows)
+    grouped = convolve(x.reshape(1, -1, *x.shape[-2:]), filters.flatten(0, 1), groups=len(x))
+    return grouped.reshape(len(x), -1, *grouped.shape[-2:])
 
 
 class AtSites(Randomness):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 IGNORED = 0.05  # below this share, pictures of one condition differ so little that a person sees one picture
@@ -39,6 +40,15 @@ def best_of_n(images: Tensor, truth: Tensor) -> float:
     """
     errors = (images.clamp(-1, 1) - truth.unsqueeze(1)).abs().mean(dim=(2, 3, 4)) / 2
     return float(errors.min(dim=1).values.mean())
+
+
+def branch_use(images: Tensor, truth: Tensor) -> Tensor:
+    """How many real images each branch is nearest to, by mean absolute error: int64 (n,).
+
+    images: (B, n, C, H, W), the same n fixed codes for every condition, and truth (B, C, H, W).
+    """
+    errors = (images - truth.unsqueeze(1)).abs().mean(dim=(2, 3, 4))
+    return torch.bincount(errors.argmin(dim=1), minlength=images.shape[1])
 
 
 def verdict(sensitivity: float, code_size: int) -> str | None:

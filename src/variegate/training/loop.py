@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ from .run import Run, Stop
 from .saved_model import ModelRecord, versions, words_for_a_full_disk, write_model
 from .state import Handed, State
 
+LOOK = 100  # updates of one batch after which its losses are looked at
 Players = dict[str, list[nn.Parameter]]
 
 
@@ -105,6 +107,8 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
             logs.setdefault(name, []).append(value)
         if "generator" in losses:
             blend(state.average, state.generator, settings.average_decay)
+        if any(len(values) % LOOK == 0 and not bool(values[-1].isfinite()) for values in logs.values()):
+            break  # the caller says so; thousands of inner steps more would change nothing
     state.step += 1
     return logs
 
@@ -125,10 +129,16 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
 
 def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int) -> Iterator[Batch]:
     """Batches from `step` on, for ever, on the device."""
-    rarity = Rarity(pairs, settings.rebalance_classes) if settings.rebalance != "none" else None
+    even = settings.rebalance_masks == "even"
+    rarity = Rarity(pairs, settings.rebalance_classes, even) if settings.rebalance != "none" else None
     place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
-    by_rarity = rarity is not None and settings.rebalance in ("data", "both")
-    order = RareFirst(rarity.scores[:, rarity.served], *place) if rarity and by_rarity else Endless(len(pairs), *place)
+    order: Endless
+    if rarity and settings.rebalance in ("data", "both"):
+        order = RareFirst(rarity.scores[:, rarity.served], *place)
+    elif settings.replacement:
+        order = RareFirst(np.ones((len(pairs), 1)), *place)
+    else:
+        order = Endless(len(pairs), *place)
     others = None
     if settings.neighbours.threshold:
         with fabric.rank_zero_first(local=True):  # the others of a machine find what it has kept

@@ -122,6 +122,12 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
             f"{folder} was trained with another {', '.join(serious or ['run.seed'])}; "
             "leave the change out, or train into another --out"
         )
+    second = config.method.training.restart
+    if second.at and "method.training.steps" in changed:
+        raise ConfigError(
+            f"{folder}: its second phase begins at {second.at:.0%} of the steps, so a longer run is another one; leave "
+            "--steps out, or train into another --out with --initial"
+        )
     path.write_text(to_yaml(config))
 
 

@@ -25,6 +25,8 @@ class Sample:
     """resize conditions to this; the size of training unless given, `native` to keep theirs"""
     codes: Path | None = None
     """codes.safetensors of earlier samples: the same styles on other conditions"""
+    training_codes: bool = False
+    """the fixed codes that were trained, instead of new ones (latent-dropout)"""
     like: Path | None = None
     """an image whose style to draw in; for methods that find an image's code (bicyclegan, munit)"""
     mask: Path | None = None
@@ -39,11 +41,14 @@ class Sample:
 
     def run(self) -> None:
         from ..api import conditions_of
-        from ..model import Model, read_codes
+        from ..model import Model
+        from ..samples import read_codes
 
         switches = (self.precision, self.channels_last, self.compile)
         model = Model.load(self.run_directory, self.device, *switches)
         codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
+        if self.training_codes:
+            codes = model.training_codes()
         out = self.out or self.run_directory / "drawn"
         for name, condition in conditions_of(self.run_directory, self.conditions):
             condition = (condition, self.mask) if self.mask else condition

@@ -40,23 +40,32 @@ class Evaluate:
     data: str | None = None
     """other data than the run's own"""
     protocol: str = "default"
-    """default, quick, or a paper's: bicyclegan, msgan, dsgan, mrgan, cimle"""
+    """default, quick, or a paper's: bicyclegan, msgan, dsgan, mrgan, cimle, latent-dropout, latent-dropout-faces"""
     seed: int = 0
     perceptual: bool = True
     """metrics that need network weights (LPIPS, FID)"""
+    detector: Path | None = None
+    """ONNX file that finds landmarks: their distance to those of the condition"""
+    embedding: Path | None = None
+    """ONNX file that embeds faces: how far the identity of samples spreads"""
+    normals: Path | None = None
+    """ONNX file that estimates surface normals: their angle to those of the real image"""
     json: bool = False
     """print the numbers to standard output as JSON, and nothing else there"""
 
     def run(self) -> None:
         from ..api import evaluate
 
-        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual)
+        brought = {"detector": self.detector, "embedding": self.embedding, "normals": self.normals}
+        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **brought)
         if self.json:
             import json
 
             print(json.dumps(content, indent=2))
             return
         for name, metric in content["metrics"].items():
+            if "_best_of_" in name:  # points of a curve, which the report draws
+                continue
             interval = "[{:.4g}, {:.4g}]".format(*metric["ci"]) if metric.get("ci") else ""
             print(f"{name:24} {metric['value']:10.4g} {interval:24} {metric['unit']}, {metric['better']} is better")
         print(f"protocols and pictures: {self.run_directory / 'report.html'}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..editing import Editor
-    from ..model import Samples
+    from ..samples import Samples
 
 FORMS = {
     "move": "move:X,Y:DX,DY",

@@ -1,0 +1,88 @@
+"""From one value for each sample to numbers of a condition: the best, the mean, the ten best, the best of fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import comb
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .protocols import Better, Measured, Protocol
+
+TOP = 10  # samples of `_top10`
+OF_FEWER = "_best_of_"  # joins a measure's name and n in the names of a curve's points
+CHOICE = "the best samples are chosen for each measure by itself"
+
+
+class Aggregation(NamedTuple):
+    """Weights (S,) of the samples of a condition from the best to the worst; they sum to 1."""
+
+    weights: Tensor
+    words: str
+
+
+def aggregations(samples: int) -> dict[str, Aggregation]:
+    """`best` and `mean`, `top10` where there are more than ten samples, and `best_of_n` for n = 2, 4, 8, ... < S.
+
+    `best_of_n` is the expected best of n of the S samples drawn without repetition, exact: the sample of rank i
+    (0 is best) is the best of C(S - 1 - i, n - 1) of the C(S, n) subsets. n = 1 would be the mean, n = S is the best.
+    """
+    found = {
+        "best": Aggregation(best_of(samples, samples), f"best of {samples} samples"),
+        "mean": Aggregation(best_of(1, samples), f"mean of {samples} samples"),
+    }
+    if samples > TOP:
+        words = f"mean of the {TOP} best of {samples} samples"
+        found[f"top{TOP}"] = Aggregation((torch.arange(samples) < TOP).double() / TOP, words)
+    n = 2
+    while n < samples:
+        words = f"expected best of {n} samples, over all subsets of {samples} (exact)"
+        found[f"best_of_{n}"] = Aggregation(best_of(n, samples), words)
+        n *= 2
+    return found
+
+
+def best_of(n: int, samples: int) -> Tensor:
+    """Chance of each rank (S,) to be the best of n of the samples drawn without repetition."""
+    return torch.tensor([comb(samples - 1 - rank, n - 1) / comb(samples, n) for rank in range(samples)]).double()
+
+
+def ranked(values: Tensor, better: Better) -> Tensor:
+    """Which samples, from the best to the worst: (conditions, S) to indices (conditions, S)."""
+    return values.argsort(dim=-1, descending=better == "higher", stable=True)
+
+
+def aggregate(name: str, values: Tensor, unit: str, better: Better, protocol: Protocol) -> dict[str, Measured]:
+    """`<name>_best`, `<name>_mean`, ... as means over conditions, of values (conditions, S).
+
+    Args:
+        protocol: all that is known but for the aggregation; its `metric` says what one sample's value is.
+    """
+    ordered = values.double().gather(-1, ranked(values, better))
+    results = {}
+    for kind, one in aggregations(values.shape[1]).items():
+        column = (ordered @ one.weights).tolist()
+        record = completed(protocol, f"{name}_{kind}", one, len(values), values.shape[1])
+        results[record.name] = Measured.mean(column, unit=unit, better=better, protocol=record)
+    return results
+
+
+def completed(protocol: Protocol, name: str, how: Aggregation, inputs: int, samples: int) -> Protocol:
+    """A protocol with what an aggregation adds to it."""
+    notes = protocol.notes if name.endswith("_mean") else (CHOICE, *protocol.notes)
+    metric = f"{protocol.metric}; {how.words}"
+    changes = {"name": name, "metric": metric, "inputs": inputs, "samples": samples, "notes": notes}
+    return protocol.model_copy(update=changes)
+
+
+def curves(measured: Mapping[str, Measured]) -> Iterator[tuple[str, list[tuple[int, Measured]]]]:
+    """Each measure that has a curve, with its values of n = 1, 2, 4, ..., S samples."""
+    fewer = [name for name in measured if OF_FEWER in name]
+    for measure in dict.fromkeys(name.partition(OF_FEWER)[0] for name in fewer):
+        own = [name for name in fewer if name.partition(OF_FEWER)[0] == measure]
+        points = [(int(name.partition(OF_FEWER)[2]), measured[name]) for name in own]
+        whole = measured[f"{measure}_best"]
+        assert whole.protocol.samples is not None, "an aggregation knows how many samples it had"
+        yield measure, [(1, measured[f"{measure}_mean"]), *sorted(points), (whole.protocol.samples, whole)]

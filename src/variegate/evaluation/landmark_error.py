@@ -1,0 +1,80 @@
+"""Are the landmarks of the images where the condition puts them? (Latent dropout codes, ECCV 2018, faces.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from .aggregate import aggregate
+from .plugged import Plugged
+from .protocols import Measured, Protocol, libraries
+
+UNIT = "image widths"
+NOTES = (
+    "a sum over the points, as in the paper of latent dropout codes; divide by their number for one point",
+    "that paper's detector is TCDCN, on the output and for the truth; with another detector the numbers differ",
+    "true points are whole pixels, and those outside of the image were moved to its border",
+)
+
+
+def points_of(planes: Tensor) -> Tensor:
+    """Landmarks (P, 2), pixels (x, y), of a raw condition (P, H, W) that has one pixel above 0 for each of them.
+
+    Raises:
+        DataError: a plane has none, or more than one.
+    """
+    counts = (planes > 0).flatten(1).sum(dim=1)
+    wrong = (counts != 1).nonzero().flatten().tolist()
+    if wrong:
+        raise DataError(f"landmark {wrong[0]} is at {int(counts[wrong[0]])} pixels of its plane; right would be 1")
+    place, width = planes.flatten(1).argmax(dim=1), planes.shape[-1]
+    return torch.stack([place % width, place // width], dim=1).float()
+
+
+def distances(found: Tensor, true: Tensor, width: int) -> Tensor:
+    """Sum over points of the Euclidean distance / image width: (S, P, 2) and (P, 2) in pixels give (S,)."""
+    return torch.linalg.vector_norm(found.double() - true.double(), dim=-1).sum(dim=-1) / width
+
+
+def landmark_error(
+    conditions: Iterable[tuple[Tensor, Tensor]], detector: Plugged, notes: tuple[str, ...] = ()
+) -> dict[str, Measured]:
+    """`landmark_error_best`, `_mean`, `_top10`, `_best_of_n` (see `aggregations`), in image widths; lower is better.
+
+    Args:
+        conditions: samples (S, 3, H, W) in [-1, 1] and true landmarks (P, 2), pixels (x, y), one condition at a time.
+        detector: gives landmarks (B, P, 2), pixels (x, y).
+        notes: what else a reader must know, for every record.
+
+    Raises:
+        DataError: the detector finds another number of points, or S differs.
+    """
+    rows: list[Tensor] = []
+    size, points = (0, 0), 0
+    for images, true in conditions:
+        size, points = (images.shape[-2], images.shape[-1]), len(true)
+        found = detector(images)
+        if found.shape[1:] != true.shape:
+            raise DataError(
+                f"{detector.description}: finds landmarks {tuple(found.shape[1:])}, the condition has "
+                f"{tuple(true.shape)}; use a detector of the same points"
+            )
+        rows.append(distances(found, true, size[1]))
+    counts = sorted({len(row) for row in rows})
+    if len(counts) != 1:
+        raise DataError(f"all conditions need the same number of samples, got {counts or 'no condition at all'}")
+    protocol = Protocol(
+        name="landmark_error",
+        metric=f"sum over {points} points of the distance from the detected to the true landmark / image width",
+        libraries=libraries("variegate", *detector.packages),
+        extractor=detector.description,
+        weights=detector.weights,
+        resize=detector.resize,
+        value_range=detector.value_range,
+        size=size,
+        notes=(*NOTES, *detector.notes, *notes),
+    )
+    return aggregate("landmark_error", torch.stack(rows), UNIT, "lower", protocol)

@@ -1,0 +1,73 @@
+"""Sections of a report that draw numbers: error against the number of samples, diversity against accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .aggregate import OF_FEWER, curves
+from .page import Curve, Numbers, Section, plain
+from .protocols import Measured, Results
+from .scatter import Scatter
+
+DIVERSITY = ("diversity_score", "lpips", "diversity_pixel")  # the first that all models have, measured alike
+ACCURACY = ("landmark_error_best", "ssim_best", "rmse_best")
+MORE = (
+    "With more samples the best of them comes nearer to the one real image, if the samples differ in what matters. "
+    "Each point is the expected best of so many samples."
+)
+BOTH = (
+    "Samples that differ more can be farther from the real image; what counts is to be good at both. Compare only "
+    "models that draw equally many samples."
+)
+
+
+def is_of_curve(name: str) -> bool:
+    """Whether a number is a point of a curve."""
+    return OF_FEWER in name
+
+
+def more_samples_section(results: Results) -> Section | None:
+    """A curve for each measure of the best of n, and its points with their protocols; None if there is none."""
+    found = list(curves(results.measured))
+    if not found:
+        return None
+    drawn = [
+        Curve(
+            f"{plain(measure)} of the best of n samples",
+            f"{points[0][1].unit}, {points[0][1].better} is better.",
+            {plain(measure): [(n, one.value) for n, one in points]},
+            across="n",
+            doubling=True,
+        )
+        for measure, points in found
+    ]
+    listed = {name: one for name, one in results.measured.items() if is_of_curve(name)}
+    told = "Points between the mean (n = 1) and the best of all, which are among the numbers above."
+    return Section("More samples", MORE, [*drawn, Numbers("Points", told, listed)])
+
+
+def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
+    """Diversity against accuracy, a dot for each model; None if no pair of numbers was measured alike in two models."""
+    across, up = (shared(rows, names) for names in (DIVERSITY, ACCURACY))
+    if across is None or up is None:
+        return None
+    pairs = {name: (results.measured[across], results.measured[up]) for name, results in rows.items()}
+    first = next(iter(pairs.values()))
+    said = {name: f"{plain(name)}, {one.unit} ({one.better} is better)" for name, one in zip((across, up), first)}
+    picture = Scatter(
+        {name: (x.value, y.value) for name, (x, y) in pairs.items()},
+        caption="A dot is a model. Where the intervals of its numbers overlap with others, chance may have decided.",
+        across=said[across],
+        up=said[up],
+        protocols={plain(name): one.protocol for name, one in zip((across, up), first)},
+    )
+    return Section("Diversity and accuracy", BOTH, [picture])
+
+
+def shared(rows: Mapping[str, Results], names: Sequence[str]) -> str | None:
+    """The first of the names that all models have, measured alike; None of a single model."""
+    for name in names:
+        found: list[Measured] = [one.measured[name] for one in rows.values() if name in one.measured]
+        if len(found) == len(rows) > 1 and all(one.protocol == found[0].protocol for one in found):
+            return name
+    return None

@@ -1,0 +1,134 @@
+"""Networks that a user brings to be measured with: Python callables or ONNX files, and what a protocol says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import DataError
+from ..networks.onnx import OnnxNetwork
+from ..networks.weights import tensor_digest
+
+Images = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [-1, 1] to what the kind says
+Kind = Literal["detector", "embedding", "normals"]
+CHUNK = 16  # images at a time
+
+
+class Plugged(NamedTuple):
+    """A network and what a protocol says of it.
+
+    A detector gives landmarks (B, P, 2), pixels (x, y); an embedding (B, D); normals unit vectors (B, 3, H, W), zero
+    where there is none.
+    """
+
+    network: Images
+    description: str
+    weights: dict[str, str]
+    resize: str = "none"
+    value_range: str = "[-1, 1]"
+    packages: tuple[str, ...] = ("torch",)
+    notes: tuple[str, ...] = ()
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """All images (B, 3, H, W) in [-1, 1], a few at a time; the result is on the CPU.
+
+        Raises:
+            DataError: the network gives something other than one row for each image, or values that are not finite.
+        """
+        found = torch.cat([self.network(part).detach().cpu().float() for part in images.split(CHUNK)])
+        if len(found) != len(images) or not bool(found.isfinite().all()):
+            raise DataError(
+                f"{self.description}: gave {tuple(found.shape)} for {len(images)} images, or values that are not "
+                "finite; it has to give one finite row for each image"
+            )
+        return found
+
+
+class OnnxNormals:
+    """A file's surface normals: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), zero where it gives zero."""
+
+    def __init__(self, network: OnnxNetwork) -> None:
+        self.network = network
+
+    def __call__(self, images: Tensor) -> Tensor:
+        found = self.network(images)
+        if found.ndim != 4 or found.shape[1] != 3:
+            raise DataError(
+                f"{self.network.path}: gives {tuple(found.shape)}; normals of images are (B, 3, H, W) with x, y, z"
+            )
+        if found.shape[-2:] != images.shape[-2:]:
+            found = F.interpolate(found, images.shape[-2:], mode="bilinear", align_corners=False)
+        return F.normalize(found, dim=1)
+
+
+class Networks(NamedTuple):
+    """Those of an evaluation; each is measured with only if it is given."""
+
+    detector: Plugged | None = None
+    embedding: Plugged | None = None
+    normals: Plugged | None = None
+
+
+def networks(
+    detector: Images | str | Path | None = None,
+    embedding: Images | str | Path | None = None,
+    normals: Images | str | Path | None = None,
+) -> Networks:
+    """Callables and ONNX files as `plugged` reads them.
+
+    Raises:
+        ConfigError: onnxruntime is not installed.
+        WeightsError: a file is absent, damaged, or reads no images.
+    """
+    return Networks(
+        detector=None if detector is None else plugged(detector, "detector"),
+        embedding=None if embedding is None else plugged(embedding, "embedding"),
+        normals=None if normals is None else plugged(normals, "normals"),
+    )
+
+
+def plugged(source: Images | str | Path, kind: Kind) -> Plugged:
+    """A callable as it is, or the ONNX file of a path.
+
+    Files read RGB images normalised as for ImageNet, those of detectors RGB in [0, 1].
+    """
+    if not isinstance(source, str | Path):
+        return from_callable(source)
+    path = Path(source)
+    if kind == "detector":
+        from ..networks.detectors import OnnxLandmarks
+
+        detector = OnnxLandmarks(path)
+        return Plugged(
+            network=detector,
+            description=f"landmarks of {detector.name}",
+            weights={detector.name: detector.digest},
+            resize="{} x {}, bilinear, antialiased".format(*detector.side),
+            value_range="RGB in [0, 1]",
+            packages=("onnxruntime", "torch"),
+        )
+    network = OnnxNetwork(path)
+    return Plugged(
+        network=OnnxNormals(network) if kind == "normals" else network,
+        description=f"{kind} of {path.name}",
+        weights={path.name: network.digest},
+        resize=network.resize,
+        value_range=network.value_range,
+        packages=("onnxruntime", "torch"),
+    )
+
+
+def from_callable(network: Images) -> Plugged:
+    """As it calls itself, else its class or function; the weights are known of a module, or if it has a `digest`."""
+    name = getattr(network, "name", getattr(network, "__qualname__", type(network).__qualname__))
+    if hasattr(network, "digest"):
+        return Plugged(network, name, {name: network.digest})
+    if isinstance(network, nn.Module):
+        return Plugged(network, name, {name: tensor_digest(network.state_dict())})
+    return Plugged(network, name, {}, notes=("a Python callable: what it computes is not recorded here",))

@@ -1,0 +1,204 @@
+"""Coarse to fine without normalisation, split in two paths near the output (He, Schiele, Fritz, ECCV 2018, Fig. 2).
+
+All levels before the split run once per condition, and so does the deterministic path of the level that is split: only
+its own path, the finer levels and the output depend on the code. Which layers do is the randomness's choice:
+
+    shared early split      channel dropout at own*
+    separate early split    heads at own*, fine* and output: every branch has filters of its own behind the split
+    late split              heads at output, as in a cascaded refinement network
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from ..interfaces import Features, Part, Randomness, Size
+from ..networks.blocks import init_leaky, init_normal
+from ..randomness.sites import CodeLayer, side_by_side
+from .staged import Stage, Staged, State
+
+Pyramid = Literal["mean", "sum"]
+RELEASED_STD = 0.002  # of widths of 256 to 1024; narrow networks would begin dead
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Bilinear, with zeros outside: the released transposed convolution of kernel 4, stride 2, padding 1."""
+    return F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
+
+
+class TwoLayers(Stage):
+    """Two convolutions, each with a leaky ReLU."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = first, second
+
+    def refine(self, shared: Tensor, own: Tensor | None, code: Tensor | None) -> Tensor:
+        """Of `shared` (B, ...) and perhaps `own` (B * S, ...) beside it."""
+        x = self.conv1(shared, code) if own is None else side_by_side(self.conv1, shared, own, code)
+        return F.leaky_relu(self.conv2(F.leaky_relu(x, 0.2), code), 0.2)
+
+
+class Coarsest(TwoLayers):
+    """(..., layout) to (..., x)."""
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        return (*state[:-1], self.refine(state[-1], None, code))
+
+
+class Level(TwoLayers):
+    """[layout; features of the coarser level, doubled]: (..., layout, x) to (..., x)."""
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        *finer, layout, x = state
+        return (*finer, self.refine(layout, doubled(x), code))
+
+
+class Shared(TwoLayers):
+    """The deterministic path of the split: (..., layout, x) to (..., both, what it makes of them)."""
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        *finer, layout, x = state
+        both = torch.cat([layout, doubled(x)], dim=1)
+        return (*finer, both, self.refine(both, None, code))
+
+
+class Own(TwoLayers):
+    """The stochastic path: (..., both, deterministic) to (..., deterministic, stochastic)."""
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        *finer, both, shared = state
+        return (*finer, shared, self.refine(both, None, code))
+
+
+class Join(TwoLayers):
+    """The level after the split: (..., layout, deterministic, stochastic) to (..., x)."""
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        *finer, layout, shared, own = state
+        return (*finer, self.refine(torch.cat([layout, doubled(shared)], dim=1), doubled(own), code))
+
+
+class Output(Stage):
+    """1x1 convolution without activation, of both paths where they have not met: images are unbounded."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, state: State, code: Tensor | None) -> State:
+        return (side_by_side(self.layer, *state, code) if len(state) == 2 else self.layer(state[0], code),)
+
+
+class SplitCRN(Staged):
+    """Layers `level1.conv1`, `level1.conv2`, ..., `shared.conv1`, `own.conv1`, ..., `fine.conv1`, ..., `output`.
+
+    Args:
+        widths: channels of every level, coarse to fine; each path of the level that is split has half of its level's.
+        split: which level is split, 1 the finest; not the coarsest.
+        pyramid: the layout at every level by 2x2 means, or sums: those of binary landmarks count them.
+        std: standard deviation of initial filters, except those of the output; 0: He et al.'s (ICCV 2015).
+    """
+
+    def __init__(
+        self,
+        randomness: Randomness,
+        condition_channels: int,
+        image_channels: int,
+        size: Size,
+        widths: list[int],
+        split: int,
+        pyramid: Pyramid,
+        std: float,
+    ) -> None:
+        count, place = len(widths), len(widths) - split
+        stages: dict[str, Stage] = {}
+        previous = 0
+        for i, width in enumerate(widths):
+            halvings = count - 1 - i
+            at = (size[0] >> halvings, size[1] >> halvings)
+
+            def pair(name: str, inputs: int, width: int, at: Size = at) -> tuple[nn.Module, nn.Module]:
+                return (
+                    randomness.layer(f"{name}.conv1", inputs, width, size=at),
+                    randomness.layer(f"{name}.conv2", width, width, size=at),
+                )
+
+            inputs = previous + condition_channels
+            if i == place:
+                stages["shared"] = Shared(*pair("shared", inputs, width - width // 2))
+                stages["own"] = Own(*pair("own", inputs, width // 2))
+            elif i < place:
+                stages[f"level{i + 1}"] = (Level if i else Coarsest)(*pair(f"level{i + 1}", inputs, width))
+            else:
+                name = "fine" if i == place + 1 else f"fine{i + 1}"
+                stages[name] = (Join if i == place + 1 else Level)(*pair(name, inputs, width))
+            previous = width
+        stages["output"] = Output(randomness.layer("output", previous, image_channels, kernel_size=1, size=size))
+        super().__init__(stages, randomness, 2 ** (count - 1))
+        self.levels, self.pyramid = count, pyramid
+        self.shares_rows = all(m.shares_rows for m in self.stages.modules() if isinstance(m, CodeLayer))
+        init_leaky(self.stages)
+        if std:
+            for name, stage in self.stages.items():
+                if name != "output":
+                    init_normal(stage, std)
+
+    def start(self, condition: Tensor) -> State:
+        """The layout at every level, finest first."""
+        pyramid = [condition]
+        for _ in range(self.levels - 1):
+            pyramid.append(F.avg_pool2d(pyramid[-1], 2) * (4 if self.pyramid == "sum" else 1))
+        return tuple(pyramid)
+
+    def decode_all(self, features: Features, code: Tensor) -> Tensor:
+        """Features are not copied for every code: layers that read it know which rows belong together."""
+        if not self.shares_rows:
+            return super().decode_all(features, code)
+        return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, code.shape[1]))
+
+
+class SplitCRNConfig(Part):
+    """Widths as released, fine to coarse: 256 (two paths of 128 where it is split), 256, 512, then 1024; times `scale`.
+
+    The last level of an image whose height is 96 is 3 pixels high, and 4 of one whose height is 128.
+    """
+
+    kind: Literal["split_crn"] = "split_crn"
+    scale: float = Field(1.0, gt=0, description="multiplies every width")
+    widths: tuple[int, ...] | None = Field(None, description="one per level, coarse to fine; instead of `scale`")
+    coarsest: int = Field(3, ge=1, description="smallest height of the first level")
+    split: int = Field(2, ge=1, description="level with two paths: 1 the finest, 2 at half of the size")
+    pyramid: Pyramid = Field("mean", description="of the layout: mean, or sum for binary landmarks")
+    std: float | None = Field(
+        None, ge=0, description="of initial filters, 0: He normal; unless given 0.002 at released widths, else 0"
+    )
+
+    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> SplitCRN:
+        widths = list(self.widths) if self.widths else self.published(size[0])
+        if min(size) >> (len(widths) - 1) < 1 or any(side % 2 ** (len(widths) - 1) for side in size):
+            raise ConfigError(
+                f"generator.widths: {len(widths)} levels need height and width divisible by {2 ** (len(widths) - 1)}, "
+                f"got {size[0]}x{size[1]}; use fewer levels or another --size"
+            )
+        if self.split >= len(widths) or widths[-self.split] < 2:
+            raise ConfigError(
+                f"generator.split: level {self.split} of {len(widths)} cannot be split; the coarsest never is, and "
+                "its width must be 2 or more"
+            )
+        std = self.std if self.std is not None else 0.0 if self.widths or self.scale != 1 else RELEASED_STD
+        return SplitCRN(randomness, condition_channels, image_channels, size, widths, self.split, self.pyramid, std)
+
+    def published(self, height: int) -> list[int]:
+        """Widths for an image of this height, coarse to fine."""
+        count = 1
+        while height % 2 == 0 and height // 2 >= self.coarsest:
+            height, count = height // 2, count + 1
+        fine_to_coarse = [256, 256, 512, *[1024] * max(0, count - 3)][:count]
+        return [max(1, round(width * self.scale)) for width in reversed(fine_to_coarse)]

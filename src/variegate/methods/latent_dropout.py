@@ -1,0 +1,70 @@
+"""Diverse image generation by stochastic regression with latent drop-out codes. He, Schiele, Fritz, ECCV 2018.
+
+Where chance enters      whole channels of one path at half resolution, kept or dropped by the code; or, for comparison,
+                         filters of one's own for every branch behind the split (`--architecture separate`), heads at
+                         the output (`late`), single elements of the same path (`--dropout element`)
+What prevents collapse   of n fixed codes the nearest to the image learns it; neighbours' images teach others
+Differs from the paper   images are in [-1, 1] and RGB, a little wider than the released BGR minus its mean over 127;
+                         biases have the learning rate and the decay of weights; no total variation, whose weight is
+                         1e-10; widths of `separate` are those of `shared`; weights are averaged for sampling
+
+Drop ratio 1/2 is the paper's; the released code for faces has 2/3 (`--randomness.ratio 0.667`). Learning rates fall to
+zero by the paper's polynomial; the released code has 500,000 steps in its formula (pets) and a step at 60,000 (faces).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..config import Schedule, Training
+from ..generators.split_crn import SplitCRNConfig
+from ..objectives.multiple_choice import MultipleChoiceConfig
+from ..randomness.channel_dropout import ChannelDropoutConfig
+from ..randomness.element_dropout import ElementDropoutConfig
+from ..randomness.heads import HeadsConfig
+from .preset import AnyRandomness, Preset
+
+Architecture = Literal["shared", "separate", "late"]
+Dropout = Literal["channel", "element"]
+Task = Literal["normals", "landmarks"]
+
+
+def latent_dropout(
+    architecture: Architecture = "shared",
+    branches: int | None = None,
+    dropout: Dropout = "channel",
+    task: Task = "normals",
+    scale: float = 1.0,
+) -> Preset:
+    """Multiple-choice regression; animal heads from normals, or faces from landmarks."""
+    faces = task == "landmarks"
+    count = branches if branches is not None else 10 if faces else 20
+    return Preset(
+        name="latent-dropout",
+        paper="He, Schiele, Fritz: Diverse conditional image generation by stochastic regression with latent drop-out "
+        "codes. ECCV 2018",
+        summary="regression in which the nearest of n fixed drop-out codes learns; new codes give new images",
+        condition="pairs: surface normals, landmarks, label map or image -> image",
+        generator=SplitCRNConfig(scale=scale, pyramid="sum" if faces else "mean"),
+        randomness=randomness(architecture, dropout, count),
+        objective=MultipleChoiceConfig(
+            count=count, warm_up=500 if faces else 300, neighbours_from=4000 if faces else 0
+        ),
+        training=Training(
+            steps=90_000 if faces else 110_000,
+            batch_size=1,
+            learning_rate={"generator": 1e-4},
+            betas=(0.9, 0.999),
+            weight_decay=5e-4,
+            schedule=Schedule(kind="poly", power=0.9),
+            average_decay=0.999,
+        ),
+    )
+
+
+def randomness(architecture: Architecture, dropout: Dropout, branches: int) -> AnyRandomness:
+    if architecture == "late":
+        return HeadsConfig(heads=branches)
+    if architecture == "separate":
+        return HeadsConfig(heads=branches, sites=("own*", "fine*", "output"))
+    return ElementDropoutConfig(sites=("own*",)) if dropout == "element" else ChannelDropoutConfig()

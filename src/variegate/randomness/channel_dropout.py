@@ -1,0 +1,67 @@
+"""Latent dropout codes: whole channels are kept or dropped by the code (He, Schiele, Fritz, ECCV 2018).
+
+    O(c, h, w) = I(c, h, w) [z_c > r] / (1 - r),   z_c ~ U(0, 1)                                              (eq 2)
+
+The code keeps z itself, not the mask, in training and afterwards: a path between two codes is mixed first and compared
+with r then (eq 3). With r other than 1/2 such a mix keeps fewer channels than its ends, as in the paper: of the middle
+of two codes at r = 2/3 a share of 2/9 instead of 1/3.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Unpack
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..interfaces import Conv, Part, Size
+from .sites import AtSites, CodeLayer, PlainLayer
+
+
+class ChannelDropoutLayer(CodeLayer):
+    """A convolution whose output channels the code keeps or drops; of rows that codes share it is computed once.
+
+    A leaky ReLU that follows commutes with the mask, so this is also dropout after the activation, as published.
+    """
+
+    shares_rows = True
+
+    def __init__(self, in_channels: int, out_channels: int, ratio: float, part: slice, **conv: Unpack[Conv]) -> None:
+        super().__init__()
+        self.inner = PlainLayer(in_channels, out_channels, **conv)
+        self.ratio, self.part = ratio, part
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        out = self.inner(x, None)
+        kept = (code[:, self.part] > self.ratio).to(out.dtype) / (1 - self.ratio)
+        if len(out) == len(code):
+            return out * kept[..., None, None]
+        return (out.unsqueeze(1) * kept.unflatten(0, (len(out), -1))[..., None, None]).flatten(0, 1)
+
+
+class ChannelDropout(AtSites):
+    prior = "uniform"
+
+    def __init__(self, sites: tuple[str, ...], ratio: float) -> None:
+        super().__init__(sites)
+        self.ratio = ratio
+
+    def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> ChannelDropoutLayer:
+        return ChannelDropoutLayer(in_channels, out_channels, self.ratio, self.reserve(out_channels), **conv)
+
+    def fixed_codes(self, count: int) -> Tensor:
+        """Channels that no code keeps are drawn again: new codes would use weights that were never trained."""
+        codes = super().fixed_codes(count)
+        while (unused := (codes <= self.ratio).all(dim=0)).any():
+            codes[:, unused] = torch.rand(count, int(unused.sum()))
+        return codes
+
+
+class ChannelDropoutConfig(Part):
+    kind: Literal["channel_dropout"] = "channel_dropout"
+    sites: tuple[str, ...] = ("own*",)
+    ratio: float = Field(0.5, ge=0, lt=1, description="r: probability that a channel is dropped")
+
+    def build(self, condition_channels: int, size: Size) -> ChannelDropout:
+        return ChannelDropout(self.sites, self.ratio)

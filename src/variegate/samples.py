@@ -1,0 +1,81 @@
+"""Images that were drawn, and the codes that draw them again; kept and read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .codes import Seed
+from .errors import CheckpointError
+from .sampling import sheet, to_pil
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CODES_BYTES = 2**28  # codes larger than this in all are not saved; their seeds are, and they can be drawn again
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images and what is needed to draw them again.
+
+    Attributes:
+        images: (n, 3, H, W) in [0, 1].
+        codes: (n, D).
+        seeds: the (seed, index) of every code, or None for codes that were mixed or given.
+    """
+
+    images: Tensor
+    codes: Tensor
+    seeds: list[Seed] | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def pil(self) -> list[Image.Image]:
+        return [to_pil(image) for image in self.bytes()]
+
+    def bytes(self) -> Tensor:
+        """uint8 (n, 3, H, W)."""
+        return (self.images * 255).round().to(torch.uint8)
+
+    def grid(self, columns: int | None = None) -> Image.Image:
+        """All images on one sheet, nearly square unless `columns` is given."""
+        pictures, across = list(self.bytes()), columns or max(1, round(len(self) ** 0.5))
+        return to_pil(sheet([pictures[i : i + across] for i in range(0, len(pictures), across)]))
+
+    def save(self, folder: str | Path, name: str = "") -> list[Path]:
+        """Write `NAMEseed-index.png` files, `NAMEgrid.png` and `NAMEcodes.safetensors`; returns the image paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        seeds = self.seeds or [(-1, i) for i in range(len(self))]
+        files = [folder / (f"{name}{s}-{i}.png" if s >= 0 else f"{name}{i:04d}.png") for s, i in seeds]
+        for path, picture in zip(files, self.pil()):
+            picture.save(path)
+        self.grid().save(folder / f"{name}grid.png")
+        kept = self.codes if self.codes.numel() * 4 <= CODES_BYTES else torch.empty(0)
+        metadata = {"seeds": json.dumps(self.seeds), "files": json.dumps([path.name for path in files])}
+        save_file({"codes": kept.contiguous()}, folder / f"{name}codes.safetensors", metadata=metadata)
+        return files
+
+
+def read_codes(path: str | Path) -> Tensor:
+    """Codes (n, D) that `Samples.save` wrote.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or holds no codes (very large codes are kept as seeds only).
+    """
+    try:
+        codes = load_file(path)["codes"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise CheckpointError(f"{path} holds no codes ({error}); give a codes.safetensors of earlier samples") from None
+    if codes.ndim != 2:
+        raise CheckpointError(f"{path}: its codes were too large to save; give the same --seed instead")
+    return codes

@@ -1,0 +1,97 @@
+"""Landmark error equals NumPy's; a real detector finds the landmarks of real faces and not those of others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from variegate.errors import DataError
+from variegate.evaluation.landmark_error import landmark_error, points_of
+from variegate.evaluation.plugged import Plugged, plugged
+from variegate.networks.onnx import OnnxNetwork
+
+SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[3] / "shared"))
+DETECTOR, FACES = SHARED / "weights/pfld_68landmarks.onnx", SHARED / "data/faces_landmarks/test"
+
+
+def corners(images: Tensor) -> Tensor:
+    """A detector of two points that lie where the mean colour says."""
+    red, green = images[:, 0].mean(dim=(1, 2)), images[:, 1].mean(dim=(1, 2))
+    return torch.stack([torch.stack([red, green], dim=1), torch.stack([green, -red], dim=1)], dim=1) * 10
+
+
+@pytest.mark.core
+def test_error_equals_numpy() -> None:
+    chance = torch.Generator().manual_seed(0)
+    images = torch.rand(3, 12, 3, 5, 8, generator=chance) * 2 - 1
+    true = torch.rand(3, 2, 2, generator=chance) * 8
+    found = landmark_error(zip(images, true), plugged(corners, "detector"), ("a remark",))
+    drawn = corners(images.flatten(0, 1)).numpy().reshape(3, 12, 2, 2)
+    errors = np.sqrt(((drawn - true.numpy()[:, None]) ** 2).sum(axis=3)).sum(axis=2) / 8
+    assert found["landmark_error_mean"].value == pytest.approx(errors.mean())
+    assert found["landmark_error_best"].value == pytest.approx(errors.min(axis=1).mean())
+    assert found["landmark_error_top10"].value == pytest.approx(np.sort(errors, axis=1)[:, :10].mean())
+    record = found["landmark_error_best"].protocol
+    assert (record.inputs, record.samples, record.size, record.extractor) == (3, 12, (5, 8), "corners")
+    assert record.metric.startswith("sum over 2 points")
+    assert record.notes[-1] == "a remark"
+
+
+@pytest.mark.core
+def test_points_are_read_from_planes_as_x_and_y() -> None:
+    planes = torch.zeros(2, 4, 6, dtype=torch.uint8)
+    planes[0, 1, 5] = planes[1, 3, 0] = 1
+    assert points_of(planes).tolist() == [[5, 1], [0, 3]]
+    planes[1] = 0
+    with pytest.raises(DataError, match="landmark 1 is at 0 pixels"):
+        points_of(planes)
+
+
+@pytest.mark.core
+def test_other_points_and_other_numbers_of_samples_are_refused() -> None:
+    images, true = torch.zeros(2, 3, 4, 4), torch.zeros(3, 2)
+    with pytest.raises(DataError, match=r"finds landmarks \(2, 2\), the condition has \(3, 2\)"):
+        landmark_error([(images, true)], plugged(corners, "detector"))
+    with pytest.raises(DataError, match=r"same number of samples, got \[1, 2\]"):
+        landmark_error([(images, true[:2]), (images[:1], true[:2])], plugged(corners, "detector"))
+
+
+def as_callable() -> Plugged:
+    network = OnnxNetwork(DETECTOR, mean=(0, 0, 0), deviation=(1, 1, 1))
+
+    def detector(images: Tensor) -> Tensor:
+        return network(images).unflatten(1, (-1, 2)) * torch.tensor([images.shape[-1], images.shape[-2]]) - 0.5
+
+    return plugged(detector, "detector")
+
+
+def as_file() -> Plugged:
+    pytest.importorskip("variegate.networks.detectors", reason="there is no reader of detectors' files")
+    return plugged(DETECTOR, "detector")
+
+
+@pytest.mark.parametrize("brought", [as_callable, as_file])
+def test_a_real_detector_tells_the_right_face_from_another(brought: Callable[[], Plugged]) -> None:
+    """Error of the true landmarks against those of the next face, of 20 test faces."""
+    pytest.importorskip("onnxruntime")
+    if not (DETECTOR.is_file() and FACES.is_dir()):
+        pytest.skip(f"{DETECTOR} or {FACES} is not here; set VARIEGATE_SHARED")
+    detector = brought()
+    names, points = zip(*list(json.loads((FACES / "landmarks.json").read_text()).items())[:20])
+    faces = [torch.from_numpy(np.array(Image.open(FACES / name))).permute(2, 0, 1) / 127.5 - 1 for name in names]
+    true = torch.tensor(points).round().clamp(0, 127)
+    measured = [
+        landmark_error([(face[None], one) for face, one in zip(faces, order)], detector)
+        for order in (true, true.roll(1, dims=0))
+    ]
+    right, shuffled = (one["landmark_error_mean"].value for one in measured)
+    assert right < 68 * 0.05, "within a twentieth of the width at each point"
+    assert right < 0.35 * shuffled
