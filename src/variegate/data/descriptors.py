@@ -23,7 +23,7 @@ from .pictures import resize
 
 Floats = NDArray[np.float32]
 
-TALL = 128  # landmarks are measured in pixels of a picture of this height, as published
+TALL = 128  # landmarks are measured in pixels of a picture of this height, that of the paper's faces
 SIDE, LARGEST = 16, 2048  # cells along a side of what pictures and label maps are averaged to, numbers in all
 SAMPLED, BINS, SPAN = 32, 100, 50  # pixels along a side that a histogram counts, its bins, its largest |a| and |b|
 
