@@ -55,6 +55,7 @@ def test_a_command_of_the_documentation_runs(page: str, line: str, desk: Path) -
     program, *rest = shlex.split(shortened(line))
     assert program == "variegate", f"{page} tells the reader to run {program}, which this test does not know"
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+    environment["VARIEGATE_CACHE"] = str(desk / "cache")
     done = subprocess.run(
         [sys.executable, "-m", "variegate", *rest],
         cwd=desk,

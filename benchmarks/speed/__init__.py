@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan_host, encode_once, family, matching, moments, pairwise_lpips, startup
+from . import basisgan_host, encode_once, family, matching, moments, neighbours, pairwise_lpips, startup
 from .results import Row, Settings
 
 BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
     "family": family.rows,
     "matching": matching.rows,
     "moments": moments.rows,
+    "neighbours": neighbours.rows,
     "pairwise_lpips": pairwise_lpips.rows,
     "startup": startup.rows,
 }

@@ -76,6 +76,17 @@ COLUMNS = {
         "limit",
         "holds",
     ],
+    "neighbours": [
+        "case",
+        "seconds_ours",
+        "seconds_distances",
+        "megabytes_ours",
+        "megabytes_data",
+        "ratio",
+        "spread",
+        "limit",
+        "holds",
+    ],
     "pairwise_lpips": ["case", "weights", "seconds_pairs", "seconds_passes", "ratio", "spread", "limit", "holds"],
     "startup": ["case", "seconds", "allowed", "ratio", "limit", "holds"],
 }  # what tables show of the rows; the JSON has all

@@ -58,6 +58,15 @@ class Restart(Config):
         return ceil(self.at * steps - 1e-9) if self.at else None
 
 
+class Neighbours(Config):
+    """Images of other pairs whose conditions are nearly the same, as further targets (`data.neighbours`)."""
+
+    threshold: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="distance of conditions below which pairs are neighbours; 0: none"
+    )
+    most: int = Field(7, ge=2, description="images of one condition, its own included")
+
+
 class Training(Config):
     """Every number of a training run that is not part of the networks or the losses."""
 
@@ -84,6 +93,7 @@ class Training(Config):
     keep: Literal["last", "best"] = Field("last", description="the model that is kept: best by its validation score")
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
+    neighbours: Neighbours = Neighbours()
 
     def rate_factor(self, step: int) -> float:
         """What every learning rate is multiplied by at a step."""

@@ -102,6 +102,18 @@ def test_a_player_without_a_learning_rate_is_refused_by_name() -> None:
         from_mapping(Preset, values, "options")
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("pix2pix", {"neighbours.threshold": "300"}, "its objective learns one image of a condition"),
+        ("latent-dropout", {"neighbours.threshold": "300", "branches": "6"}, "most is 7, but there are 6 branches"),
+    ],
+)
+def test_neighbours_that_cannot_be_learned_are_refused(name: str, options: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        method(name, options)
+
+
 def test_settings_cannot_be_changed_after_they_were_checked() -> None:
     with pytest.raises(ValueError, match="frozen"):
         pix2pix().training.steps = -1

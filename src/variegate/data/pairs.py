@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -246,6 +248,8 @@ class Visit(TypedDict):
     image: Tensor  # uint8 (3, H, W)
     index: int
     key: int
+    neighbours: NotRequired[Tensor]  # uint8 (N, 3, H, W), zero where there are no more
+    present: NotRequired[Tensor]  # bool (N,)
 
 
 class Visits(Dataset[Visit]):
@@ -253,14 +257,20 @@ class Visits(Dataset[Visit]):
 
     Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only. Holes are cut
     afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit. So are the blocks
-    of superres:K made, which begin at the first pixel of what a network sees.
+    of superres:K made, which begin at the first pixel of what a network sees. Neighbours are cropped and mirrored as
+    the image is.
+
+    Args:
+        others: numbers of each pair's neighbours (len(pairs), N), -1 where there are no more.
     """
 
-    def __init__(self, pairs: Pairs, jitter: float = 1.0, flip: bool = False) -> None:
+    def __init__(
+        self, pairs: Pairs, jitter: float = 1.0, flip: bool = False, others: NDArray[np.int32] | None = None
+    ) -> None:
         if jitter < 1:
             raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
         height, width = self.size = pairs.size
-        self.flip = flip
+        self.flip, self.others = flip, others
         self._made = pairs.made if after_crop(pairs.derived) else None
         whole = pairs.underived() if self._made else pairs
         self.pairs = whole.resized((round(height * jitter), round(width * jitter)))
@@ -282,10 +292,23 @@ class Visits(Dataset[Visit]):
             condition, image = condition.flip(-1), image.flip(-1)
         if self._made is not None:
             condition = self._made(condition, index)
-        return {"condition": condition, "image": image, "index": index, "key": key}
+        item: Visit = {"condition": condition, "image": image, "index": index, "key": key}
+        if self.others is not None:
+            numbers = [int(number) for number in self.others[index]]
+            images = [self.pairs.raw(k)[1][window] if k >= 0 else torch.zeros_like(image) for k in numbers]
+            item["neighbours"] = torch.stack(images).flip(-1) if mirror else torch.stack(images)
+            item["present"] = torch.tensor([k >= 0 for k in numbers])
+        return item
 
 
 def to_batch(raw: Mapping[str, Tensor], condition: Labels | Picture) -> Batch:
-    """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), image in [-1, 1]."""
-    image = raw["image"].float() / 127.5 - 1
-    return Batch(condition.encode(raw["condition"]), image, raw["index"], raw["key"])
+    """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), images in [-1, 1]."""
+    batch = Batch(condition.encode(raw["condition"]), scaled(raw["image"]), raw["index"], raw["key"])
+    if "neighbours" in raw:
+        batch = batch._replace(neighbours=scaled(raw["neighbours"]), present=raw["present"])
+    return batch
+
+
+def scaled(images: Tensor) -> Tensor:
+    """uint8 to [-1, 1]."""
+    return images.float() / 127.5 - 1

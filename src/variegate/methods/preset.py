@@ -235,6 +235,17 @@ def rebalance_refused(method: Preset) -> str | None:
     return None
 
 
+def neighbours_refused(method: Preset) -> str | None:
+    wanted, objective = method.training.neighbours, method.objective
+    if not wanted.threshold:
+        return None
+    if not isinstance(objective, MultipleChoiceConfig):
+        return "its objective learns one image of a condition; training.neighbours.threshold must be 0"
+    if wanted.most > objective.count:
+        return f"training.neighbours.most is {wanted.most}, but there are {objective.count} branches to learn them"
+    return None
+
+
 def rates_refused(method: Preset) -> str | None:
     missing = sorted(players(method) - set(method.training.learning_rate))
     return f"training.learning_rate has no entry for {', '.join(missing)}" if missing else None
@@ -252,6 +263,7 @@ CHECKS = (
     masked_refused,
     scale_refused,
     rebalance_refused,
+    neighbours_refused,
     rates_refused,
 )
 PLAYERS = {

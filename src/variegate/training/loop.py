@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..config import Training
+from ..data.neighbours import neighbours
 from ..data.pairs import Pairs, Visits, to_batch
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
@@ -138,7 +139,11 @@ def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int
         order = RareFirst(np.ones((len(pairs), 1)), *place)
     else:
         order = Endless(len(pairs), *place)
-    visits = Visits(pairs, settings.jitter, settings.flip)
+    others = None
+    if settings.neighbours.threshold:
+        with fabric.rank_zero_first(local=True):  # the others of a machine find what it has kept
+            others = neighbours(pairs, settings.neighbours).others
+    visits = Visits(pairs, settings.jitter, settings.flip, others)
     for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers):
         raw = fabric.to_device(visit)
         batch = to_batch(raw, pairs.condition)

@@ -1,6 +1,6 @@
 """The verbs of the command line: dataclasses whose fields are options. Each imports what it needs when it runs."""
 
-from .data import Check, Export, Rarity
+from .data import Check, Export, Neighbours, Rarity
 from .drawing import Edit, Interpolate, Sample, Sequence
 from .looking import Doctor, Evaluate, Methods, Moments
 from .training import Demo, Import, ToyRing, Train
@@ -12,6 +12,7 @@ VERBS = {
     "methods": Methods,
     "data check": Check,
     "data rarity": Rarity,
+    "data neighbours": Neighbours,
     "data export-streets": Export,
     "train": Train,
     "sample": Sample,

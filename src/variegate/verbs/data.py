@@ -57,6 +57,34 @@ class Rarity:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """Show which other images training would take as answers to a condition, to choose a threshold by."""
+
+    path: Positional[str]
+    out: Path = Path("neighbours")
+    """the folder for neighbours.png and neighbours.json"""
+    size: str | None = None
+    """the size of training: 64, or height x width such as 96x128; the pictures' own unless given"""
+    threshold: float | None = None
+    """distance of conditions below which pairs are neighbours; half of the pairs have one unless given"""
+    most: int = 7
+    """images of one condition, its own included"""
+    count: int = 6
+    """pairs that are shown"""
+    direction: Direction | None = None
+    condition: str | None = None
+    """as in `variegate data check`"""
+
+    def run(self) -> None:
+        from ..data.neighbours_sheet import neighbours_sheet
+        from ..data.pairs import open_data
+
+        pairs = open_data(self.path, parse_size(self.size), direction=self.direction, condition=self.condition)
+        written = neighbours_sheet(pairs, self.out, self.threshold, self.most, self.count)
+        print(f"{pairs.description}\n{written.text}\n{written.picture}\n{written.picture.with_suffix('.json')}")
+
+
+@dataclass(frozen=True)
 class Export:
     """Write the streets as pictures: label maps, images and the factors of each; or one street with a moving car."""
 

@@ -1,0 +1,54 @@
+"""Neighbours of 20,000 pairs with 68 landmarks: time against the distances alone, and memory.
+
+Distances alone: every pair with every other, by SciPy a block at a time, on one thread; nothing is sorted, chosen or
+kept of them. Conditions are 2,000 random ones with noise around them, so that a pair has about ten neighbours; colours
+are random. `ratio` is ours over theirs for time, and for memory the most bytes of arrays alive at once, in those of the
+descriptors: what is needed grows with the number of pairs, not with its square.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from variegate.config import Neighbours
+from variegate.data.descriptors import Described
+from variegate.data.neighbours import ROWS, search
+
+from .results import Row, Settings, row
+
+SLOWEST, LARGEST = 2.0, 2.0
+PAIRS, CENTRES, NUMBERS, NOISE = 20_000, 2000, 136, 1.5  # in pixels
+THRESHOLD = Neighbours(threshold=300.0)
+
+
+def rows(settings: Settings) -> list[Row]:
+    pairs = 500 if settings.quick else PAIRS
+    data = described(pairs, max(1, pairs * CENTRES // PAIRS), settings.seed)
+    timed = settings.compare(lambda: search(data, THRESHOLD), lambda: distances(data), pairs=1)
+    tracemalloc.start()
+    found = search(data, THRESHOLD)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    needed = sum(part.nbytes for part in data)
+    case = f"{pairs} pairs, {np.median(found.within):.0f} neighbours"
+    return [
+        row(f"{case}, time", timed.ratio, SLOWEST, **timed.details("ours", "distances")),
+        row(f"{case}, memory", peak / needed, LARGEST, megabytes_ours=peak / 1e6, megabytes_data=needed / 1e6),
+    ]
+
+
+def described(pairs: int, centres: int, seed: int) -> Described:
+    """Noisy clusters of conditions, and colours of a few sharp peaks."""
+    chance = np.random.default_rng(seed)
+    points = chance.uniform(0, 128, (centres, NUMBERS))[chance.integers(0, centres, pairs)]
+    conditions = (points + chance.normal(0, NOISE, points.shape)).astype(np.float32)
+    colours = chance.dirichlet(np.full(100, 0.05), (pairs, 3)).reshape(pairs, 300)
+    return Described(conditions, colours.astype(np.float32))
+
+
+def distances(data: Described) -> None:
+    for start in range(0, len(data.conditions), ROWS):
+        cdist(data.conditions[start : start + ROWS], data.conditions, "cityblock")

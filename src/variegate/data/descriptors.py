@@ -1,0 +1,128 @@
+"""What pairs are compared by when neighbours are sought (He, Schiele, Fritz, ECCV 2018, and its released code).
+
+Conditions become vectors whose L1 distance is in the unit that `unit` names; images become histograms of their colours,
+by which many neighbours are grouped.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from .conditions import Labels, Picture
+from .pairs import Pairs
+from .pictures import resize
+
+Floats = NDArray[np.float32]
+
+TALL = 128  # landmarks are measured in pixels of a picture of this height, that of the paper's faces
+SIDE, LARGEST = 16, 2048  # cells along a side of what pictures and label maps are averaged to, numbers in all
+SAMPLED, BINS, SPAN = 32, 100, 50  # pixels along a side that a histogram counts, its bins, its largest |a| and |b|
+
+
+class Described(NamedTuple):
+    """A data set as neighbours are sought in it."""
+
+    conditions: Floats  # (N, D); L1 distances are in the unit of `unit`
+    colours: Floats  # (N, 300)
+
+
+def describe(pairs: Pairs) -> Described:
+    """Every pair is read once.
+
+    Raises:
+        ConfigError: conditions and images do not belong together.
+    """
+    if pairs.unpaired:
+        raise ConfigError(
+            f"neighbours are images of similar conditions, and those of {pairs.name} are unpaired; "
+            "leave training.neighbours.threshold at 0"
+        )
+    conditions, colours = [], []
+    for k in range(len(pairs)):
+        raw, image = pairs.raw(k)
+        conditions.append(describe_condition(pairs.condition, raw))
+        colours.append(histograms(image))
+    return Described(filled(np.stack(conditions)), np.stack(colours))
+
+
+def unit(condition: Labels | Picture) -> str:
+    """What distances of two conditions, and so the threshold, are measured in."""
+    if condition.kind == "landmarks":
+        return f"pixels of a picture {TALL} high, summed over x and y of all points"
+    if isinstance(condition, Labels):
+        return "share of the area that has another class, 0 to 1"
+    return "mean difference of values in [-1, 1], 0 to 2"
+
+
+def describe_condition(condition: Labels | Picture, raw: Tensor) -> Floats:
+    """A raw condition (c, H, W) as a vector (D,). Boundaries of instances do not count; NaN: an absent landmark."""
+    if condition.kind == "landmarks":
+        return positions(raw)
+    planes = condition.encode(raw[None])
+    if isinstance(condition, Labels):
+        cells = averaged(planes[:, : condition.classes])
+        return scaled(cells, 0.5 / cells[0].size)  # where the class is another, two planes differ
+    cells = averaged(planes)
+    return scaled(cells, 1 / cells.size)
+
+
+def positions(planes: Tensor) -> Floats:
+    """x and y of every point, (2 P,) in pixels of a picture TALL high, of planes (P, H, W) that are 1 there."""
+    height, width = planes.shape[1:]
+    found, where = planes.flatten(1).max(dim=1)
+    points = torch.stack([where % width, where // width], dim=1).float() * (TALL / height)
+    return torch.where(found[:, None] > 0, points, torch.nan).flatten().numpy()
+
+
+def averaged(planes: Tensor) -> Floats:
+    """(1, K, H, W) averaged over areas to (K, h, w), at most 16x16, and fewer where there are many planes."""
+    side = max(1, min(SIDE, int((LARGEST / planes.shape[1]) ** 0.5)))
+    cells: Floats = F.interpolate(planes, size=[min(side, n) for n in planes.shape[2:]], mode="area")[0].numpy()
+    return cells
+
+
+def scaled(values: NDArray[Any], factor: float) -> Floats:
+    """In one row."""
+    return (values.reshape(-1) * factor).astype(np.float32)
+
+
+def filled(values: Floats) -> Floats:
+    """NaN replaced by the mean of the column's other values, 0 if there are none."""
+    known = ~np.isnan(values)
+    if known.all():
+        return values
+    sums = np.where(known, values, 0).sum(axis=0, dtype=np.float64)
+    return np.where(known, values, (sums / np.maximum(known.sum(axis=0), 1)).astype(np.float32))
+
+
+def histograms(image: Tensor) -> Floats:
+    """Normalised histograms of CIE-Lab L (0 to 100), a and b (-50 to 50), one after the other: (300,).
+
+    Of an image uint8 (3, H, W) subsampled to 32x32. Stronger colours count in the outermost bins.
+    """
+    pixels = resize(image.permute(1, 2, 0).contiguous().numpy(), (SAMPLED, SAMPLED), nearest=True)
+    light, a, b = lab(pixels).reshape(-1, 3).T
+    counts = [np.histogram(light, BINS, (0, 100))[0]]
+    counts += [np.histogram(np.clip(values, -SPAN, SPAN), BINS, (-SPAN, SPAN))[0] for values in (a, b)]
+    return scaled(np.concatenate(counts), 1 / (SAMPLED * SAMPLED))
+
+
+def lab(pixels: NDArray[np.uint8]) -> Floats:
+    """CIE-Lab of sRGB (H, W, 3) by LittleCMS, for white D50: L in 0..100 in steps of 0.39, a and b in -128..127."""
+    coded = np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), _to_lab()))
+    light = coded[..., :1].astype(np.float32) * (100 / 255)
+    return np.concatenate([light, coded[..., 1:].view(np.int8).astype(np.float32)], axis=-1)
+
+
+@lru_cache(maxsize=1)
+def _to_lab() -> Any:
+    return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
