@@ -13,6 +13,7 @@ from ..generators.crn import CRNConfig
 from ..generators.inpainter import InpainterConfig
 from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.pix2pixhd import EnhancerConfig
+from ..generators.pixelnn import PixelNNConfig
 from ..generators.plugged import PluggedConfig
 from ..generators.resnet import ResNetConfig
 from ..generators.srresnet import SRResNetConfig
@@ -45,6 +46,7 @@ AnyGenerator = Annotated[
     | CRNConfig
     | ContentStyleConfig
     | MomentPredictorConfig
+    | PixelNNConfig
     | PluggedConfig,
     Field(discriminator="kind"),
 ]
@@ -247,4 +249,7 @@ PLAYERS = {
 
 def players(method: Preset) -> set[str]:
     """Who needs a learning rate."""
-    return PLAYERS[method.objective.kind]
+    objective = method.objective
+    if isinstance(objective, MomentReconstructionConfig) and not objective.adversarial:
+        return {"generator"}
+    return PLAYERS[objective.kind]
