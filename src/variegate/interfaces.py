@@ -152,6 +152,20 @@ class HasMoments(Protocol):
         """Standard deviation (B, C, H, W), for images in [-1, 1]."""
 
 
+@runtime_checkable
+class HasMemory(Protocol):
+    """A generator that draws with training pictures. It is shown them once, after its training; they are saved with it.
+
+    Attributes:
+        images: uint8 (N, C, H, W), what it remembers; nothing while it is trained.
+    """
+
+    images: Tensor
+
+    def remember(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, in place of what was known before."""
+
+
 Opposite = Callable[[], Generator]  # makes a generator of the other direction, from images to conditions
 
 

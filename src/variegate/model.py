@@ -14,7 +14,7 @@ from .codes import Seed
 from .data.conditions import Labels, Picture, Source, condition_from_mapping
 from .data.layouts import read_layouts
 from .errors import CheckpointError, ConfigError
-from .interfaces import Generator, Size
+from .interfaces import Generator, HasMemory, Size
 from .methods import method_from_mapping
 from .samples import Samples
 from .sampling import Moments, decode_in_chunks, image_moments
@@ -70,6 +70,11 @@ class Model:
         method = method_from_mapping(record.method, str(folder / "config.json"))
         generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
         load_weights(generator, read_weights(folder), folder / "model.safetensors")
+        if isinstance(generator, HasMemory) and not len(generator.images):
+            raise CheckpointError(
+                f"{folder}: this {method.name} model remembers no training pictures yet, with which it draws; "
+                "they are shown to it when training ends: repeat the command with --resume"
+            )
         inverter = method.objective.build_inverter(record.image_channels, record.size)
         if not (folder / "inverter.safetensors").is_file():
             inverter = None  # nothing to find codes with, as in imported generators

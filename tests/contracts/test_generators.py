@@ -12,6 +12,7 @@ from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 from variegate.data.sampler import visit_key
 from variegate.errors import ConfigError
 from variegate.generators.moment_predictor import MomentPredictor
+from variegate.generators.pixelnn import PixelNN
 from variegate.generators.staged import Staged, first_reader
 from variegate.interfaces import Generator
 from variegate.methods import method
@@ -180,7 +181,7 @@ def counted(stages: list[nn.Module]) -> list[list[int]]:
 
 def parts(generator: Generator) -> tuple[list[nn.Module], list[nn.Module]]:
     """Stages that read no code, and the others."""
-    staged = generator.backbone if isinstance(generator, MomentPredictor) else generator
+    staged = generator.backbone if isinstance(generator, MomentPredictor | PixelNN) else generator
     assert isinstance(staged, Staged)
     return staged.deterministic, staged.stochastic
 
@@ -282,6 +283,7 @@ ANY_SIZE = [
     "basisgan transposed",
     "cimle field encoder",
     "cimle vector",
+    "pixelnn",
     "noise maps unet",
 ]
 

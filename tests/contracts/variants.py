@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from variegate.interfaces import Generator, Size
+from variegate.interfaces import Generator, HasMemory, Size
 from variegate.methods import METHODS, method
 from variegate.methods.pix2pix import pix2pix
 from variegate.methods.preset import Preset
@@ -20,6 +20,7 @@ PLAIN = {"randomness.encoder": "false"}
 SPLIT = {"generator.widths": "[8, 32, 32, 32]"}
 BRANCHES = {**SPLIT, "branches": "6"}
 WIDTHS = {"generator.widths": "[8, 8, 6, 4]"}
+LAPLACIAN = {"descriptor": "laplacian"}
 OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "pix2pix dropout unet": ("pix2pix", {"width": "4"}, (32, 32)),
     "pix2pix input unet": ("pix2pix", {"width": "4", "noise": "input"}, (16, 32)),
@@ -78,6 +79,8 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "latent dropout elements": ("latent-dropout", {**BRANCHES, "dropout": "element"}, (16, 32)),
     "latent dropout separate": ("latent-dropout", {**SPLIT, "architecture": "separate", "branches": "99"}, (16, 32)),
     "latent dropout late": ("latent-dropout", {**SPLIT, "architecture": "late", "branches": "99"}, (16, 32)),
+    "pixelnn": ("pixelnn", {"widths": "[8, 8, 6, 4]", **LAPLACIAN}, (16, 32)),
+    "pixelnn unet": ("pixelnn", {"backbone": "unet", "backbone.width": "4", **LAPLACIAN}, (16, 16)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),
     "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
     "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": "5", "randomness.mapping": "6"}, (16, 32)),
@@ -124,7 +127,15 @@ def generator_of(name: str) -> Generator:
         generator.train()(conditions(name, 4), generator.draw([(99, i) for i in range(8)]).unflatten(0, (4, 2)))
     for norm in norms:
         norm.momentum = 0.1
-    return generator.eval()
+    if isinstance(generator.eval(), HasMemory):
+        generator.remember([(conditions(name, 13), pictures(13, size_of(name)))])
+    return generator
+
+
+def pictures(count: int, size: Size) -> Tensor:
+    """Noise, uint8 (B, C, H, W)."""
+    stream = torch.Generator().manual_seed(count)
+    return torch.randint(256, (count, IMAGE, *size), dtype=torch.uint8, generator=stream)
 
 
 def conditions(name: str, count: int, size: Size | None = None) -> Tensor:

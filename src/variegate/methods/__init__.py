@@ -21,6 +21,7 @@ from .mrgan import glcic, moment_predictor, mrgan, mrgan_inpainting, mrgan_super
 from .munit import munit
 from .pix2pix import pix2pix
 from .pix2pixhd import pix2pixhd
+from .pixelnn import pixelnn
 from .preset import Preset
 
 METHODS: dict[str, Callable[..., Preset]] = {
@@ -43,6 +44,7 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "basisgan-dsgan": basisgan_dsgan,
     "filtergan": filtergan,
     "crn": crn,
+    "pixelnn": pixelnn,
     "cimle": cimle,
     "latent-dropout": latent_dropout,
 }

@@ -13,6 +13,7 @@ from ..generators.crn import CRNConfig
 from ..generators.inpainter import InpainterConfig
 from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.pix2pixhd import EnhancerConfig
+from ..generators.pixelnn import PixelNNConfig
 from ..generators.plugged import PluggedConfig
 from ..generators.resnet import ResNetConfig
 from ..generators.split_crn import SplitCRNConfig
@@ -49,6 +50,7 @@ AnyGenerator = Annotated[
     | SplitCRNConfig
     | ContentStyleConfig
     | MomentPredictorConfig
+    | PixelNNConfig
     | PluggedConfig,
     Field(discriminator="kind"),
 ]
@@ -280,4 +282,7 @@ PLAYERS = {
 
 def players(method: Preset) -> set[str]:
     """Who needs a learning rate."""
-    return PLAYERS[method.objective.kind]
+    objective = method.objective
+    if isinstance(objective, MomentReconstructionConfig) and not objective.adversarial:
+        return {"generator"}
+    return PLAYERS[objective.kind]

@@ -119,7 +119,8 @@ class MomentReconstructionConfig(Part):
     def build(
         self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
     ) -> MomentReconstruction:
-        return MomentReconstruction(self.judge_of(condition_channels, image_channels, size), self)
+        judge = self.judge_of(condition_channels, image_channels, size) if self.adversarial else nn.Identity()
+        return MomentReconstruction(judge, self)
 
     def judge_of(self, condition_channels: int, image_channels: int, size: Size) -> nn.Module:
         if self.discriminator == "completion":

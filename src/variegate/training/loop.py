@@ -24,11 +24,12 @@ from ..data.pairs import Pairs, Visits, to_batch
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
 from ..errors import DataError, TrainingError
-from ..interfaces import Batch, Generator, Losses, Method
+from ..interfaces import Batch, Generator, HasMemory, Losses, Method
 from .checkpoints import Checkpoints
 from .logs import Log
 from .memory import keep_freed_memory
 from .panel import Panel
+from .remembering import remember_pictures
 from .run import Run, Stop
 from .saved_model import ModelRecord, versions, words_for_a_full_disk, write_model
 from .state import Handed, State
@@ -90,6 +91,10 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, 
                 keep()
         if state.step and state.step not in checkpoints.steps():
             keep()
+        if log and state.step >= settings.steps and isinstance(state.average, HasMemory):
+            log.say(f"now {method.name} looks at its {len(pairs)} training pictures once more, to draw with them")
+            remember_pictures(folder / "model", state.average, pairs, fabric.device)
+        fabric.barrier()
     return state.step >= settings.steps
 
 

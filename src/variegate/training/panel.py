@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..data.pairs import Pairs
-from ..interfaces import Generator, HasLikelihood
+from ..interfaces import Generator, HasLikelihood, HasMemory
 from ..sampling import decode_in_chunks, sheet, to_pil, to_uint8
 from .health import best_of_n, code_sensitivity, verdict
 from .logs import Log
@@ -50,7 +50,9 @@ class Panel:
             self.score = self.surprise(self.generator, device)
             self.note = f"validation {self.score:.4f} nats per pixel and colour"
             log.numbers(step, {"val/nats": self.score})
-        warning = verdict(sensitivity, self.generator.code_size)
+        # before it remembers anything, the code of such a generator has nothing to choose from
+        read = 0 if isinstance(self.generator, HasMemory) else self.generator.code_size
+        warning = verdict(sensitivity, read)
         if warning and not self.warned:
             log.say(f"step {step}: {warning}")
         self.warned = warning is not None

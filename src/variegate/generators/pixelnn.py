@@ -1,0 +1,255 @@
+"""PixelNN (Bansal, Sheikh, Ramanan, ICLR 2018): a smooth image by regression, and its details from training pictures.
+
+    image_i(x) = f_i(x) + y_jk - f_j(x_k)
+
+f is a regression network, pixel j of training picture k the one whose descriptor of the *regressed* picture is nearest
+to that of pixel i. Few pictures are searched, those nearest as a whole, and few of their pixels, those in a window
+around i. How many pictures, from which rank on, and the size of the window make one output; the code names one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..networks.perceptual import PerceptualKind, perceptual
+from .crn import CRNConfig
+from .resnet import ResNetConfig
+from .staged import Staged
+from .unet import UNetConfig
+
+CELLS = (4, 4)  # a picture as a whole is described by so many means of its coarsest features
+ROWS = 1024  # pixels compared with a whole picture at a time
+WHOLE, OUTSIDE = 0, -1
+
+
+class Output(NamedTuple):
+    """What is searched for one image."""
+
+    window: int  # which of the generator's windows
+    first: int  # rank of the nearest picture that takes part, from 0
+    number: int  # of pictures that take part
+
+
+class PixelNN(Generator):
+    """Until it has been shown training pictures, all images of a condition are the regression f itself.
+
+    Pictures are remembered in 9 bytes a pixel. They are searched at the size of the condition, to which they are
+    resized. Regressed pictures are compared in 8 bits, as released, so that float rounding seldom changes a choice.
+
+    Args:
+        features: image -> list of feature maps; stacked pixel by pixel they are the descriptor (a hypercolumn).
+        levels: which of the maps take part; None for all.
+        windows: sides of windows in pixels, `WHOLE` for the whole picture.
+        sets: (number of pictures, rank of the first from 1).
+
+    Attributes:
+        images: uint8 (N, C, H, W), the training pictures.
+        smooth: float16 (N, C, H, W), their regression in [-1, 1].
+        whole: float16 (N, G), their descriptors as wholes, of length 1.
+    """
+
+    prior = "uniform"
+    images: Tensor
+    smooth: Tensor
+    whole: Tensor
+
+    def __init__(
+        self,
+        backbone: Staged,
+        features: nn.Module,
+        levels: Sequence[int] | None,
+        windows: Sequence[int],
+        sets: Sequence[tuple[int, int]],
+        image_channels: int,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.levels, self.windows = backbone, levels, tuple(windows)
+        self.features = (features,)  # a tuple hides what is neither trained nor averaged nor saved
+        self.outputs = [Output(i, first - 1, number) for i in range(len(windows)) for number, first in sets]
+        self.ranks = max(output.first + output.number for output in self.outputs)
+        self.code_size = 1
+        self.register_buffer("images", torch.empty(0, image_channels, 1, 1, dtype=torch.uint8))
+        self.register_buffer("smooth", torch.empty(0, image_channels, 1, 1, dtype=torch.float16))
+        self.register_buffer("whole", torch.empty(0, 0, dtype=torch.float16))
+        self.register_load_state_dict_pre_hook(make_room)
+
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The pictures of an earlier run are left out: what is regressed from them changes."""
+        return weights | {name: getattr(self, name)[:0] for name in MEMORY}
+
+    @torch.no_grad()
+    def remember(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, in place of what was known before."""
+        images, smooth, whole = [], [], []
+        for condition, image in pairs:
+            images.append(image)
+            smooth.append(self.regress(condition).clamp(-1, 1).half())
+            whole.append(self.describe_whole(in_8_bits(smooth[-1])).half())
+        self.images, self.smooth, self.whole = torch.cat(images), torch.cat(smooth), torch.cat(whole)
+
+    def regress(self, condition: Tensor) -> Tensor:
+        """f: one image (B, C, H, W) of each condition."""
+        return self.backbone.decode(self.backbone.encode(condition), condition.new_zeros(len(condition), 0))
+
+    def encode(self, condition: Tensor) -> Features:
+        """The regression, and every search that any code may ask for."""
+        regressed, size = self.regress(condition), (condition.shape[-2], condition.shape[-1])
+        if not len(self.images):
+            return Features(condition, (regressed,), size)
+        with torch.no_grad(), torch.autocast(condition.device.type, enabled=False):
+            found = [self.search(in_8_bits(one[None].half())) for one in regressed]  # company changes nothing
+        scores, details = zip(*found)
+        return Features(condition, (regressed, torch.stack(scores), torch.stack(details)), size)
+
+    def search(self, regressed: Tensor) -> tuple[Tensor, Tensor]:
+        """What each of the R nearest training pictures has to offer in each of the T windows of every pixel.
+
+        Args:
+            regressed: (1, C, H, W) in 8 bits.
+
+        Returns:
+            The greatest cosine, (T, R, H, W), and y_jk - f_j(x_k) at that pixel, (T, R, C, H, W).
+        """
+        size = (regressed.shape[-2], regressed.shape[-1])
+        own = self.describe(regressed)[0]
+        scores, details = [], []
+        for k in self.nearest(regressed):
+            image = resized(self.images[k : k + 1].float() / 127.5 - 1, size)
+            smooth = resized(self.smooth[k : k + 1].float(), size)
+            other, detail = self.describe(in_8_bits(smooth))[0], (image - smooth)[0].flatten(1)
+            best = [best_match(own, other, side) for side in self.windows]
+            scores.append(torch.stack([score for score, _ in best]))
+            details.append(torch.stack([detail[:, place] for _, place in best]))
+        return torch.stack(scores, dim=1), torch.stack(details, dim=1)
+
+    def nearest(self, regressed: Tensor) -> list[int]:
+        """The training pictures by rank; where they are fewer than ranks, they begin again."""
+        query = self.describe_whole(resized(regressed, (self.smooth.shape[-2], self.smooth.shape[-1])))
+        order = (self.whole.float() @ query[0]).argsort(descending=True, stable=True)
+        return [int(order[rank % len(order)]) for rank in range(self.ranks)]
+
+    def describe(self, image: Tensor) -> Tensor:
+        """Descriptors of length 1 for every pixel: (B, C, H, W) to (B, D, H, W)."""
+        maps = self.maps(image)
+        if self.levels is not None:
+            maps = [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
+        size = (image.shape[-2], image.shape[-1])
+        return F.normalize(torch.cat([F.interpolate(m, size, mode="bilinear") for m in maps], dim=1), dim=1)
+
+    def describe_whole(self, image: Tensor) -> Tensor:
+        """Descriptors of length 1 for every picture: (B, C, H, W) to (B, G)."""
+        return F.normalize(F.adaptive_avg_pool2d(self.maps(image)[-1], CELLS).flatten(1), dim=1)
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        found: list[Tensor] = self.features[0].to(image.device)(image)
+        return found
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        regressed, *found = features.state
+        if not found:
+            return regressed
+        chosen = (code[:, 0] * len(self.outputs)).long().clamp(0, len(self.outputs) - 1).tolist()
+        details = [composed(self.outputs[k], *row) for k, *row in zip(chosen, *found)]
+        return regressed.clamp(-1, 1) + torch.stack(details)
+
+    def decode_all(self, features: Features, code: Tensor) -> Tensor:
+        """Without a copy of all that was found for every code."""
+        return torch.stack([self.decode(features, codes) for codes in code.unbind(dim=1)], dim=1)
+
+
+MEMORY = ("images", "smooth", "whole")
+
+
+def make_room(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """How many pictures are remembered is known only when they are loaded."""
+    for name in MEMORY:
+        if prefix + name in state:
+            setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))
+
+
+def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
+    """Every pixel's detail from its nearest picture: (T, R, H, W) and (T, R, C, H, W) to (C, H, W)."""
+    pictures = slice(output.first, output.first + output.number)
+    nearest = scores[output.window, pictures].argmax(dim=0)
+    offered = details[output.window, pictures]
+    return offered.gather(0, nearest.expand(1, offered.shape[1], -1, -1))[0]
+
+
+def best_match(query: Tensor, other: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """For every pixel of `query` the greatest product with a pixel of `other` in a window around the same place.
+
+    Args:
+        query, other: (D, H, W).
+        side: of the window, which ends at the border; of several equally near pixels the closest counts. With `WHOLE`
+            all pixels are compared.
+
+    Returns:
+        The product, (H, W), and the pixel's place in the flattened picture, (H, W).
+    """
+    _, height, width = query.shape
+    if side == WHOLE:
+        flat = other.flatten(1)
+        best = [(part.T @ flat).max(dim=1) for part in query.flatten(1).split(ROWS, dim=1)]
+        values, places = (torch.cat(parts).unflatten(0, (height, width)) for parts in zip(*best))
+        return values, places
+    before, after = (side - 1) // 2, side // 2
+    margins = (before, after, before, after)
+    padded = F.pad(other, margins)
+    places = F.pad(torch.arange(height * width, device=query.device).view(1, height, width), margins, value=OUTSIDE)[0]
+    score = query.new_full((height, width), -torch.inf)
+    place = torch.full_like(score, OUTSIDE, dtype=torch.long)
+    steps = [(top, left) for top in range(side) for left in range(side)]
+    for top, left in sorted(steps, key=lambda step: (step[0] - before) ** 2 + (step[1] - before) ** 2):
+        window = (slice(top, top + height), slice(left, left + width))
+        product, there = torch.linalg.vecdot(query, padded[:, *window], dim=0), places[window]
+        better = (there != OUTSIDE) & (product > score)
+        score, place = torch.where(better, product, score), torch.where(better, there, place)
+    return score, place
+
+
+def in_8_bits(images: Tensor) -> Tensor:
+    """Images of [-1, 1] rounded to what a picture file holds."""
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def resized(images: Tensor, size: Size) -> Tensor:
+    """(1, C, H, W) at another size; the same at its own."""
+    if images.shape[-2:] == size:
+        return images
+    return F.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+# (number of pictures, rank of the first), as released; with four windows these are 72 outputs
+SETS = (*((1, i) for i in range(1, 11)), (3, 1), (3, 3), (3, 5), (3, 7), (3, 9), (5, 1), (5, 4), (5, 7))
+
+
+class PixelNNConfig(Part):
+    """Outputs in the released order: all sets with the first window, then with the second, ..."""
+
+    kind: Literal["pixelnn"] = "pixelnn"
+    backbone: Annotated[CRNConfig | UNetConfig | ResNetConfig, Field(discriminator="kind")]
+    descriptor: PerceptualKind = Field("vgg19", description="whose feature maps describe a pixel")
+    levels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, min_length=1, description="which of these maps, from 0; all unless given"
+    )
+    windows: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (1, 3, 5, WHOLE), min_length=1, description="sides of windows in pixels; 0: the whole picture"
+    )
+    sets: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = Field(
+        SETS, min_length=1, description="pictures that take part: their number, and the rank of the first"
+    )
+
+    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> PixelNN:
+        backbone = self.backbone.build(randomness, condition_channels, image_channels, size)
+        if backbone.code_size:
+            raise ConfigError("generator pixelnn varies what it copies, not what it regresses; its randomness is none")
+        features, _ = perceptual(self.descriptor, None)
+        return PixelNN(backbone, features, self.levels, self.windows, self.sets, image_channels)

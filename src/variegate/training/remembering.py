@@ -1,0 +1,41 @@
+"""The last act of a training: a generator that draws with training pictures is shown them, and saved with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data.pairs import Pairs
+from ..interfaces import Generator, HasMemory
+from .saved_model import load_weights, read_record, read_weights, write_model
+
+BATCH = 16
+
+
+def remember_pictures(folder: Path, generator: Generator, pairs: Pairs, device: torch.device) -> None:
+    """Nothing is done where the saved model, which may be an earlier one than the last, has its pictures already.
+
+    Args:
+        folder: of the saved model, which is replaced.
+        generator: takes over its weights; has to be one with a memory.
+
+    Raises:
+        DataError: a picture cannot be read.
+        TrainingError: the disk is full.
+    """
+    assert isinstance(generator, HasMemory)
+    load_weights(generator, read_weights(folder), folder / "model.safetensors")
+    if len(generator.images):
+        return
+    generator.remember(batches(pairs, device))
+    write_model(folder, generator, read_record(folder))
+
+
+def batches(pairs: Pairs, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """All pairs in order: conditions as networks read them, images as they are stored."""
+    for i in range(0, len(pairs), BATCH):
+        raw, images = zip(*(pairs.raw(k) for k in range(i, min(i + BATCH, len(pairs)))))
+        yield pairs.condition.encode(torch.stack(raw).to(device)), torch.stack(images).to(device)

@@ -1,0 +1,216 @@
+"""PixelNN: details copied pixel by pixel from the nearest training pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from variegate.errors import ConfigError
+from variegate.generators.pixelnn import WHOLE, PixelNN, best_match
+from variegate.methods import method
+from variegate.sampling import decode_in_chunks, to_uint8
+
+pytestmark = pytest.mark.core
+
+COUNT, SIZE = 13, (9, 8)
+TINY = {"descriptor": "laplacian", "backbone": "unet", "backbone.width": "3", "backbone.norm": "none"}
+
+
+def conditions(count: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Tensor:
+    return torch.randn(count, 2, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def pictures(count: int = COUNT, size: tuple[int, int] = SIZE) -> Tensor:
+    return torch.randint(256, (count, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def made(count: int = COUNT, **options: str) -> PixelNN:
+    """A generator with random weights, strong enough for regressed pictures to differ, that remembers pictures."""
+    torch.manual_seed(3)
+    generator = method("pixelnn", {**TINY, **options}).build_generator(2, 3, SIZE)
+    assert isinstance(generator, PixelNN)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(15)
+    generator.eval().remember((conditions(count)[i : i + 4], pictures(count)[i : i + 4]) for i in range(0, count, 4))
+    return generator
+
+
+def every_code(outputs: int = 72) -> Tensor:
+    return (torch.arange(outputs) + 0.5).unsqueeze(1) / outputs
+
+
+# a slow plain reference
+
+
+def column(picture: Tensor) -> list[list[list[float]]]:
+    """The descriptor of every pixel, [y][x][d], from bands that are spelt out: two, since pictures are 9x8."""
+    small = F.avg_pool2d(picture[None], 2, ceil_mode=True)
+    band = picture[None] - F.interpolate(small, picture.shape[-2:], mode="bilinear")
+    smaller = F.avg_pool2d(small, 2, ceil_mode=True)
+    maps = [band, small - F.interpolate(smaller, small.shape[-2:], mode="bilinear"), smaller]
+    stacked = torch.cat([F.interpolate(m, picture.shape[-2:], mode="bilinear") for m in maps], dim=1)[0]
+    return stacked.permute(1, 2, 0).double().tolist()
+
+
+def cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    length = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b)) / length
+
+
+def coarse(picture: Tensor) -> list[float]:
+    """The last band on 4x4 cells: of 9x8 pictures it is 3x2, from which cells are averaged as PyTorch defines it."""
+    small = F.avg_pool2d(F.avg_pool2d(picture[None], 2, ceil_mode=True), 2, ceil_mode=True)[0].double()
+    _, height, width = small.shape
+    cells = []
+    for c in range(3):
+        for i in range(4):
+            for j in range(4):
+                rows = slice(i * height // 4, -(-(i + 1) * height // 4))
+                cells.append(float(small[c, rows, j * width // 4 : -(-(j + 1) * width // 4)].mean()))
+    return cells
+
+
+def plain_loop(generator: PixelNN, condition: Tensor, number: int, first: int, side: int) -> Tensor:
+    """image_i = f_i(x) + y_jk - f_j(x_k), pixel by pixel and picture by picture."""
+    with torch.no_grad():
+        own = generator.regress(condition[None])[0].clamp(-1, 1)
+        others = [generator.regress(other[None])[0].clamp(-1, 1) for other in conditions(COUNT)]
+    shown, *seen = (to_uint8(smooth.half().float()) / 127.5 - 1 for smooth in (own, *others))
+    likeness = [cosine(coarse(shown), coarse(other)) for other in seen]
+    chosen = sorted(range(COUNT), key=lambda k: -likeness[k])[first - 1 : first - 1 + number]
+    query, columns = column(shown), {k: column(seen[k]) for k in chosen}
+    (height, width), out = SIZE, own.clone()
+    before, after = ((side - 1) // 2, side // 2) if side else (99, 99)
+    for y in range(height):
+        for x in range(width):
+            best, detail = -2.0, torch.zeros(3)
+            for k in chosen:
+                for v in range(max(0, y - before), min(height, y + after + 1)):
+                    for u in range(max(0, x - before), min(width, x + after + 1)):
+                        likely = cosine(query[y][x], columns[k][v][u])
+                        if likely > best:
+                            best = likely
+                            detail = pictures()[k, :, v, u] / 127.5 - 1 - others[k][:, v, u]
+            out[:, y, x] += detail
+    return out
+
+
+@pytest.mark.parametrize("side", [1, 3, 4, WHOLE])
+@pytest.mark.parametrize(("number", "first"), [(1, 1), (1, 10), (3, 5), (5, 7)])
+def test_images_are_those_of_a_plain_loop_over_pixels(number: int, first: int, side: int) -> None:
+    generator = made(windows=f"[{side}]", sets=f"[[{number}, {first}]]")
+    condition = conditions(1, seed=9)
+    image = decode_in_chunks(generator, condition, torch.tensor([[0.5]]))[0, 0]
+    expected = plain_loop(generator, condition[0], number, first, side).clamp(-1, 1)
+    torch.testing.assert_close(image, expected, atol=3e-4, rtol=0)  # regressed pictures are kept in half precision
+
+
+# what outputs are
+
+
+def test_the_72_outputs_are_in_the_released_order() -> None:
+    generator = made()
+    told = [(output.number, output.first + 1, generator.windows[output.window]) for output in generator.outputs]
+    assert len(told) == len(set(told)) == 72
+    assert told[:10] == [(1, i, 1) for i in range(1, 11)]
+    assert told[10:18] == [*((3, i, 1) for i in (1, 3, 5, 7, 9)), *((5, i, 1) for i in (1, 4, 7))]
+    assert (told[18], told[36], told[54], told[71]) == ((1, 1, 3), (1, 1, 5), (1, 1, WHOLE), (5, 7, WHOLE))
+
+
+def test_72_codes_give_72_different_images_and_codes_between_them_none_other() -> None:
+    generator = made()
+    images = decode_in_chunks(generator, conditions(1, seed=9), every_code())[0]
+    assert len({image.numpy().tobytes() for image in images}) == 72
+    edges = torch.tensor([[0.0], [0.9999999], [1.0], [0.51 / 72]])
+    assert torch.equal(decode_in_chunks(generator, conditions(1, seed=9), edges)[0], images[[0, 71, 71, 0]])
+
+
+@pytest.mark.parametrize("k", [0, 5, 12])
+def test_a_training_condition_gives_exactly_its_training_image(k: int) -> None:
+    generator = made()
+    image = decode_in_chunks(generator, conditions(COUNT)[k : k + 1], torch.zeros(1, 1))[0, 0]
+    assert torch.equal(to_uint8(image), pictures()[k])
+
+
+def test_of_a_regression_that_says_nothing_every_pixel_is_one_of_a_training_picture() -> None:
+    generator = made()
+    for parameter in generator.parameters():
+        nn.init.zeros_(parameter)
+    generator.remember([(conditions(COUNT), pictures())])
+    images = to_uint8(decode_in_chunks(generator, conditions(1, seed=9), every_code())[0])
+    known = {tuple(pixel) for pixel in pictures().permute(0, 2, 3, 1).reshape(-1, 3).tolist()}
+    assert {tuple(pixel) for pixel in images.permute(0, 2, 3, 1).reshape(-1, 3).tolist()} <= known
+
+
+def test_levels_choose_what_describes_a_pixel() -> None:
+    colours, both = made(levels="[2]"), made()
+    assert colours.describe(torch.rand(1, 3, *SIZE)).shape == (1, 3, *SIZE)
+    images = [decode_in_chunks(one, conditions(1, seed=9), every_code())[0] for one in (colours, both)]
+    assert torch.equal(images[0][:10], images[1][:10]), "one picture at the same place leaves nothing to choose"
+    assert not torch.equal(images[0][10:], images[1][10:])
+
+
+def test_few_training_pictures_are_ranked_over_again() -> None:
+    generator = made(3)
+    images = decode_in_chunks(generator, conditions(1, seed=9), every_code())[0]
+    assert torch.equal(images[0], images[3])
+    assert torch.equal(images[2], images[5])
+    assert not torch.equal(images[0], images[1])
+
+
+def test_a_condition_of_another_size_is_drawn_with_resized_pictures() -> None:
+    generator = made(windows="[1]", sets="[[1, 1]]")
+    large = conditions(COUNT)[4:5].repeat_interleave(2, 2).repeat_interleave(2, 3)
+    features = generator.encode(large)
+    k = generator.nearest(features.state[0].detach().clamp(-1, 1))[0]
+    detail = pictures()[k : k + 1] / 127.5 - 1 - generator.smooth[k : k + 1].float()
+    expected = F.interpolate(detail, (18, 16), mode="bilinear", antialias=True)
+    torch.testing.assert_close(features.state[2][0], expected[None], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 9])
+def test_windows_end_at_the_border_and_prefer_their_middle(side: int) -> None:
+    torch.manual_seed(0)
+    query, other = (F.normalize(torch.randn(4, 5, 6), dim=0) for _ in range(2))
+    score, place = best_match(query, other, side)
+    torch.testing.assert_close(score, (query * other.flatten(1)[:, place]).sum(dim=0))
+    flat = torch.ones(4, 5, 6)
+    assert torch.equal(best_match(flat, flat, side)[1], torch.arange(30).view(5, 6))
+    if side == 9:  # 4 pixels each way reach rows 0 to 4 from the middle one
+        near = other.clone()
+        near[:, :, :1] = near[:, :, 5:] = -query[:, 2:3, 2:3]
+        assert best_match(query, near, 9)[1][2, 2] == best_match(query, near, WHOLE)[1][2, 2]
+
+
+# what it is made of
+
+
+def test_what_is_trained_and_saved_is_the_regression_and_the_pictures_alone() -> None:
+    generator = made(descriptor="random")
+    assert all(name.startswith("backbone.") for name, _ in generator.named_parameters())
+    assert {name for name, _ in generator.named_buffers()} == {"images", "smooth", "whole"}
+    state = generator.state_dict()
+    assert (state["images"].shape, state["whole"].shape) == ((COUNT, 3, *SIZE), (COUNT, 128 * 16))
+    again = method("pixelnn", {**TINY, "descriptor": "random"}).build_generator(2, 3, SIZE).eval()
+    condition = conditions(1, seed=9)
+    with torch.no_grad():
+        smooth = generator.regress(condition)[0]
+    again.load_state_dict(state)
+    one, two = (decode_in_chunks(network, condition, every_code())[0] for network in (generator, again))
+    assert torch.equal(one, two)
+    again.load_state_dict(again.adopt(state))  # to be trained on
+    with torch.no_grad():
+        forgotten = again(condition, every_code()[None])[0]
+    assert torch.equal(forgotten, smooth.expand_as(forgotten)), "without pictures there is the regression alone"
+
+
+def test_its_randomness_must_be_none() -> None:
+    noisy = method("pixelnn", {"descriptor": "laplacian", "randomness": "{kind: heads, heads: 2}"})
+    with pytest.raises(ConfigError, match=r"generator pixelnn .*randomness is none"):
+        noisy.build_generator(2, 3, (16, 16))
