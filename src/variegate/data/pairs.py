@@ -13,12 +13,15 @@ from torch.utils.data import Dataset
 from ..errors import ConfigError, DataError, did_you_mean
 from ..interfaces import Batch, Size
 from .classes import labels_in
-from .conditions import Labels, Picture
+from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
 from .derived import after_crop, check_derived, check_size, derive, derived_channels
 from .direction import choose_direction, is_grey
-from .folders import SPLITS, Direction, Folder, hold_out, recognise
+from .folders import hold_out, recognise
+from .geometry import asked_geometry, count_of
+from .items import SPLITS, Direction, Folder
+from .landmarks import NO_MIRROR
 from .masks import Masks, open_masks
-from .origins import Files, Origin, Procedural, item_number
+from .origins import Files, Origin, Procedural, item_number, native_size
 
 CACHE_BYTES = 1 << 30
 STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
@@ -26,7 +29,7 @@ VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes,
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):
-    """A map-style data set of raw pairs, uint8, all at one size. Pairs that were loaded once stay in memory.
+    """A map-style data set of raw pairs, integers, all at one size. Pairs that were loaded once stay in memory.
 
     Attributes:
         condition: what the conditions are; saved with the model.
@@ -45,7 +48,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         name: str,
         origins: Mapping[str, Origin],
         split: str,
-        condition: Labels | Picture,
+        condition: AnyCondition,
         size: Size,
         description: str,
         cache_bytes: int = CACHE_BYTES,
@@ -69,7 +72,8 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return self.raw(index)
 
     def raw(self, index: int) -> tuple[Tensor, Tensor]:
-        """Condition uint8 (c, H, W) and image uint8 (3, H, W). Kept in memory up to 1 GB; do not write to them.
+        """Condition (c, H, W), uint8 but for normals, and image uint8 (3, H, W). Kept in memory up to 1 GB; do not
+        write to them.
 
         Raises:
             DataError: the file cannot be read or its labels are out of range.
@@ -79,7 +83,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
             return self._cache[index]
         condition, image = self._origins[self.split].load(index, self.size)
         pair = (self.made(condition, index) if self.derived else condition), image
-        if (len(self._cache) + 1) * sum(tensor.numel() for tensor in pair) <= self._cache_bytes:
+        if (len(self._cache) + 1) * sum(tensor.nbytes for tensor in pair) <= self._cache_bytes:
             self._cache[index] = pair
         return pair
 
@@ -129,7 +133,7 @@ def open_data(
     size: int | Size | None = None,
     split: str = "train",
     direction: Direction | None = None,
-    condition: str | Labels | Picture | None = None,
+    condition: str | AnyCondition | None = None,
     unpaired: bool = False,
 ) -> Pairs:
     """Recognise a folder and open one split of it.
@@ -142,8 +146,8 @@ def open_data(
         size: both sides, or (H, W); the first image's, rounded down to multiples of 8, if not given.
         direction: which half or folder of A and B is the condition; the flatter one if not given.
         condition: how to derive it from plain pictures or streets (edges, grey, self, superres:4, inpaint,
-            inpaint:centre, inpaint:FOLDER of masks), or the condition of a trained model, which is then used instead of
-            looking for classes.
+            inpaint:centre, inpaint:FOLDER of masks); landmarks, landmarks:HEAT or normals, to look for these; or the
+            condition of a trained model, which is then used instead of looking for classes.
         unpaired: conditions and images do not belong together: trainA and trainB are taken as they are, item i has the
             image i * STEP modulo their number, and there are as many items as the longer side has. What would be paired
             is taken apart in the same way.
@@ -155,22 +159,24 @@ def open_data(
     if shape is not None and min(shape) < 1:
         raise DataError(f"size {shape}: must be at least one pixel")
     given = None if isinstance(condition, str | None) else condition
-    derived = condition if isinstance(condition, str) else given.derived if isinstance(given, Picture) else None
+    words = condition if isinstance(condition, str) else named_condition(given)
     if is_streets(path):
-        return _streets(str(path), shape or STREETS_SIZE, split, _streets_condition(given, derived, unpaired), unpaired)
-    folder = recognise(path, derived, unpaired)
+        shape = shape or STREETS_SIZE
+        return _streets(str(path), shape, split, _streets_condition(given, words, unpaired, shape), unpaired)
+    folder = recognise(path, words, unpaired)
     if folder.problems:
         more = len(folder.problems) - 1
         raise DataError(folder.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
     way, why = _direction(folder, direction)
-    spec = given or spec_of(folder, derived, way)
     splits = hold_out(folder.splits)
+    shape = shape or native_size(next(iter(splits.values())), folder.kind)
+    spec = given or spec_of(folder, words, way, shape)
+    fits_model(spec, folder)
     origins = {name: Files(items, folder.kind, spec, way) for name, items in splits.items()}
-    shape = shape or next(iter(origins.values())).native()
     counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
-    words = f"{folder.structure}{why}: {counts}"
-    masks = open_masks(derived, shape)
-    return Pairs(folder.root.name, origins, split, spec, shape, words, unpaired=unpaired, masks=masks)
+    told = f"{folder.structure}{why}: {counts}"
+    masks = open_masks(spec.derived, shape) if isinstance(spec, Picture) else None
+    return Pairs(folder.root.name, origins, split, spec, shape, told, unpaired=unpaired, masks=masks)
 
 
 def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
@@ -182,10 +188,22 @@ def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]
     return "AtoB", ""
 
 
-def spec_of(folder: Folder, derived: str | None, direction: Direction) -> Labels | Picture:
+def named_condition(given: AnyCondition | None) -> str | None:
+    """What `--condition` would have said for a trained model's condition."""
+    if isinstance(given, Landmarks | Normals):
+        return given.kind
+    return given.derived if isinstance(given, Picture) else None
+
+
+def spec_of(folder: Folder, condition: str | None, direction: Direction, size: Size) -> AnyCondition:
     """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
-    if derived is not None:
-        return Picture(channels=derived_channels(derived), derived=derived)
+    if folder.kind == "landmarks":
+        asked = asked_geometry(condition)
+        return Landmarks(points=count_of(folder.splits.values()), heat=asked[1] if asked else 0, frame=size)
+    if folder.kind == "normals":
+        return Normals()
+    if condition is not None:
+        return Picture(channels=derived_channels(condition), derived=condition)
     items = next(iter(folder.splits.values()))
     if folder.kind == "labels":
         files = [item.condition for item in items if item.condition is not None]
@@ -199,22 +217,35 @@ def spec_of(folder: Folder, derived: str | None, direction: Direction) -> Labels
     return Picture()
 
 
+def fits_model(spec: AnyCondition, folder: Folder) -> None:
+    """Raises DataError for a folder of landmarks or normals and a trained model that reads something else."""
+    if folder.kind in ("landmarks", "normals") and spec.kind != folder.kind:
+        raise DataError(f"{folder.root}: has {folder.kind}, but the model reads a {spec.noun}; give data like its own")
+
+
 def is_streets(path: str | Path) -> bool:
     """Whether "streets" or "streets:COUNT" means the procedural set; a folder of that name comes first."""
     return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()
 
 
-def _streets_condition(given: Labels | Picture | None, derived: str | None, unpaired: bool) -> Labels | Picture:
-    """Layouts, unless something is derived from the image.
+def _streets_condition(given: AnyCondition | None, words: str | None, unpaired: bool, size: Size) -> AnyCondition:
+    """Layouts, unless landmarks or normals are asked for, or something that is derived from the image.
 
     Raises:
         DataError: no such derived condition, or a trained model whose conditions streets cannot give.
     """
+    from .street_geometry import point_count
     from .streets import CLASSES, PALETTE
 
-    if derived is not None:
-        check_derived(derived, unpaired)
-        return Picture(channels=derived_channels(derived), derived=derived)
+    asked = asked_geometry(words)
+    if asked is not None:
+        own = Normals() if asked[0] == "normals" else Landmarks(points=point_count(size), heat=asked[1], frame=size)
+        if given is not None and given.channels != own.channels:
+            raise DataError(f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, the model {given.channels}")
+        return given or own
+    if words is not None:
+        check_derived(words, unpaired)
+        return Picture(channels=derived_channels(words), derived=words)
     labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
     if given is not None and (not isinstance(given, Labels) or given.channels != labels.channels):
         raise DataError(
@@ -224,7 +255,7 @@ def _streets_condition(given: Labels | Picture | None, derived: str | None, unpa
     return labels
 
 
-def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unpaired: bool) -> Pairs:
+def _streets(path: str, size: Size, split: str, condition: AnyCondition, unpaired: bool) -> Pairs:
     _, _, number = path.partition(":")
     if number and not (number.isdecimal() and int(number) > 0):
         raise DataError(f"{path}: write streets:COUNT, such as streets:500")
@@ -232,7 +263,8 @@ def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unp
     held = max(1, min(200, count // 10))
     counts = {name: count if name == "train" else held for name in SPLITS}
     origins = {name: Procedural(size, n, name, condition, unpaired) for name, n in counts.items()}
-    what = "street layouts" if isinstance(condition, Labels) else f"streets, with the condition {condition.derived!r},"
+    what = f"streets, with the condition {named_condition(condition)!r},"
+    what = "street layouts" if isinstance(condition, Labels) else what
     words = f"{'unpaired: ' if unpaired else ''}{what} drawn by a procedure, with known factors: "
     words += ", ".join(f"{n} {s}" for s, n in counts.items())
     masks = open_masks(condition.derived, size) if isinstance(condition, Picture) else None
@@ -242,7 +274,7 @@ def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unp
 class Visit(TypedDict):
     """One item as training sees it, before collation."""
 
-    condition: Tensor  # uint8 (c, H, W)
+    condition: Tensor  # (c, H, W), uint8 but for normals
     image: Tensor  # uint8 (3, H, W)
     index: int
     key: int
@@ -259,6 +291,8 @@ class Visits(Dataset[Visit]):
     def __init__(self, pairs: Pairs, jitter: float = 1.0, flip: bool = False) -> None:
         if jitter < 1:
             raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
+        if flip and isinstance(pairs.condition, Landmarks):
+            raise ConfigError(NO_MIRROR)
         height, width = self.size = pairs.size
         self.flip = flip
         self._made = pairs.made if after_crop(pairs.derived) else None
@@ -279,13 +313,13 @@ class Visits(Dataset[Visit]):
         window = (slice(None), slice(top, top + height), slice(left, left + width))
         condition, image = condition[window], image[window]
         if mirror:
-            condition, image = condition.flip(-1), image.flip(-1)
+            condition, image = self.pairs.condition.mirrored(condition), image.flip(-1)
         if self._made is not None:
             condition = self._made(condition, index)
         return {"condition": condition, "image": image, "index": index, "key": key}
 
 
-def to_batch(raw: Mapping[str, Tensor], condition: Labels | Picture) -> Batch:
+def to_batch(raw: Mapping[str, Tensor], condition: AnyCondition) -> Batch:
     """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), image in [-1, 1]."""
     image = raw["image"].float() / 127.5 - 1
     return Batch(condition.encode(raw["condition"]), image, raw["index"], raw["key"])
