@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..interfaces import Size
 from . import instances, pictures
+from .choice import spec_of
 from .classes import labels_in
 from .conditions import AnyCondition, Labels, Landmarks, Normals
 from .derived import check_size, explain
@@ -23,7 +24,7 @@ from .items import Direction, Folder, Item
 from .landmarks import check_inside
 from .masks import Masks, folder_of
 from .origins import cut_out, native_size, normals_of
-from .pairs import is_streets, open_data, spec_of
+from .pairs import is_streets, open_data
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
 

@@ -121,15 +121,18 @@ def _plain(root: Path) -> dict[str, list[Item]]:
 def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
     check_derived(condition, unpaired)
     deep = [Item(f) for f in _without_masks(root, condition)]
-    splits = _plain(root) or _images_only(root) or ({"train": deep} if deep else {})
+    published = find_torchvision_set(root)
+    splits = _plain(root) or _bare(published) or _images_only(root) or ({"train": deep} if deep else {})
     if not splits:
         raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
     what = f"plain pictures with the condition {condition!r} made from each"
     if unpaired:
+        if any(item.box is not None for items in splits.values() for item in items):
+            raise DataError(f"{root}: heads that are cut out cannot be taken apart; leave --unpaired out")
         files = {split: [item.image for item in items] for split, items in hold_out(splits).items()}
         splits = {split: mixed(some, some) for split, some in files.items()}
         what = f"unpaired: {what}, given to another"
-    return Folder(root, "derived", splits, what, unpaired=unpaired)
+    return Folder(root, "derived", splits, what, published.problems if published else [], unpaired=unpaired)
 
 
 def _without_masks(root: Path, condition: str) -> list[Path]:
@@ -142,14 +145,20 @@ def _without_masks(root: Path, condition: str) -> list[Path]:
 
 def _images_only(root: Path) -> dict[str, list[Item]]:
     """The images of label maps or normals + images: those are no pictures to derive something from."""
-    known = _street_set(root) or find_torchvision_set(root) or find_geometry(root, "normals")
+    known = _street_set(root) or find_geometry(root, "normals")
     if known is not None:
-        return {split: [Item(item.image, box=item.box) for item in items] for split, items in known.splits.items()}
+        return _bare(known)
     kind, names = _find_two(root) or ("", {})
     if kind != "labels":
         return {}
     splits = {split: [Item(f) for f in pictures.images_in(root / image)] for split, (_, image) in names.items()}
     return {split: items for split, items in splits.items() if items}
+
+
+def _bare(folder: Folder | None) -> dict[str, list[Item]]:
+    """The images of a folder without their conditions."""
+    splits = folder.splits if folder is not None else {}
+    return {split: [Item(item.image, box=item.box) for item in items] for split, items in splits.items()}
 
 
 def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:

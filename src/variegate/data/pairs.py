@@ -12,12 +12,11 @@ from torch.utils.data import Dataset
 
 from ..errors import ConfigError, DataError, did_you_mean
 from ..interfaces import Batch, Size
-from .classes import labels_in
-from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
-from .derived import after_crop, check_derived, check_size, derive, derived_channels
-from .direction import choose_direction, is_grey
+from .choice import fits_model, named_condition, spec_of, streets_condition
+from .conditions import AnyCondition, Labels, Landmarks, Picture
+from .derived import after_crop, check_size, derive
+from .direction import choose_direction
 from .folders import hold_out, recognise
-from .geometry import asked_geometry, count_of
 from .items import SPLITS, Direction, Folder
 from .landmarks import NO_MIRROR
 from .masks import Masks, open_masks
@@ -162,7 +161,7 @@ def open_data(
     words = condition if isinstance(condition, str) else named_condition(given)
     if is_streets(path):
         shape = shape or STREETS_SIZE
-        return _streets(str(path), shape, split, _streets_condition(given, words, unpaired, shape), unpaired)
+        return _streets(str(path), shape, split, streets_condition(given, words, unpaired, shape), unpaired)
     folder = recognise(path, words, unpaired)
     if folder.problems:
         more = len(folder.problems) - 1
@@ -188,71 +187,9 @@ def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]
     return "AtoB", ""
 
 
-def named_condition(given: AnyCondition | None) -> str | None:
-    """What `--condition` would have said for a trained model's condition."""
-    if isinstance(given, Landmarks | Normals):
-        return given.kind
-    return given.derived if isinstance(given, Picture) else None
-
-
-def spec_of(folder: Folder, condition: str | None, direction: Direction, size: Size) -> AnyCondition:
-    """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
-    if folder.kind == "landmarks":
-        asked = asked_geometry(condition)
-        return Landmarks(points=count_of(folder.splits.values()), heat=asked[1] if asked else 0, frame=size)
-    if folder.kind == "normals":
-        return Normals()
-    if condition is not None:
-        return Picture(channels=derived_channels(condition), derived=condition)
-    items = next(iter(folder.splits.values()))
-    if folder.kind == "labels":
-        files = [item.condition for item in items if item.condition is not None]
-        labels, problems = labels_in(files, folder.root, folder.numbering)
-        if problems:
-            raise DataError(problems[0])
-        return labels.model_copy(update={"boundaries": folder.instances})
-    if folder.kind == "pictures":
-        side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
-        return Picture(channels=1 if is_grey(side) else 3)
-    return Picture()
-
-
-def fits_model(spec: AnyCondition, folder: Folder) -> None:
-    """Raises DataError for a folder of landmarks or normals and a trained model that reads something else."""
-    if folder.kind in ("landmarks", "normals") and spec.kind != folder.kind:
-        raise DataError(f"{folder.root}: has {folder.kind}, but the model reads a {spec.noun}; give data like its own")
-
-
 def is_streets(path: str | Path) -> bool:
     """Whether "streets" or "streets:COUNT" means the procedural set; a folder of that name comes first."""
     return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()
-
-
-def _streets_condition(given: AnyCondition | None, words: str | None, unpaired: bool, size: Size) -> AnyCondition:
-    """Layouts, unless landmarks or normals are asked for, or something that is derived from the image.
-
-    Raises:
-        DataError: no such derived condition, or a trained model whose conditions streets cannot give.
-    """
-    from .street_geometry import point_count
-    from .streets import CLASSES, PALETTE
-
-    asked = asked_geometry(words)
-    if asked is not None:
-        own = Normals() if asked[0] == "normals" else Landmarks(points=point_count(size), heat=asked[1], frame=size)
-        if given is not None and given.channels != own.channels:
-            raise DataError(f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, the model {given.channels}")
-        return given or own
-    if words is not None:
-        check_derived(words, unpaired)
-        return Picture(channels=derived_channels(words), derived=words)
-    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
-    if given is not None and (not isinstance(given, Labels) or given.channels != labels.channels):
-        raise DataError(
-            f"streets have label maps with {labels.channels} classes, which is not what the model reads "
-            f"({given.channels} channels of a {given.noun}); give data like that of its training"
-        )
-    return labels
 
 
 def _streets(path: str, size: Size, split: str, condition: AnyCondition, unpaired: bool) -> Pairs:
