@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from . import codes as code_draws
 from .codes import Seed
-from .data.conditions import Labels, Picture, Source, condition_from_mapping
+from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
 from .data.layouts import read_layouts
 from .errors import CheckpointError, ConfigError
 from .interfaces import Generator, HasMemory, Size
@@ -32,7 +32,7 @@ class Model:
     def __init__(
         self,
         generator: Generator,
-        condition: Labels | Picture,
+        condition: AnyCondition,
         record: ModelRecord,
         inverter: nn.Module | None = None,
     ) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from variegate.errors import DataError
-from variegate.evaluation.landmark_error import landmark_error, points_of
+from variegate.evaluation.landmark_error import distances, landmark_error
 from variegate.evaluation.plugged import Plugged, plugged
 from variegate.networks.onnx import OnnxNetwork
 
@@ -46,13 +46,10 @@ def test_error_equals_numpy() -> None:
 
 
 @pytest.mark.core
-def test_points_are_read_from_planes_as_x_and_y() -> None:
-    planes = torch.zeros(2, 4, 6, dtype=torch.uint8)
-    planes[0, 1, 5] = planes[1, 3, 0] = 1
-    assert points_of(planes).tolist() == [[5, 1], [0, 3]]
-    planes[1] = 0
-    with pytest.raises(DataError, match="landmark 1 is at 0 pixels"):
-        points_of(planes)
+def test_points_that_a_condition_lacks_do_not_count() -> None:
+    true = torch.tensor([[5.0, 1.0], [torch.nan, torch.nan]])
+    found = torch.tensor([[[8.0, 5.0], [0.0, 0.0]]])
+    assert distances(found, true, 10).tolist() == pytest.approx([0.5])
 
 
 @pytest.mark.core

@@ -11,7 +11,7 @@ from runs import SIZE, settings, start, state_of, unequal
 from torch.nn import functional as F
 from torch.utils.data import default_collate
 
-from variegate.data.pairs import Visits, open_data, to_batch
+from variegate.data import Visits, open_data, to_batch
 from variegate.data.sampler import Endless
 
 pytestmark = pytest.mark.core

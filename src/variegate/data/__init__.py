@@ -1,7 +1,8 @@
 """Data: pairs of condition and image from folders, what a condition is, and which pair is visited when."""
 
 from .conditions import Labels, Picture, condition_from_mapping
-from .pairs import Pairs, Visits, open_data, to_batch
+from .pairs import Pairs, open_data
 from .sampler import Endless
+from .visits import Visits, to_batch
 
 __all__ = ["Endless", "Labels", "Pairs", "Picture", "Visits", "condition_from_mapping", "open_data", "to_batch"]

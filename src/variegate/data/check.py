@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..interfaces import Size
 from . import instances, pictures
+from .choice import spec_of
 from .classes import labels_in
-from .conditions import Labels, Picture
+from .conditions import AnyCondition, Labels, Landmarks, Normals
 from .derived import check_size, explain
 from .direction import choose_direction
-from .folders import Direction, Folder, Item, hold_out, recognise
+from .folders import hold_out, recognise
+from .items import Direction, Folder, Item
+from .landmarks import check_inside
 from .masks import Masks, folder_of
-from .origins import native_size
-from .pairs import is_streets, open_data, spec_of
+from .origins import cut_out, native_size, normals_of
+from .pairs import is_streets, open_data
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
 
@@ -120,11 +123,9 @@ def _describe(report: Report, folder: Folder, direction: Direction | None) -> No
         report.description += "; val is held out of train"
 
 
-def _condition(
-    report: Report, folder: Folder, derived: str | None, direction: Direction | None
-) -> Labels | Picture | None:
+def _condition(report: Report, folder: Folder, derived: str | None, direction: Direction | None) -> AnyCondition | None:
     """What the conditions are; None, with the reason among the problems, if that cannot be told."""
-    spec: Labels | Picture
+    spec: AnyCondition
     if not folder.splits:
         return None
     try:
@@ -135,13 +136,13 @@ def _condition(
             spec = spec.model_copy(update={"boundaries": folder.instances})
             report.problems += problems
         else:
-            way = choose_direction(folder, direction)[0] if derived is None else "AtoB"
-            spec = spec_of(folder, derived, way)
+            way = choose_direction(folder, direction)[0] if folder.kind in ("halves", "pictures") else "AtoB"
+            spec = spec_of(folder, derived, way, native_size(next(iter(folder.splits.values())), folder.kind))
     except DataError as error:
         report.problems.append(str(error))
         return None
     report.condition = _words(spec)
-    if derived is not None:
+    if folder.kind == "derived" and derived is not None:
         _check_derived(report, folder, derived)
     return spec
 
@@ -165,7 +166,12 @@ def _details(derived: str, size: Size, masks: Masks | None) -> str:
     return f": {details}" if details else ""
 
 
-def _words(condition: Labels | Picture) -> str:
+def _words(condition: AnyCondition) -> str:
+    if isinstance(condition, Landmarks):
+        shape = f"blobs of {condition.heat:g} pixels" if condition.heat else "one pixel each"
+        return f"{condition.points} landmarks, {shape}"
+    if isinstance(condition, Normals):
+        return "surface normals"
     if isinstance(condition, Labels):
         void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
         street = ", the classes of Cityscapes" if condition.numbering is not None else ""
@@ -180,7 +186,7 @@ def _words(condition: Labels | Picture) -> str:
 def _check_pair(
     item: Item,
     folder: Folder,
-    spec: Labels | Picture | None,
+    spec: AnyCondition | None,
     known: set[str],
     sizes: Counter[str],
     areas: NDArray[np.int64],
@@ -196,7 +202,9 @@ def _check_pair(
             continue
         known.add(str(file))
         try:
-            pixels = _pixels(file, part if folder.kind == "labels" else "image", spec)
+            pixels = _pixels(file, part if folder.kind in ("labels", "normals") else "image", spec, item)
+            if part == "image" and item.points is not None:
+                check_inside(item.points, (pixels.shape[0], pixels.shape[1]), str(file))
         except DataError as error:
             yield str(error)
             continue
@@ -208,12 +216,14 @@ def _check_pair(
     yield from _misfits(item, shapes, folder.unpaired)
 
 
-def _pixels(file: Path, part: str, spec: Labels | Picture | None) -> NDArray[Any]:
+def _pixels(file: Path, part: str, spec: AnyCondition | None, item: Item) -> NDArray[Any]:
     """A file's values, (H, W) or (H, W, 3)."""
     if part == "instance map":
         return instances.read_instances(file, str(file))
     if part == "image":
-        return pictures.read_picture(file)
+        return cut_out(item)
+    if isinstance(spec, Normals):
+        return normals_of(item, spec)
     return spec.ids(file, str(file)) if isinstance(spec, Labels) else pictures.read_labels(file, str(file))[0]
 
 

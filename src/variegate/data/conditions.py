@@ -1,12 +1,11 @@
 """What a condition is: saved with the model, so that sampling reads a layout exactly as training did.
 
-Raw conditions are uint8 (c, H, W) and stay so until they are on the device; `encode` turns a batch of them into what
-the network sees, (B, K, H, W).
+Raw conditions are integers (c, H, W), uint8 but for normals, and stay so until they are on the device; `encode` turns a
+batch of them into what the network sees, (B, K, H, W).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,65 +17,21 @@ from PIL import Image
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
-from ..config import Config
 from ..errors import DataError
 from ..interfaces import Size
 from . import blocks, holes, pictures
+from .base_condition import BaseCondition
 from .derived import cuts_hole
 from .instances import boundary, read_instances, with_boundaries
+from .landmarks import Landmarks
+from .normals import Normals
 from .sources import OneSource, Source, named, on_disk, planes_last, whole
 from .street_classes import IGNORED, Colour, Numbering, street_values
 
 NO_LABEL = 255  # the id that most label sets give to "nothing here"
 
 
-class _Condition(Config, ABC):
-    """What label maps and pictures have in common."""
-
-    def read(self, source: Source, size: Size | None = None) -> Tensor:
-        """uint8 (c, H, W) from a path, PIL image, array (H, W[, c]) or tensor ([c, ]H, W); resized to `size`.
-
-        Arrays and tensors hold integers 0..255 or floats in [0, 1]. What this returns can be read again.
-
-        Raises:
-            DataError: what is wrong, with which file, and what would be right.
-        """
-        where = named(source, self.noun)
-        pixels = self.pixels(source, where)
-        if 0 in pixels.shape:
-            raise DataError(f"{where}: has no pixels, its shape is {pixels.shape}")
-        return self.tensor(pixels, size, where)
-
-    def tensor(self, pixels: pictures.Pixels, size: Size | None = None, where: str = "the picture") -> Tensor:
-        """Valid pixels (H, W[, c]) as raw uint8 (c, H, W), resized to `size`, or for their own size unless given."""
-        height, width = pixels.shape[:2]
-        pixels = self.resize(pixels, size or (height, width), where)
-        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-        return torch.from_numpy(np.ascontiguousarray(planes))
-
-    @property
-    @abstractmethod
-    def noun(self) -> str:
-        """What the user would call one condition."""
-
-    @abstractmethod
-    def pixels(self, source: Source, where: str) -> pictures.Pixels:
-        """Checked uint8 (H, W) or (H, W, c) at the source's own size."""
-
-    @abstractmethod
-    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the picture") -> pictures.Pixels:
-        """Valid pixels at exactly `size`; `where` they come from, for errors."""
-
-    @abstractmethod
-    def encode(self, raw: Tensor) -> Tensor:
-        """uint8 (B, c, H, W) on any device to float (B, K, H, W) on the same."""
-
-    @abstractmethod
-    def picture(self, raw: Tensor) -> Tensor:
-        """uint8 (c, H, W) to RGB uint8 (3, H, W), for display."""
-
-
-class Labels(_Condition):
+class Labels(BaseCondition):
     """A map of class ids, perhaps with the boundaries of instances.
 
     Raw: uint8 (1, H, W); encoded: one-hot (B, number of classes, H, W). With boundaries a second raw plane and a last
@@ -222,7 +177,7 @@ def _code(colour: Colour) -> int:
     return (red << 16) | (green << 8) | blue
 
 
-class Picture(_Condition):
+class Picture(BaseCondition):
     """A picture. Raw: uint8 (1, 3 or 4, H, W); encoded: [-1, 1].
 
     Four channels are a picture with a hole to fill: RGB, white inside the hole, and the mask, raw 255 and encoded 1
@@ -278,17 +233,18 @@ class Picture(_Condition):
         return raw.expand(3, -1, -1).contiguous()
 
 
-Condition = Annotated[Labels | Picture, Field(discriminator="kind")]
+AnyCondition = Labels | Picture | Landmarks | Normals
+Condition = Annotated[AnyCondition, Field(discriminator="kind")]
 
 
-def condition_from_mapping(values: Mapping[str, Any]) -> Labels | Picture:
+def condition_from_mapping(values: Mapping[str, Any]) -> AnyCondition:
     """A condition from a model's config.json.
 
     Raises:
         DataError: a field is missing, unknown or inconsistent.
     """
     try:
-        condition: Labels | Picture = TypeAdapter(Condition).validate_python(dict(values))
+        condition: AnyCondition = TypeAdapter(Condition).validate_python(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"condition: {'.'.join(map(str, first['loc']))} {first['msg'].lower()}") from None

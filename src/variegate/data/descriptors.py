@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ConfigError
-from .conditions import Labels, Picture
+from .conditions import AnyCondition, Labels
+from .landmarks import points_of
 from .pairs import Pairs
 from .pictures import resize
 
@@ -54,7 +54,7 @@ def describe(pairs: Pairs) -> Described:
     return Described(filled(np.stack(conditions)), np.stack(colours))
 
 
-def unit(condition: Labels | Picture) -> str:
+def unit(condition: AnyCondition) -> str:
     """What distances of two conditions, and so the threshold, are measured in."""
     if condition.kind == "landmarks":
         return f"pixels of a picture {TALL} high, summed over x and y of all points"
@@ -63,7 +63,7 @@ def unit(condition: Labels | Picture) -> str:
     return "mean difference of values in [-1, 1], 0 to 2"
 
 
-def describe_condition(condition: Labels | Picture, raw: Tensor) -> Floats:
+def describe_condition(condition: AnyCondition, raw: Tensor) -> Floats:
     """A raw condition (c, H, W) as a vector (D,). Boundaries of instances do not count; NaN: an absent landmark."""
     if condition.kind == "landmarks":
         return positions(raw)
@@ -77,10 +77,7 @@ def describe_condition(condition: Labels | Picture, raw: Tensor) -> Floats:
 
 def positions(planes: Tensor) -> Floats:
     """x and y of every point, (2 P,) in pixels of a picture TALL high, of planes (P, H, W) that are 1 there."""
-    height, width = planes.shape[1:]
-    found, where = planes.flatten(1).max(dim=1)
-    points = torch.stack([where % width, where // width], dim=1).float() * (TALL / height)
-    return torch.where(found[:, None] > 0, points, torch.nan).flatten().numpy()
+    return (points_of(planes) * (TALL / planes.shape[1])).flatten().numpy()
 
 
 def averaged(planes: Tensor) -> Floats:

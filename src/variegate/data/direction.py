@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError, did_you_mean
 from . import pictures
-from .folders import Direction, Folder
+from .items import Direction, Folder
 
 
 def flatness(files: Sequence[Path], side: int | None) -> float:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from ..errors import DataError, did_you_mean
 from . import pictures
 from .derived import check_derived
+from .geometry import Geometry, asked_geometry, find_geometry
+from .items import SPLITS, Folder, Item, match, missing_partners
 from .masks import folder_of
-from .street_classes import Numbering
 from .street_sets import find_street_set
+from .torchvision_sets import NO_CONDITION, find_torchvision_set
 
-Direction = Literal["AtoB", "BtoA"]
-SPLITS = ("train", "val", "test")
 LABELLED = [  # (condition folder, image folder) of a split; labels are class ids or exact colours
     ("{}_label", "{}_img"),
     ("{}_labels", "{}"),
@@ -32,38 +31,17 @@ T = TypeVar("T")
 ACCEPTED = (
     "accepted are: pictures of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
     "train_label + train_img (+ train_inst), train + train_labels, labels + images, Cityscapes, BDD100K, GTA-5, "
+    "pictures with landmarks.json, landmarks.csv or .pts files, normals + images, train_normals + train_img, "
+    "torchvision's oxford-iiit-pet and lfw-py, "
     "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER)"
 )
-
-
-@dataclass(frozen=True)
-class Item:
-    """The files of one pair; the condition is in, or made from, the same file if it has none of its own."""
-
-    image: Path
-    condition: Path | None = None
-    instances: Path | None = None
-
-
-@dataclass
-class Folder:
-    """What a folder was recognised as, before any picture is decoded."""
-
-    root: Path
-    kind: Literal["halves", "pictures", "labels", "derived"]
-    splits: dict[str, list[Item]]
-    structure: str  # in words
-    problems: list[str] = field(default_factory=list)
-    instances: bool = False  # label maps have instance maps
-    unpaired: bool = False  # condition and image of an item do not belong together
-    numbering: Numbering | None = None  # of the label maps of a published set of street scenes
 
 
 def recognise(path: str | Path, condition: str | None = None, unpaired: bool = False) -> Folder:
     """Work out what a folder is from its names and its pictures' sizes; pairs that do not fit become problems.
 
     Args:
-        condition: derived from each of plain pictures.
+        condition: derived from each of plain pictures; or landmarks or normals, to look for nothing else.
         unpaired: two folders are taken as they are, and what is paired is taken apart.
 
     Raises:
@@ -77,9 +55,10 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
         raise DataError(f"{root}: there is no such folder; {did_you_mean(str(root), known)}")
     if not root.is_dir():
         raise DataError(f"{root}: is a file; give the folder that holds the pictures")
-    if condition is not None:
+    asked = asked_geometry(condition)
+    if condition is not None and asked is None:
         return _derived(root, condition, unpaired)
-    folder = _street_set(root, unpaired) or _two_folders(root, unpaired)
+    folder = _geometry(root, asked[0], unpaired) if asked else _found(root, unpaired)
     if folder is not None:
         return folder
     if unpaired:
@@ -91,6 +70,30 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
     seen = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
     what = f"holds no pairs of pictures, only {seen}" if inside else "is empty"
     raise DataError(f"{root}: {what}; {ACCEPTED}")
+
+
+def _found(root: Path, unpaired: bool) -> Folder | None:
+    """Whatever has a condition of its own. Label maps come before landmarks that lie beside them."""
+    if unpaired:
+        return _street_set(root, unpaired) or _two_folders(root, unpaired)
+    found = _street_set(root) or find_torchvision_set(root) or find_geometry(root, "normals")
+    found = found or _two_folders(root, unpaired) or find_geometry(root, "landmarks")
+    if found is not None and found.kind == "derived":
+        raise DataError(f"{root}: is {found.structure}; {NO_CONDITION}")
+    return found
+
+
+def _geometry(root: Path, kind: Geometry, unpaired: bool) -> Folder:
+    """A folder with landmarks or normals, whatever else it has."""
+    if unpaired:
+        raise DataError(f"{root}: pictures with {kind} cannot be taken apart; leave --unpaired out")
+    published = find_torchvision_set(root)
+    if published is not None and published.kind == kind:
+        return published
+    found = find_geometry(root, kind)
+    if found is None:
+        raise DataError(f"{root}: has no {kind} beside its pictures; {ACCEPTED}")
+    return found
 
 
 def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
@@ -118,15 +121,18 @@ def _plain(root: Path) -> dict[str, list[Item]]:
 def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
     check_derived(condition, unpaired)
     deep = [Item(f) for f in _without_masks(root, condition)]
-    splits = _plain(root) or _images_only(root) or ({"train": deep} if deep else {})
+    published = find_torchvision_set(root)
+    splits = _plain(root) or _bare(published) or _images_only(root) or ({"train": deep} if deep else {})
     if not splits:
         raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
     what = f"plain pictures with the condition {condition!r} made from each"
     if unpaired:
+        if any(item.box is not None for items in splits.values() for item in items):
+            raise DataError(f"{root}: heads that are cut out cannot be taken apart; leave --unpaired out")
         files = {split: [item.image for item in items] for split, items in hold_out(splits).items()}
         splits = {split: mixed(some, some) for split, some in files.items()}
         what = f"unpaired: {what}, given to another"
-    return Folder(root, "derived", splits, what, unpaired=unpaired)
+    return Folder(root, "derived", splits, what, published.problems if published else [], unpaired=unpaired)
 
 
 def _without_masks(root: Path, condition: str) -> list[Path]:
@@ -138,15 +144,21 @@ def _without_masks(root: Path, condition: str) -> list[Path]:
 
 
 def _images_only(root: Path) -> dict[str, list[Item]]:
-    """The images of label maps + images: label maps are no pictures to derive something from."""
-    street = _street_set(root)
-    if street is not None:
-        return {split: [Item(item.image) for item in items] for split, items in street.splits.items()}
+    """The images of label maps or normals + images: those are no pictures to derive something from."""
+    known = _street_set(root) or find_geometry(root, "normals")
+    if known is not None:
+        return _bare(known)
     kind, names = _find_two(root) or ("", {})
     if kind != "labels":
         return {}
     splits = {split: [Item(f) for f in pictures.images_in(root / image)] for split, (_, image) in names.items()}
     return {split: items for split, items in splits.items() if items}
+
+
+def _bare(folder: Folder | None) -> dict[str, list[Item]]:
+    """The images of a folder without their conditions."""
+    splits = folder.splits if folder is not None else {}
+    return {split: [Item(item.image, box=item.box) for item in items] for split, items in splits.items()}
 
 
 def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
@@ -200,7 +212,7 @@ def _paired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str,
     example = next(iter(names.values()))
     folder = Folder(root, kind, {}, f"{example[0]}/ + {example[1]}/ paired by name")
     for split, (first, second) in names.items():
-        items = _match(root / first, root / second, folder.problems)
+        items = match(root / first, root / second, folder.problems)
         if items:
             folder.splits[split] = items
     if not folder.splits and not folder.problems:
@@ -250,38 +262,9 @@ def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
         partners = {f.stem: f for f in reversed(pictures.images_in(place))}
         given = {item.condition.stem: item.condition for item in reversed(folder.splits[split]) if item.condition}
         for files, other, others in ((given, place, partners), (partners, folder.root / labels[split], given)):
-            folder.problems += _lonely(files, other, others)
+            folder.problems += missing_partners(files, other, others)
         items = [(item, partners.get(item.condition.stem)) for item in folder.splits[split] if item.condition]
         folder.splits[split] = [Item(item.image, item.condition, file) for item, file in items]
-
-
-def _match(first: Path, second: Path, problems: list[str]) -> list[Item]:
-    """Pairs with equal stems; what has no partner, or more than one, is added to `problems`."""
-    conditions, images = ({f.stem: f for f in reversed(pictures.images_in(d))} for d in (first, second))
-    for folder, files in ((first, conditions), (second, images)):
-        if len(files) < len(pictures.images_in(folder)):
-            problems.append(f"{folder}: some pictures differ only in their suffix; keep one of each name")
-    shared = [stem for stem in reversed(images) if stem in conditions]
-    if conditions and images and 2 * len(shared) < min(len(conditions), len(images)):
-        problems.append(
-            f"{first}: these look unpaired: only {len(shared)} of {len(conditions)} names also occur in {second}; "
-            "give both pictures of a pair the same name, or use munit, a method for unpaired data"
-        )
-        return [Item(images[stem], conditions[stem]) for stem in shared]
-    for files, other, partners in ((images, first, conditions), (conditions, second, images)):
-        problems += _lonely(files, other, partners)
-    return [Item(images[stem], conditions[stem]) for stem in shared]
-
-
-def _lonely(files: Mapping[str, Path], other: Path, partners: Mapping[str, Path]) -> list[str]:
-    """One sentence about the `files` that have no partner in the folder `other`, if there are any."""
-    lonely = [stem for stem in reversed(list(files)) if stem not in partners]
-    if not lonely:
-        return []
-    suffix = next((f.suffix for f in partners.values()), ".png")
-    shown = ", ".join(f"{files[stem]} (expected {other / (stem + suffix)})" for stem in lonely[:3])
-    rest = f" and {len(lonely) - 3} more" if len(lonely) > 3 else ""
-    return [f"{shown}{rest}: no partner; add the missing file or delete the lonely one"]
 
 
 def hold_out(splits: Mapping[str, list[T]]) -> dict[str, list[T]]:

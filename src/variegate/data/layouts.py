@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..interfaces import Size
 from . import pictures
-from .conditions import Colour, Labels, Picture
+from .conditions import AnyCondition, Colour, Labels
 from .sources import Source
 
 
@@ -42,7 +42,7 @@ def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequenc
     return path
 
 
-def read_layouts(sources: Iterable[Source], condition: Labels | Picture, size: Size | None = None) -> list[Tensor]:
+def read_layouts(sources: Iterable[Source], condition: AnyCondition, size: Size | None = None) -> list[Tensor]:
     """The raw conditions, uint8 (c, H, W) each and all of one size, of a sequence.
 
     Args:
@@ -74,13 +74,16 @@ def read_layouts(sources: Iterable[Source], condition: Labels | Picture, size: S
     return raws
 
 
-def frames_of(path: Path, condition: Labels | Picture) -> Sequence[Path | Image.Image]:
+def frames_of(path: Path, condition: AnyCondition) -> Sequence[Path | Image.Image]:
     """The files of a folder in natural order, the frames of a moving picture, or else the file itself."""
     if path.is_dir():
-        files = pictures.images_in(path)
+        files = pictures.images_in(path, suffixes=condition.suffixes)
         if not files:
-            raise DataError(f"{path}: has no pictures in it; give the folder that holds the layouts themselves")
+            wanted = "pictures" if condition.suffixes == pictures.SUFFIXES else ", ".join(sorted(condition.suffixes))
+            raise DataError(f"{path}: has no {wanted} in it; give the folder that holds the layouts themselves")
         return files
+    if path.suffix.lower() not in pictures.SUFFIXES and path.suffix.lower() in condition.suffixes:
+        return [path]
     with pictures.open_picture(path):
         pass  # complains, in words, about what is no picture at all
     with Image.open(path) as moving:
@@ -97,7 +100,7 @@ def frames_of(path: Path, condition: Labels | Picture) -> Sequence[Path | Image.
     return frames
 
 
-def _exact(frame: Image.Image, condition: Labels | Picture) -> Image.Image:
+def _exact(frame: Image.Image, condition: AnyCondition) -> Image.Image:
     """One frame apart from its file.
 
     Programs that write GIFs reorder palettes as they like, so in a label GIF the colour counts, never the index: that
@@ -106,7 +109,7 @@ def _exact(frame: Image.Image, condition: Labels | Picture) -> Image.Image:
     if frame.format != "GIF":
         return frame.copy()
     picture = frame.convert("RGB")
-    if isinstance(condition, Picture):
+    if not isinstance(condition, Labels):
         return picture
     values = np.array(picture)
     grey = bool((values == values[..., :1]).all())

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import DataError
 from ..interfaces import Size
 from . import pictures
-from .conditions import Labels, Picture
-from .folders import SPLITS, STEP, Direction, Item
+from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
+from .folders import STEP
+from .items import SPLITS, Direction, Item
 from .sources import Source
 
 
@@ -25,7 +27,7 @@ class Origin(Protocol):
         """One for each pair: its file, or what it is called."""
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        """Raw condition (c, H, W) and image (3, H, W), both uint8 and resized to exactly `size`.
+        """Raw condition (c, H, W) and image uint8 (3, H, W), both resized to exactly `size`.
 
         In place of a derived condition: the picture (3, H, W) that it is derived from.
         """
@@ -45,7 +47,7 @@ class Files:
 
     items: Sequence[Item]
     kind: str
-    condition: Labels | Picture
+    condition: AnyCondition
     direction: Direction
 
     @property
@@ -54,10 +56,14 @@ class Files:
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
         item, rgb = self.items[index], Picture()
+        if isinstance(self.condition, Landmarks):
+            return landmarks_of(item, self.condition, size), rgb.read(shown(item), size)
+        if isinstance(self.condition, Normals):
+            return self.condition.tensor(normals_of(item, self.condition), size), rgb.read(shown(item), size)
         if self.kind == "labels" and item.condition is not None:
             return self.condition.read(self._labels(item), size), rgb.read(item.image, size)
         if isinstance(self.condition, Picture) and self.condition.derived is not None:
-            image = rgb.read(item.image, size)
+            image = rgb.read(shown(item), size)
             return image if item.condition is None else rgb.read(item.condition, size), image
         sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
         first, second = sides if self.direction == "AtoB" else sides[::-1]
@@ -72,16 +78,56 @@ class Files:
     def layout(self, index: int, size: Size) -> Tensor | None:
         return None
 
-    def native(self) -> Size:
-        """See `native_size`."""
-        return native_size(self.items, self.kind)
-
 
 def native_size(items: Sequence[Item], kind: str) -> Size:
     """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
-    height, width = pictures.size_of(items[0].image) or pictures.read_picture(items[0].image).shape[:2]
+    height, width = size_of(items[0])
     width = width // 2 if kind == "halves" else width
     return max(8, height // 8 * 8), max(8, width // 8 * 8)
+
+
+def size_of(item: Item) -> Size:
+    """(H, W) of the part of a picture that counts."""
+    size = pictures.size_of(item.image) if item.box is None else None
+    if size is not None:
+        return size
+    height, width = cut_out(item).shape[:2]
+    return height, width
+
+
+def cut_out(item: Item) -> pictures.Pixels:
+    """The part of a picture that counts: (H, W, 3)."""
+    pixels = pictures.read_picture(item.image)
+    return pixels if item.box is None else _within(pixels, item)
+
+
+def _within(values: NDArray[Any], item: Item) -> NDArray[Any]:
+    """What of (H, W, c) is inside the item's box."""
+    assert item.box is not None
+    left, top, right, bottom = item.box
+    part = values[top:bottom, left:right]
+    if 0 in part.shape:
+        raise DataError(f"{item.image}: is {values.shape[1]}x{values.shape[0]}, and its box {item.box} lies outside")
+    return part
+
+
+def shown(item: Item) -> Source:
+    """The picture of an item, as a condition can read it."""
+    return item.image if item.box is None else cut_out(item)
+
+
+def landmarks_of(item: Item, condition: Landmarks, size: Size) -> Tensor:
+    """Raw planes at `size`."""
+    assert item.points is not None
+    return condition.place(item.points, size_of(item), size, str(item.image))
+
+
+def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
+    """Unit vectors (H, W, 3); those of a whole picture are cut out like the picture."""
+    assert item.condition is not None
+    vectors = condition.pixels(item.condition, str(item.condition))
+    whole = item.box is not None and vectors.shape[:2] == pictures.size_of(item.image)
+    return _within(vectors, item) if whole else vectors
 
 
 def halves(file: Path) -> tuple[pictures.Pixels, pictures.Pixels]:
@@ -99,7 +145,7 @@ class Procedural:
     Unpaired, the image of an item is that of another one.
     """
 
-    def __init__(self, size: Size, count: int, split: str, condition: Labels | Picture, unpaired: bool = False) -> None:
+    def __init__(self, size: Size, count: int, split: str, condition: AnyCondition, unpaired: bool = False) -> None:
         from .streets import Streets
 
         self.size, self.split, self.condition, self.unpaired = size, split, condition, unpaired
@@ -111,6 +157,10 @@ class Procedural:
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
         image = self.image(index * STEP % len(self.streets) if self.unpaired else index, size)
+        if isinstance(self.condition, Landmarks):
+            return self.condition.place(self.streets.landmarks(index), self.size, size), image
+        if isinstance(self.condition, Normals):
+            return self.condition.tensor(self.streets.normals(index), size), image
         if isinstance(self.condition, Labels) or self.condition.derived is None:
             return self.layout(index, size), image
         return self.image(index, size), image

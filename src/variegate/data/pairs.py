@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..errors import ConfigError, DataError, did_you_mean
-from ..interfaces import Batch, Size
-from .classes import labels_in
-from .conditions import Labels, Picture
-from .derived import after_crop, check_derived, check_size, derive, derived_channels
-from .direction import choose_direction, is_grey
-from .folders import SPLITS, Direction, Folder, hold_out, recognise
+from ..errors import DataError, did_you_mean
+from ..interfaces import Size
+from .choice import fits_model, named_condition, spec_of, streets_condition
+from .conditions import AnyCondition, Labels, Picture
+from .derived import check_size, derive
+from .direction import choose_direction
+from .folders import hold_out, recognise
+from .items import SPLITS, Direction, Folder
 from .masks import Masks, open_masks
-from .origins import Files, Origin, Procedural, item_number
+from .origins import Files, Origin, Procedural, item_number, native_size
 
 CACHE_BYTES = 1 << 30
 STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
-VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):
-    """A map-style data set of raw pairs, uint8, all at one size. Pairs that were loaded once stay in memory.
+    """A map-style data set of raw pairs, integers, all at one size. Pairs that were loaded once stay in memory.
 
     Attributes:
         condition: what the conditions are; saved with the model.
@@ -47,7 +44,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         name: str,
         origins: Mapping[str, Origin],
         split: str,
-        condition: Labels | Picture,
+        condition: AnyCondition,
         size: Size,
         description: str,
         cache_bytes: int = CACHE_BYTES,
@@ -71,7 +68,8 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return self.raw(index)
 
     def raw(self, index: int) -> tuple[Tensor, Tensor]:
-        """Condition uint8 (c, H, W) and image uint8 (3, H, W). Kept in memory up to 1 GB; do not write to them.
+        """Condition (c, H, W), uint8 but for normals, and image uint8 (3, H, W). Kept in memory up to 1 GB; do not
+        write to them.
 
         Raises:
             DataError: the file cannot be read or its labels are out of range.
@@ -81,7 +79,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
             return self._cache[index]
         condition, image = self._origins[self.split].load(index, self.size)
         pair = (self.made(condition, index) if self.derived else condition), image
-        if (len(self._cache) + 1) * sum(tensor.numel() for tensor in pair) <= self._cache_bytes:
+        if (len(self._cache) + 1) * sum(tensor.nbytes for tensor in pair) <= self._cache_bytes:
             self._cache[index] = pair
         return pair
 
@@ -131,7 +129,7 @@ def open_data(
     size: int | Size | None = None,
     split: str = "train",
     direction: Direction | None = None,
-    condition: str | Labels | Picture | None = None,
+    condition: str | AnyCondition | None = None,
     unpaired: bool = False,
 ) -> Pairs:
     """Recognise a folder and open one split of it.
@@ -144,8 +142,8 @@ def open_data(
         size: both sides, or (H, W); the first image's, rounded down to multiples of 8, if not given.
         direction: which half or folder of A and B is the condition; the flatter one if not given.
         condition: how to derive it from plain pictures or streets (edges, grey, self, superres:4, inpaint,
-            inpaint:centre, inpaint:FOLDER of masks), or the condition of a trained model, which is then used instead of
-            looking for classes.
+            inpaint:centre, inpaint:FOLDER of masks); landmarks, landmarks:HEAT or normals, to look for these; or the
+            condition of a trained model, which is then used instead of looking for classes.
         unpaired: conditions and images do not belong together: trainA and trainB are taken as they are, item i has the
             image i * STEP modulo their number, and there are as many items as the longer side has. What would be paired
             is taken apart in the same way.
@@ -157,22 +155,24 @@ def open_data(
     if shape is not None and min(shape) < 1:
         raise DataError(f"size {shape}: must be at least one pixel")
     given = None if isinstance(condition, str | None) else condition
-    derived = condition if isinstance(condition, str) else given.derived if isinstance(given, Picture) else None
+    words = condition if isinstance(condition, str) else named_condition(given)
     if is_streets(path):
-        return _streets(str(path), shape or STREETS_SIZE, split, _streets_condition(given, derived, unpaired), unpaired)
-    folder = recognise(path, derived, unpaired)
+        shape = shape or STREETS_SIZE
+        return _streets(str(path), shape, split, streets_condition(given, words, unpaired, shape), unpaired)
+    folder = recognise(path, words, unpaired)
     if folder.problems:
         more = len(folder.problems) - 1
         raise DataError(folder.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
     way, why = _direction(folder, direction)
-    spec = given or spec_of(folder, derived, way)
     splits = hold_out(folder.splits)
+    shape = shape or native_size(next(iter(splits.values())), folder.kind)
+    spec = given or spec_of(folder, words, way, shape)
+    fits_model(spec, folder)
     origins = {name: Files(items, folder.kind, spec, way) for name, items in splits.items()}
-    shape = shape or next(iter(origins.values())).native()
     counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
-    words = f"{folder.structure}{why}: {counts}"
-    masks = open_masks(derived, shape)
-    return Pairs(folder.root.name, origins, split, spec, shape, words, unpaired=unpaired, masks=masks)
+    told = f"{folder.structure}{why}: {counts}"
+    masks = open_masks(spec.derived, shape) if isinstance(spec, Picture) else None
+    return Pairs(folder.root.name, origins, split, spec, shape, told, unpaired=unpaired, masks=masks)
 
 
 def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
@@ -184,49 +184,12 @@ def _direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]
     return "AtoB", ""
 
 
-def spec_of(folder: Folder, derived: str | None, direction: Direction) -> Labels | Picture:
-    """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
-    if derived is not None:
-        return Picture(channels=derived_channels(derived), derived=derived)
-    items = next(iter(folder.splits.values()))
-    if folder.kind == "labels":
-        files = [item.condition for item in items if item.condition is not None]
-        labels, problems = labels_in(files, folder.root, folder.numbering)
-        if problems:
-            raise DataError(problems[0])
-        return labels.model_copy(update={"boundaries": folder.instances})
-    if folder.kind == "pictures":
-        side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
-        return Picture(channels=1 if is_grey(side) else 3)
-    return Picture()
-
-
 def is_streets(path: str | Path) -> bool:
     """Whether "streets" or "streets:COUNT" means the procedural set; a folder of that name comes first."""
     return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()
 
 
-def _streets_condition(given: Labels | Picture | None, derived: str | None, unpaired: bool) -> Labels | Picture:
-    """Layouts, unless something is derived from the image.
-
-    Raises:
-        DataError: no such derived condition, or a trained model whose conditions streets cannot give.
-    """
-    from .streets import CLASSES, PALETTE
-
-    if derived is not None:
-        check_derived(derived, unpaired)
-        return Picture(channels=derived_channels(derived), derived=derived)
-    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
-    if given is not None and (not isinstance(given, Labels) or given.channels != labels.channels):
-        raise DataError(
-            f"streets have label maps with {labels.channels} classes, which is not what the model reads "
-            f"({given.channels} channels of a {given.noun}); give data like that of its training"
-        )
-    return labels
-
-
-def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unpaired: bool) -> Pairs:
+def _streets(path: str, size: Size, split: str, condition: AnyCondition, unpaired: bool) -> Pairs:
     _, _, number = path.partition(":")
     if number and not (number.isdecimal() and int(number) > 0):
         raise DataError(f"{path}: write streets:COUNT, such as streets:500")
@@ -234,81 +197,9 @@ def _streets(path: str, size: Size, split: str, condition: Labels | Picture, unp
     held = max(1, min(200, count // 10))
     counts = {name: count if name == "train" else held for name in SPLITS}
     origins = {name: Procedural(size, n, name, condition, unpaired) for name, n in counts.items()}
-    what = "street layouts" if isinstance(condition, Labels) else f"streets, with the condition {condition.derived!r},"
+    what = f"streets, with the condition {named_condition(condition)!r},"
+    what = "street layouts" if isinstance(condition, Labels) else what
     words = f"{'unpaired: ' if unpaired else ''}{what} drawn by a procedure, with known factors: "
     words += ", ".join(f"{n} {s}" for s, n in counts.items())
     masks = open_masks(condition.derived, size) if isinstance(condition, Picture) else None
     return Pairs("streets", origins, split, condition, size, words, unpaired=unpaired, masks=masks)
-
-
-class Visit(TypedDict):
-    """One item as training sees it, before collation."""
-
-    condition: Tensor  # uint8 (c, H, W)
-    image: Tensor  # uint8 (3, H, W)
-    index: int
-    key: int
-    neighbours: NotRequired[Tensor]  # uint8 (N, 3, H, W), zero where there are no more
-    present: NotRequired[Tensor]  # bool (N,)
-
-
-class Visits(Dataset[Visit]):
-    """Pairs as training visits them: resized to `jitter` times the size, cropped to the size, perhaps mirrored.
-
-    Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only. Holes are cut
-    afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit. So are the blocks
-    of superres:K made, which begin at the first pixel of what a network sees. Neighbours are cropped and mirrored as
-    the image is.
-
-    Args:
-        others: numbers of each pair's neighbours (len(pairs), N), -1 where there are no more.
-    """
-
-    def __init__(
-        self, pairs: Pairs, jitter: float = 1.0, flip: bool = False, others: NDArray[np.int32] | None = None
-    ) -> None:
-        if jitter < 1:
-            raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
-        height, width = self.size = pairs.size
-        self.flip, self.others = flip, others
-        self._made = pairs.made if after_crop(pairs.derived) else None
-        whole = pairs.underived() if self._made else pairs
-        self.pairs = whole.resized((round(height * jitter), round(width * jitter)))
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, visit: tuple[int, int]) -> Visit:
-        index, key = visit
-        condition, image = self.pairs.raw(index)
-        words = np.array([key, VISIT_WORD], dtype=np.uint64)
-        chance = np.random.Generator(np.random.Philox(key=words))
-        (height, width), (tall, wide) = self.size, self.pairs.size
-        top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
-        mirror = self.flip and chance.random() < 0.5
-        window = (slice(None), slice(top, top + height), slice(left, left + width))
-        condition, image = condition[window], image[window]
-        if mirror:
-            condition, image = condition.flip(-1), image.flip(-1)
-        if self._made is not None:
-            condition = self._made(condition, index)
-        item: Visit = {"condition": condition, "image": image, "index": index, "key": key}
-        if self.others is not None:
-            numbers = [int(number) for number in self.others[index]]
-            images = [self.pairs.raw(k)[1][window] if k >= 0 else torch.zeros_like(image) for k in numbers]
-            item["neighbours"] = torch.stack(images).flip(-1) if mirror else torch.stack(images)
-            item["present"] = torch.tensor([k >= 0 for k in numbers])
-        return item
-
-
-def to_batch(raw: Mapping[str, Tensor], condition: Labels | Picture) -> Batch:
-    """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), images in [-1, 1]."""
-    batch = Batch(condition.encode(raw["condition"]), scaled(raw["image"]), raw["index"], raw["key"])
-    if "neighbours" in raw:
-        batch = batch._replace(neighbours=scaled(raw["neighbours"]), present=raw["present"])
-    return batch
-
-
-def scaled(images: Tensor) -> Tensor:
-    """uint8 to [-1, 1]."""
-    return images.float() / 127.5 - 1

@@ -166,8 +166,8 @@ def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
     return plane
 
 
-def images_in(folder: Path, deep: bool = False) -> list[Path]:
+def images_in(folder: Path, deep: bool = False, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
     """Picture files in natural order (2 before 10), hidden ones left out."""
     found = folder.rglob("*") if deep else folder.iterdir() if folder.is_dir() else ()
-    files = [f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    files = [f for f in found if f.suffix.lower() in suffixes and not f.name.startswith(".") and f.is_file()]
     return sorted(files, key=lambda f: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(f))])

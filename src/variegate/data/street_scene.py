@@ -53,10 +53,11 @@ FACTORS = (
 class Canvas:
     """A label map at OVERSAMPLING times the resolution of `size` (H, W), drawn back to front."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], mode: str = "L") -> None:
         self.scale = size[0] * OVERSAMPLING
+        self.within = 0.5 / self.scale  # half a sample: boxes are rounded, what else is drawn is rounded down
         self.width = size[1] / size[0]
-        self.picture = Image.new("L", (size[1] * OVERSAMPLING, self.scale), SKY)
+        self.picture = Image.new(mode, (size[1] * OVERSAMPLING, self.scale), SKY)
         self.pen = ImageDraw.Draw(self.picture)
 
     def box(self, left: float, top: float, right: float, bottom: float, label: int) -> None:
@@ -69,6 +70,9 @@ class Canvas:
     def disc(self, x: float, y: float, radius_x: float, radius_y: float, label: int) -> None:
         corners = (x - radius_x, y - radius_y, x + radius_x, y + radius_y)
         self.pen.ellipse([value * self.scale for value in corners], fill=label)
+
+    def mark(self, name: str, x: float, y: float) -> None:
+        """Says where a named point of what was just drawn is; a label map has no use for it."""
 
 
 def draw_labels(size: tuple[int, int], rng: np.random.Generator) -> Bytes:
@@ -126,6 +130,9 @@ def draw_house(canvas: Canvas, left: float, right: float, ground: float, rng: np
                 canvas.box(x - glass_x / 2, top, x + glass_x / 2, bottom, WINDOW)
     if shop:
         draw_shop(canvas, left, right, ground - floor, ground, rng)
+    for side, x in (("left", left + canvas.within), ("right", right - canvas.within)):
+        canvas.mark(f"eaves {side}", x, eaves + canvas.within)
+        canvas.mark(f"ground {side}", x, ground - canvas.within)
 
 
 def draw_shop(canvas: Canvas, left: float, right: float, top: float, ground: float, rng: np.random.Generator) -> None:
@@ -145,6 +152,8 @@ def draw_roof(canvas: Canvas, left: float, right: float, eaves: float, rng: np.r
     x = left + (right - left) * 0.72
     if kind == 0:
         canvas.box(left - 0.010, eaves - 0.04, right + 0.010, eaves, ROOF)
+        canvas.mark("roof left", left + canvas.within, eaves - 0.04 + canvas.within)
+        canvas.mark("roof right", right - canvas.within, eaves - 0.04 + canvas.within)
         return
     if chimney:
         canvas.box(x - 0.018, eaves - rise * 1.05, x + 0.018, eaves, ROOF)
@@ -156,6 +165,8 @@ def draw_roof(canvas: Canvas, left: float, right: float, eaves: float, rng: np.r
     )
     if kind == 1:
         canvas.disc(middle, eaves - rise * 0.36, 0.024, 0.024, WINDOW)
+    canvas.mark("roof left", left + inset, top)
+    canvas.mark("roof right", right - inset, top)
 
 
 def draw_tree(canvas: Canvas, x: float, foot: float, rng: np.random.Generator) -> None:
@@ -163,6 +174,7 @@ def draw_tree(canvas: Canvas, x: float, foot: float, rng: np.random.Generator) -
     kind, radius, stem = rng.integers(3), rng.uniform(0.075, 0.105), rng.uniform(0.09, 0.13)
     canvas.box(x - 0.012, foot - stem - radius * 0.6, x + 0.012, foot, TREE)
     middle = foot - stem - radius * 0.8
+    top = middle - radius * (1.45 if kind == 0 else 2.1)
     if kind == 0:
         canvas.disc(x - radius * 0.45, middle, radius * 0.75, radius * 0.75, TREE)
         canvas.disc(x + radius * 0.45, middle, radius * 0.75, radius * 0.75, TREE)
@@ -171,8 +183,11 @@ def draw_tree(canvas: Canvas, x: float, foot: float, rng: np.random.Generator) -
         for tier in range(3):
             base, half = foot - stem * 0.7 - tier * radius * 0.75, radius * (1.05 - 0.22 * tier)
             canvas.polygon([(x - half, base), (x, base - radius * 1.35), (x + half, base)], TREE)
+        top = base - radius * 1.35
     else:
         canvas.disc(x, middle - radius * 0.5, radius * 0.75, radius * 1.6, TREE)
+    canvas.mark("tree top", x, top)
+    canvas.mark("tree foot", x, foot - canvas.within)
 
 
 def draw_traffic(canvas: Canvas, kerb: float, rng: np.random.Generator) -> None:
@@ -207,5 +222,10 @@ def draw_car(canvas: Canvas, left: float, bottom: float, length: float, mirrored
     canvas.polygon(place(BODY), CAR)
     for pane in GLASS:
         canvas.polygon(place(pane), WINDOW)
-    for x, y in place(((0.22, 0.11), (0.78, 0.11))):
+    wheels = place(((0.22, 0.11), (0.78, 0.11)))
+    for x, y in wheels:
         canvas.disc(x, y, length * 0.085, length * 0.085, ROAD)
+    for name, (x, y) in zip(("car front", "car back"), place(((0.01, 0.13), (0.99, 0.13)))):
+        canvas.mark(name, x, y)
+    for name, (x, y) in zip(("front wheel", "back wheel"), wheels):
+        canvas.mark(name, x, y)

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..errors import DataError, did_you_mean
+from .street_geometry import survey
 from .street_paint import enlarge, render
 from .street_reader import Reading, read
 from .street_scene import CLASSES, FACTORS, OVERSAMPLING, PALETTE, Bytes, Factor, draw_labels, draw_passing_car
@@ -87,6 +88,14 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
     def image(self, i: int) -> Tensor:
         """The picture, uint8 (3, H, W)."""
         return self[i][1]
+
+    def landmarks(self, i: int) -> npt.NDArray[np.float32]:
+        """x, y of named points in pixels, NaN where one is hidden or outside; see `street_geometry`."""
+        return survey(self.size, self.stream(i, GEOMETRY)).landmarks()
+
+    def normals(self, i: int) -> npt.NDArray[np.float32]:
+        """Which way things face, unit vectors (H, W, 3), zero in the sky; see `street_geometry`."""
+        return survey(self.size, self.stream(i, GEOMETRY)).normals()
 
     def factors(self, i: int) -> dict[str, int]:
         """The hidden value number of every factor."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..data.landmarks import points_of
 from ..data.pairs import Pairs
 from ..data.streets import read
 from ..errors import ConfigError, WeightsError
@@ -18,7 +19,7 @@ from ..training.health import code_sensitivity
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .fidelity import fidelity, measures_for
 from .frechet import extractor, set_distances
-from .landmark_error import landmark_error, points_of
+from .landmark_error import landmark_error
 from .modes import RARE, Modes, modes
 from .normal_consistency import normal_consistency
 from .plugged import Networks

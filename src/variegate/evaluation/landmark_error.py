@@ -20,23 +20,13 @@ NOTES = (
 )
 
 
-def points_of(planes: Tensor) -> Tensor:
-    """Landmarks (P, 2), pixels (x, y), of a raw condition (P, H, W) that has one pixel above 0 for each of them.
-
-    Raises:
-        DataError: a plane has none, or more than one.
-    """
-    counts = (planes > 0).flatten(1).sum(dim=1)
-    wrong = (counts != 1).nonzero().flatten().tolist()
-    if wrong:
-        raise DataError(f"landmark {wrong[0]} is at {int(counts[wrong[0]])} pixels of its plane; right would be 1")
-    place, width = planes.flatten(1).argmax(dim=1), planes.shape[-1]
-    return torch.stack([place % width, place // width], dim=1).float()
-
-
 def distances(found: Tensor, true: Tensor, width: int) -> Tensor:
-    """Sum over points of the Euclidean distance / image width: (S, P, 2) and (P, 2) in pixels give (S,)."""
-    return torch.linalg.vector_norm(found.double() - true.double(), dim=-1).sum(dim=-1) / width
+    """Sum over points of the Euclidean distance / image width: (S, P, 2) and (P, 2) in pixels give (S,).
+
+    Points that the condition lacks (NaN) do not count.
+    """
+    apart = torch.linalg.vector_norm(found.double() - true.double(), dim=-1)
+    return apart.nan_to_num(nan=0.0).sum(dim=-1) / width
 
 
 def landmark_error(

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..codes import path as code_path
-from ..data.conditions import Labels, Picture
+from ..data.conditions import AnyCondition
 from ..data.pairs import Pairs
 from ..interfaces import Generator
 from ..sampling import Moments, heat, sheet, to_uint8
@@ -26,7 +26,7 @@ class Drawer(Protocol):
     """What a report needs of a trained model; `model.Model` is one. Reports live a floor below it."""
 
     generator: Generator
-    condition: Labels | Picture
+    condition: AnyCondition
     record: ModelRecord
 
     @property

@@ -77,6 +77,20 @@ def find(name: str) -> Path | None:
     return path if path and path.is_file() else None
 
 
+def network_file(path: str | Path) -> Path:
+    """A network the user names by its file: where they say, or of that name in the folder VARIEGATE_WEIGHTS.
+
+    Raises:
+        WeightsError: it is in neither place.
+    """
+    path, place = Path(path).expanduser(), folder()
+    for candidate in (path, place / path if place else path):
+        if candidate.is_file():
+            return candidate
+    where = f"nor in {place}" if place else f"and {FOLDER} names no folder to look in"
+    raise WeightsError(f"{path}: there is no such file, {where}")
+
+
 def load(name: str) -> Weights:
     """State dict of a known network: the file if it is there, else torchvision's download (cached by torch.hub).
 

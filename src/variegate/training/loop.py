@@ -20,9 +20,10 @@ from torch.utils.data import DataLoader
 
 from ..config import Training
 from ..data.neighbours import neighbours
-from ..data.pairs import Pairs, Visits, to_batch
+from ..data.pairs import Pairs
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
+from ..data.visits import Visits, to_batch
 from ..errors import DataError, TrainingError
 from ..interfaces import Batch, Generator, HasMemory, Losses, Method
 from .checkpoints import Checkpoints

@@ -1,6 +1,6 @@
 """The verbs of the command line: dataclasses whose fields are options. Each imports what it needs when it runs."""
 
-from .data import Check, Export, Neighbours, Rarity
+from .data import Check, Export, FindLandmarks, Neighbours, Rarity
 from .drawing import Edit, Interpolate, Sample, Sequence
 from .looking import Doctor, Evaluate, Methods, Moments
 from .training import Demo, Import, ToyRing, Train
@@ -11,6 +11,7 @@ VERBS = {
     "demo": Demo,
     "methods": Methods,
     "data check": Check,
+    "data landmarks": FindLandmarks,
     "data rarity": Rarity,
     "data neighbours": Neighbours,
     "data export-streets": Export,

@@ -18,7 +18,7 @@ class Check:
     direction: Direction | None = None
     condition: str | None = None
     """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
-    inpaint:FOLDER (of masks, white inside the hole)"""
+    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them"""
     unpaired: bool = False
     """conditions and images do not belong together"""
     limit: int | None = None
@@ -31,6 +31,24 @@ class Check:
         print(report.text())
         if not report.ok:
             raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class FindLandmarks:
+    """Find landmarks in pictures that each show one face, and write landmarks.json beside them."""
+
+    path: Positional[Path]
+    """a folder of pictures, or of train/, val/ and test/"""
+    detector: Path
+    """an ONNX network, RGB in [0, 1] to x, y as shares of the sides; a name is looked for in VARIEGATE_WEIGHTS too"""
+
+    def run(self) -> None:
+        from ..data.landmark_search import find_landmarks
+        from ..networks.detectors import OnnxLandmarks
+
+        detector = OnnxLandmarks(self.detector)
+        for file in find_landmarks(self.path, detector):
+            print(f"{file}: {detector.points} landmarks of each picture, by {detector.name} ({detector.digest})")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Train:
     """which half of A|B pictures is the condition; found out unless given"""
     condition: str | None = None
     """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
-    inpaint:FOLDER (of masks, white inside the hole)"""
+    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them"""
     unpaired: bool = False
     """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
     initial: Path | None = None

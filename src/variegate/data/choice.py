@@ -1,0 +1,74 @@
+"""Which condition a folder or the streets have, and whether a trained model can read it."""
+
+from __future__ import annotations
+
+from ..errors import DataError
+from ..interfaces import Size
+from .classes import labels_in
+from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
+from .derived import check_derived, derived_channels
+from .direction import is_grey
+from .geometry import asked_geometry, count_of
+from .items import Direction, Folder
+
+
+def named_condition(given: AnyCondition | None) -> str | None:
+    """What `--condition` would have said for a trained model's condition."""
+    if isinstance(given, Landmarks | Normals):
+        return given.kind
+    return given.derived if isinstance(given, Picture) else None
+
+
+def spec_of(folder: Folder, condition: str | None, direction: Direction, size: Size) -> AnyCondition:
+    """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
+    if folder.kind == "landmarks":
+        asked = asked_geometry(condition)
+        return Landmarks(points=count_of(folder.splits.values()), heat=asked[1] if asked else 0, frame=size)
+    if folder.kind == "normals":
+        return Normals()
+    if condition is not None:
+        return Picture(channels=derived_channels(condition), derived=condition)
+    items = next(iter(folder.splits.values()))
+    if folder.kind == "labels":
+        files = [item.condition for item in items if item.condition is not None]
+        labels, problems = labels_in(files, folder.root, folder.numbering)
+        if problems:
+            raise DataError(problems[0])
+        return labels.model_copy(update={"boundaries": folder.instances})
+    if folder.kind == "pictures":
+        side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
+        return Picture(channels=1 if is_grey(side) else 3)
+    return Picture()
+
+
+def fits_model(spec: AnyCondition, folder: Folder) -> None:
+    """Raises DataError for a folder of landmarks or normals and a trained model that reads something else."""
+    if folder.kind in ("landmarks", "normals") and spec.kind != folder.kind:
+        raise DataError(f"{folder.root}: has {folder.kind}, but the model reads a {spec.noun}; give data like its own")
+
+
+def streets_condition(given: AnyCondition | None, words: str | None, unpaired: bool, size: Size) -> AnyCondition:
+    """Layouts, unless landmarks or normals are asked for, or something that is derived from the image.
+
+    Raises:
+        DataError: no such derived condition, or a trained model whose conditions streets cannot give.
+    """
+    from .street_geometry import point_count
+    from .streets import CLASSES, PALETTE
+
+    asked = asked_geometry(words)
+    if asked is not None:
+        own = Normals() if asked[0] == "normals" else Landmarks(points=point_count(size), heat=asked[1], frame=size)
+        if given is not None and given.channels != own.channels:
+            raise DataError(f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, the model {given.channels}")
+        return given or own
+    if words is not None:
+        check_derived(words, unpaired)
+        return Picture(channels=derived_channels(words), derived=words)
+    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
+    if given is not None and (not isinstance(given, Labels) or given.channels != labels.channels):
+        raise DataError(
+            f"streets have label maps with {labels.channels} classes, which is not what the model reads "
+            f"({given.channels} channels of a {given.noun}); give data like that of its training"
+        )
+    return labels

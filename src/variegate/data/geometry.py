@@ -1,0 +1,138 @@
+"""Folders of pictures with landmarks or surface normals beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..errors import DataError
+from . import pictures
+from .items import SPLITS, Folder, Item, match
+from .landmark_files import TABLES, Points, read_pts, read_table
+from .normals import Normals
+
+Geometry = Literal["landmarks", "normals"]
+NORMALS = [("{}_normals", "{}_img"), ("{}_normals", "{}"), ("normals/{}", "images/{}")]  # of a split
+UNSPLIT = [("normals", image) for image in ("images", "image", "imgs", "img")]
+
+
+def asked_geometry(condition: str | None) -> tuple[Geometry, float] | None:
+    """`landmarks`, `landmarks:HEAT` and `normals` as kind and heat; None for conditions that are derived.
+
+    Raises:
+        DataError: a heat that is no number of pixels.
+    """
+    kind, colon, heat = (condition or "").partition(":")
+    if kind == "normals" and not colon:
+        return "normals", 0.0
+    if kind != "landmarks":
+        return None
+    if colon and not heat.replace(".", "", 1).isdecimal():
+        raise DataError(f"condition {condition!r}: write landmarks, or landmarks:1.5 for blobs of 1.5 pixels")
+    return "landmarks", float(heat or 0)
+
+
+def find_geometry(root: Path, kind: Geometry) -> Folder | None:
+    """The folder with its pairs, and what is wrong with them among its problems; None if it has nothing of the kind.
+
+    Raises:
+        DataError: a table of landmarks that cannot be read.
+    """
+    return _landmarks(root) if kind == "landmarks" else _normals(root)
+
+
+def _landmarks(root: Path) -> Folder | None:
+    splits = {split: root / split for split in SPLITS if pictures.images_in(root / split)}
+    places = splits if any(_has_landmarks(place) for place in splits.values()) else {"train": root}
+    if not any(_has_landmarks(place) for place in places.values()):
+        return None
+    folder, files = Folder(root, "landmarks", {}, ""), set()
+    for split, place in places.items():
+        if not _has_landmarks(place):
+            folder.problems.append(f"{place}: has no landmarks, unlike the other splits; add {place / TABLES[0]}")
+            continue
+        name, table = _points_in(place)
+        files.add(name)
+        below = any("/" in picture for picture in table)
+        images = {file.relative_to(place).as_posix(): file for file in pictures.images_in(place, deep=below)}
+        source = place / name if name in TABLES else place
+        absent = [picture for picture in table if picture not in images]
+        bare = [picture for picture in images if picture not in table]
+        folder.problems += _listed(absent, source, "has landmarks of {}, which is not there; add the picture")
+        folder.problems += _listed(bare, source, "has no landmarks of {}; add them, or move the picture away")
+        items = [Item(file, points=table[picture]) for picture, file in images.items() if picture in table]
+        if items:
+            folder.splits[split] = items
+    folder.problems += other_numbers(folder.splits.values())
+    folder.structure = (
+        f"pictures with {count_of(folder.splits.values())} landmarks each in {' and '.join(sorted(files))}"
+    )
+    return folder
+
+
+def _has_landmarks(place: Path) -> bool:
+    return any((place / name).is_file() for name in TABLES) or next(place.glob("*.pts"), None) is not None
+
+
+def _points_in(place: Path) -> tuple[str, dict[str, Points]]:
+    """What the landmarks of a folder are in, and those of each picture by its name."""
+    for name in TABLES:
+        if (place / name).is_file():
+            return name, read_table(place / name)
+    names = {file.stem: file.name for file in pictures.images_in(place)}
+    return ".pts files", {names.get(f.stem, f"{f.stem}.jpg"): read_pts(f) for f in sorted(place.glob("*.pts"))}
+
+
+def _listed(names: Sequence[str], source: Path, words: str) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"{source}: {words.format(', '.join(names[:3]) + more)}"]
+
+
+def count_of(splits: Iterable[Sequence[Item]]) -> int:
+    """How many landmarks most pictures have."""
+    counts = Counter(len(item.points) for items in splits for item in items if item.points is not None)
+    return max(counts, key=lambda number: counts[number], default=0)
+
+
+def other_numbers(splits: Iterable[Sequence[Item]]) -> list[str]:
+    """One sentence for each picture with another number of points than most."""
+    splits = list(splits)
+    usual = count_of(splits)
+    return [
+        f"{item.image}: has {len(item.points)} landmarks, but most pictures have {usual}; each needs the same number"
+        for items in splits
+        for item in items
+        if item.points is not None and len(item.points) != usual
+    ]
+
+
+def _normals(root: Path) -> Folder | None:
+    for patterns, splits in ((NORMALS, SPLITS), (UNSPLIT, ("train",))):
+        for first, second in patterns:
+            pairs = {split: (root / first.format(split), root / second.format(split)) for split in splits}
+            pairs = {split: places for split, places in pairs.items() if places[0].is_dir()}
+            if any(image.is_dir() for _, image in pairs.values()):
+                return _paired(root, pairs)
+    lonely = next((root / f"{name}normals" for name in ("", "train_") if (root / f"{name}normals").is_dir()), None)
+    if lonely is not None:
+        images = "images" if lonely.name == "normals" else "train_img"
+        raise DataError(f"{root}: has {lonely.name}/ but not {images}/; put the pictures of the normals there")
+    return None
+
+
+def _paired(root: Path, pairs: dict[str, tuple[Path, Path]]) -> Folder:
+    folder = Folder(root, "normals", {}, "")
+    for split, (first, second) in pairs.items():
+        items = match(first, second, folder.problems, Normals.suffixes)
+        if items:
+            folder.splits[split] = items
+    first, second = next(iter(pairs.values()))
+    names = f"{first.relative_to(root)}/ + {second.relative_to(root)}/"
+    folder.structure = f"{names} paired by name, surface normals"
+    if not folder.splits and not folder.problems:
+        raise DataError(f"{root}: {names} hold no pairs; normals are .npy, .exr or .png files of the pictures' names")
+    return folder

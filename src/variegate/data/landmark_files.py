@@ -1,0 +1,147 @@
+"""Landmarks as files: JSON and CSV for a folder of pictures, .pts beside each of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+Points = NDArray[np.float32]  # x, y (P, 2) in pixels, NaN where a point is absent
+TABLES = ("landmarks.json", "landmarks.csv")
+
+
+def read_table(path: Path) -> dict[str, Points]:
+    """The points of each picture, by the name the file gives it; landmarks.json or landmarks.csv.
+
+    Raises:
+        DataError: the file is damaged, or something in it is no list of x, y.
+    """
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path)
+    values = _json(path)
+    if not isinstance(values, dict) or not values:
+        raise DataError(f"{path}: must be {{file: [[x, y], ...]}} for the pictures beside it")
+    return {str(name): as_points(value, f"{path}: {name}") for name, value in values.items()}
+
+
+def read_points(path: Path) -> Points:
+    """The points of one picture, from a .json, .csv or .pts file.
+
+    Raises:
+        DataError: no such file, damaged, or with the points of several pictures.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    if suffix == ".pts":
+        return read_pts(path)
+    if suffix not in (".json", ".csv"):
+        raise DataError(f"{path}: landmarks are read from .json, .csv or .pts files")
+    if suffix == ".json":
+        values = _json(path)
+        if isinstance(values, list):
+            return as_points(values, str(path))
+    table = read_table(path)
+    if len(table) != 1:
+        raise DataError(f"{path}: has the landmarks of {len(table)} pictures; give a file with those of one")
+    return next(iter(table.values()))
+
+
+def as_points(value: Any, where: str) -> Points:
+    """(P, 2) of [[x, y], ...]; null, [null, null] or NaN is an absent point."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise DataError(f"{where}: holds {str(value)[:40]!r}; right would be [[x, y], ...]")
+    points = []
+    for p, point in enumerate(value):
+        pair = [None, None] if point is None else point
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise DataError(
+                f"{where}: point {p} is {str(point)[:40]!r}; right would be [x, y], or null if it is absent"
+            )
+        points.append([_number(part, f"{where}: point {p}") for part in pair])
+    return np.array(points, dtype=np.float32)
+
+
+def read_pts(path: Path) -> Points:
+    """The format of 300-W: version and n_points, then x y lines within braces; its first pixel is (1, 1).
+
+    Raises:
+        DataError: no such file, or not of this format.
+    """
+    try:
+        lines = path.read_text().split("\n")
+    except (OSError, UnicodeDecodeError):
+        raise DataError(f"{path}: cannot be read as text; a .pts file is text: version, n_points and braces") from None
+    rows = [line.strip() for line in lines if line.strip()]
+    if "{" not in rows or "}" not in rows:
+        raise DataError(
+            f"{path}: has no points within braces; a .pts file has version: 1, n_points: 68, {{, x y ..., }}"
+        )
+    header, inside = rows[: rows.index("{")], rows[rows.index("{") + 1 : rows.index("}")]
+    points = as_points([row.split() for row in inside], str(path)) - 1
+    told = next((row.partition(":")[2].strip() for row in header if row.startswith("n_points")), str(len(points)))
+    if told != str(len(points)):
+        raise DataError(f"{path}: says n_points: {told}, but has {len(points)}; write it again")
+    return points
+
+
+def write_table(path: Path, table: Mapping[str, Any]) -> None:
+    """landmarks.json of x, y (P, 2) for each picture, to a hundredth of a pixel; an absent point is null."""
+    values = {
+        name: [[round(float(x), 2), round(float(y), 2)] if np.isfinite([x, y]).all() else None for x, y in points]
+        for name, points in table.items()
+    }
+    aside = path.with_name(f".{path.name}.writing")
+    aside.write_text(json.dumps(values))
+    aside.replace(path)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is no JSON, or cut short ({error}); write it again") from None
+
+
+def _read_csv(path: Path) -> dict[str, Points]:
+    """Rows of file, x0, y0, x1, y1, ...; an empty pair is an absent point; a first row without numbers is left out."""
+    try:
+        rows = [row for row in csv.reader(path.read_text().splitlines()) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: is no CSV, or cut short ({error}); write it again") from None
+    if rows and not any(_is_number(cell) for cell in rows[0][1:]):
+        rows = rows[1:]
+    if not rows:
+        raise DataError(f"{path}: has no rows; right would be file, x0, y0, x1, y1, ...")
+    table = {}
+    for name, *numbers in rows:
+        if len(numbers) % 2 or not numbers:
+            raise DataError(f"{path}: {name}: has {len(numbers)} numbers; right would be x and y of each point")
+        table[name.strip()] = as_points(list(zip(numbers[::2], numbers[1::2])), f"{path}: {name}")
+    return table
+
+
+def _number(value: Any, where: str) -> float:
+    """A coordinate; NaN for null and for an empty cell."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return float("nan")
+    if isinstance(value, bool) or not _is_number(value):
+        raise DataError(f"{where} is {value!r}, which is no number")
+    if np.isinf(float(value)):
+        raise DataError(f"{where} is infinite; write null if it is absent")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""Landmarks of a folder of pictures, found by a detector and written beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..networks.detectors import Detector
+from . import pictures
+from .items import SPLITS
+from .landmark_files import TABLES, write_table
+
+AT_ONCE = 32  # pictures that are in memory together
+
+
+def find_landmarks(folder: Path, detector: Detector) -> list[Path]:
+    """Write landmarks.json into a folder of pictures, or into each of its splits; returns the files.
+
+    Pictures may lie in folders below. The detector sees each picture whole.
+
+    Raises:
+        DataError: there is no picture, one cannot be read, or landmarks are there already.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; give the one that holds the pictures")
+    places = [place for place in (folder / split for split in SPLITS) if pictures.images_in(place)] or [folder]
+    for place in places:
+        there = next((place / name for name in TABLES if (place / name).exists()), None)
+        if there is not None:
+            raise DataError(f"{there}: is there already; move it away to have the landmarks found anew")
+        if not pictures.images_in(place, deep=True):
+            raise DataError(f"{place}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
+    return [_search(place, detector) for place in places]
+
+
+def _search(place: Path, detector: Detector) -> Path:
+    files = pictures.images_in(place, deep=True)
+    table: dict[str, NDArray[np.float32]] = {}
+    for first in range(0, len(files), AT_ONCE):
+        chunk = files[first : first + AT_ONCE]
+        names = [file.relative_to(place).as_posix() for file in chunk]
+        table.update(zip(names, detect([pictures.read_picture(file) for file in chunk], detector)))
+    write_table(place / TABLES[0], table)
+    return place / TABLES[0]
+
+
+def detect(images: Sequence[pictures.Pixels], detector: Detector) -> list[NDArray[np.float32]]:
+    """x, y (P, 2) in pixels of each picture (H, W, 3), in runs of pictures of one size."""
+    found: list[NDArray[np.float32]] = []
+    while len(found) < len(images):
+        run = [images[len(found)]]
+        for image in images[len(found) + 1 :]:
+            if image.shape != run[0].shape:
+                break
+            run.append(image)
+        batch = torch.from_numpy(np.stack(run)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        found += [*detector(batch).numpy()]
+    return found

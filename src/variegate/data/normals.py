@@ -1,0 +1,175 @@
+"""Surface normals as a condition: which way a surface faces at every pixel, read without loss of precision.
+
+x points to the right of the picture; which way y and z point is up to the data and the same for all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ..errors import DataError
+from ..interfaces import Size
+from . import pictures
+from .base_condition import BaseCondition
+from .sources import Source
+
+STEPS = 32767  # raw value of 1
+NOTHING = 0.1  # a vector shorter than this is no normal; grey 127 or 128 has length 0.007
+TOLERANCE = 0.1  # how far from 1 a length may be
+COVERED = 0.5  # share of a resized pixel that must have normals
+SHAPES = "(H, W, 3) or (3, H, W)"
+
+
+class Normals(BaseCondition):
+    """Unit vectors, zero where there is no surface.
+
+    Raw: int16 (3, H, W) = round(32767 n); encoded: float (B, 3, H, W) in [-1, 1]. Files: .npy of floats (H, W, 3),
+    .exr, or an 8-bit picture that codes n = v / 127.5 - 1, where black and mid grey mean no surface.
+    """
+
+    suffixes: ClassVar[frozenset[str]] = frozenset([".npy", ".exr", ".png"])
+
+    kind: Literal["normals"] = "normals"
+    channels: Literal[3] = 3
+
+    @property
+    def noun(self) -> str:
+        return "map of normals"
+
+    def pixels(self, source: Source, where: str) -> NDArray[np.float32]:
+        """Checked float32 (H, W, 3), each of length 1 or 0. int16 (3, H, W), as `read` returns it, is kept exactly."""
+        if isinstance(source, tuple):
+            raise DataError(f"{where}: is a pair, but a condition here is one map of normals; give it alone")
+        if isinstance(source, str | Path | Image.Image):
+            return unit(_from_file(Path(source) if isinstance(source, str) else source, where), where)
+        values = _planes_last(source, where)
+        if values.dtype == np.int16:
+            return (values / STEPS).astype(np.float32)
+        return unit(_coded(values) if values.dtype == np.uint8 else values, where)
+
+    def resize(self, pixels: NDArray[Any], size: Size, where: str = "the map of normals") -> NDArray[Any]:
+        """Averaged and made unit vectors again; zero where less than half of a pixel has normals."""
+        if pixels.shape[:2] == size:
+            return pixels
+        there = (np.abs(pixels).sum(axis=2) > 0).astype(np.float32)
+        *planes, cover = [_averaged(plane, size) for plane in (*pixels.transpose(2, 0, 1), there)]
+        return _divided(np.dstack(planes), np.asarray(cover) >= COVERED)
+
+    def tensor(self, pixels: NDArray[Any], size: Size | None = None, where: str = "the map of normals") -> Tensor:
+        """Unit vectors (H, W, 3) as raw int16 (3, H, W), resized to `size`, or for their own size unless given."""
+        floats = super().tensor(pixels, size, where)
+        return (floats * STEPS).round().to(torch.int16)
+
+    def encode(self, raw: Tensor) -> Tensor:
+        return raw.float() / STEPS
+
+    def picture(self, raw: Tensor) -> Tensor:
+        """The usual colours: -1 .. 1 as 0 .. 255."""
+        return ((raw.float() / STEPS + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+    def mirrored(self, raw: Tensor) -> Tensor:
+        """What faced left faces right."""
+        return raw.flip(-1) * torch.tensor([-1, 1, 1], dtype=raw.dtype, device=raw.device).view(3, 1, 1)
+
+
+def unit(values: NDArray[Any], where: str) -> NDArray[np.float32]:
+    """Vectors (H, W, 3) of length 1, or 0 for those shorter than `NOTHING`.
+
+    Raises:
+        DataError: values that are no numbers, or vectors of other lengths.
+    """
+    vectors = values.astype(np.float64)
+    if not np.isfinite(vectors).all():
+        raise DataError(f"{where}: holds NaN or infinity; write (0, 0, 0) where there is no normal")
+    length = np.linalg.norm(vectors, axis=2)
+    there = length >= NOTHING
+    off = np.abs(length - 1) * there
+    if off.size and off.max() > TOLERANCE:
+        y, x = np.unravel_index(int(off.argmax()), off.shape)
+        raise DataError(
+            f"{where}: its normals are not of unit length: up to {length[y, x]:.3g}, at x {x}, y {y}, and "
+            f"{100 * float((off > TOLERANCE).mean()):.2g} % of them are off by more than {TOLERANCE:g}; "
+            "divide each by its length, and write (0, 0, 0) where there is none"
+        )
+    return _divided(vectors, there)
+
+
+def _divided(vectors: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W, 3) of length 1, zero where not `there` or where opposite vectors cancelled."""
+    length = np.linalg.norm(vectors, axis=2, keepdims=True)
+    kept = there[..., None] & (length > 1e-6)
+    return np.where(kept, vectors / np.where(kept, length, 1), 0).astype(np.float32)
+
+
+def _averaged(plane: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+    """A plane (H, W) at another size, antialiased."""
+    return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def _from_file(source: Path | Image.Image, where: str) -> NDArray[Any]:
+    suffix = source.suffix.lower() if isinstance(source, Path) else ""
+    if isinstance(source, Path) and suffix in (".npy", ".exr"):
+        if not source.is_file():
+            raise DataError(f"{where}: there is no such file")
+        return _from_npy(source, where) if suffix == ".npy" else _from_exr(source, where)
+    picture = pictures.open_picture(source) if isinstance(source, Path) else source
+    if picture.format in ("JPEG", "MPO"):
+        raise DataError(
+            f"{where}: is a map of normals saved as JPEG, which blurs them; save it as PNG, or .npy of floats"
+        )
+    if picture.mode not in ("RGB", "RGBA"):
+        raise DataError(f"{where}: is a picture in mode {picture.mode}; normals are coded in RGB, n = v / 127.5 - 1")
+    return _coded(np.array(picture)[..., :3])
+
+
+def _coded(values: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """n = v / 127.5 - 1; black, which codes no unit vector, is no normal."""
+    vectors = values.astype(np.float32) / 127.5 - 1
+    vectors[(values == 0).all(axis=2)] = 0
+    return vectors
+
+
+def _from_npy(path: Path, where: str) -> NDArray[Any]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{where}: is no .npy file of numbers, or cut short ({error}); write it again") from None
+    if values.dtype.kind != "f":
+        raise DataError(f"{where}: holds {values.dtype}; right would be floats (H, W, 3) in [-1, 1]")
+    return _planes_last(values, where)
+
+
+def _from_exr(path: Path, where: str) -> NDArray[Any]:
+    """Channels R, G, B or X, Y, Z of the first part."""
+    try:
+        import OpenEXR
+    except ImportError:
+        raise DataError(f"{where}: needs the package OpenEXR: pip install 'variegate[exr]'") from None
+    try:
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            channels = {name.upper(): np.array(channel.pixels) for name, channel in file.channels().items()}
+    except Exception as error:  # OpenEXR raises RuntimeError, ValueError and others
+        raise DataError(f"{where}: is no OpenEXR file, or cut short ({error}); write it again") from None
+    for names in ("RGB", "XYZ"):
+        if all(name in channels for name in names):
+            return np.dstack([channels[name] for name in names])
+    raise DataError(f"{where}: has the channels {', '.join(sorted(channels))}; normals are in R, G, B or X, Y, Z")
+
+
+def _planes_last(source: NDArray[Any] | Tensor, where: str) -> NDArray[Any]:
+    """(H, W, 3), whichever side the planes were on; if both fit, tensors have them first and arrays last."""
+    values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
+    if values.ndim == 3 and values.shape[0] == 3 and (isinstance(source, Tensor) or values.shape[2] != 3):
+        values = values.transpose(1, 2, 0)
+    if values.ndim != 3 or values.shape[2] != 3:
+        raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be {SHAPES}")
+    if values.dtype.kind != "f" and values.dtype not in (np.int16, np.uint8):
+        raise DataError(f"{where}: holds {values.dtype}; right would be floats in [-1, 1]")
+    return values

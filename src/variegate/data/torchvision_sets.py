@@ -1,0 +1,122 @@
+"""Data sets as torchvision leaves them on disk: heads of the Oxford-IIIT pets, and Labelled Faces in the Wild."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from . import pictures
+from .geometry import count_of, other_numbers
+from .items import Box, Folder, Item
+from .landmark_files import TABLES, read_table
+from .normals import Normals
+
+PETS_SPLITS = {"train": "trainval.txt", "test": "test.txt"}
+FACES_SPLITS = {"train": "peopleDevTrain.txt", "test": "peopleDevTest.txt"}
+FACES = ("lfw_funneled", "lfw-deepfunneled", "lfw")
+NO_CONDITION = (
+    "it has no condition of its own: derive one with --condition edges, grey, self or superres:4, or put "
+    "normals/ (a map for each picture) or landmarks.json beside it"
+)
+
+
+def find_torchvision_set(root: Path) -> Folder | None:
+    """The set that a folder is, or that is in it. Of kind "derived" if nothing beside the pictures is a condition.
+
+    Raises:
+        DataError: landmarks that cannot be read.
+    """
+    pets = (place for place in (root, root / "oxford-iiit-pet") if (place / "annotations" / "xmls").is_dir())
+    faces = (place / name for place in (root, root / "lfw-py") for name in FACES)
+    for place in pets:
+        return _pets(root, place)
+    for place in faces:
+        if next(place.glob("*/*_0001.jpg"), None) is not None:
+            return _faces(root, place)
+    return None
+
+
+def _pets(root: Path, place: Path) -> Folder:
+    """Heads, cut out by the annotated boxes; pictures without one are left out."""
+    folder = Folder(root, "derived", {}, "")
+    boxes = {file.stem: _box(file, folder.problems) for file in sorted((place / "annotations" / "xmls").glob("*.xml"))}
+    normals = _normals_beside(root, place)
+    left_out = 0
+    for split, names in _lists(place / "annotations", PETS_SPLITS).items():
+        images = {file.stem: file for file in pictures.images_in(place / "images")}
+        items = [
+            Item(file, normals.get(stem), box=boxes[stem])
+            for stem, file in images.items()
+            if boxes.get(stem) is not None and (names is None or stem in names)
+        ]
+        left_out += len(images if names is None else names) - len(items)
+        if items:
+            folder.splits[split] = items
+    folder.structure = (
+        f"heads of the Oxford-IIIT pets, cut out by their boxes ({left_out} pictures without one left out)"
+    )
+    if normals:
+        folder.kind = "normals"
+        folder.structure += ", with surface normals"
+        lonely = [item.image.name for items in folder.splits.values() for item in items if item.condition is None]
+        if lonely:
+            folder.problems.append(
+                f"{root}: normals/ has no map for {len(lonely)} heads, such as {lonely[0]}; add them"
+            )
+    return folder
+
+
+def _normals_beside(root: Path, place: Path) -> dict[str, Path]:
+    found = next((d for d in (place / "normals", root / "normals") if d.is_dir()), None)
+    return {} if found is None else {f.stem: f for f in pictures.images_in(found, suffixes=Normals.suffixes)}
+
+
+def _box(file: Path, problems: list[str]) -> Box | None:
+    """The head in an annotation of Pascal VOC, whose pixels are counted from 1, the last included."""
+    try:
+        found = ElementTree.parse(file).find("object/bndbox")
+        numbers = [int(float((found.findtext(side) if found is not None else None) or "x")) for side in
+                   ("xmin", "ymin", "xmax", "ymax")]  # fmt: skip
+    except (ElementTree.ParseError, ValueError, OSError):
+        problems.append(f"{file}: has no object with a bndbox of four numbers; copy it again or delete it")
+        return None
+    left, top, right, bottom = numbers[0] - 1, numbers[1] - 1, numbers[2], numbers[3]
+    if right <= left or bottom <= top:
+        problems.append(f"{file}: its box from x {left + 1} to {right}, y {top + 1} to {bottom} is empty; mend it")
+        return None
+    return max(0, left), max(0, top), right, bottom
+
+
+def _faces(root: Path, place: Path) -> Folder:
+    """Person by person; with landmarks.json beside or in the folder of people, the pictures that it names."""
+    folder = Folder(root, "derived", {}, f"Labelled Faces in the Wild ({place.name})")
+    tables = [where / name for where in (place.parent, place) for name in TABLES]
+    table = next((file for file in tables if file.is_file()), None)
+    points = {} if table is None else {Path(name).name: value for name, value in read_table(table).items()}
+    images = pictures.images_in(place, deep=True)
+    for split, people in _lists(place.parent, FACES_SPLITS).items():
+        chosen = [file for file in images if people is None or file.parent.name in people]
+        items = [Item(file, points=points.get(file.name)) for file in chosen if table is None or file.name in points]
+        if items:
+            folder.splits[split] = items
+    if table is not None:
+        used = sum(map(len, folder.splits.values()))
+        folder.kind = "landmarks"
+        folder.structure += f" with {count_of(folder.splits.values())} landmarks each in {table.name}"
+        folder.structure += f" ({len(images) - used} other pictures left out)" if used < len(images) else ""
+        folder.problems += other_numbers(folder.splits.values())
+        if not used:
+            folder.problems.append(f"{table}: names none of the pictures in {place}; write person/person_0001.jpg")
+    return folder
+
+
+def _lists(place: Path, files: dict[str, str]) -> dict[str, set[str] | None]:
+    """The first word of each line of the splits' lists; all pictures are train where there are no lists."""
+    found = {split: place / name for split, name in files.items() if (place / name).is_file()}
+    words = {split: _first_words(file.read_text().splitlines()) for split, file in found.items()}
+    return {**words} if words else {"train": None}
+
+
+def _first_words(lines: Sequence[str]) -> set[str]:
+    return {line.split()[0] for line in lines if len(line.split()) > 1 and not line.startswith("#")}

@@ -1,0 +1,96 @@
+"""Pairs as training visits them: cropped, mirrored, with their neighbours; and collated, as networks see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..errors import ConfigError
+from ..interfaces import Batch
+from .conditions import AnyCondition
+from .derived import after_crop
+from .landmarks import NO_MIRROR, Landmarks
+from .pairs import Pairs
+
+VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too
+
+
+class Visit(TypedDict):
+    """One item as training sees it, before collation."""
+
+    condition: Tensor  # (c, H, W), uint8 but for normals
+    image: Tensor  # uint8 (3, H, W)
+    index: int
+    key: int
+    neighbours: NotRequired[Tensor]  # uint8 (N, 3, H, W), zero where there are no more
+    present: NotRequired[Tensor]  # bool (N,)
+
+
+class Visits(Dataset[Visit]):
+    """Pairs as training visits them: resized to `jitter` times the size, cropped to the size, perhaps mirrored.
+
+    Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only. Holes are cut
+    afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit. So are the blocks
+    of superres:K made, which begin at the first pixel of what a network sees. Neighbours are cropped and mirrored as
+    the image is.
+
+    Args:
+        others: numbers of each pair's neighbours (len(pairs), N), -1 where there are no more.
+    """
+
+    def __init__(
+        self, pairs: Pairs, jitter: float = 1.0, flip: bool = False, others: NDArray[np.int32] | None = None
+    ) -> None:
+        if jitter < 1:
+            raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
+        if flip and isinstance(pairs.condition, Landmarks):
+            raise ConfigError(NO_MIRROR)
+        height, width = self.size = pairs.size
+        self.flip, self.others = flip, others
+        self._made = pairs.made if after_crop(pairs.derived) else None
+        whole = pairs.underived() if self._made else pairs
+        self.pairs = whole.resized((round(height * jitter), round(width * jitter)))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, visit: tuple[int, int]) -> Visit:
+        index, key = visit
+        condition, image = self.pairs.raw(index)
+        words = np.array([key, VISIT_WORD], dtype=np.uint64)
+        chance = np.random.Generator(np.random.Philox(key=words))
+        (height, width), (tall, wide) = self.size, self.pairs.size
+        top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
+        mirror = self.flip and chance.random() < 0.5
+        window = (slice(None), slice(top, top + height), slice(left, left + width))
+        condition, image = condition[window], image[window]
+        if mirror:
+            condition, image = self.pairs.condition.mirrored(condition), image.flip(-1)
+        if self._made is not None:
+            condition = self._made(condition, index)
+        item: Visit = {"condition": condition, "image": image, "index": index, "key": key}
+        if self.others is not None:
+            numbers = [int(number) for number in self.others[index]]
+            images = [self.pairs.raw(k)[1][window] if k >= 0 else torch.zeros_like(image) for k in numbers]
+            item["neighbours"] = torch.stack(images).flip(-1) if mirror else torch.stack(images)
+            item["present"] = torch.tensor([k >= 0 for k in numbers])
+        return item
+
+
+def to_batch(raw: Mapping[str, Tensor], condition: AnyCondition) -> Batch:
+    """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), images in [-1, 1]."""
+    batch = Batch(condition.encode(raw["condition"]), scaled(raw["image"]), raw["index"], raw["key"])
+    if "neighbours" in raw:
+        batch = batch._replace(neighbours=scaled(raw["neighbours"]), present=raw["present"])
+    return batch
+
+
+def scaled(images: Tensor) -> Tensor:
+    """uint8 to [-1, 1]."""
+    return images.float() / 127.5 - 1

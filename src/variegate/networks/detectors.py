@@ -1,0 +1,78 @@
+"""Networks that find landmarks in pictures: one small protocol, and files in ONNX format that follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import WeightsError
+from . import weights
+from .onnx import open_session
+
+CHUNK = 64  # pictures that go through a network at once
+
+
+class Detector(Protocol):
+    """Finds the same P points in every picture.
+
+    Attributes:
+        points: P.
+        name: what a protocol calls the detector.
+        digest: first 12 hex digits of the sha256 of its weights.
+    """
+
+    points: int
+    name: str
+    digest: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] to x, y (B, P, 2) in pixels, float32 on the CPU; the centre of the first pixel is
+        (0, 0)."""
+
+
+class OnnxLandmarks:
+    """An ONNX network of one input, RGB in [0, 1] (B, 3, h, w), and an output (B, 2 P): x, y of each point as shares of
+    the picture's width and height. Pictures are resized to h x w (bilinear, antialiased), so each should show one face
+    that fills it. Runs on the CPU.
+
+    Raises:
+        ConfigError: onnxruntime is not installed.
+        WeightsError: the file is missing, damaged or another kind of network.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = weights.network_file(path)
+        self.session = open_session(self.path)
+        self.side = _input_size(self.session, self.path)
+        self.points = self._relative(torch.zeros(1, 3, *self.side)).shape[1]
+        self.name = self.path.name
+        self.digest = weights.file_digest(self.path)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        scale = torch.tensor([width, height], dtype=torch.float32)
+        found = [self._relative(self._prepared(chunk)) for chunk in images.split(CHUNK) if len(chunk)]
+        return torch.cat(found) * scale - 0.5 if found else torch.zeros(0, self.points, 2)
+
+    def _prepared(self, images: Tensor) -> Tensor:
+        shares = (images.detach().cpu().float().clamp(-1, 1) + 1) / 2
+        return F.interpolate(shares, size=self.side, mode="bilinear", align_corners=False, antialias=True)
+
+    def _relative(self, inputs: Tensor) -> Tensor:
+        """(B, 3, h, w) in [0, 1] to shares of width and height (B, P, 2)."""
+        name = self.session.get_inputs()[0].name
+        values = torch.from_numpy(self.session.run(None, {name: inputs.numpy()})[-1])
+        if values.ndim != 2 or values.shape[1] % 2 or len(values) != len(inputs):
+            raise WeightsError(f"{self.path}: gives {tuple(values.shape)}; a landmark network gives (B, 2 P), x and y")
+        return values.float().unflatten(1, (-1, 2))
+
+
+def _input_size(session: Any, path: Path) -> tuple[int, int]:
+    shape = session.get_inputs()[0].shape
+    if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) for side in shape[2:]):
+        raise WeightsError(f"{path}: takes {shape}; a landmark network takes (B, 3, h, w) with h and w fixed")
+    return shape[2], shape[3]
