@@ -1,7 +1,19 @@
 """Data: pairs of condition and image from folders, what a condition is, and which pair is visited when."""
 
-from .conditions import Labels, Picture, condition_from_mapping
+from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture, condition_from_mapping
 from .pairs import Pairs, Visits, open_data, to_batch
 from .sampler import Endless
 
-__all__ = ["Endless", "Labels", "Pairs", "Picture", "Visits", "condition_from_mapping", "open_data", "to_batch"]
+__all__ = [
+    "AnyCondition",
+    "Endless",
+    "Labels",
+    "Landmarks",
+    "Normals",
+    "Pairs",
+    "Picture",
+    "Visits",
+    "condition_from_mapping",
+    "open_data",
+    "to_batch",
+]
