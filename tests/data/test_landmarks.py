@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny import photo, real, save
+from tiny import SHARED, photo, real, save
 
+from variegate.cli import main
 from variegate.data import Visits, condition_from_mapping, open_data
 from variegate.data.check import check
 from variegate.data.landmark_files import read_points
@@ -248,6 +250,12 @@ def test_label_maps_come_before_landmarks_unless_asked(tmp_path: Path) -> None:
         open_data(root, condition="landmarks:wide")
 
 
+def test_what_is_accepted_names_them(tmp_path: Path) -> None:
+    told = check(tmp_path).problems[0]
+    for word in ("landmarks.json", "landmarks.csv", ".pts files", "normals + images", "oxford-iiit-pet", "lfw-py"):
+        assert word in told
+
+
 def test_another_model_is_refused(tmp_path: Path) -> None:
     root = faces(tmp_path)
     labels = open_data("streets", 16).condition
@@ -274,6 +282,23 @@ def test_a_detector_writes_what_is_recognised(tmp_path: Path) -> None:
     assert points_of(open_data(tmp_path).raw(2)[0]).tolist() == [[1, 0], [22, 14]]  # (x + 1/2) * 3 - 1/2
     with pytest.raises(DataError, match="is there already"):
         find_landmarks(tmp_path, Corner())
+
+
+def test_the_command_finds_landmarks_of_real_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    root, weights = real("faces_landmarks"), SHARED.parent / "weights"
+    if not (weights / "pfld_68landmarks.onnx").is_file():
+        pytest.skip(f"{weights} has no pfld_68landmarks.onnx; set VARIEGATE_SHARED")
+    monkeypatch.setenv("VARIEGATE_WEIGHTS", str(weights))
+    for i in range(6):
+        shutil.copy(root / "test" / f"{i:04d}.jpg", tmp_path)
+    main(["data", "landmarks", str(tmp_path), "--detector", "pfld_68landmarks.onnx"])
+    found = json.loads((tmp_path / "landmarks.json").read_text())
+    truth = json.loads((root / "test" / "landmarks.json").read_text())
+    errors = [np.linalg.norm(np.subtract(found[name], truth[name]), axis=1).mean() for name in found]
+    assert len(errors) == 6
+    assert np.median(errors) < 4, "pixels of 128"
+    assert check(tmp_path).ok
 
 
 def test_the_real_faces_are_read_as_released() -> None:
