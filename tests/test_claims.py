@@ -120,6 +120,8 @@ def rows_of_cimle(**changed: float) -> dict[str, dict[str, list[float]]]:
 def test_the_verdicts_of_cimle_follow_the_numbers() -> None:
     assert cimle.coverage(rows_of_cimle()).holds
     assert not cimle.coverage(rows_of_cimle(crn=0.7)).holds
+    assert cimle.perceived_diversity(rows_of_cimle()).holds
+    assert not cimle.perceived_diversity(rows_of_cimle(**{cimle.CRN_NOISE.name: 0.7})).holds
     assert not cimle.coverage(rows_of_cimle(**{cimle.UNENCODED.name: 0.95})).holds
     assert cimle.rare_modes(rows_of_cimle()).holds
     assert not cimle.rare_modes(rows_of_cimle(**{cimle.HD_BALANCED.name: 0.4})).holds

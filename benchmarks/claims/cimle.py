@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -92,6 +91,7 @@ def claims(settings: Settings) -> list[Claim]:
     shown = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "parameters")
     found = [
         coverage(rows),
+        perceived_diversity(rows),
         rare_modes(rows),
         style_is_kept(settings),
         steady_sequences(settings),
@@ -106,24 +106,39 @@ Rows = dict[str, dict[str, list[float]]]
 
 
 def coverage(rows: Rows) -> Claim:
-    order = [FULL.name, UNBALANCED.name, CRN_NOISE.name]
-    metrics = ("coverage", "lpips")
-    holds = all(mean(rows[a][m]) > mean(rows[b][m]) for a, b in pairwise(order) for m in metrics if m in rows[a])
-    better = all(mean(rows[UNBALANCED.name][m]) > mean(rows[CRN.name][m]) for m in metrics if m in rows[CRN.name])
-    encoder = mean(rows[FULL.name]["coverage"]) > mean(rows[UNENCODED.name]["coverage"])
-    told = [
-        f"{name}: {', '.join(words(row[m]) for m in metrics if m in row)}"
-        for name, row in rows.items()
-        if "rebalanced" not in name and "hd" not in name
-    ]
+    values = {name: row["coverage"] for name, row in rows.items()}
+    encoder = mean(values[FULL.name]) > mean(values[UNENCODED.name])
     return claim(
         "coverage",
-        "coverage and LPIPS: the full model above that without rebalancing, above CRN and CRN + noise; it covers more "
-        "with its noise encoder (means of seeds)",
-        holds and better and encoder,
-        "coverage and LPIPS; " + "; ".join(told),
-        table(rows, *metrics),
+        "coverage: the full model above that without rebalancing, above CRN and CRN + noise; it covers more with its "
+        "noise encoder (means of seeds)",
+        falls(values) and encoder,
+        "coverage; " + "; ".join(f"{name} {words(values[name])}" for name in plain(rows)),
+        values,
     )
+
+
+def perceived_diversity(rows: Rows) -> Claim:
+    values = {name: row["lpips"] for name, row in rows.items() if "lpips" in row}
+    told = [f"{name} {words(values[name])}" for name in plain(rows) if name in values]
+    return claim(
+        "lpips",
+        "LPIPS: the full model above that without rebalancing, above CRN and CRN + noise (means of seeds)",
+        falls(values) if values else None,
+        "LPIPS; " + "; ".join(told),
+        values,
+    )
+
+
+def falls(values: dict[str, list[float]]) -> bool:
+    """From the full model over that without rebalancing to both forms of CRN."""
+    full, unbalanced, heads, noise = (mean(values[trial.name]) for trial in (FULL, UNBALANCED, CRN, CRN_NOISE))
+    return full > unbalanced > max(heads, noise)
+
+
+def plain(rows: Rows) -> list[str]:
+    """Methods that are compared with their own names, not as rebalanced variants."""
+    return [name for name in rows if "rebalanced" not in name and "hd" not in name]
 
 
 def rare_modes(rows: Rows) -> Claim:
