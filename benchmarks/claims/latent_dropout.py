@@ -98,7 +98,6 @@ def over_seeds(trial: Trial, settings: Settings) -> dict[str, list[float]]:
     return {name: [one[name] for one in each] for name in each[0]}
 
 
-@torch.no_grad()
 def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     """Numbers of one seed, kept beside the run: of the codes that were trained, and of new ones."""
     folder = trial.run(seed, settings)
