@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from variegate.cli import main
+from variegate.verbs.parsing import prefixes
 
 QUICK = [
     "--noise",
@@ -104,6 +105,21 @@ def test_methods_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> 
         (["train", "pix2pix", "--data", "streets", "--size", "big"], "height x width"),
         (["train", "pix2pix", "--data", "no-such-folder"], "no-such-folder"),
         (["train", "cimle", "--data", "streets:8", "--size", "20"], "multiples of 8"),
+        (["train", "pix2pix", "--data", "streets", "--seed", "-1"], "seed: input should be greater than or equal to 0"),
+        (["train", "pix2pix", "--data", "streets", "--seed", "5000000"], "seed: input should be less than 4194304"),
+        (
+            ["train", "pix2pix", "--data", "streets", "--workers", "-1"],
+            "workers: input should be greater than or equal",
+        ),
+        (["train", "pix2pix", "--data", "streets", "--save-every", "0"], "save_every: input should be greater than or"),
+        (["train", "pix2pix", "--data", "streets", "--device", "gpu"], "device: input should be 'auto', 'cpu', 'cuda'"),
+        (["train", "cimle", "--data", "streets:8", "--initial", "nothere"], "nothere is not a folder; give a run"),
+        (["data", "export-streets", "x.gif"], "x.gif: is the name of an animated label map; add --frames"),
+        (
+            ["sequence", "run", "y.gif", "--out", "x.gif"],
+            "--out x.gif: is the name of a picture; give that of a folder",
+        ),
+        (["edit", "run", "y.png", "--steps"], "--steps: there are none"),
         (["sample", "no-such-run", "x.png"], "no-such-run"),
         (["evaluate", "no-such-run"], "no-such-run"),
     ],
@@ -115,6 +131,20 @@ def test_a_mistake_is_answered_with_one_sentence(
     monkeypatch.chdir(tmp_path)
     assert told in refused(words, capsys)
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.core
+def test_a_device_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    absent = "mps" if torch.cuda.is_available() else "cuda"
+    for words in (["sample", ".", "x.png"], ["train", "pix2pix", "--data", "streets:8", *QUICK]):
+        sentence = refused([*words, "--device", absent], capsys)
+        assert sentence.startswith(f"variegate: --device {absent}: there is no such device here; give ")
+        assert sentence.endswith("cpu")
 
 
 def spoil_truncated(folder: Path) -> str:
@@ -169,6 +199,26 @@ def test_samples_are_written_with_codes_and_can_be_drawn_again(run: Path, tmp_pa
     assert len(first) == len(again) == 3
     for one, other in zip(first, again):
         assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
+
+
+def test_conditions_of_one_name_do_not_replace_each_other(run: Path, tmp_path: Path) -> None:
+    for folder, value in (("a", 0), ("b", 6)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.full((16, 16), value, np.uint8)).save(tmp_path / folder / "0.png")
+    both, out = [str(tmp_path / "a" / "0.png"), str(tmp_path / "b" / "0.png")], tmp_path / "out"
+    main(["sample", str(run), *both, "-n", "1", "--out", str(out)])
+    main(["sample", str(run), both[1], "-n", "1", "--out", str(tmp_path / "alone")])
+    assert sorted(path.name for path in out.glob("0*-0-0.png")) == ["0-0-0.png", "0-2-0-0.png"]
+    assert (out / "0-2-0-0.png").read_bytes() == (tmp_path / "alone" / "0-0.png").read_bytes()
+    assert prefixes(["0", "0", "0-2", "0"]) == ["0-", "0-3-", "0-2-", "0-4-"]
+
+
+def test_the_command_that_training_ends_with_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = pairs(tmp_path / "data"), tmp_path / "run"
+    main(["train", "pix2pix", "--data", str(data), "--out", str(out), *QUICK, "--steps", "1", "--device", "cpu"])
+    *_, command = capsys.readouterr().out.strip().rpartition("variegate ")
+    main([*command.split(), "--out", str(tmp_path / "drawn")])
+    assert len(list((tmp_path / "drawn").glob("0-*.png"))) == 16
 
 
 def test_an_interpolation_is_a_strip_and_a_moving_picture(run: Path, tmp_path: Path) -> None:

@@ -212,6 +212,8 @@ def test_touching_objects_are_told_apart_by_their_instances() -> None:
         (lambda editor: editor.delete(np.ones((3, 3), bool)), r"this has shape \(3, 3\)"),
         (lambda editor: editor.delete(np.ones(SIZE, bool)), "cannot delete the whole picture"),
         (lambda editor: editor.delete((0.5, 3)), "whole pixels"),
+        (lambda editor: editor.delete((float("nan"), 3)), "whole pixels"),
+        (lambda editor: editor.add("sky", Crop(scene(), (0, 0, 9, 9), (10**20, 1))), f"{10**20}: places are whole"),
         (lambda editor: editor.add("car", Crop(scene(), (0, 0, 9, 9), (0, 0))), "has no car, only sky"),
         (lambda editor: editor.add("sky", Crop(scene(), (0, 0, 9, 9), (50, 0))), "outside the picture"),
     ],
@@ -281,3 +283,52 @@ def test_a_wrong_step_is_answered_with_one_sentence(
     assert error.startswith(f"variegate: --steps {step}: ")
     assert told in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize(("size", "height"), [("32", 32), ("64", 64)])
+def test_layouts_of_another_size_than_the_pictures_are_on_the_sheet_too(run: Path, size: str, height: int) -> None:
+    layout, out = run.parent / "large.png", run.parent / "out"
+    Image.fromarray(scene().repeat(3, axis=0).repeat(3, axis=1)).save(layout)
+    main(["edit", str(run), str(layout), "--steps", "delete:63,30", "--size", size, "--out", str(out)])
+    sheet = np.asarray(Image.open(out / "sheet.png"))
+    assert sheet.shape == (2 * height + 2, 2 * height + 2, 3)
+    assert Image.open(out / "layout.png").size == (96, 96)
+    rows = np.arange(height) * 96 // height + 96 // height // 2
+    colours = np.asarray(PALETTE, np.uint8)[scene().repeat(3, axis=0).repeat(3, axis=1)[np.ix_(rows, rows)]]
+    assert np.array_equal(sheet[:height, :height], colours)
+
+
+def test_a_layout_is_never_replaced_by_what_is_made_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run.parent
+    layout = folder / "layout.png"
+    was = layout.read_bytes()
+    other = folder / "other.png"
+    other.write_bytes(was)
+    for words in (
+        [str(layout), "--steps", "delete:5,22"],
+        [str(folder / "run" / ".." / "layout.png"), "--steps", "delete:5,22"],
+        [str(other), "--steps", f"add:car:{layout}:0,18,20,32:0,18"],
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["edit", str(run), *words, "--out", str(folder)])
+        assert stopped.value.code == 2
+        assert "layout.png: would be replaced" in capsys.readouterr().err
+    assert layout.read_bytes() == was
+    assert not (folder / "sheet.png").exists()
+
+
+def test_the_style_can_come_from_the_codes_of_earlier_samples(
+    run: Path, model: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run.parent
+    mixed = (model.codes(3, seed=1) + model.codes(3, seed=2)) / 2**0.5
+    model.sample(scene(), codes=mixed).save(folder / "drawn")
+    codes = ["--codes", str(folder / "drawn" / "codes.safetensors")]
+    words = ["edit", str(run), str(folder / "layout.png"), "--steps", "delete:5,22", "--out", str(folder / "out")]
+    main([*words, *codes, "--index", "2"])
+    drawn = np.asarray(model.sample(scene(), codes=mixed[2:]).pil()[0]).astype(int)
+    assert np.abs(np.asarray(Image.open(folder / "out" / "before.png")).astype(int) - drawn).max() <= 1
+    for index in ("3", "-1"):
+        with pytest.raises(SystemExit):
+            main([*words, *codes, "--index", index])
+        assert f"--index {index}: the codes of" in capsys.readouterr().err

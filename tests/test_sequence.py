@@ -20,6 +20,7 @@ from variegate.errors import ConfigError, DataError
 from variegate.model import Model
 from variegate.sampling import adjacent_difference, changed_share
 from variegate.sequences import flicker
+from variegate.video import save_frames
 
 pytestmark = pytest.mark.core
 
@@ -203,6 +204,42 @@ def test_the_command_writes_frames_and_measures_them(
         [line] = [line for line in told.splitlines() if line.startswith(name)]
         assert float(line.removeprefix(name).split()[0]) == pytest.approx(float(value.mean()), abs=2e-4)
     assert "with a fresh code per frame" in told
+
+
+def test_frames_of_a_longer_sequence_do_not_follow_a_shorter_one(model: Model, layouts: Tensor, tmp_path: Path) -> None:
+    save_frames(model.sequence(layouts), tmp_path, "sequence")
+    (tmp_path / "frames" / "0077.png").write_bytes(b"not of a sequence")
+    (tmp_path / "sequence.mp4").write_bytes(b"old")
+    save_frames(model.sequence(layouts[:2]), tmp_path, "sequence")
+    left = sorted(path.name for path in (tmp_path / "frames").glob("0*.png"))
+    assert left == ["0000.png", "0001.png", "0077.png"]
+    mp4 = tmp_path / "sequence.mp4"
+    assert not mp4.exists() or mp4.read_bytes() != b"old"
+
+
+def test_a_moving_street_replaces_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "moving.gif"
+    path.write_bytes(b"mine")
+    with pytest.raises(SystemExit):
+        main(["data", "export-streets", str(path), "--frames", "4", "--size", "32"])
+    assert "moving.gif already exists; choose a new file" in capsys.readouterr().err
+    assert path.read_bytes() == b"mine"
+
+
+def test_an_animation_is_there_whole_or_not_at_all(
+    layouts: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_animation(tmp_path / "moving.gif", layouts, PALETTE)
+    was = path.read_bytes()
+
+    def broken(self: Image.Image, file: Path, *rest: object, **options: object) -> None:
+        Path(file).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", broken)
+    with pytest.raises(KeyboardInterrupt):
+        save_animation(path, layouts, PALETTE)
+    assert path.read_bytes() == was
 
 
 def test_half_a_path_of_codes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .config import from_mapping
 from .data.conditions import Picture, condition_from_mapping
 from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
@@ -83,7 +84,6 @@ def train(
     if condition is not None and chosen.derived is not None:
         same_task(chosen, condition)
     folder = Path(out) if out else Path("runs") / f"{method}-{Path(str(data).replace(':', '-')).name}"
-    settings = (run or Run()).model_copy(update={"seed": seed})
     config = RunConfig(
         method=chosen,
         data=str(data),
@@ -93,7 +93,7 @@ def train(
         unpaired=unpaired or chosen.unpaired,
         initial=str(initial) if initial else None,
         predictor=str(predictor) if predictor else None,
-        run=Run.model_validate(settings.model_dump()),
+        run=from_mapping(Run, {**(run or Run()).model_dump(), "seed": seed}, "options"),
     )
     if not start(config, folder, resume):
         raise SystemExit(143)
@@ -152,7 +152,7 @@ def import_weights(file: str | Path, out: str | Path, code_size: int | None = No
         )
     method = preset(found.name, found.options)
     generator = method.build_generator(found.condition_channels, found.image_channels, found.size)
-    load_weights(generator, found.state, Path(file))
+    load_weights(generator, found.state, Path(file), "give a file of the public repositories")
     condition = Picture(channels=1 if found.condition_channels == 1 else 3)
     record = ModelRecord(
         method=method.model_dump(mode="json"),

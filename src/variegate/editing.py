@@ -30,6 +30,8 @@ Point = tuple[int, int]  # x to the right, y down, in pixels from 0
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are just outside
 Place = Point | Box | NDArray[Any] | Tensor  # or a mask (H, W), not 0 inside
 
+FARTHEST = 2**31  # pixels; further away there is no picture
+
 
 class Crop(NamedTuple):
     """A part of another layout, and where it goes."""
@@ -268,6 +270,6 @@ def clipped(box: Box, height: int, width: int) -> Box:
 
 
 def whole_number(value: Any) -> int:
-    if int(value) != value:
-        raise ConfigError(f"{value}: places are whole pixels")
+    if not abs(value) < FARTHEST or int(value) != value:
+        raise ConfigError(f"{value}: places are whole pixels, below {FARTHEST}")
     return int(value)

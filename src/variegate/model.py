@@ -18,7 +18,8 @@ from .interfaces import Generator, HasMemory, Size
 from .methods import method_from_mapping
 from .samples import Samples
 from .sampling import Moments, decode_in_chunks, image_moments
-from .training.saved_model import ModelRecord, load_weights, read_record, read_weights, write_model
+from .training.run import require_device
+from .training.saved_model import ModelRecord, load_weights, model_folder, read_record, read_weights, write_model
 
 if TYPE_CHECKING:
     from .editing import Editor
@@ -61,11 +62,10 @@ class Model:
 
         Raises:
             CheckpointError: there is no model there, or it is damaged.
+            ConfigError: there is no such device.
         """
-        folder = Path(path)
-        if not folder.is_dir():
-            raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
-        folder = folder / "model" if (folder / "model").is_dir() else folder
+        require_device(device)
+        folder = model_folder(Path(path))
         record = read_record(folder)
         method = method_from_mapping(record.method, str(folder / "config.json"))
         generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
@@ -110,7 +110,14 @@ class Model:
 
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
         """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
-        return self.generator.draw([(seed, first + i) for i in range(n)])
+        return self.drawn([(seed, first + i) for i in range(n)])
+
+    def drawn(self, seeds: Sequence[Seed]) -> Tensor:
+        """Codes (S, D) of (seed, index) pairs. Raises ConfigError for negative ones."""
+        for seed, index in seeds:
+            if seed < 0 or index < 0:
+                raise ConfigError(f"image {index} of seed {seed}: seeds and images are counted from 0; give 0 or more")
+        return self.generator.draw(seeds)
 
     def training_codes(self) -> Tensor:
         """The fixed codes (n, D) that were trained; `codes` and `sample` draw new ones.
@@ -148,7 +155,7 @@ class Model:
         if (codes is None and n < 1) or chunk < 1:
             raise ConfigError(f"n = {n} and chunk = {chunk}: both must be at least 1")
         seeds = None if codes is not None else [(seed, first + i) for i in range(n)]
-        codes = self.checked(codes) if codes is not None else self.generator.draw(seeds or [])
+        codes = self.checked(codes) if codes is not None else self.drawn(seeds or [])
         raw = self.condition.read(condition, size)
         images = self.decode(raw, codes, chunk)
         return Samples(images, codes, seeds)
@@ -176,6 +183,8 @@ class Model:
 
         `start` and `end` are indices of `seed`, (seed, index) pairs or codes (D,).
         """
+        if frames < 1:
+            raise ConfigError(f"frames = {frames}: a path has at least 1; give 1 or more")
         ends = (self.code_of(start, seed), self.code_of(end, seed))
         way = code_draws.path(*ends, frames, self.generator.prior)
         return self.sample(condition, codes=way, size=size)
@@ -239,12 +248,21 @@ class Model:
     def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
         if isinstance(what, Tensor):
             return self.checked(what.unsqueeze(0))[0]
-        return self.generator.draw([what if isinstance(what, tuple) else (seed, what)])[0]
+        return self.drawn([what if isinstance(what, tuple) else (seed, what)])[0]
 
     def checked(self, codes: Tensor) -> Tensor:
-        if codes.ndim != 2 or codes.shape[1] != self.generator.code_size:
+        """Codes (n, D) as 32-bit numbers.
+
+        Raises:
+            ConfigError: they are those of another model, none at all, or no finite numbers.
+        """
+        codes = codes.float()
+        if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] != self.generator.code_size:
             raise ConfigError(
-                f"codes have shape {tuple(codes.shape)}, this {self.name} model reads (n, {self.generator.code_size}); "
-                "use codes drawn by this model"
+                f"codes have shape {tuple(codes.shape)}, this {self.name} model reads (n, {self.generator.code_size}) "
+                "with n from 1; use codes drawn by this model"
             )
+        broken = [i for i, good in enumerate(codes.isfinite().all(dim=1).tolist()) if not good]
+        if broken:
+            raise ConfigError(f"code {broken[0]} of {len(codes)} holds NaN or infinity; use codes drawn by this model")
         return codes

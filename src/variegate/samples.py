@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -66,6 +66,16 @@ class Samples:
         return files
 
 
+def files_of(codes: Path) -> list[Path]:
+    """The pictures that `Samples.save` wrote beside its file of codes; none if that is missing or damaged."""
+    try:
+        with safe_open(codes, "pt") as content:
+            names = json.loads((content.metadata() or {}).get("files", "[]"))
+    except (OSError, SafetensorError, ValueError):
+        return []
+    return [codes.parent / Path(name).name for name in names]
+
+
 def read_codes(path: str | Path) -> Tensor:
     """Codes (n, D) that `Samples.save` wrote.
 
@@ -76,6 +86,6 @@ def read_codes(path: str | Path) -> Tensor:
         codes = load_file(path)["codes"]
     except (OSError, SafetensorError, KeyError) as error:
         raise CheckpointError(f"{path} holds no codes ({error}); give a codes.safetensors of earlier samples") from None
-    if codes.ndim != 2:
+    if codes.shape == (0,):  # what `save` writes in their place
         raise CheckpointError(f"{path}: its codes were too large to save; give the same --seed instead")
     return codes

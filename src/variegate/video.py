@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .samples import Samples
+from .samples import Samples, files_of
 
 GIF_HEIGHT = 256  # small pictures are enlarged by whole factors up to about this height
 
 
 def save_frames(samples: Samples, folder: str | Path, name: str = "morph", per_second: int = 12) -> Path:
-    """Write `frames/0000.png ..`, `NAME.gif` and, with imageio-ffmpeg installed, `NAME.mp4`."""
+    """Write `frames/0000.png ..`, `NAME.gif` and, with imageio-ffmpeg installed, `NAME.mp4`.
+
+    Those of an earlier call go first, so that a shorter one is not followed by the rest of a longer one.
+    """
     folder = Path(folder)
+    frames_before = [path for path in files_of(folder / "frames" / "codes.safetensors") if path.stem.isdecimal()]
+    for earlier in (*frames_before, folder / f"{name}.mp4"):
+        earlier.unlink(missing_ok=True)
     samples.save(folder / "frames")
     height, width = samples.images.shape[-2:]
     factor = max(1, GIF_HEIGHT // height)

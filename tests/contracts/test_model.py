@@ -11,12 +11,14 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from variants import CONDITION, conditions, generator_of, preset, size_of
 
 from variegate.data.conditions import Labels
 from variegate.errors import CheckpointError, ConfigError, DataError
 from variegate.model import Model
+from variegate.samples import read_codes
 from variegate.sampling import sheet, to_pil, to_uint8
 from variegate.training.saved_model import ModelRecord, versions
 
@@ -140,6 +142,52 @@ def test_codes_of_another_model_are_refused_with_both_shapes(model: Model) -> No
         model.interpolate(ids(), other[0], 1)
 
 
+def test_codes_that_draw_nothing_are_refused_and_other_numbers_are_read(model: Model) -> None:
+    codes = model.codes(2)
+    spoilt = codes.clone()
+    spoilt[1, 5] = float("nan")
+    with pytest.raises(ConfigError, match="code 1 of 2 holds NaN or infinity"):
+        model.sample(ids(), codes=spoilt)
+    with pytest.raises(ConfigError, match=r"codes have shape \(0, 128\)"):
+        model.sample(ids(), codes=codes[:0])
+    with pytest.raises(ConfigError, match="holds NaN or infinity"):
+        model.interpolate(ids(), spoilt[1], 0)
+    for kind in (torch.float64, torch.float16, torch.int32):
+        other = codes.to(kind)
+        assert torch.equal(model.sample(ids(), codes=other).images, model.sample(ids(), codes=other.float()).images)
+
+
+def test_files_of_codes_that_are_of_another_shape_are_told_from_those_too_large_to_save(
+    model: Model, tmp_path: Path
+) -> None:
+    save_file({"codes": model.codes(1)[0]}, tmp_path / "one.safetensors")
+    with pytest.raises(ConfigError, match=r"codes have shape \(128,\)"):
+        model.sample(ids(), codes=read_codes(tmp_path / "one.safetensors"))
+    save_file({"codes": torch.empty(0)}, tmp_path / "large.safetensors")
+    with pytest.raises(CheckpointError, match="too large to save; give the same --seed"):
+        read_codes(tmp_path / "large.safetensors")
+
+
+def test_seeds_images_and_frames_are_counted_from_0_and_1(model: Model) -> None:
+    with pytest.raises(ConfigError, match=r"image 0 of seed -1: .* give 0 or more"):
+        model.sample(ids(), n=1, seed=-1)
+    with pytest.raises(ConfigError, match="image -1 of seed 0"):
+        model.sample(ids(), n=2, first=-1)
+    with pytest.raises(ConfigError, match="image -3 of seed 0"):
+        model.sequence([ids()], code=-3)
+    for frames in (0, -3):
+        with pytest.raises(ConfigError, match=f"frames = {frames}: .* give 1 or more"):
+            model.interpolate(ids(), 0, 1, frames=frames)
+    assert len(model.interpolate(ids(), 0, 1, frames=1)) == 1
+
+
+def test_a_device_that_is_not_there_is_refused_and_what_is_there_named(saved: Path) -> None:
+    absent = "mps" if torch.cuda.is_available() else "cuda"
+    for device in (absent, "gpu", "meta"):
+        with pytest.raises(ConfigError, match=f"--device {device}: there is no such device here; give .*cpu"):
+            Model.load(saved, device=device)
+
+
 def test_an_interpolation_starts_and_ends_at_the_images_of_its_ends(model: Model) -> None:
     way = model.interpolate(ids(), 3, (8, 1), frames=5, seed=4)
     ends = torch.stack([model.sample(ids(), n=1, seed=4, first=3).images[0], model.sample(ids(), 1, 8, 1).images[0]])
@@ -221,7 +269,7 @@ def test_weights_that_belong_to_another_network_are_refused(saved: Path) -> None
     record = json.loads(path.read_text())
     record["method"]["generator"]["width"] = 6
     path.write_text(json.dumps(record))
-    with pytest.raises(CheckpointError, match=r"weights are those of another network: size mismatch"):
+    with pytest.raises(CheckpointError, match=r"another network: size mismatch.*; copy the whole model folder again"):
         Model.load(saved)
 
 

@@ -79,6 +79,14 @@ def test_data_without_a_class_seen_often_enough_are_refused(tmp_path: Path) -> N
         _ = rarity.served
 
 
+@pytest.mark.parametrize("rebalance", ["data", "loss", "both"])
+def test_training_is_told_that_there_is_nothing_to_rebalance(rebalance: str, tmp_path: Path) -> None:
+    pairs = labelled(tmp_path, *[(0, 1)] * 6)
+    settings = Training.model_validate({"batch_size": 2, "rebalance": rebalance})
+    with pytest.raises(ConfigError, match="has none; add images, or train with --rebalance none"):
+        next(stream(pairs, settings, Run(), Fabric(accelerator="cpu"), 0))
+
+
 @pytest.mark.parametrize("rebalance", ["none", "data", "loss", "both"])
 def test_both_means_slots_by_rarity_and_masks(rebalance: str) -> None:
     pairs = open_data("streets:40", size=32)

@@ -77,6 +77,13 @@ def test_data_without_classes_or_with_too_few_images_are_refused(tmp_path: Path)
         rarity_sheet(open_data(labelled(tmp_path / "few")), tmp_path)
 
 
+@pytest.mark.parametrize(("count", "classes"), [(0, 5), (-1, 5), (5, 0), (5, -2)])
+def test_nothing_to_show_is_refused_before_anything_is_written(count: int, classes: int, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"--count {count} and --classes {classes}: both must be at least 1"):
+        rarity_sheet(open_data("streets:20", 32), tmp_path / "out", count, classes)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command_says_what_bounds_the_scores(tmp_path: Path) -> None:
     words = ["data", "rarity", "streets:20", "--size", "32", "--out", str(tmp_path / "out"), "--classes", "1"]
     done = subprocess.run([sys.executable, "-m", "variegate", *words], capture_output=True, text=True, check=False)

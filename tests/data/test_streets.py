@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,3 +200,10 @@ def test_export_writes_what_the_data_set_holds(tmp_path) -> None:
     assert [FACTORS[c].values.index(words[name]) for c, name in enumerate(NAMES)] == truth(val, 1)
     with pytest.raises(DataError, match="not empty"):
         export(folder, train)
+
+
+@pytest.mark.core
+def test_a_folder_that_cannot_be_written_is_named_as_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/streets cannot be written \(Not a directory\); choose a folder"):
+        export(tmp_path / "file" / "streets", Streets((32, 32), 1))

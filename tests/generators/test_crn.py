@@ -202,7 +202,7 @@ def test_train_cimle_starts_from_a_run_of_crn_in_network_and_average_alike(tmp_p
     run = Run(device="cpu", quiet=True)
     before = train("crn", "streets:20", tmp_path / "crn", 16, steps=2, run=run, heads=3, **QUICK)
     zero = {"learning_rate.generator": 0.0, "restart.at": 0}
-    after = train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=before, **CIMLE, **zero)
+    after = train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=before / "model", **CIMLE, **zero)
     old, new = (load_file(folder / "model" / "model.safetensors") for folder in (before, after))
     assert torch.equal(new["stages.output.conv.weight"], old["stages.output.conv.inner.weight"][[0, 3, 6]])
     norm = "stages.level2.conv1.inner.norm.weight"
@@ -216,8 +216,17 @@ def test_train_cimle_starts_from_a_run_of_crn_in_network_and_average_alike(tmp_p
 def test_a_run_of_another_network_is_refused_in_one_sentence(tmp_path: Path) -> None:
     run = Run(device="cpu", quiet=True)
     before = train("crn", "streets:20", tmp_path / "crn", 16, 1, run=run, perceptual="laplacian", widths=[8, 4])
-    with pytest.raises(CheckpointError, match="crn: the saved weights are those of another network: "):
+    with pytest.raises(CheckpointError, match="crn: the saved weights are those of another network: ") as refused:
         train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=before, **CIMLE)
+    words = str(refused.value)
+    assert "its generator.widths differ from this run's; start from a run of the same method and widths" in words
+    assert words.count('"') <= 2, "of all missing weights one is named"
+    net = {"noise": "input", "generator.width": 4, "objective.layers": 2}
+    with pytest.raises(CheckpointError, match="it is a crn run, not pix2pix; start from a run of the same method"):
+        train("pix2pix", "streets:20", tmp_path / "pix2pix", 16, 1, run=run, initial=before / "model", **net)
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(CheckpointError, match="pictures holds no saved model"):
+        train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=tmp_path / "pictures", **CIMLE)
 
 
 def test_pictures_as_conditions_are_told_what_would_be_right(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from variegate.errors import ConfigError
+from variegate.methods import method
 from variegate.networks import weights as network_weights
 from variegate.networks.features import BACKBONES, feature_maps
 from variegate.networks.perceptual import CITYSCAPES, CITYSCAPES_LARGER, GTA, PerceptualKind, hd_features, perceptual
@@ -75,3 +77,15 @@ def test_published_weights_are_the_inverse_of_the_layer_losses_in_the_paper() ->
     }
     for weights, losses in tables.items():
         assert [1 / w for w in weights] == pytest.approx(losses)
+
+
+@pytest.mark.parametrize("text", ["calibrate", "[1, 2, 3, 4, -5]", "[0, 0]", "[.nan, 1]", "[.inf]", "[]", "[one]", "3"])
+@pytest.mark.parametrize("name", ["cimle", "crn", "latent-dropout"])
+def test_weights_that_weigh_nothing_are_refused_in_one_sentence(name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^objective\.weights .*: give calibrated, or numbers, one per feature map"):
+        method(name, {"objective.weights": text})
+
+
+def test_weights_may_be_zero_in_part_and_written_as_powers() -> None:
+    chosen = method("cimle", {"objective.weights": "[0, 1e-3, 2]"})
+    assert chosen.objective.weights == (0, 1e-3, 2)  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ import torch
 from runs import at_batch, saved_steps, settings, start, state_of, unequal
 from safetensors.torch import load_file
 
-from variegate.errors import TrainingError
+from variegate.errors import ConfigError, TrainingError
 from variegate.model import Model
 from variegate.objectives import adversarial, nearest_sample
 from variegate.training import checkpoints, loop, saved_model
@@ -125,6 +125,28 @@ def test_a_disk_that_is_full_for_the_small_files_stops_with_words_too(
     monkeypatch.setattr(target, name, full)
     with pytest.raises(TrainingError, match="No space left"):
         start(settings("pix2pix", 2), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "content", [b"learning_rate: 1\n", b"- a list", b"", b"\xff\xfe", b"method: pix2pix\ndata: x\n"]
+)
+def test_settings_of_something_else_are_never_overwritten(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"config\.yaml is not that of a run .* train into another --out"):
+        start(settings("pix2pix", 1), tmp_path)
+    assert (tmp_path / "config.yaml").read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_run_that_stopped_before_its_first_checkpoint_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adversarial, "discriminator_loss", lambda real, fake, mode: real[0].sum() * float("nan"))
+    with pytest.raises(TrainingError):
+        start(settings("pix2pix", 1), tmp_path)
+    monkeypatch.undo()
+    assert start(settings("pix2pix", 2), tmp_path)
+    assert saved_steps(tmp_path)[-1] == 2
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:

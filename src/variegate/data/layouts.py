@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def palette_picture(ids: NDArray[Any] | Tensor, palette: Sequence[Colour]) -> Im
 def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequence[Colour], per_second: int = 6) -> Path:
     """Layouts (1, H, W) or (H, W) as one GIF in exact palette colours. Equal neighbours become one longer frame.
 
+    The file is written beside, then renamed.
+
     Raises:
         DataError: another kind of file, or two classes of one colour, which the file could not tell apart.
     """
@@ -38,7 +41,9 @@ def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequenc
         raise DataError(f"{path}: two classes have the same colour; give each class its own in classes.json")
     first, *rest = [palette_picture(ids.reshape(ids.shape[-2:]), palette) for ids in layouts]
     path.parent.mkdir(parents=True, exist_ok=True)
-    first.save(path, save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
+    aside = path.with_name(f".{path.name}.writing")
+    first.save(aside, "GIF", save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
+    os.replace(aside, path)
     return path
 
 

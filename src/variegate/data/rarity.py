@@ -44,7 +44,7 @@ class Rarity:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
                 f"rarity needs label maps, the conditions of {pairs.name} are pictures; "
-                "leave training.rebalance at none"
+                "give data with label maps, or train with --rebalance none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)
         columns = [rarity(colours[:, p], shares[:, p] > SMALLEST) for p in range(shares.shape[1])]
@@ -59,13 +59,15 @@ class Rarity:
     def served(self) -> list[int]:
         """The classes with the largest total area, five as published; data rebalancing divides the stream among them.
 
+        Loss rebalancing weighs every class with a score, of which there are none if these are none.
+
         Raises:
             ConfigError: no class is seen often enough.
         """
         if not self._largest:
             raise ConfigError(
                 f"rarity needs a class that covers more than {SMALLEST:.1%} of {FEWEST} images or more, and "
-                f"{self._name} has none; add images, or leave training.rebalance at none"
+                f"{self._name} has none; add images, or train with --rebalance none"
             )
         return self._largest
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ..errors import ConfigError
 from . import pictures
 from .conditions import Labels
 from .pairs import Pairs
@@ -36,14 +37,15 @@ def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int 
         classes: how many are served, largest area first.
 
     Raises:
-        ConfigError: conditions are pictures, or no class is seen in enough images.
+        ConfigError: conditions are pictures, no class is seen in enough images, or none of either is asked for.
     """
+    if count < 1 or classes < 1:
+        raise ConfigError(f"--count {count} and --classes {classes}: both must be at least 1")
     rarity = Rarity(pairs, classes)
     rows = [(p, *extremes(rarity.even[:, p], count)) for p in rarity.served]
-    place = Path(folder)
+    place, page = Path(folder), draw(pairs, rarity, rows, count)
     place.mkdir(parents=True, exist_ok=True)
     (place / "rarity.json").write_text(json.dumps(record(pairs, rarity), indent=1))
-    page = draw(pairs, rarity, rows, count)
     page.save(place / "rarity.png")
     return place / "rarity.png"
 

@@ -178,12 +178,14 @@ def export(folder: str | Path, *streets: Streets) -> Path:
     if len({split.split for split in streets}) < len(streets):
         raise DataError("two of the streets to export are the same split; give each split once.")
     partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
-    partial.mkdir(parents=True)
     try:
+        partial.mkdir(parents=True)
         truth: dict[str, Any] = {"classes": CLASSES, "palette": PALETTE, "factors": [f._asdict() for f in FACTORS]}
         truth["files"] = {split.split: write_split(partial, split) for split in streets}
         (partial / "factors.json").write_text(json.dumps(truth, indent=1))
         os.replace(partial, folder)
+    except OSError as error:  # which names the partial folder
+        raise DataError(f"{folder} cannot be written ({error.strerror}); choose a folder that can.") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder

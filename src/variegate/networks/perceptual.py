@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from math import isfinite
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +19,25 @@ from .features import IMAGENET_MEAN, IMAGENET_STD, feature_maps
 from .vgg16 import PUBLISHED, VGG16
 
 PerceptualKind = Literal["laplacian", "random", "vgg16", "vgg19", "squeeze", "alex"]
-LayerWeights = tuple[float, ...] | Literal["calibrated"] | None  # one per feature map, measured on the data, or default
+
+
+def _weights(value: Any) -> Any:
+    """What `objective.weights` may be, told in one sentence rather than once for each of its types."""
+    if value is None or value == "calibrated":
+        return value
+    try:
+        numbers = tuple(float(number) for number in value)
+    except (TypeError, ValueError):
+        numbers = ()
+    if not any(numbers) or not all(v >= 0 and isfinite(v) for v in numbers):
+        raise ConfigError(
+            f"objective.weights {value}: give calibrated, or numbers, one per feature map, none below 0 and not all 0"
+        )
+    return numbers
+
+
+# one per feature map, measured on the data, or default
+LayerWeights = Annotated[tuple[float, ...] | Literal["calibrated"] | None, BeforeValidator(_weights)]
 
 # Weights of mean differences for pixels and conv1_2 .. conv5_2 of `vgg19` (Chen & Koltun, ICCV 2017, released code):
 # the inverse of each layer's loss at epoch 100. They were measured with MatConvNet's VGG-19 on 0..255; torchvision's

@@ -137,10 +137,11 @@ def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int
     """Batches from `step` on, for ever, on the device."""
     even = settings.rebalance_masks == "even"
     rarity = Rarity(pairs, settings.rebalance_classes, even) if settings.rebalance != "none" else None
+    served = rarity.served if rarity else []  # loss rebalancing, too, does nothing where no class has a score
     place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
     order: Endless
     if rarity and settings.rebalance in ("data", "both"):
-        order = RareFirst(rarity.scores[:, rarity.served], *place)
+        order = RareFirst(rarity.scores[:, served], *place)
     elif settings.replacement:
         order = RareFirst(np.ones((len(pairs), 1)), *place)
     else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from pydantic import Field
 
 from ..config import Config
+from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -28,7 +29,7 @@ class Run(Config):
     save_every: int | None = Field(None, ge=1, description="steps between checkpoints; 10 a run unless given")
     keep_every: int = Field(0, ge=0, description="keep checkpoints at multiples of it; 0: last and best only")
     workers: int = Field(0, ge=0, description="processes that read pictures")
-    device: str = Field("auto", description="auto, cpu, cuda, mps")
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: str = Field("32-true", description="32-true or bf16-mixed")
     channels_last: bool = Field(True, description="memory layout; faster on most machines, same pictures")
     compile: bool = Field(False, description="torch.compile the generator; the first steps take long")
@@ -38,9 +39,15 @@ class Run(Config):
         return Intervals(self.log_every or max(1, steps // 200), self.save_every or max(1, steps // 10))
 
     def fabric(self) -> Fabric:
-        """One process, or every process that torchrun or Slurm started."""
+        """One process, or every process that torchrun or Slurm started.
+
+        Raises:
+            ConfigError: this machine has no such device.
+        """
         from lightning_fabric import Fabric
 
+        if self.device != "auto":
+            require_device(self.device)
         world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
         local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
         fabric = Fabric(
@@ -52,6 +59,18 @@ class Run(Config):
         )
         fabric.launch()
         return fabric
+
+
+def require_device(name: str) -> None:
+    """Raises ConfigError unless this machine has a device of that name."""
+    import torch
+
+    try:
+        torch.zeros(1, device=name).cpu()
+    except (RuntimeError, AssertionError):  # the latter: a torch that was built without CUDA
+        found = torch.accelerator.current_accelerator(check_available=True)
+        here = "cpu" if found is None else f"{found.type} or cpu"
+        raise ConfigError(f"--device {name}: there is no such device here; give {here}") from None
 
 
 class Stop:

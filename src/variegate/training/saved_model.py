@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -104,6 +105,17 @@ def words_for_a_full_disk(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def model_folder(place: Path) -> Path:
+    """Where the model is: in a run directory, or in the `model` folder itself.
+
+    Raises:
+        CheckpointError: it is no folder.
+    """
+    if not place.is_dir():
+        raise CheckpointError(f"{place} is not a folder; give a run directory that `variegate train` wrote")
+    return place / "model" if (place / "model").is_dir() else place
+
+
 def read_record(folder: Path) -> ModelRecord:
     path = folder / "config.json"
     if not path.is_file():
@@ -124,9 +136,16 @@ def read_weights(folder: Path, name: str = "model") -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is cut short or damaged ({error}); copy it again or train again") from None
 
 
-def load_weights(module: nn.Module, weights: dict[str, Tensor], where: Path, shared: bool = False) -> None:
+def load_weights(
+    module: nn.Module,
+    weights: dict[str, Tensor],
+    where: Path,
+    remedy: str = "copy the whole model folder again",
+    shared: bool = False,
+) -> None:
     """
     Args:
+        remedy: what to do if they do not fit.
         shared: take over only what both networks have by the same name and in the same shape.
 
     Raises:
@@ -139,7 +158,8 @@ def load_weights(module: nn.Module, weights: dict[str, Tensor], where: Path, sha
         module.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{where}: the saved weights are those of another network: {first}") from None
+        first = re.split(r'(?<="),|\.$', first)[0]  # of a list of names the first
+        raise CheckpointError(f"{where}: the saved weights are those of another network: {first}; {remedy}") from None
 
 
 def card(record: ModelRecord) -> str:

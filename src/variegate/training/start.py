@@ -16,7 +16,7 @@ from ..interfaces import Method, Size
 from .calibration import calibrated
 from .checkpoints import Checkpoints
 from .run import Run
-from .saved_model import read_record, read_weights
+from .saved_model import ModelRecord, model_folder, read_record, read_weights
 
 if TYPE_CHECKING:
     from .state import Handed
@@ -40,12 +40,14 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     """Train in `folder`; True when finished, False when a signal stopped it after a checkpoint.
 
     Raises:
-        ConfigError: the folder holds another run, or `resume` with settings that differ from the saved ones.
+        ConfigError: the folder holds another run or a `config.yaml` of something else, or `resume` with settings that
+            differ from the saved ones.
         DataError, TrainingError, CheckpointError: see there.
     """
     from .loop import train  # torch and Fabric take seconds; mistakes above should be told at once
 
     how = {"direction": config.direction, "condition": config.condition, "unpaired": config.unpaired}
+    refuse_foreign(folder, config)
     pairs = open_data(config.data, config.size, **how)  # type: ignore[arg-type]
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
@@ -53,6 +55,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
         same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.previous_role == "predictor"
     begun = bool(Checkpoints(folder / "checkpoints").steps())  # then it has all it needs of earlier training
+    if config.initial is not None and not begun:
+        read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
     if config.method.previous is not None and needed:
         before = earlier(config, config.method.previous, pairs.size)
@@ -63,7 +67,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if fabric.is_global_zero:
         claim(folder, config, resume)
     fabric.barrier()
-    return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, previous))
+    return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, pairs, previous))
 
 
 def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
@@ -87,15 +91,35 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
         raise ConfigError(f"--predictor {predictor}: was trained with other {words}; train one on the same data")
 
 
-def handed(config: RunConfig, previous: Path) -> Handed:
+def handed(config: RunConfig, pairs: Pairs, previous: Path) -> Handed:
     """What earlier training hands over to a run that begins."""
     from .state import Handed
 
+    remedy = "give a run of the same network"
+    if config.initial is not None:
+        record = read_record(model_folder(Path(config.initial)))
+        remedy = (
+            f"{unlike(record, config.method, pairs.condition.channels)}start from a run of the same method and widths"
+        )
     predicts, before = config.method.previous_role == "predictor", config.method.previous is not None
     start = Path(config.initial) if config.initial else previous if before and not predicts else None
     predictor = Path(config.predictor) if config.predictor else previous if before and predicts else None
-    found = [None if place is None else (place, read_weights(place / "model")) for place in (start, predictor)]
-    return Handed(found[0], before and not predicts, found[1])
+    found = [None if place is None else (place, read_weights(model_folder(place))) for place in (start, predictor)]
+    return Handed(found[0], before and not predicts, found[1], remedy)
+
+
+def unlike(record: ModelRecord, method: Method, channels: int) -> str:
+    """In which settings of its network a saved model is unlike this run: a clause, empty if they are the same."""
+    old, new = record.method, method.model_dump(mode="json")
+    if old["generator"]["kind"] != new["generator"]["kind"]:
+        return f"it is a {old['name']} run, not {new['name']}; "
+    if record.condition_channels != channels:
+        return f"its conditions have {record.condition_channels} channels, these {channels}; "
+    parts = [part for part in ("generator", "randomness") if old[part]["kind"] == new[part]["kind"]]
+    names = [name for part in parts for name in differences(old[part], new[part], part)]
+    if names:
+        return f"its {' and '.join(names)} differ from this run's; "
+    return f"it is a {old['name']} run, not {new['name']}; " if old["name"] != new["name"] else ""
 
 
 def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
@@ -103,6 +127,20 @@ def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
     scale = config.method.previous_scale
     changes = {"method": method, "size": (size[0] // scale, size[1] // scale), "initial": None, "predictor": None}
     return config.model_copy(update=changes)
+
+
+def refuse_foreign(folder: Path, config: RunConfig) -> None:
+    """Raises ConfigError if the folder's `config.yaml` is not that of a run; it would be overwritten."""
+    path = folder / "config.yaml"
+    if not path.exists() or Checkpoints(folder / "checkpoints").steps():
+        return
+    try:
+        as_run(saved_config(folder), config)
+    except (CheckpointError, ConfigError, ValueError, TypeError, KeyError):
+        raise ConfigError(
+            f"{path} is not that of a run that can be read, and would be overwritten; move it away, or train into "
+            "another --out"
+        ) from None
 
 
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:
@@ -134,10 +172,15 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
 def with_defaults(saved: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     """A saved configuration with the defaults of settings that are newer than the run."""
     try:
-        method = type(config.method).model_validate(saved["method"])
-        return RunConfig.model_validate({**saved, "method": method}).model_dump(mode="json")
+        return as_run(saved, config).model_dump(mode="json")
     except (ValueError, TypeError, KeyError):  # something else changed, which the comparison will name
         return saved
+
+
+def as_run(saved: dict[str, Any], config: RunConfig) -> RunConfig:
+    """A saved configuration read back; pydantic's errors unless it is that of a run."""
+    method = type(config.method).model_validate(saved["method"])
+    return RunConfig.model_validate({**saved, "method": method})
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
@@ -145,7 +188,7 @@ def saved_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.yaml"
     try:
         values = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); give a folder that `variegate train` wrote") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is empty or damaged; give a folder that `variegate train` wrote")

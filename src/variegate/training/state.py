@@ -89,6 +89,7 @@ class Handed(NamedTuple):
     start: tuple[Path, dict[str, Tensor]] | None = None  # for the generator
     shared: bool = False  # which takes only what it has by the same name
     predictor: tuple[Path, dict[str, Tensor]] | None = None  # for the objective's
+    remedy: str = "give a run of the same network"  # what to do where weights do not fit
 
     def to(self, state: State) -> None:
         """
@@ -98,9 +99,9 @@ class Handed(NamedTuple):
         if self.start is not None:
             weights = state.generator.adopt(self.start[1])
             for network in (state.generator, state.average):
-                load_weights(network, weights, self.start[0], self.shared)
+                load_weights(network, weights, self.start[0], self.remedy, self.shared)
         if self.predictor is not None and state.objective.predictor is not None:
-            load_weights(state.objective.predictor, self.predictor[1], self.predictor[0])
+            load_weights(state.objective.predictor, self.predictor[1], self.predictor[0], "train another one")
 
 
 def wrapped(fabric: Fabric, module: nn.Module) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from ..errors import ConfigError
-from .parsing import prefix_of, size_for
+from .parsing import folder_for, prefixes, size_for
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,17 @@ class Sample:
         from ..model import Model
         from ..samples import read_codes
 
+        out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
         model = Model.load(self.run_directory, self.device, *switches)
         codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
         if self.training_codes:
             codes = model.training_codes()
-        out = self.out or self.run_directory / "drawn"
-        for name, condition in conditions_of(self.run_directory, self.conditions):
+        named = conditions_of(self.run_directory, self.conditions)
+        for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition
             drawn = model.sample(condition, self.n, self.seed, codes=codes, size=size_for(self.size, model.size))
-            drawn.save(out, prefix_of(name, self.conditions))
+            drawn.save(out, prefix)
         print(out)
 
 
@@ -77,11 +78,11 @@ class Interpolate:
         from ..model import Model
         from ..video import save_frames
 
+        out = folder_for(self.out, self.run_directory / "interpolation")
         model = Model.load(self.run_directory, self.device)
         [(_, condition)] = conditions_of(self.run_directory, (self.condition,))
         size = size_for(self.size, model.size)
         drawn = model.interpolate(condition, self.start, self.end, self.frames, self.seed, size)
-        out = self.out or self.run_directory / "interpolation"
         drawn.grid(columns=self.frames).save(save_frames(drawn, out) / "strip.png")
         print(out)
 
@@ -113,11 +114,12 @@ class Sequence:
 
         if (self.start is None) != (self.end is None):
             raise ConfigError("a path of codes needs both --from and --to; for one code give --index")
+        out = folder_for(self.out, self.run_directory / "sequence")
         model = Model.load(self.run_directory, self.device)
         sources = [condition for _, condition in conditions_of(self.run_directory, self.conditions)]
         layouts = read_layouts(sources, model.condition, size_for(self.size, model.size))
         drawn = model.sequence(layouts, self.index if self.start is None else self.start, self.seed, end=self.end)
-        out = save_frames(drawn, self.out or self.run_directory / "sequence", "sequence")
+        save_frames(drawn, out, "sequence")
         print(flicker(model, layouts, drawn.images, self.seed).text(), out, sep="\n")
 
 
@@ -132,8 +134,10 @@ class Edit:
     """one after the other: move:X,Y:DX,DY delete:X,Y change:X,Y:CLASS add:CLASS:BOX add:CLASS:LAYOUT:BOX:X,Y; a box
     LEFT,TOP,RIGHT,BOTTOM may stand for the point X,Y of an object; all in pixels of the label map's file"""
     index: int = 0
-    """which image of --seed gives the style"""
+    """which image of --seed, or of --codes, gives the style"""
     seed: int = 0
+    codes: Path | None = None
+    """codes.safetensors of earlier samples, to take the style from"""
     instances: Path | None = None
     """instance map of the layout, to tell touching objects of a class apart"""
     size: str | None = None
@@ -144,17 +148,21 @@ class Edit:
     def run(self) -> None:
         from ..api import conditions_of
         from ..model import Model
-        from .steps import apply, save_edit
+        from .steps import apply, pick, save_edit, spared
 
+        if not self.steps:
+            raise ConfigError("--steps: there are none; give one or more, such as delete:X,Y")
+        out = folder_for(self.out, self.run_directory / "edited")
         model = Model.load(self.run_directory, self.device)
 
         def find(text: str) -> Any:
-            return conditions_of(self.run_directory, (text,))[0][1]
+            return spared(conditions_of(self.run_directory, (text,))[0][1], out)
 
         layout = find(self.layout)
-        source = (layout, self.instances) if self.instances else layout
+        source = (layout, spared(self.instances, out)) if self.instances else layout
         scene = model.edit(source, size_for(self.size, model.size))
-        was, before = scene.layout, scene.draw(seed=self.seed, index=self.index)
+        code = model.codes(1, self.seed, self.index) if self.codes is None else pick(model, self.codes, self.index)
+        was, before = scene.layout, scene.draw(codes=code)
         for step in self.steps:
             apply(scene, step, find)
-        print(save_edit(self.out or self.run_directory / "edited", scene, was, before))
+        print(save_edit(out, scene, was, before))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from .parsing import prefix_of, size_for
+from .parsing import folder_for, prefixes, size_for
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,12 @@ class Moments:
         from ..api import conditions_of, load_predictor
         from ..model import Model
 
-        model, out = Model.load(self.run_directory, self.device), self.out or self.run_directory / "moments"
+        out = folder_for(self.out, self.run_directory / "moments")
+        model = Model.load(self.run_directory, self.device)
         predictor = load_predictor(self.run_directory, self.device)
-        for name, condition in conditions_of(self.run_directory, self.conditions):
+        named = conditions_of(self.run_directory, self.conditions)
+        for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition
-            prefix = prefix_of(name, self.conditions)
             sources = {"": model} if predictor is None else {"": model, "predicted-": predictor}
             size = size_for(self.size, model.size)
             found = {word: source.moments(condition, self.n, self.seed, size) for word, source in sources.items()}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigError
 
 Direction = Literal["AtoB", "BtoA"]
+PICTURES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
@@ -23,6 +27,26 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
     return None if text == "native" else parse_size(text) or trained
 
 
-def prefix_of(name: str, conditions: tuple[str, ...]) -> str:
-    """File names start with the condition's name when there are several."""
-    return f"{name}-" if len(conditions) > 1 else ""
+def prefixes(names: Sequence[str]) -> list[str]:
+    """What file names start with: the condition's name when there are several, numbered from 2 where it comes again."""
+    if len(names) == 1:
+        return [""]
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}-{i}" for i in count(2))
+        found.append(name if name not in found else next(one for one in numbered if one not in (*found, *names)))
+    return [f"{name}-" for name in found]
+
+
+def folder_for(out: Path | None, default: Path) -> Path:
+    """The folder to write into.
+
+    Raises:
+        ConfigError: it is named like a picture.
+    """
+    folder = out or default
+    if folder.suffix.lower() in PICTURES and not folder.is_dir():
+        raise ConfigError(
+            f"--out {folder}: is the name of a picture; give that of a folder, such as {folder.with_suffix('')}"
+        )
+    return folder

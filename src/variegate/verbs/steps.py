@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..editing import Editor
+    from ..model import Model
     from ..samples import Samples
 
 FORMS = {
@@ -20,6 +21,8 @@ FORMS = {
     "change": "change:X,Y:CLASS",
     "add": "add:CLASS:LEFT,TOP,RIGHT,BOTTOM or add:CLASS:LAYOUT:LEFT,TOP,RIGHT,BOTTOM:X,Y",
 }
+
+WRITTEN = ("layout.png", "instances.png", "before.png", "after.png", "sheet.png")
 
 
 def apply(scene: Editor, step: str, find: Callable[[str], Any]) -> None:
@@ -60,18 +63,45 @@ def numbers(text: str, *counts: int) -> Any:
     return found
 
 
+def pick(model: Model, file: Path, index: int) -> Tensor:
+    """One of the codes of earlier samples: (1, D).
+
+    Raises:
+        CheckpointError: the file holds no codes.
+        ConfigError: they are those of another model, or not so many.
+    """
+    from ..samples import read_codes
+
+    codes = model.checked(read_codes(file))
+    if not 0 <= index < len(codes):
+        raise ConfigError(f"--index {index}: the codes of {file} go from 0 to {len(codes) - 1}")
+    return codes[index : index + 1]
+
+
+def spared(source: Any, folder: Path) -> Any:
+    """The source itself. Raises ConfigError for a file that `save_edit` would replace."""
+    if isinstance(source, Path) and source.resolve() in [(folder / name).resolve() for name in WRITTEN]:
+        raise ConfigError(f"{source}: would be replaced by what is written to --out {folder}; give another --out")
+    return source
+
+
 def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path:
     """Write layout.png (palette index = class), before.png, after.png, and sheet.png with both layouts above them.
 
-    With instance ids also instances.png, 16-bit.
+    With instance ids also instances.png, 16-bit. On the sheet layouts have the size of the pictures.
     """
     import numpy as np
+    import torch
     from PIL import Image
+    from torch.nn.functional import interpolate
 
     from ..data.layouts import palette_picture
     from ..sampling import sheet, to_pil
 
     after, condition = scene.draw(), scene.condition
+    both = torch.stack([condition.picture(ids[None]) for ids in (was, scene.layout)])
+    layouts = interpolate(both, after.images.shape[-2:], mode="nearest-exact")
+    page = sheet([list(layouts), [before.bytes()[0], after.bytes()[0]]])
     folder.mkdir(parents=True, exist_ok=True)
     palette_picture(scene.layout, condition.palette).save(folder / "layout.png")
     if scene.instances is not None:
@@ -80,6 +110,5 @@ def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path
         Image.fromarray(ids.reshape(scene.instances.shape).astype(np.uint16)).save(folder / "instances.png")
     before.pil()[0].save(folder / "before.png")
     after.pil()[0].save(folder / "after.png")
-    layouts = [condition.picture(ids[None]) for ids in (was, scene.layout)]
-    to_pil(sheet([layouts, [before.bytes()[0], after.bytes()[0]]])).save(folder / "sheet.png")
+    to_pil(page).save(folder / "sheet.png")
     return folder

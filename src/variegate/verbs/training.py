@@ -66,11 +66,12 @@ class Train:
     quiet: bool = False
 
     def run(self, options: dict[str, str]) -> None:
-        from ..api import train
+        from ..api import data_of, train
+        from ..config import from_mapping
         from ..training.run import Run
 
         names = ("save_every", "keep_every", "log_every", "workers", "device", "precision", "compile", "quiet")
-        run = Run(**{name: getattr(self, name) for name in names})
+        run = from_mapping(Run, {name: getattr(self, name) for name in names}, "options")
         folder = train(
             self.method,
             self.data,
@@ -88,7 +89,8 @@ class Train:
             **options,
         )
         if os.environ.get("RANK", "0") == "0":
-            print(f"{folder}: look at {folder}/samples, then: variegate sample {folder} test:0 -n 16")
+            split = data_of(folder, "held").split
+            print(f"{folder}: look at {folder}/samples, then: variegate sample {folder} {split}:0 -n 16")
 
 
 @dataclass(frozen=True)
