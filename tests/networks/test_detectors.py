@@ -67,7 +67,7 @@ def test_points_are_where_the_faces_have_them(detector: Detector) -> None:
 
 def test_shares_become_pixels_with_the_first_centre_at_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "net.onnx").write_bytes(b"x")
-    monkeypatch.setattr(detectors, "_session", lambda path: Corners(["batch", 3, 20, 40]))
+    monkeypatch.setattr(detectors, "open_session", lambda path: Corners(["batch", 3, 20, 40]))
     detector = OnnxLandmarks(tmp_path / "net.onnx")
     assert (detector.points, detector.name) == (1, "net.onnx")
     images = torch.full((70, 3, 20, 40), -1.0)
@@ -84,8 +84,8 @@ def test_what_is_no_detector_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(WeightsError, match=r"no such file, and VARIEGATE_WEIGHTS names no folder"):
         OnnxLandmarks(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"not a network")
-    with pytest.raises(WeightsError, match=r"bad\.onnx: is not a whole ONNX file"):
+    with pytest.raises(WeightsError, match=r"bad\.onnx is not a whole ONNX file"):
         OnnxLandmarks(tmp_path / "bad.onnx")
-    monkeypatch.setattr(detectors, "_session", lambda path: Corners(["batch", 1, 20, 20]))
+    monkeypatch.setattr(detectors, "open_session", lambda path: Corners(["batch", 1, 20, 20]))
     with pytest.raises(WeightsError, match=r"takes .*; a landmark network takes \(B, 3, h, w\)"):
         OnnxLandmarks(tmp_path / "bad.onnx")
