@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import basisgan, cimle, mrgan
+from benchmarks.claims import basisgan, cimle, latent_dropout, mrgan
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import METRICS, Settings, Trial, every, prepare, words
@@ -195,3 +195,41 @@ def test_the_cost_of_a_step_is_that_of_its_networks() -> None:
     costs = [cost(trial) for trial in (narrow, wide)]
     assert all(one["step_seconds"] > 0 for one in costs)
     assert costs[1]["megabytes"] > 1.5 * costs[0]["megabytes"] > 0
+
+
+def rows_of_latent(**changed: float) -> dict[str, dict[str, list[float]]]:
+    """Invented numbers under which every claim of latent dropout codes holds; `changed` by metric, of shared 20."""
+    rows: dict[str, dict[str, list[float]]] = {}
+    for rank, name in enumerate(latent_dropout.NAMES):
+        for n in latent_dropout.BRANCHES:
+            rows[latent_dropout.TRIALS[name, n].name] = {"rmse_best": [40 - n + rank] * 3, "dead": [0.0] * 3}
+        own = rows[latent_dropout.TRIALS[name, latent_dropout.MOST].name]
+        own |= {score: [3.0 - rank] * 3 for score in latent_dropout.SCORES} | {
+            "parameters": [[1.0, 9.0, 1.0][rank]] * 3
+        }
+        for trial, score, alike in ((latent_dropout.ALONE[name], 1.0, 0.5), (latent_dropout.BESIDE[name], 2.0, 0.48)):
+            rows[trial.name] = {key: [score] * 3 for key in latent_dropout.SCORES} | {"ssim_best": [alike] * 3}
+    rows[latent_dropout.ELEMENTS.name] = {score: [0.5] * 3 for score in latent_dropout.SCORES}
+    whole = rows[latent_dropout.TRIALS["shared", latent_dropout.MOST].name]
+    whole |= {"rmse_mean": [50.0] * 3, "rmse_mean_new": [50.5] * 3}
+    whole |= {f"rmse_best_with_{k}": [20 - k / 100] * 3 for k in (20, 40, 80)}
+    whole |= {metric: [value] * 3 for metric, value in changed.items()}
+    return rows
+
+
+def test_the_verdicts_of_latent_dropout_follow_the_numbers() -> None:
+    judges = {
+        latent_dropout.more_branches: {"rmse_best": 60.0},
+        latent_dropout.architectures: {"parameters": 6.0},
+        latent_dropout.new_codes: {"rmse_mean_new": 60.0},
+        latent_dropout.early_split: {"centre_max": 0.1},
+        latent_dropout.channels: {"diversity_score": 0.1},
+        latent_dropout.alive: {"dead": 1.0},
+    }
+    for judge, spoiled in judges.items():
+        assert judge(rows_of_latent()).holds, judge.__name__
+        assert not judge(rows_of_latent(**spoiled)).holds, judge.__name__
+    assert latent_dropout.neighbours(rows_of_latent()).holds
+    rows = rows_of_latent()
+    rows[latent_dropout.BESIDE["late"].name]["ssim_best"] = [0.4] * 3
+    assert not latent_dropout.neighbours(rows).holds
