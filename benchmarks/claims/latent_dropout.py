@@ -24,7 +24,7 @@ from variegate.evaluation.scatter import Scatter
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
 from variegate.model import Model
 
-from .runs import Claim, Settings, Trial, every, prepare, table, words
+from .runs import Claim, Settings, Trial, by_name, every, prepare, table, words
 
 FACES = str(Path(__file__).parents[3] / "shared" / "data" / "faces_landmarks")
 claim = partial(Claim, data="streets:2000 at 32x32, from normals", paper="He, Schiele, Fritz 2018")
@@ -94,8 +94,7 @@ Rows = dict[str, dict[str, list[float]]]
 
 
 def over_seeds(trial: Trial, settings: Settings) -> dict[str, list[float]]:
-    each = [measured(trial, seed, settings) for seed in settings.seeds]
-    return {name: [one[name] for one in each] for name in each[0]}
+    return by_name([measured(trial, seed, settings) for seed in settings.seeds])
 
 
 def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:

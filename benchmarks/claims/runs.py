@@ -115,8 +115,12 @@ class Trial:
 
     def over_seeds(self, settings: Settings) -> dict[str, list[float]]:
         """One value a seed of every metric."""
-        each = [self.measure(seed, settings) for seed in settings.seeds]
-        return {name: [one[name] for one in each] for name in each[0]}
+        return by_name([self.measure(seed, settings) for seed in settings.seeds])
+
+
+def by_name(each: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    """Numbers of several seeds as one list a name."""
+    return {name: [one[name] for one in each] for name in each[0]}
 
 
 def prepare(trials: Sequence[Trial], settings: Settings, measure: bool = True) -> None:

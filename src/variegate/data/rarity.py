@@ -9,7 +9,7 @@ class without a score weigh as much as the image's commonest class, where the re
 classes happens to give.
 
 As published, scores of different classes are compared as they are: a class whose colours vary widely outweighs one
-whose colours hardly do, on streets 50 times. `even` scores have mean 1 in every class instead.
+whose colours hardly do, on streets more than 20 times. `even` scores have mean 1 in every class instead.
 """
 
 from __future__ import annotations
