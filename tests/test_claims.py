@@ -221,14 +221,17 @@ def test_the_verdicts_of_latent_dropout_follow_the_numbers() -> None:
     judges = {
         latent_dropout.more_branches: {"rmse_best": 60.0},
         latent_dropout.architectures: {"parameters": 6.0},
-        latent_dropout.new_codes: {"rmse_mean_new": 60.0},
         latent_dropout.early_split: {"centre_max": 0.1},
         latent_dropout.channels: {"diversity_score": 0.1},
-        latent_dropout.alive: {"dead": 1.0},
     }
     for judge, spoiled in judges.items():
         assert judge(rows_of_latent()).holds, judge.__name__
         assert not judge(rows_of_latent(**spoiled)).holds, judge.__name__
+    shared, most = latent_dropout.TRIALS["shared", latent_dropout.MOST], latent_dropout.MOST
+    for holds, changed in ((True, {}), (False, {"dead": 1.0, "rmse_mean_new": 60.0})):
+        rows = rows_of_latent(**changed)
+        assert latent_dropout.alive(rows, [shared]).holds == holds
+        assert latent_dropout.new_codes(rows[shared.name], most).holds == holds
     assert latent_dropout.neighbours(rows_of_latent()).holds
     rows = rows_of_latent()
     rows[latent_dropout.BESIDE["late"].name]["ssim_best"] = [0.4] * 3
