@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan_host, encode_once, family, matching, moments, neighbours, pairwise_lpips, startup
+from . import basisgan_host, branches, encode_once, family, matching, moments, neighbours, pairwise_lpips, startup
 from .results import Row, Settings
 
 BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
     "encode_once": encode_once.rows,
     "basisgan_host": basisgan_host.rows,
+    "branches": branches.rows,
     "family": family.rows,
     "matching": matching.rows,
     "moments": moments.rows,
