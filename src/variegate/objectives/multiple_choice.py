@@ -57,8 +57,9 @@ class MultipleChoice(Objective):
         if step < self.warm_up:
             chosen = torch.full_like(present, step % len(codes), dtype=torch.long)
         else:
-            distances = self.distances(generator(batch.condition, codes.expand(len(targets), -1, -1)), goals)
-            chosen = assign(distances, present)
+            with torch.no_grad():
+                branches = generator(batch.condition, codes.expand(len(targets), -1, -1))
+            chosen = assign(self.distances(branches, goals), present)
         images = generator(batch.condition, codes[chosen.clamp(min=0)])
         losses = self.compare(self.maps(images), goals, self.layer_weights(goals))
         yield {"generator": {"matched": (losses * present).sum() / len(losses)}}
