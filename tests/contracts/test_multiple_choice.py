@@ -204,6 +204,13 @@ def test_a_trained_model_draws_with_its_fixed_codes_and_with_new_ones(
     main(["sample", str(run), "test:0", "--training-codes", "--out", str(tmp_path / "drawn")])
     assert torch.equal(read_codes(tmp_path / "drawn" / "codes.safetensors"), codes)
     assert len(list((tmp_path / "drawn").glob("0*.png"))) == 5
+    for also in (["--like", "image.png"], ["--codes", str(tmp_path / "drawn" / "codes.safetensors")]):
+        with pytest.raises(SystemExit):
+            main(["sample", str(run), "test:0", "--training-codes", *also])
+        told = capsys.readouterr().err
+        assert "--training-codes" in told
+        assert "each say which codes to draw with; give one of them" in told
+        assert not (run / "drawn").exists()
     assert not torch.equal(model.codes(5), codes)
     assert use_of_branches(model, data_of(run)).sum() == 20
     main(["doctor", str(run)])

@@ -155,3 +155,20 @@ def test_the_coarsest_level_cannot_be_split() -> None:
 def test_heads_and_branches_must_be_as_many() -> None:
     with pytest.raises(ConfigError, match="give --branches, sets both"):
         method("latent-dropout", {"architecture": "late", "objective.count": "3"})
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"branches": "1", "architecture": "late"}, "--branches 1: this method needs 2 or more"),
+        ({"branches": "0"}, "--branches 0: this method needs 1 or more"),
+        (
+            {"architecture": "separate", "dropout": "element"},
+            "--dropout element: --architecture separate drops nothing",
+        ),
+        ({"randomness.ratio": "0.9999999999"}, "less than or equal to 0.99"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(options: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        method("latent-dropout", options)

@@ -89,3 +89,19 @@ def test_what_is_no_detector_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(detectors, "open_session", lambda path: Corners(["batch", 1, 20, 20]))
     with pytest.raises(WeightsError, match=r"takes .*; a landmark network takes \(B, 3, h, w\)"):
         OnnxLandmarks(tmp_path / "bad.onnx")
+
+
+def test_a_batch_that_the_file_fixes_is_filled_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fixed(Corners):
+        def run(self, _: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            assert len(feed["input"]) == 2
+            return super().run(_, feed)
+
+    (tmp_path / "a.onnx").write_bytes(b"x")
+    images = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = []
+    for session in (Fixed([2, 3, 8, 8]), Corners(["B", 3, 8, 8])):
+        monkeypatch.setattr(detectors, "open_session", lambda path, session=session: session)
+        found.append(OnnxLandmarks(tmp_path / "a.onnx")(images))
+    assert found[0].shape == (5, 1, 2)
+    assert torch.equal(found[0], found[1])

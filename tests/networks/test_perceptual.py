@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from variegate.errors import ConfigError
+from variegate.errors import ConfigError, WeightsError
 from variegate.methods import method
 from variegate.networks import weights as network_weights
 from variegate.networks.features import BACKBONES, feature_maps
@@ -60,6 +60,7 @@ def test_small_pictures_have_fewer_maps(at_hand: None, kind: PerceptualKind, sid
 
 
 def test_published_weights_are_those_of_vgg19_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_weights, "fill", lambda network, state, name: None)
     state = network_weights.Weights({}, "", "")
     monkeypatch.setattr(network_weights, "load", lambda name: state)
     assert perceptual("vgg19", None)[1] == GTA
@@ -89,3 +90,13 @@ def test_weights_that_weigh_nothing_are_refused_in_one_sentence(name: str, text:
 def test_weights_may_be_zero_in_part_and_written_as_powers() -> None:
     chosen = method("cimle", {"objective.weights": "[0, 1e-3, 2]"})
     assert chosen.objective.weights == (0, 1e-3, 2)  # type: ignore[union-attr]
+
+
+def test_weights_of_other_names_are_refused_and_do_not_leave_filters_random() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+    state = {"0.weight": torch.ones(4, 3, 3, 3), "0.bias": torch.ones(4), "classifier.weight": torch.ones(1)}
+    network_weights.fill(network, state, "vgg16")
+    assert torch.equal(network[0].weight, state["0.weight"])
+    for wrong in ({"features.0.weight": state["0.weight"]}, state | {"0.weight": torch.ones(4, 1, 3, 3)}):
+        with pytest.raises(WeightsError, match=r"vgg16_features\.safetensors has no 0\.weight of shape \(4, 3, 3, 3\)"):
+            network_weights.fill(network, wrong, "vgg16")

@@ -53,6 +53,17 @@ def test_points_that_a_condition_lacks_do_not_count() -> None:
 
 
 @pytest.mark.core
+def test_conditions_without_any_point_are_left_out() -> None:
+    images, true = torch.zeros(2, 3, 4, 4), torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    nothing = torch.full((2, 2), torch.nan)
+    alone = landmark_error([(images, true)], plugged(corners, "detector"))["landmark_error_mean"]
+    beside = landmark_error([(images, true), (images, nothing)], plugged(corners, "detector"))["landmark_error_mean"]
+    assert (alone.value, beside.value, beside.n) == (1.25, 1.25, 1)
+    with pytest.raises(DataError, match="no condition has a single landmark"):
+        landmark_error([(images, nothing)], plugged(corners, "detector"))
+
+
+@pytest.mark.core
 def test_other_points_and_other_numbers_of_samples_are_refused() -> None:
     images, true = torch.zeros(2, 3, 4, 4), torch.zeros(3, 2)
     with pytest.raises(DataError, match=r"finds landmarks \(2, 2\), the condition has \(3, 2\)"):

@@ -106,14 +106,14 @@ def write_table(path: Path, table: Mapping[str, Any]) -> None:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is no JSON, or cut short ({error}); write it again") from None
 
 
 def _read_csv(path: Path) -> dict[str, Points]:
     """Rows of file, x0, y0, x1, y1, ...; an empty pair is an absent point; a first row without numbers is left out."""
     try:
-        rows = [row for row in csv.reader(path.read_text().splitlines()) if row]
+        rows = [row for row in csv.reader(path.read_text("utf-8-sig").splitlines()) if row]
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: is no CSV, or cut short ({error}); write it again") from None
     if rows and not any(_is_number(cell) for cell in rows[0][1:]):
@@ -124,6 +124,8 @@ def _read_csv(path: Path) -> dict[str, Points]:
     for name, *numbers in rows:
         if len(numbers) % 2 or not numbers:
             raise DataError(f"{path}: {name}: has {len(numbers)} numbers; right would be x and y of each point")
+        if name.strip() in table:
+            raise DataError(f"{path}: {name.strip()}: has two rows; delete the wrong one")
         table[name.strip()] = as_points(list(zip(numbers[::2], numbers[1::2])), f"{path}: {name}")
     return table
 
@@ -142,6 +144,6 @@ def _number(value: Any, where: str) -> float:
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a whole number may be too large
         return False
     return True

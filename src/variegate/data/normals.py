@@ -168,7 +168,7 @@ def _planes_last(source: NDArray[Any] | Tensor, where: str) -> NDArray[Any]:
     values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
     if values.ndim == 3 and values.shape[0] == 3 and (isinstance(source, Tensor) or values.shape[2] != 3):
         values = values.transpose(1, 2, 0)
-    if values.ndim != 3 or values.shape[2] != 3:
+    if values.ndim != 3 or values.shape[2] != 3 or not values.size:
         raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be {SHAPES}")
     if values.dtype.kind != "f" and values.dtype not in (np.int16, np.uint8):
         raise DataError(f"{where}: holds {values.dtype}; right would be floats in [-1, 1]")

@@ -16,6 +16,7 @@ UNIT = "image widths"
 NOTES = (
     "a sum over the points, as in the paper of latent dropout codes; divide by their number for one point",
     "that paper's detector is TCDCN, on the output and for the truth; with another detector the numbers differ",
+    "points that a condition lacks do not count, and conditions without any are left out",
     "true points are whole pixels, and those outside of the image were moved to its border",
 )
 
@@ -23,10 +24,11 @@ NOTES = (
 def distances(found: Tensor, true: Tensor, width: int) -> Tensor:
     """Sum over points of the Euclidean distance / image width: (S, P, 2) and (P, 2) in pixels give (S,).
 
-    Points that the condition lacks (NaN) do not count.
+    Points that the condition lacks (NaN) do not count; without any there is nothing to compare, NaN.
     """
     apart = torch.linalg.vector_norm(found.double() - true.double(), dim=-1)
-    return apart.nan_to_num(nan=0.0).sum(dim=-1) / width
+    total = apart.nan_to_num(nan=0.0).sum(dim=-1) / width
+    return total if bool(true.isfinite().any()) else torch.full_like(total, torch.nan)
 
 
 def landmark_error(
@@ -40,7 +42,7 @@ def landmark_error(
         notes: what else a reader must know, for every record.
 
     Raises:
-        DataError: the detector finds another number of points, or S differs.
+        DataError: the detector finds another number of points, no condition has any, or S differs.
     """
     rows: list[Tensor] = []
     size, points = (0, 0), 0
@@ -54,6 +56,9 @@ def landmark_error(
             )
         rows.append(distances(found, true, size[1]))
     counts = sorted({len(row) for row in rows})
+    rows = [row for row in rows if bool(row.isfinite().all())]
+    if counts and not rows:
+        raise DataError("landmark error: no condition has a single landmark; leave --detector out, or mend the data")
     if len(counts) != 1:
         raise DataError(f"all conditions need the same number of samples, got {counts or 'no condition at all'}")
     protocol = Protocol(

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..config import Schedule, Training
+from ..errors import ConfigError
 from ..generators.split_crn import SplitCRNConfig
 from ..objectives.multiple_choice import MultipleChoiceConfig
 from ..randomness.channel_dropout import ChannelDropoutConfig
@@ -37,8 +38,14 @@ def latent_dropout(
     scale: float = 1.0,
 ) -> Preset:
     """Multiple-choice regression; animal heads from normals, or faces from landmarks."""
-    faces = task == "landmarks"
+    faces, heads = task == "landmarks", architecture != "shared"
     count = branches if branches is not None else 10 if faces else 20
+    if count < 1 + heads:
+        raise ConfigError(
+            f"--branches {count}: this method needs {1 + heads} or more with --architecture {architecture}"
+        )
+    if heads and dropout == "element":
+        raise ConfigError(f"--dropout element: --architecture {architecture} drops nothing; leave one of them out")
     return Preset(
         name="latent-dropout",
         paper="He, Schiele, Fritz: Diverse conditional image generation by stochastic regression with latent drop-out "

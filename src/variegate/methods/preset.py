@@ -244,7 +244,10 @@ def neighbours_refused(method: Preset) -> str | None:
     if not isinstance(objective, MultipleChoiceConfig):
         return "its objective learns one image of a condition; training.neighbours.threshold must be 0"
     if wanted.most > objective.count:
-        return f"training.neighbours.most is {wanted.most}, but there are {objective.count} branches to learn them"
+        return (
+            f"training.neighbours.most is {wanted.most}, but there are {objective.count} branches to learn them; "
+            "raise --branches, or lower it"
+        )
     return None
 
 

@@ -48,6 +48,8 @@ class OnnxLandmarks:
         self.path = weights.network_file(path)
         self.session = open_session(self.path)
         self.side = _input_size(self.session, self.path)
+        batch = self.session.get_inputs()[0].shape[0]
+        self.batch = batch if isinstance(batch, int) else None  # that the file fixes
         self.points = self._relative(torch.zeros(1, 3, *self.side)).shape[1]
         self.name = self.path.name
         self.digest = weights.file_digest(self.path)
@@ -55,7 +57,7 @@ class OnnxLandmarks:
     def __call__(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         scale = torch.tensor([width, height], dtype=torch.float32)
-        found = [self._relative(self._prepared(chunk)) for chunk in images.split(CHUNK) if len(chunk)]
+        found = [self._relative(self._prepared(chunk)) for chunk in images.split(self.batch or CHUNK) if len(chunk)]
         return torch.cat(found) * scale - 0.5 if found else torch.zeros(0, self.points, 2)
 
     def _prepared(self, images: Tensor) -> Tensor:
@@ -65,7 +67,9 @@ class OnnxLandmarks:
     def _relative(self, inputs: Tensor) -> Tensor:
         """(B, 3, h, w) in [0, 1] to shares of width and height (B, P, 2)."""
         name = self.session.get_inputs()[0].name
-        values = torch.from_numpy(self.session.run(None, {name: inputs.numpy()})[-1])
+        missing = self.batch - len(inputs) if self.batch else 0
+        filled = torch.cat([inputs, inputs[-1:].expand(missing, -1, -1, -1)]) if missing else inputs
+        values = torch.from_numpy(self.session.run(None, {name: filled.numpy()})[-1])[: len(inputs)]
         if values.ndim != 2 or values.shape[1] % 2 or len(values) != len(inputs):
             raise WeightsError(f"{self.path}: gives {tuple(values.shape)}; a landmark network gives (B, 2 P), x and y")
         return values.float().unflatten(1, (-1, 2))

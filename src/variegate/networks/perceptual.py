@@ -94,7 +94,7 @@ class VGG19(nn.Module):
         if weights is None:
             fill_with_fixed_noise(self.features)
         else:
-            self.load_state_dict(weights, strict=False)
+            network_weights.fill(self, weights, "vgg19")
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)

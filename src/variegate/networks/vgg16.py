@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .features import IMAGENET_MEAN, IMAGENET_STD
+from .weights import fill
 
 # of sums over all elements: pixels, conv1_2, conv2_2, conv3_2, conv4_2, conv5_2
 PUBLISHED = (1.0, 1.0, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
@@ -40,7 +41,7 @@ class VGG16(nn.Module):
                 channels = width
         self.features = nn.Sequential(*layers)
         if weights is not None:
-            self.load_state_dict(weights, strict=False)
+            fill(self, weights, "vgg16")
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import WeightsError, did_you_mean
 
@@ -182,6 +182,22 @@ def reach(url: str) -> None:
     thread.join(PATIENCE)
     if problems:
         raise OSError(f"{problems[0]} within {PATIENCE:g} s" if problems[0] == "no answer" else problems[0])
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Load what a network needs of a state dict, which may hold more, such as the layers of a classifier.
+
+    Raises:
+        WeightsError: it lacks a tensor, which would stay random, or has it in another shape.
+    """
+    own = network.state_dict()
+    wrong = next((key for key, tensor in own.items() if key not in state or state[key].shape != tensor.shape), None)
+    if wrong is not None:
+        raise WeightsError(
+            f"{known(name).file} has no {wrong} of shape {tuple(own[wrong].shape)}; save it from torchvision's {name}, "
+            "with its names"
+        )
+    network.load_state_dict({key: state[key] for key in own})
 
 
 def file_digest(path: Path) -> str:

@@ -61,7 +61,9 @@ class ChannelDropout(AtSites):
 class ChannelDropoutConfig(Part):
     kind: Literal["channel_dropout"] = "channel_dropout"
     sites: tuple[str, ...] = ("own*",)
-    ratio: float = Field(0.5, ge=0, lt=1, description="r: probability that a channel is dropped")
+    ratio: float = Field(
+        0.5, ge=0, le=0.99, description="r: probability that a channel is dropped; above, few codes would ever keep one"
+    )
 
     def build(self, condition_channels: int, size: Size) -> ChannelDropout:
         return ChannelDropout(self.sites, self.ratio)

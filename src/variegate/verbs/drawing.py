@@ -44,6 +44,10 @@ class Sample:
         from ..model import Model
         from ..samples import read_codes
 
+        given = {"--codes": self.codes, "--training-codes": self.training_codes, "--like": self.like}
+        sources = [name for name, value in given.items() if value]
+        if len(sources) > 1:
+            raise ConfigError(f"{' and '.join(sources)} each say which codes to draw with; give one of them")
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
         model = Model.load(self.run_directory, self.device, *switches)
