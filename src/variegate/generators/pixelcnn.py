@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ..errors import ConfigError
 from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..networks.blocks import init_glorot
 from ..networks.colour_head import ColourHead
 from ..networks.deconvolution import Deconvolution
 from ..networks.gated_stacks import GatedStacks
@@ -162,4 +163,6 @@ class PixelCNNConfig(Part):
         channels = self.maps if unfolds else condition_channels
         stack = kind(image_channels, self.width, self.layers, self.filter, self.first_filter, channels)
         head = ColourHead(stack.maps, self.head, image_channels, 2**self.bits)
-        return PixelCNN(stack, head, self.bits, size, unfold)
+        generator = PixelCNN(stack, head, self.bits, size, unfold)
+        init_glorot(generator)
+        return generator

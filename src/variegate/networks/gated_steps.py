@@ -20,6 +20,8 @@ from .gated_stacks import GatedLayer, GatedStacks
 from .masked import gate
 from .steps import Steps, bias_of, centre_of, left_of, push
 
+Views = list[tuple[Tensor, ...]]
+
 
 class GatedSteps(Steps):
     """See `Steps`; rows that are known are read by the vertical stack alone."""
@@ -74,11 +76,12 @@ class GatedSteps(Steps):
             matrix[:, :, 2] = torch.eye(self.maps).to(matrix).unflatten(1, (self.colours, -1))
         return matrix.flatten(1)
 
-    def plan(self, colour: int, matrices: list[Tensor], last: Tensor) -> tuple[list[tuple[Tensor, ...]], ...]:
+    def plan(self, colour: int, matrices: list[Tensor], last: Tensor) -> tuple[Views, Views, Views]:
         """Every view that the operations of a colour need: gates of the first layer, other layers, the result."""
         group = self.group
         own, seen = slice(3 * group * colour, 3 * group * (colour + 1)), slice(group, 3 * group * (colour + 1))
-        head, rest = [], []
+        head: Views = []
+        rest: Views = []
         for i in range(len(self.layers)):
             write = self.maps_now[i, own]
             views = (write[: 2 * group], write[:group], write[group : 2 * group])
@@ -89,7 +92,7 @@ class GatedSteps(Steps):
                 rest.append((self.base[i, own], matrix, self.maps_now[i - 1, seen], write, *views))
         kept = slice(group * colour, group * (colour + 1))
         offset = bias_of(self.layers[-1].output)[kept, None]
-        tail = [(offset, last[kept, seen].contiguous(), self.maps_now[-1, seen], self.result[kept])]
+        tail: Views = [(offset, last[kept, seen].contiguous(), self.maps_now[-1, seen], self.result[kept])]
         return head, rest, tail
 
     def row(self, y: int, before: Tensor | None) -> None:
