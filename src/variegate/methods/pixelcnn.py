@@ -3,8 +3,8 @@
 Where chance enters      every colour of every pixel is drawn, given all before it; a code is the field of uniform
                          numbers that decides these draws
 What prevents collapse   exact likelihood: an image of the data that the model calls unlikely costs bits
-Differs from the paper   sizes are for one processor unless `--published true` asks for the paper's; weights are averaged
-                         for sampling
+Differs from the paper   sizes are for one processor unless `--published true` asks for the paper's; weights are
+                         averaged for sampling
 Not in the paper         optimiser, learning rate, clipping and initial weights; RMSProp at 1e-3, gradients clipped at 1
                          and Glorot weights are what public code uses. Nor the first layer's window (7x7 here), the
                          maps of the head, and whether the layer that reads the image is one of the 20: here it is one
