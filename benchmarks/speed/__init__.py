@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan_host, branches, encode_once, family, matching, moments, neighbours, pairwise_lpips, startup
+from . import (
+    basisgan_host,
+    branches,
+    encode_once,
+    family,
+    matching,
+    moments,
+    neighbours,
+    pairwise_lpips,
+    pixelcnn,
+    startup,
+)
 from .results import Row, Settings
 
 BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
@@ -16,5 +27,6 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
     "moments": moments.rows,
     "neighbours": neighbours.rows,
     "pairwise_lpips": pairwise_lpips.rows,
+    "pixelcnn": pixelcnn.rows,
     "startup": startup.rows,
 }

@@ -102,6 +102,19 @@ COLUMNS = {
         "holds",
     ],
     "pairwise_lpips": ["case", "weights", "seconds_pairs", "seconds_passes", "ratio", "spread", "limit", "holds"],
+    "pixelcnn": [
+        "case",
+        "size",
+        "seconds_drawn",
+        "seconds_pass",
+        "speed_up",
+        "megabytes_drawn",
+        "megabytes_pass",
+        "ratio",
+        "spread",
+        "limit",
+        "holds",
+    ],
     "startup": ["case", "seconds", "allowed", "ratio", "limit", "holds"],
 }  # what tables show of the rows; the JSON has all
 

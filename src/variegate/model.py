@@ -14,7 +14,7 @@ from .codes import Seed
 from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
 from .data.layouts import read_layouts
 from .errors import CheckpointError, ConfigError
-from .interfaces import Generator, HasMemory, Size
+from .interfaces import Generator, HasLikelihood, HasMemory, Size
 from .methods import method_from_mapping
 from .samples import Samples
 from .sampling import Moments, decode_in_chunks, image_moments
@@ -169,6 +169,35 @@ class Model:
             raise ConfigError(f"n = {n}: the deviation of fewer than 2 samples says nothing; give 2 or more")
         raw = self.condition.read(condition, size)
         return image_moments(self.generator, self.encoded(raw), self.codes(n, seed))
+
+    @torch.no_grad()
+    def log_prob(
+        self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
+    ) -> Tensor:
+        """log p(image | condition) of each image in nats, (n,); for PixelCNN the probability of its levels.
+
+        Args:
+            images: n of what `sample` takes as a picture, or one tensor (n, C, H, W), of integers 0 to 255 or, like
+                `Samples.images`, of numbers in [0, 1]; all of one size, to which the condition is resized.
+            size: H, W to resize all of them to.
+            chunk: images looked at at a time.
+
+        Raises:
+            DataError: an image or the condition cannot be read, or has values out of range.
+            ConfigError: the model has no likelihood, or images differ in size.
+        """
+        if not isinstance(self.generator, HasLikelihood):
+            raise ConfigError(f"this {self.name} model has no likelihood; train gated-pixelcnn or moment-predictor")
+        read = Picture(channels=1 if self.record.image_channels == 1 else 3).read
+        raw = [read(image, size) for image in images]
+        if len({one.shape for one in raw}) != 1:
+            sizes = " and ".join(f"{w}x{h}" for h, w in sorted({(one.shape[1], one.shape[2]) for one in raw}))
+            raise ConfigError(f"images: {f'have sizes {sizes}' if raw else 'there are none'}; give some of one size")
+        shown = self.encoded(self.condition.read(condition, (raw[0].shape[1], raw[0].shape[2])))
+        found = []
+        for part in torch.stack(raw).to(self.device).split(chunk):
+            found.append(self.generator.log_prob(shown.expand(len(part), -1, -1, -1), part.float() / 127.5 - 1).cpu())
+        return torch.cat(found)
 
     def interpolate(
         self,

@@ -21,6 +21,7 @@ SPLIT = {"generator.widths": "[8, 32, 32, 32]"}
 BRANCHES = {**SPLIT, "branches": "6"}
 WIDTHS = {"generator.widths": "[8, 8, 6, 4]"}
 LAPLACIAN = {"descriptor": "laplacian"}
+PIXELS = {"layers": "3", "width": "6", "generator.head": "6", "generator.first_filter": "5"}
 OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "pix2pix dropout unet": ("pix2pix", {"width": "4"}, (32, 32)),
     "pix2pix input unet": ("pix2pix", {"width": "4", "noise": "input"}, (16, 32)),
@@ -81,6 +82,9 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "latent dropout late": ("latent-dropout", {**SPLIT, "architecture": "late", "branches": "99"}, (16, 32)),
     "pixelnn": ("pixelnn", {"widths": "[8, 8, 6, 4]", **LAPLACIAN}, (16, 32)),
     "pixelnn unet": ("pixelnn", {"backbone": "unet", "backbone.width": "4", **LAPLACIAN}, (16, 16)),
+    "gated pixelcnn": ("gated-pixelcnn", PIXELS, (8, 10)),
+    "gated pixelcnn 3 bits": ("gated-pixelcnn", {**PIXELS, "filter": "5", "bits": "3"}, (8, 10)),
+    "pixelcnn": ("pixelcnn", PIXELS, (8, 10)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),
     "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
     "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": "5", "randomness.mapping": "6"}, (16, 32)),

@@ -21,6 +21,7 @@ from .mrgan import glcic, moment_predictor, mrgan, mrgan_inpainting, mrgan_super
 from .munit import munit
 from .pix2pix import pix2pix
 from .pix2pixhd import pix2pixhd
+from .pixelcnn import gated_pixelcnn, pixelcnn
 from .pixelnn import pixelnn
 from .preset import Preset
 
@@ -45,6 +46,8 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "filtergan": filtergan,
     "crn": crn,
     "pixelnn": pixelnn,
+    "pixelcnn": pixelcnn,
+    "gated-pixelcnn": gated_pixelcnn,
     "cimle": cimle,
     "latent-dropout": latent_dropout,
 }

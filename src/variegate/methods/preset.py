@@ -13,6 +13,7 @@ from ..generators.crn import CRNConfig
 from ..generators.inpainter import InpainterConfig
 from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.pix2pixhd import EnhancerConfig
+from ..generators.pixelcnn import PixelCNNConfig
 from ..generators.pixelnn import PixelNNConfig
 from ..generators.plugged import PluggedConfig
 from ..generators.resnet import ResNetConfig
@@ -23,6 +24,7 @@ from ..interfaces import Method
 from ..objectives.adversarial import AdversarialConfig
 from ..objectives.class_wise import ClassWiseConfig
 from ..objectives.cvae_gan import CVAEGANConfig
+from ..objectives.likelihood import LikelihoodConfig
 from ..objectives.moment_likelihood import MomentLikelihoodConfig
 from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..objectives.multiple_choice import MultipleChoiceConfig
@@ -50,6 +52,7 @@ AnyGenerator = Annotated[
     | SplitCRNConfig
     | ContentStyleConfig
     | MomentPredictorConfig
+    | PixelCNNConfig
     | PixelNNConfig
     | PluggedConfig,
     Field(discriminator="kind"),
@@ -71,6 +74,7 @@ AnyObjective = Annotated[
     AdversarialConfig
     | ClassWiseConfig
     | CVAEGANConfig
+    | LikelihoodConfig
     | MomentLikelihoodConfig
     | MomentReconstructionConfig
     | MultipleChoiceConfig
@@ -196,6 +200,14 @@ def moments_refused(method: Preset) -> str | None:
     return None
 
 
+def likelihood_refused(method: Preset) -> str | None:
+    if isinstance(method.objective, LikelihoodConfig) != isinstance(method.generator, PixelCNNConfig):
+        return "generator pixelcnn and objective likelihood belong together"
+    if isinstance(method.generator, PixelCNNConfig) and method.randomness.kind != "none":
+        return "every pixel of generator pixelcnn is drawn, which is all of its chance; its randomness must be none"
+    return None
+
+
 def normalised_refused(method: Preset) -> str | None:
     """Batch norm on maps of single pixels needs several pictures: MR-GAN's U-Net, and discriminators of one verdict."""
     objective, network = method.objective, method.generator
@@ -264,6 +276,7 @@ CHECKS = (
     munit_refused,
     seeking_refused,
     moments_refused,
+    likelihood_refused,
     normalised_refused,
     masked_refused,
     scale_refused,
@@ -275,6 +288,7 @@ PLAYERS = {
     "adversarial": {"generator", "discriminator"},
     "class_wise": {"generator"},
     "cvae_gan": {"generator", "posterior", "discriminator", "discriminator2"},
+    "likelihood": {"generator"},
     "moment_likelihood": {"generator"},
     "moment_reconstruction": {"generator", "discriminator"},
     "multiple_choice": {"generator"},

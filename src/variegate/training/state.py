@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..config import Training
-from ..interfaces import Generator, HasMoments, Method, Size
+from ..interfaces import Generator, HasLikelihood, HasMoments, Method, Size
 from .restart import Fresh
 from .run import Run
 from .saved_model import load_weights
@@ -105,11 +105,15 @@ class Handed(NamedTuple):
 
 
 def wrapped(fabric: Fabric, module: nn.Module) -> nn.Module:
-    """Ready for several processes; a generator may also be entered by its two halves (MUNIT) or asked to predict."""
+    """Ready for several processes; a generator may also be entered by its two halves (MUNIT) or asked what it knows."""
     ready = fabric.setup_module(module)
     if isinstance(module, Generator):
-        for name in ("encode", "decode", *(("moments",) if isinstance(module, HasMoments) else ())):
+        for name in ("encode", "decode"):
             ready.mark_forward_method(name)
+        if isinstance(module, HasMoments):
+            ready.mark_forward_method("moments")
+        if isinstance(module, HasLikelihood):
+            ready.mark_forward_method("log_prob")
     return ready
 
 

@@ -1,0 +1,94 @@
+"""Drawing with PixelCNN, every activation once, against one parallel pass over images that are known.
+
+A row's `ratio` is the time, or the most memory alive at once, of drawing over that of one pass, for the same number of
+images. `speed_up` is against one pass for every value, as public code draws; those passes are counted, not run. The
+last rows tell how the time of a pixel grows with the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
+from variegate.randomness.none import NoRandomness
+
+from .measure import peak_bytes, processor_seconds, timed
+from .results import Row, Settings, row
+
+LIMIT, MEMORY_LIMIT, GROWTH_LIMIT = 6.0, 3.0, 1.3
+COLOURS, SIDE, LIMITED = 3, 32, 16  # smaller batches are judged by nobody: calls cost more than what they compute
+Task = Callable[[], object]
+
+
+def rows(settings: Settings) -> list[Row]:
+    batches, side = ((1, 2), 8) if settings.quick else ((1, 16, 64), SIDE)
+    found = [measure(stacks, batch, side, settings) for stacks in ("gated", "plain") for batch in batches]
+    return [*found, memory(batches[1], side, settings), *growth(batches[1], settings)]
+
+
+def built(stacks: str, side: int, settings: Settings) -> PixelCNN:
+    torch.manual_seed(settings.seed)
+    size = {"layers": 2, "width": 6, "head": 6} if settings.quick else {"layers": 10, "width": 66, "head": 66}
+    config = PixelCNNConfig.model_validate({"stacks": stacks, **size})
+    return config.build(NoRandomness(), 0, COLOURS, (side, side)).eval()
+
+
+def tasks(generator: PixelCNN, batch: int, side: int, settings: Settings) -> tuple[Task, Task]:
+    """Drawing, and one pass."""
+    condition, codes = torch.zeros(1, 0, side, side), generator.draw([(settings.seed, i) for i in range(batch)])
+    known = torch.rand(batch, COLOURS, side, side) * 2 - 1
+
+    @torch.no_grad()
+    def draw() -> object:
+        return generator(condition, codes[None])
+
+    @torch.no_grad()
+    def once() -> object:
+        return generator.logits(condition.expand(batch, -1, -1, -1), known)
+
+    return draw, once
+
+
+def measure(stacks: str, batch: int, side: int, settings: Settings) -> Row:
+    taken = settings.compare(*tasks(built(stacks, side, settings), batch, side, settings), pairs=3)
+    drawn, once = taken.seconds
+    return row(
+        f"{stacks}, {batch} images",
+        taken.ratio,
+        LIMIT if batch >= LIMITED or settings.quick else None,
+        size=[side, side],
+        speed_up=COLOURS * side * side * once / drawn,
+        **taken.details("drawn", "pass"),
+    )
+
+
+def memory(batch: int, side: int, settings: Settings) -> Row:
+    def run(which: int) -> object:
+        return tasks(built("gated", side, settings), batch, side, settings)[which]()
+
+    drawn, once = (peak_bytes(lambda which=which: run(which)) / 1e6 for which in (0, 1))
+    details = {"size": [side, side], "megabytes_drawn": drawn, "megabytes_pass": once}
+    return row(f"gated, {batch} images, memory", drawn / once, MEMORY_LIMIT, **details)
+
+
+def growth(batch: int, settings: Settings) -> list[Row]:
+    """Least time of a pixel at every size over that at the first."""
+    sides = (4, 8) if settings.quick else (16, 32, 64)
+    clock = {"now": processor_seconds} if settings.clock == "processor" else {}
+    seconds = {}
+    for side in sides:
+        draw, _ = tasks(built("gated", side, settings), batch, side, settings)
+        seconds[side] = min(timed(draw, **clock) for _ in range(2))
+    first = seconds[sides[0]] / sides[0] ** 2
+    return [
+        row(
+            f"gated, {batch} images, a pixel against {sides[0]}x{sides[0]}",
+            taken / side**2 / first,
+            GROWTH_LIMIT,
+            size=[side, side],
+            seconds_drawn=taken,
+        )
+        for side, taken in seconds.items()
+    ]

@@ -1,0 +1,168 @@
+"""PixelCNN: p(image | condition) as a product over pixels and colours, each a softmax over all of its levels.
+
+Gated: van den Oord et al., Conditional image generation with PixelCNN decoders, NIPS 2016 (eqs. 1 to 5). Plain: van den
+Oord, Kalchbrenner, Kavukcuoglu, Pixel recurrent neural networks, ICML 2016.
+
+The code of an image is a field of uniform numbers, one for every value: where it falls in the distribution function of
+that value, given all before it, is what is drawn. Likelihood and drawing are exact and agree with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import ConfigError
+from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..networks.blocks import init_glorot
+from ..networks.colour_head import ColourHead
+from ..networks.deconvolution import Deconvolution
+from ..networks.gated_stacks import GatedStacks
+from ..networks.gated_steps import GatedSteps
+from ..networks.masked_stack import MaskedStack
+from ..networks.masked_steps import MaskedSteps
+from ..networks.steps import Steps
+from ..randomness.sites import tile_to
+from .pixelcnn_drawing import draw, shade
+
+
+class PixelCNN(Generator):
+    """
+    Args:
+        stack: layers that see, of every pixel, only what comes before it.
+        bits: of a colour; images are rounded down to 2 ** bits levels.
+        unfold: makes a map of a condition that is one vector everywhere; None: conditions are used as they are.
+    """
+
+    prior = "uniform"
+
+    def __init__(
+        self, stack: GatedStacks | MaskedStack, head: ColourHead, bits: int, size: Size, unfold: Deconvolution | None
+    ) -> None:
+        super().__init__()
+        self.stack, self.head, self.bits, self.unfold = stack, head, bits, unfold
+        self.shape = (stack.colours, *size)
+        self.code_size = stack.colours * size[0] * size[1]
+
+    def quantised(self, image: Tensor) -> Tensor:
+        """Levels 0 .. 2 ** bits - 1, whole numbers of the same type, of images in [-1, 1] that were 8-bit ones."""
+        eight = ((image + 1) * 127.5).round().clamp(0, 255)
+        return (eight / 2 ** (8 - self.bits)).floor()
+
+    def shown(self, level: Tensor) -> Tensor:
+        """The 8-bit image of levels, in [-1, 1]; `quantised` finds the levels again."""
+        return (level * (255 / (self.head.levels - 1))).round() / 127.5 - 1
+
+    def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
+        """log p(image | condition) in nats, (B,): the probability of the image's levels."""
+        level = self.quantised(image)
+        logits = self.network(shade(level, self.head.levels), self.projections(condition))
+        losses = F.cross_entropy(logits.transpose(1, 2), level.long(), reduction="none")
+        return -losses.flatten(1).sum(dim=1)
+
+    def logits(self, condition: Tensor, image: Tensor) -> Tensor:
+        """(B, C, levels, H, W): of every value, given what comes before it in images (B, C, H, W)."""
+        return self.network(shade(self.quantised(image), self.head.levels), self.projections(condition))
+
+    def network(self, shades: Tensor, projections: Iterator[Tensor | None]) -> Tensor:
+        """Logits (B, C, levels, H, W) of shades (B, C, H, W) in [-1, 1], one parallel pass."""
+        logits: Tensor = self.head(self.stack(shades, projections))
+        return logits
+
+    def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
+        """What a condition (B, K, H, W) adds to each layer: (B, maps, H, W), or 1x1 if it is the same everywhere."""
+        size = (condition.shape[-2], condition.shape[-1])
+        constant = condition.stride()[-2:] == (0, 0)
+        if self.unfold is not None:
+            vector = condition[..., :1, :1]
+            if not constant and not bool((condition == vector).all()):
+                raise ConfigError(
+                    "generator.conditioning deconv makes a map of a vector, but this condition differs from pixel to "
+                    "pixel; give --conditioning direct, or a condition such as class or vectors"
+                )
+            condition = self.unfold(vector, size)
+        elif constant:
+            condition = condition[..., :1, :1]
+        return self.stack.projections(condition)
+
+    def encode(self, condition: Tensor) -> Features:
+        state = [projected for projected in self.projections(condition) if projected is not None]
+        return Features(condition, tuple(state), (condition.shape[-2], condition.shape[-1]))
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        return self.decode_all(features, code.unsqueeze(1))[:, 0]
+
+    def decode_all(self, features: Features, code: Tensor) -> Tensor:
+        """As every generator's. Images larger than those of training repeat the code's field; it has no gradient."""
+        image = features.condition.new_zeros(code.shape[1], self.shape[0], *features.size)
+        return self.complete(features, code, image, 0)
+
+    def complete(self, features: Features, code: Tensor, image: Tensor, known: int) -> Tensor:
+        """Images whose first pixels are given: (B, S, C, H, W) for codes (B, S, D).
+
+        Args:
+            image: in [-1, 1], anything that broadcasts to (B, S, C, H, W), such as one picture (C, H, W).
+            known: how many pixels in raster order are kept; what `image` holds after them does not matter.
+
+        Raises:
+            ConfigError: more pixels than there are.
+        """
+        height, width = features.size
+        if not 0 <= known <= height * width:
+            raise ConfigError(
+                f"known = {known}: an image of {height}x{width} has pixels 0 to {height * width}; give one of those"
+            )
+        shape = (*code.shape[:2], self.shape[0], height, width)
+        with torch.inference_mode(), torch.autocast(code.device.type, enabled=False):
+            weight = self.head.logits.weight
+            field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight.dtype)
+            level = self.quantised(image.to(weight.dtype)).expand(shape).flatten(0, 1)
+            steps = self.steps(features, len(field))
+            drawn = draw(steps, self.head, field, level, known)
+        return self.shown(drawn.clone()).unflatten(0, shape[:2])
+
+    def steps(self, features: Features, batch: int) -> Steps:
+        if isinstance(self.stack, GatedStacks):
+            return GatedSteps(self.stack, features.state, batch, features.size)
+        return MaskedSteps(self.stack, features.state, batch, features.size)
+
+
+class PixelCNNConfig(Part):
+    kind: Literal["pixelcnn"] = "pixelcnn"
+    stacks: Literal["gated", "plain"] = Field("gated", description="two gated stacks, or one with a blind spot")
+    layers: int = Field(8, ge=1, description="masked layers, that which reads the image included")
+    width: int = Field(48, ge=1, description="p, maps of a gated layer; h of a plain one, which has 2h outside")
+    filter: int = Field(3, ge=3, description="n, odd: side of the window that a layer sees")
+    first_filter: int = Field(7, ge=3, description="the same of the first layer")
+    head: int = Field(96, ge=1, description="maps between the last layer and the logits")
+    bits: int = Field(8, ge=2, le=8, description="of a colour")
+    conditioning: Literal["direct", "deconv"] = Field(
+        "direct", description="deconv: a map is made of a condition that is a vector"
+    )
+    maps: int = Field(16, ge=1, description="of that map")
+
+    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> PixelCNN:
+        randomness.finish()
+        for name in ("width", "head"):
+            if getattr(self, name) % image_channels:
+                raise ConfigError(
+                    f"generator.{name} is {getattr(self, name)}, which {image_channels} colours cannot share evenly; "
+                    f"give a multiple of {image_channels}"
+                )
+        for name in ("filter", "first_filter"):
+            if getattr(self, name) % 2 == 0:
+                raise ConfigError(f"generator.{name} is {getattr(self, name)}, which has no middle; give an odd number")
+        unfolds = self.conditioning == "deconv" and condition_channels > 0
+        unfold = Deconvolution(condition_channels, self.maps, size) if unfolds else None
+        kind = GatedStacks if self.stacks == "gated" else MaskedStack
+        channels = self.maps if unfolds else condition_channels
+        stack = kind(image_channels, self.width, self.layers, self.filter, self.first_filter, channels)
+        head = ColourHead(stack.maps, self.head, image_channels, 2**self.bits)
+        generator = PixelCNN(stack, head, self.bits, size, unfold)
+        init_glorot(generator)
+        return generator

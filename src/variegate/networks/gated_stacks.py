@@ -1,0 +1,74 @@
+"""The gated layers of a conditional PixelCNN (van den Oord et al., NIPS 2016, section 2 and figure 2).
+
+Two stacks, so that no pixel above is out of sight: the vertical one sees whole rows down to the pixel's own and is
+shifted down by one before the horizontal one reads it; that one sees the pixel's row up to the pixel, and never goes
+back into the vertical one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .masked import Mask, Masked, gate, pointwise
+
+
+class GatedLayer(nn.Module):
+    """One layer of both stacks, `width` maps each.
+
+    Args:
+        inputs: maps of the layer before, or the image's colours.
+        filter: n, odd; windows are (n + 1) / 2 rows of n for the vertical stack, (n + 1) / 2 pixels for the other.
+        kind: A for the first layer, which reads the image and has no residual connection; B for all others.
+        conditions: K, channels of the condition; 0: none.
+    """
+
+    def __init__(self, inputs: int, width: int, filter: int, kind: Mask, colours: int, conditions: int) -> None:
+        super().__init__()
+        half, self.residual = filter // 2, kind == "B"
+        self.vertical = Masked(inputs, 2 * width, (half, half, half), None, colours)
+        self.link = nn.Conv2d(2 * width, 2 * width, 1)
+        self.horizontal = Masked(inputs, 2 * width, (0, half, 0), kind, colours, parts=2)
+        self.output = pointwise(width, width, colours)
+        self.condition = nn.Conv2d(conditions, 4 * width, 1, bias=False) if conditions else None
+
+    def forward(self, down: Tensor, along: Tensor, projected: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Eqs. 4 and 5. Maps of the vertical and the horizontal stack, (B, p, H, W) both, and V h: (B, 4p, H, W)."""
+        above = self.vertical(down)
+        ahead = self.horizontal(along) + self.link(F.pad(above, (0, 0, 1, 0))[:, :, :-1])
+        if projected is not None:
+            first, second = projected.chunk(2, dim=1)
+            above, ahead = above + first, ahead + second
+        result = self.output(gate(ahead))
+        return gate(above), along + result if self.residual else result
+
+
+class GatedStacks(nn.Module):
+    """Images (B, C, H, W) to `width` maps, of which a colour's group knows nothing of that colour or what follows it.
+
+    Attributes:
+        maps: of the result.
+    """
+
+    def __init__(
+        self, colours: int, width: int, layers: int, filter: int, first_filter: int, conditions: int = 0
+    ) -> None:
+        super().__init__()
+        self.maps, self.colours = width, colours
+        first = GatedLayer(colours, width, first_filter, "A", colours, conditions)
+        rest = [GatedLayer(width, width, filter, "B", colours, conditions) for _ in range(layers - 1)]
+        self.layers = nn.ModuleList([first, *rest])
+
+    def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
+        """V h of each layer, (B, 4p, H, W): for the vertical stack, then for the horizontal one. None without K."""
+        for layer in self.layers:
+            assert isinstance(layer, GatedLayer)
+            yield None if layer.condition is None else layer.condition(condition)
+
+    def forward(self, image: Tensor, projections: Iterable[Tensor | None]) -> Tensor:
+        down = along = image
+        for layer, projected in zip(self.layers, projections, strict=True):
+            down, along = layer(down, along, projected)
+        return along

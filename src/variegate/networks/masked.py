@@ -1,0 +1,79 @@
+"""Masked convolutions, stacked into autoregressive networks: a pixel sees those above it and to its left.
+
+Maps are split into as many groups of equal size as there are colours. Of its own pixel a group sees the colours before
+its own (mask A, which reads the image) or also its own (mask B, which reads other maps). Masks are applied at every
+use, so that no step of an optimiser can undo them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Mask = Literal["A", "B"]
+
+
+def groups(maps: int, colours: int, parts: int = 1) -> Tensor:
+    """The colour (0, 1, ...) of each map, (maps,); each of `parts` equal parts of the maps is grouped for itself."""
+    part = maps // parts
+    return colours * (torch.arange(maps) % part) // part
+
+
+def colour_mask(kind: Mask, inputs: int, outputs: int, colours: int, parts: int = 1) -> Tensor:
+    """(outputs, inputs) bool: what a map may see of its own pixel. `parts` is that of the outputs."""
+    reader, read = groups(outputs, colours, parts)[:, None], groups(inputs, colours)[None]
+    return read < reader if kind == "A" else read <= reader
+
+
+class Masked(nn.Conv2d):
+    """A convolution of the window above and to the left of a pixel, which is the window's last column or middle.
+
+    Args:
+        window: (rows, columns to the left, columns to the right) that are read, the pixel's own not counted. Columns to
+            the right are read in the rows above only.
+        kind: what is seen of the pixel itself; None: all of its row, as in a stack that is shifted down afterwards.
+        parts: of the outputs, each grouped by colours for itself.
+    """
+
+    mask: Tensor | None
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        window: tuple[int, int, int],
+        kind: Mask | None,
+        colours: int,
+        parts: int = 1,
+        bias: bool = True,
+    ) -> None:
+        above, left, right = window
+        super().__init__(inputs, outputs, (above + 1, left + 1 + right), bias=bias)
+        self.around = (left, right, above, 0)
+        mask = None
+        if kind is not None:
+            mask = torch.ones_like(self.weight, dtype=torch.bool)
+            mask[:, :, above, left] = colour_mask(kind, inputs, outputs, colours, parts).to(mask.device)
+            mask[:, :, above, left + 1 :] = False
+        self.register_buffer("mask", mask, persistent=False)
+
+    def weights(self) -> Tensor:
+        """The masked weight (outputs, inputs, rows, columns)."""
+        return self.weight if self.mask is None else self.weight * self.mask
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, self.around), self.weights(), self.bias)
+
+
+def pointwise(inputs: int, outputs: int, colours: int) -> Masked:
+    """A 1x1 convolution with mask B."""
+    return Masked(inputs, outputs, (0, 0, 0), "B", colours)
+
+
+def gate(x: Tensor) -> Tensor:
+    """Eq. 2: tanh of the first half of the maps, times the sigmoid of the other."""
+    first, second = x.chunk(2, dim=1)
+    return torch.tanh(first) * torch.sigmoid(second)

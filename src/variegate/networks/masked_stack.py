@@ -1,0 +1,64 @@
+"""The layers of a plain PixelCNN (van den Oord, Kalchbrenner, Kavukcuoglu: Pixel recurrent neural networks, ICML 2016).
+
+One stack of masked n x n convolutions. What lies above and to the right stays partly out of sight, however many layers
+there are: the blind spot that two stacks do not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from .masked import Masked, pointwise
+
+
+class MaskedBlock(nn.Module):
+    """2h maps to h, a masked n x n convolution, back to 2h; each after a ReLU, with a residual connection around."""
+
+    def __init__(self, width: int, filter: int, colours: int, conditions: int) -> None:
+        super().__init__()
+        half = filter // 2
+        self.reduce = pointwise(2 * width, width, colours)
+        self.masked = Masked(width, width, (half, half, half), "B", colours)
+        self.expand = pointwise(width, 2 * width, colours)
+        self.condition = nn.Conv2d(conditions, width, 1, bias=False) if conditions else None
+
+    def forward(self, x: Tensor, projected: Tensor | None) -> Tensor:
+        inner = self.masked(torch.relu(self.reduce(torch.relu(x))))
+        if projected is not None:
+            inner = inner + projected
+        return x + self.expand(torch.relu(inner))
+
+
+class MaskedStack(nn.Module):
+    """Images (B, C, H, W) to 2 `width` maps, of which a colour's group knows nothing of that colour or what follows.
+
+    Attributes:
+        maps: of the result.
+    """
+
+    def __init__(
+        self, colours: int, width: int, layers: int, filter: int, first_filter: int, conditions: int = 0
+    ) -> None:
+        super().__init__()
+        self.maps, self.colours, half = 2 * width, colours, first_filter // 2
+        self.first = Masked(colours, 2 * width, (half, half, half), "A", colours)
+        self.condition = nn.Conv2d(conditions, 2 * width, 1, bias=False) if conditions else None
+        self.blocks = nn.ModuleList([MaskedBlock(width, filter, colours, conditions) for _ in range(layers - 1)])
+
+    def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
+        """What the condition adds to each masked convolution; None without K."""
+        for part in (self, *self.blocks):
+            layer = part.condition
+            yield None if layer is None else layer(condition)
+
+    def forward(self, image: Tensor, projections: Iterable[Tensor | None]) -> Tensor:
+        each = iter(projections)
+        x, projected = self.first(image), next(each)
+        if projected is not None:
+            x = x + projected
+        for block, projected in zip(self.blocks, each, strict=True):
+            x = block(x, projected)
+        return x

@@ -1,0 +1,253 @@
+"""PixelCNN: who may see whom, likelihoods that add up to one, and drawing against one full pass for every value."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from variegate.errors import ConfigError
+from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
+from variegate.interfaces import Size
+from variegate.methods import method
+from variegate.networks.gated_stacks import GatedLayer
+from variegate.randomness.none import NoRandomness
+
+pytestmark = pytest.mark.core
+
+STACKS = ("gated", "plain")
+
+
+def built(colours: int, size: Size, conditions: int = 0, **settings: Any) -> PixelCNN:
+    """Small, in double precision, with weights that are all different and strong enough to matter."""
+    torch.manual_seed(0)
+    small = {"layers": 3, "width": 6, "head": 6, "filter": 3, "first_filter": 5, "bits": 3}
+    generator = PixelCNNConfig(**{**small, **settings}).build(NoRandomness(), conditions, colours, size).double()
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.normal_(0, 0.3) if parameter.ndim == 1 else parameter.mul_(2)
+    return generator.eval()
+
+
+def jacobian(generator: PixelCNN, colours: int, size: Size) -> Tensor:
+    """How every value's logits depend on every value, in the order in which they are drawn: (n, n)."""
+    height, width = size
+    mix = torch.randn(generator.head.levels, dtype=torch.float64)
+
+    def outputs(shades: Tensor) -> Tensor:
+        logits = generator.network(shades, generator.projections(shades.new_zeros(1, 0, *size)))
+        return torch.einsum("bclhw,l->hwc", logits, mix).flatten()
+
+    shades = torch.rand(1, colours, height, width, dtype=torch.float64) * 2 - 1
+    full = torch.autograd.functional.jacobian(outputs, shades)
+    return full.permute(0, 1, 3, 4, 2).flatten(1)
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize(("filter", "layers"), [(3, 7), (5, 4)])
+@pytest.mark.parametrize(("colours", "size"), [(3, (5, 5)), (3, (4, 6)), (1, (6, 5))])
+def test_a_value_depends_on_what_was_drawn_before_it_and_two_stacks_see_all_of_that(
+    stacks: str, filter: int, layers: int, colours: int, size: Size
+) -> None:
+    generator = built(colours, size, stacks=stacks, filter=filter, first_filter=filter, layers=layers)
+    if stacks == "gated":  # no ReLU may hide what is seen
+        generator.stack.layers[-1].output.bias.data += 100
+        generator.head.hidden.bias.data += 10_000
+    found = jacobian(generator, colours, size)
+    allowed = torch.ones_like(found, dtype=torch.bool).tril(-1)
+    assert bool((found[~allowed] == 0).all()), "a value sees itself or what comes later"
+    if stacks == "gated":
+        assert bool((found[allowed] != 0).all()), "something that was drawn before is out of sight"
+        return
+    pixels = found.unflatten(0, (*size, colours)).unflatten(-1, (*size, colours))
+    near = filter // 2
+    assert bool((pixels[2, 0, :, 1, near + 1 :] == 0).all()), "above to the right, a single stack is blind"
+    assert bool((pixels[2, 0, :, 1, near] != 0).any())
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+def test_noise_in_pixels_that_are_not_drawn_yet_changes_nothing(stacks: str) -> None:
+    generator = built(3, (4, 5), stacks=stacks)
+    image, noise = (torch.rand(1, 3, 4, 5, dtype=torch.float64) * 2 - 1 for _ in range(2))
+    condition = image.new_zeros(1, 0, 4, 5)
+    for y, x in ((0, 0), (1, 4), (2, 2)):
+        later = torch.arange(20).view(4, 5) > y * 5 + x
+        changed = torch.where(later, noise, image)
+        one, two = (generator.logits(condition, picture)[..., y, x] for picture in (image, changed))
+        assert torch.equal(one, two)
+
+
+def slow(generator: PixelCNN, condition: Tensor, code: Tensor, image: Tensor, known: int = 0) -> Tensor:
+    """One full pass for every value; unknown pixels of `image` hold noise."""
+    top = generator.head.levels - 1
+    field, image = code.double().unflatten(1, generator.shape), image.clone()
+    height, width = image.shape[-2:]
+    for y, x in itertools.product(range(height), range(width)):
+        for colour in range(image.shape[1] if y * width + x >= known else 0):
+            shares = generator.logits(condition, image)[:, colour, :, y, x].softmax(dim=1).cumsum(dim=1)
+            level = (shares <= field[:, colour, y, x, None]).sum(dim=1).clamp(max=top).double()
+            image[:, colour, y, x] = (level * 255 / top).round() / 127.5 - 1
+    return image
+
+
+CASES = [
+    (3, 4, "spatial", {}),
+    (3, 4, "constant", {"filter": 5, "first_filter": 7}),
+    (3, 0, "spatial", {"layers": 1}),
+    (1, 4, "spatial", {"filter": 5, "first_filter": 3}),
+    (1, 0, "spatial", {"layers": 2, "bits": 8}),
+    (3, 2, "constant", {"conditioning": "deconv", "bits": 2}),
+]
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize(("colours", "channels", "kind", "settings"), CASES)
+@torch.no_grad()
+def test_fast_drawing_is_slow_drawing_value_by_value(
+    stacks: str, colours: int, channels: int, kind: str, settings: dict[str, Any]
+) -> None:
+    size = (4, 5)
+    generator = built(colours, size, channels, stacks=stacks, **settings)
+    condition = torch.randn(2, channels, *size, dtype=torch.float64)
+    if kind == "constant":
+        condition = condition[..., :1, :1].expand(-1, -1, *size)
+    codes = generator.draw([(3, i) for i in range(4)]).unflatten(0, (2, 2))
+    each = condition.repeat_interleave(2, dim=0)
+    start = torch.rand(4, colours, *size, dtype=torch.float64) * 2 - 1
+    expected = slow(generator, each, codes.flatten(0, 1), start).unflatten(0, (2, 2))
+    assert torch.equal(generator(condition, codes), expected)
+    assert len(expected.unique()) > 3
+    single = generator.float()(condition.float(), codes)
+    assert float((single - expected).abs().max()) < 1e-6
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize("known", [0, 3, 5, 13, 19, 20])
+@torch.no_grad()
+def test_a_picture_is_completed_from_its_first_pixels_on(stacks: str, known: int) -> None:
+    generator = built(3, (4, 5), stacks=stacks, bits=8)
+    condition, codes = torch.zeros(1, 0, 4, 5).double(), generator.draw([(1, 0), (1, 1)])
+    eight = torch.randint(256, (3, 4, 5), generator=torch.Generator().manual_seed(0))
+    image = eight.double() / 127.5 - 1
+    done = generator.complete(generator.encode(condition), codes[None], image, known)[0]
+    expected = slow(generator, condition.expand(2, -1, -1, -1), codes, image.expand(2, -1, -1, -1), known)
+    assert torch.allclose(done, expected, atol=1e-12)
+    assert torch.allclose(done.flatten(2)[..., :known], image.flatten(1)[:, :known].expand(2, -1, -1), atol=1e-12)
+    with pytest.raises(ConfigError, match=r"known = 21: an image of 4x5 has pixels 0 to 20"):
+        generator.complete(generator.encode(condition), codes[None], image, 21)
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_a_level_is_found_again_in_the_picture_that_shows_it(bits: int) -> None:
+    generator = built(1, (1, 1), bits=bits).float()
+    levels = torch.arange(2**bits).float().view(-1, 1, 1, 1)
+    shown = generator.shown(levels)
+    assert torch.equal(generator.quantised(shown), levels)
+    eight = ((shown + 1) * 127.5).round().byte()
+    assert torch.equal(generator.quantised(eight.float() / 127.5 - 1), levels)
+    every = torch.arange(256).view(-1, 1, 1, 1)
+    assert torch.equal(generator.quantised(every.float() / 127.5 - 1).int(), (every >> (8 - bits)).int())
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize(("colours", "size"), [(1, (2, 2)), (3, (1, 2))])
+@torch.no_grad()
+def test_all_images_there_are_have_probability_one_together_and_are_drawn_that_often(
+    stacks: str, colours: int, size: Size
+) -> None:
+    generator = built(colours, size, 1, stacks=stacks, bits=2)
+    values = colours * size[0] * size[1]
+    levels = torch.tensor(list(itertools.product(range(4), repeat=values))).double().view(-1, colours, *size)
+    condition = torch.ones(1, 1, *size).double()
+    log_prob = generator.log_prob(condition.expand(len(levels), -1, -1, -1), generator.shown(levels))
+    assert float(log_prob.exp().sum()) == pytest.approx(1, abs=1e-9)
+
+    codes = torch.rand(1, 20_000, values, generator=torch.Generator().manual_seed(0))
+    drawn = generator.quantised(generator(condition, codes)[0]).flatten(1).long()
+    index = (drawn * 4 ** torch.arange(values - 1, -1, -1)).sum(dim=1)
+    share = torch.bincount(index, minlength=len(levels)) / 20_000
+    deviation = (log_prob.exp() * (1 - log_prob.exp()) / 20_000).sqrt()
+    assert float(((share - log_prob.exp()) / deviation.clamp(min=1e-4)).abs().max()) < 5
+
+
+@torch.no_grad()
+def test_the_likelihood_is_that_of_a_plain_loop_over_values() -> None:
+    generator = built(3, (3, 4), 2)
+    image = torch.randint(256, (2, 3, 3, 4), generator=torch.Generator().manual_seed(1))
+    condition = torch.randn(2, 2, 3, 4, dtype=torch.float64)
+    logits = generator.logits(condition, image.double() / 127.5 - 1)
+    expected = [0.0, 0.0]
+    for b, c, y, x in itertools.product(range(2), range(3), range(3), range(4)):
+        odds = [math.exp(float(value)) for value in logits[b, c, :, y, x]]
+        expected[b] += math.log(odds[int(image[b, c, y, x]) // 32] / sum(odds))
+    assert generator.log_prob(condition, image.double() / 127.5 - 1).tolist() == pytest.approx(expected, rel=1e-9)
+
+
+@torch.no_grad()
+def test_a_condition_that_is_the_same_everywhere_is_projected_once_and_reaches_both_stacks() -> None:
+    generator = built(3, (4, 5), 2)
+    vector = torch.randn(2, 2, 1, 1, dtype=torch.float64).expand(-1, -1, 4, 5)
+    assert {tuple(one.shape[-2:]) for one in generator.encode(vector).state} == {(1, 1)}
+    image = torch.rand(2, 3, 4, 5, dtype=torch.float64) * 2 - 1
+    plain = generator.log_prob(vector.contiguous(), image)
+    assert torch.allclose(generator.log_prob(vector, image), plain)
+    for part in (slice(0, 12), slice(12, 24)):  # of each layer's outputs: the vertical stack's, the horizontal one's
+        other = built(3, (4, 5), 2)
+        other.stack.layers[1].condition.weight[part] = 0
+        assert not torch.allclose(other.log_prob(vector, image), plain)
+
+
+def test_deconvolution_wants_a_vector_and_draws_at_any_size() -> None:
+    generator = built(3, (9, 12), 2, conditioning="deconv").float()
+    vector = torch.randn(1, 2, 1, 1)
+    code = generator.draw([(0, 0)])[None]
+    for size in ((9, 12), (5, 14)):
+        condition = vector.expand(-1, -1, *size)
+        assert generator.encode(condition).state[0].shape[-2:] == size
+        assert generator(condition, code).shape == (1, 1, 3, *size)
+        assert torch.equal(generator(condition.contiguous(), code), generator(condition, code))
+    with pytest.raises(ConfigError, match="conditioning deconv makes a map of a vector"):
+        generator.encode(torch.randn(1, 2, 9, 12))
+
+
+def test_layers_have_the_published_number_of_weights_and_both_kinds_have_as_many() -> None:
+    def count(name: str, options: dict[str, str] | None = None) -> int:
+        return sum(p.numel() for p in method(name, options).build_generator(0, 3, (32, 32)).parameters())
+
+    with torch.device("meta"):
+        layer = GatedLayer(384, 384, 5, "B", 3, 0)
+        assert sum(parameter.numel() for parameter in layer.parameters()) == 6_048_384
+        assert count("gated-pixelcnn", {"published": "true"}) == pytest.approx(122e6, rel=0.005)
+        with_classes = GatedLayer(384, 384, 5, "B", 3, 1000)
+        assert with_classes.condition is not None
+        assert with_classes.condition.weight.numel() == 2 * 1000 * 768
+        assert count("pixelcnn") == pytest.approx(count("gated-pixelcnn"), rel=0.03)
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+def test_masks_hold_after_steps_of_an_optimiser(stacks: str) -> None:
+    generator = built(3, (4, 4), stacks=stacks)
+    optimizer = torch.optim.RMSprop(generator.parameters(), 0.05, weight_decay=0.1, momentum=0.9)
+    image = torch.rand(2, 3, 4, 4, dtype=torch.float64) * 2 - 1
+    for _ in range(3):
+        optimizer.zero_grad()
+        (-generator.log_prob(image.new_zeros(2, 0, 4, 4), image).mean()).backward()
+        optimizer.step()
+    assert float(jacobian(generator, 3, (4, 4)).triu().abs().max()) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"width": 8}, "generator.width is 8, which 3 colours cannot share evenly; give a multiple of 3"),
+        ({"head": 10}, "generator.head is 10"),
+        ({"filter": 4}, "generator.filter is 4, which has no middle; give an odd number"),
+    ],
+)
+def test_sizes_that_cannot_be_masked_are_refused(settings: dict[str, int], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        built(3, (4, 4), **settings)
