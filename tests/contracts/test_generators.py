@@ -11,6 +11,7 @@ from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 
 from variegate.data.sampler import visit_key
 from variegate.errors import ConfigError
+from variegate.generators.autoencoder import Autoencoder
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.generators.pixelnn import PixelNN
@@ -185,7 +186,9 @@ def counted(stages: list[nn.Module]) -> list[list[int]]:
 def parts(generator: Generator) -> tuple[list[nn.Module], list[nn.Module]]:
     """Stages that read no code, and the others."""
     if isinstance(generator, PixelCNN):  # whatever follows is no module's whole output
-        return [part for name, part in generator.named_modules() if name.endswith(".condition")], []
+        return [part for name, part in generator.named_modules() if name.endswith((".condition", "encoder"))], []
+    if isinstance(generator, Autoencoder):
+        return [generator.encoder, generator.output], []
     staged = generator.backbone if isinstance(generator, MomentPredictor | PixelNN) else generator
     assert isinstance(staged, Staged)
     return staged.deterministic, staged.stochastic

@@ -85,6 +85,8 @@ OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
     "gated pixelcnn": ("gated-pixelcnn", PIXELS, (8, 10)),
     "gated pixelcnn 3 bits": ("gated-pixelcnn", {**PIXELS, "filter": "5", "bits": "3"}, (8, 10)),
     "pixelcnn": ("pixelcnn", PIXELS, (8, 10)),
+    "pixelcnn autoencoder": ("pixelcnn-autoencoder", {**PIXELS, "encoder_scale": "0.05"}, (8, 10)),
+    "conv autoencoder none code": ("conv-autoencoder", {"encoder_scale": "0.05", "maps": "6"}, (16, 32)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),
     "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
     "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": "5", "randomness.mapping": "6"}, (16, 32)),

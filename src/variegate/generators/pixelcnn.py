@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ..errors import ConfigError
 from ..interfaces import Features, Generator, Part, Randomness, Size
 from ..networks.blocks import init_glorot
+from ..networks.bottleneck import Bottleneck
 from ..networks.colour_head import ColourHead
 from ..networks.deconvolution import Deconvolution
 from ..networks.gated_stacks import GatedStacks
@@ -37,15 +38,22 @@ class PixelCNN(Generator):
         stack: layers that see, of every pixel, only what comes before it.
         bits: of a colour; images are rounded down to 2 ** bits levels.
         unfold: makes a map of a condition that is one vector everywhere; None: conditions are used as they are.
+        encoder: makes a vector of a condition that is a picture; None: conditions are used as they are.
     """
 
     prior = "uniform"
 
     def __init__(
-        self, stack: GatedStacks | MaskedStack, head: ColourHead, bits: int, size: Size, unfold: Deconvolution | None
+        self,
+        stack: GatedStacks | MaskedStack,
+        head: ColourHead,
+        bits: int,
+        size: Size,
+        unfold: Deconvolution | None,
+        encoder: Bottleneck | None,
     ) -> None:
         super().__init__()
-        self.stack, self.head, self.bits, self.unfold = stack, head, bits, unfold
+        self.stack, self.head, self.bits, self.unfold, self.encoder = stack, head, bits, unfold, encoder
         self.shape = (stack.colours, *size)
         self.code_size = stack.colours * size[0] * size[1]
 
@@ -77,7 +85,9 @@ class PixelCNN(Generator):
     def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
         """What a condition (B, K, H, W) adds to each layer: (B, maps, H, W), or 1x1 if it is the same everywhere."""
         size = (condition.shape[-2], condition.shape[-1])
-        constant = condition.stride()[-2:] == (0, 0)
+        if self.encoder is not None:
+            condition = self.encoder(condition)
+        constant = condition.stride()[-2:] == (0, 0) or condition.shape[-2:] == (1, 1)
         if self.unfold is not None:
             vector = condition[..., :1, :1]
             if not constant and not bool((condition == vector).all()):
@@ -145,6 +155,8 @@ class PixelCNNConfig(Part):
         "direct", description="deconv: a map is made of a condition that is a vector"
     )
     maps: int = Field(16, ge=1, description="of that map")
+    bottleneck: int = Field(0, ge=0, description="length of the vector that is made of a picture; 0: pictures are read")
+    encoder_scale: float = Field(1.0, gt=0, description="multiplies the widths 100, 150 and 200 of what makes it")
 
     def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> PixelCNN:
         randomness.finish()
@@ -157,12 +169,14 @@ class PixelCNNConfig(Part):
         for name in ("filter", "first_filter"):
             if getattr(self, name) % 2 == 0:
                 raise ConfigError(f"generator.{name} is {getattr(self, name)}, which has no middle; give an odd number")
-        unfolds = self.conditioning == "deconv" and condition_channels > 0
-        unfold = Deconvolution(condition_channels, self.maps, size) if unfolds else None
+        encoder = Bottleneck(condition_channels, self.bottleneck, size, self.encoder_scale) if self.bottleneck else None
+        channels = self.bottleneck or condition_channels
+        unfolds = self.conditioning == "deconv" and channels > 0
+        unfold = Deconvolution(channels, self.maps, size) if unfolds else None
         kind = GatedStacks if self.stacks == "gated" else MaskedStack
-        channels = self.maps if unfolds else condition_channels
+        channels = self.maps if unfolds else channels
         stack = kind(image_channels, self.width, self.layers, self.filter, self.first_filter, channels)
         head = ColourHead(stack.maps, self.head, image_channels, 2**self.bits)
-        generator = PixelCNN(stack, head, self.bits, size, unfold)
+        generator = PixelCNN(stack, head, self.bits, size, unfold, encoder)
         init_glorot(generator)
         return generator

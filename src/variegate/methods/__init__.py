@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..config import explain, from_mapping, override, value_in
 from ..errors import ConfigError, did_you_mean
+from .autoencoders import conv_autoencoder, pixelcnn_autoencoder
 from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_hd, basisgan_inpainting, filtergan
 from .bicyclegan import bicyclegan
 from .cimle import cimle
@@ -48,6 +49,8 @@ METHODS: dict[str, Callable[..., Preset]] = {
     "pixelnn": pixelnn,
     "pixelcnn": pixelcnn,
     "gated-pixelcnn": gated_pixelcnn,
+    "pixelcnn-autoencoder": pixelcnn_autoencoder,
+    "conv-autoencoder": conv_autoencoder,
     "cimle": cimle,
     "latent-dropout": latent_dropout,
 }

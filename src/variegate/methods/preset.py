@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ..errors import ConfigError
+from ..generators.autoencoder import AutoencoderConfig
 from ..generators.completion import CompletionConfig
 from ..generators.content_style import ContentStyleConfig
 from ..generators.crn import CRNConfig
@@ -30,6 +31,7 @@ from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..objectives.multiple_choice import MultipleChoiceConfig
 from ..objectives.munit import MUNITConfig
 from ..objectives.nearest_sample import NearestSampleConfig
+from ..objectives.squared_error import SquaredErrorConfig
 from ..randomness.adain import AdaINConfig
 from ..randomness.basis_filters import BasisFiltersConfig
 from ..randomness.channel_dropout import ChannelDropoutConfig
@@ -54,6 +56,7 @@ AnyGenerator = Annotated[
     | MomentPredictorConfig
     | PixelCNNConfig
     | PixelNNConfig
+    | AutoencoderConfig
     | PluggedConfig,
     Field(discriminator="kind"),
 ]
@@ -79,7 +82,8 @@ AnyObjective = Annotated[
     | MomentReconstructionConfig
     | MultipleChoiceConfig
     | MUNITConfig
-    | NearestSampleConfig,
+    | NearestSampleConfig
+    | SquaredErrorConfig,
     Field(discriminator="kind"),
 ]
 
@@ -294,6 +298,7 @@ PLAYERS = {
     "multiple_choice": {"generator"},
     "munit": {"generator", "partner", "discriminator"},
     "nearest_sample": {"generator"},
+    "squared_error": {"generator"},
 }
 
 

@@ -1,0 +1,48 @@
+"""The convolutional auto-encoder beside PixelCNN's: the same encoder, and a deconvolution network behind it.
+
+van den Oord et al., NIPS 2016, section 3.4. Trained by squared error it gives one picture, the average of all that
+share the vector.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..networks.bottleneck import Bottleneck
+from ..networks.deconvolution import Deconvolution
+
+
+class Autoencoder(Generator):
+    """Pictures (B, K, H, W) to pictures (B, C, H, W) through a vector; no code."""
+
+    prior = "gaussian"
+    code_size = 0
+
+    def __init__(self, encoder: Bottleneck, unfold: Deconvolution, output: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.unfold, self.output = encoder, unfold, output
+
+    def encode(self, condition: Tensor) -> Features:
+        size = (condition.shape[-2], condition.shape[-1])
+        image = self.output(self.unfold(self.encoder(condition), size).relu())
+        return Features(condition, (image,), size)
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        return features.state[0]
+
+
+class AutoencoderConfig(Part):
+    kind: Literal["autoencoder"] = "autoencoder"
+    bottleneck: int = Field(10, ge=1, description="length of the vector between encoder and decoder")
+    encoder_scale: float = Field(1.0, gt=0, description="multiplies the encoder's widths of 100, 150 and 200")
+    maps: int = Field(50, ge=1, description="of the decoder's last layer but one")
+
+    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Autoencoder:
+        randomness.finish()
+        encoder = Bottleneck(condition_channels, self.bottleneck, size, self.encoder_scale)
+        unfold = Deconvolution(self.bottleneck, self.maps, size)
+        return Autoencoder(encoder, unfold, nn.Conv2d(self.maps, image_channels, 3, padding=1))

@@ -1,0 +1,52 @@
+"""Auto-encoders, with a PixelCNN or with squared error behind one encoder. Van den Oord et al., NIPS 2016, section 3.4.
+
+Where chance enters      pixelcnn-autoencoder: every colour of every pixel is drawn; conv-autoencoder: nowhere
+What prevents collapse   pixelcnn-autoencoder: exact likelihood; conv-autoencoder averages what its vector leaves open
+Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear vector
+"""
+
+from __future__ import annotations
+
+from ..config import Training
+from ..generators.autoencoder import AutoencoderConfig
+from ..objectives.squared_error import SquaredErrorConfig
+from ..randomness.none import NoRandomnessConfig
+from .pixelcnn import gated_pixelcnn
+from .preset import Preset
+
+CONDITION = "plain images; each is its own condition"
+
+
+def pixelcnn_autoencoder(
+    bottleneck: int = 10,
+    layers: int = 8,
+    width: int = 48,
+    filter: int = 3,
+    bits: int = 8,
+    encoder_scale: float = 1.0,
+) -> Preset:
+    """The vector says what the picture shows, the decoder draws the rest: many pictures of one vector."""
+    base = gated_pixelcnn(layers, width, filter, bits)
+    changes = {
+        "name": "pixelcnn-autoencoder",
+        "summary": "a picture through a short vector, and many pictures of that vector",
+        "condition": CONDITION,
+        "generator": base.generator.model_copy(update={"bottleneck": bottleneck, "encoder_scale": encoder_scale}),
+        "derived": "self",
+    }
+    return base.model_copy(update=changes)
+
+
+def conv_autoencoder(bottleneck: int = 10, encoder_scale: float = 1.0, maps: int = 50) -> Preset:
+    """The baseline: one picture of a vector, the average of those it may stand for."""
+    return Preset(
+        name="conv-autoencoder",
+        paper="Masci et al.: Stacked convolutional auto-encoders for hierarchical feature extraction. ICANN 2011",
+        summary="a picture through a short vector by squared error: one blurred picture of that vector",
+        condition=CONDITION,
+        derived="self",
+        generator=AutoencoderConfig(bottleneck=bottleneck, encoder_scale=encoder_scale, maps=maps),
+        randomness=NoRandomnessConfig(),
+        objective=SquaredErrorConfig(),
+        training=Training(batch_size=16, learning_rate={"generator": 1e-3}, betas=(0.9, 0.999), keep="best"),
+    )

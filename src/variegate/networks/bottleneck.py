@@ -1,0 +1,44 @@
+"""The encoder of an auto-encoder: a picture squeezed into a short vector (van den Oord et al., NIPS 2016, section 2.4).
+
+The paper names a "traditional convolutional auto-encoder" (Masci et al., 2011) without sizes; these are those of public
+code for 28x28 pictures, with a linear vector in place of its softmax.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..interfaces import Size
+
+WIDTHS = (100, 150, 200)
+
+
+class Bottleneck(nn.Sequential):
+    """(B, C, H, W) to (B, length, 1, 1). Pictures of another size are resized to the one it was built for.
+
+    Args:
+        scale: multiplies the widths of its three convolutions.
+    """
+
+    def __init__(self, channels: int, length: int, size: Size, scale: float = 1.0) -> None:
+        first, second, third = (max(1, round(width * scale)) for width in WIDTHS)
+        left = (max(1, size[0] // 4), max(1, size[1] // 4))
+        super().__init__(
+            nn.Conv2d(channels, first, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(first, second, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(second, third, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(third, length, left),  # one position: a linear layer of all maps
+        )
+        self.size = size
+
+    def forward(self, image: Tensor) -> Tensor:
+        if image.shape[-2:] != self.size:
+            image = F.interpolate(image, self.size, mode="bilinear", antialias=True)
+        vector: Tensor = super().forward(image)
+        return vector

@@ -1,0 +1,27 @@
+"""Plain regression: the mean squared error of one image per condition, whose optimum is the average image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch.nn import functional as F
+
+from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+
+
+class SquaredError(Objective):
+    """Of images in [-1, 1], so four times that of a range of 1."""
+
+    def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
+        images = generator(batch.condition, generator.draw_for(batch.key, 1))
+        yield {"generator": {"squared_error": F.mse_loss(images[:, 0], batch.image)}}
+
+
+class SquaredErrorConfig(Part):
+    kind: Literal["squared_error"] = "squared_error"
+
+    def build(
+        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
+    ) -> SquaredError:
+        return SquaredError()

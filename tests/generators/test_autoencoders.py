@@ -1,0 +1,80 @@
+"""Auto-encoders: whether the vector is used, and what squared error makes of what it leaves open."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from variegate.interfaces import Batch, Generator, HasLikelihood
+from variegate.methods import method
+from variegate.networks.bottleneck import Bottleneck
+
+SIZE = (8, 8)
+
+
+def pictures(count: int, seed: int = 0) -> Tensor:
+    """Plain pictures of one random colour each, with a texture of two levels that no vector can tell: (B, 3, H, W)."""
+    chance = torch.Generator().manual_seed(seed)
+    colour = torch.randint(2, 14, (count, 3, 1, 1), generator=chance)
+    texture = torch.randint(0, 2, (count, 1, *SIZE), generator=chance)
+    level = (colour + texture).float()
+    return (level * 17) / 127.5 - 1  # 4-bit levels
+
+
+def trained(name: str, steps: int, **options: str) -> Generator:
+    torch.manual_seed(0)
+    preset = method(name, {"encoder_scale": "0.2", "bottleneck": "3", **options})
+    generator, objective = preset.build_generator(3, 3, SIZE), preset.build_objective(3, 3, SIZE)
+    optimiser = torch.optim.Adam(generator.parameters(), 4e-3)
+    for step in range(steps):
+        images, numbers = pictures(32, 1 + step), torch.arange(32)
+        for losses in objective.updates(generator, Batch(images, images, numbers, numbers), step):
+            optimiser.zero_grad()
+            sum(losses["generator"].values(), torch.zeros(())).backward()
+            optimiser.step()
+    return generator.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Generator:
+    small = {"layers": "2", "width": "12", "bits": "4", "generator.first_filter": "3"}
+    return trained("pixelcnn-autoencoder", 250, **small)
+
+
+def test_the_vector_of_another_picture_makes_a_picture_less_likely(decoder: Generator) -> None:
+    assert isinstance(decoder, HasLikelihood)
+    images = pictures(64, 1000)
+    own, others = decoder.log_prob(images, images), decoder.log_prob(images.roll(1, 0), images)
+    assert (own > others).float().mean() > 0.9
+    assert (own - others).mean() > 5  # nats
+
+
+def test_pictures_drawn_from_a_vector_have_its_colour_and_a_texture_of_their_own(decoder: Generator) -> None:
+    images = pictures(4, 1000)
+    drawn = decoder(images, decoder.draw([(0, i) for i in range(4)]).expand(4, -1, -1))
+    colours = drawn.mean(dim=(3, 4))
+    gaps = (colours.unsqueeze(1) - images.mean(dim=(2, 3)).view(1, 4, 1, 3)).abs().mean(dim=3)
+    assert (gaps.mean(dim=2).argmin(dim=1) == torch.arange(4)).all()
+    assert drawn.std(dim=1).mean() > 0.02
+
+
+def test_squared_error_averages_what_the_vector_leaves_open(decoder: Generator) -> None:
+    generator, images = trained("conv-autoencoder", 300, maps="12"), pictures(32, 1000)
+    averages = generator(images, torch.zeros(32, 1, 0))[:, 0]
+    drawn = decoder(images, decoder.draw([(0, 0)]).expand(32, -1, -1))[:, 0]
+    texture = images.std(dim=(2, 3)).mean()
+    flat, rough = (found.std(dim=(2, 3)).mean() / texture for found in (averages, drawn))
+    assert flat < 0.8 < rough
+
+
+def test_a_picture_of_another_size_gives_a_vector_of_the_same_length() -> None:
+    encoder = Bottleneck(3, 10, (32, 32), 0.1)
+    assert encoder(torch.zeros(2, 3, 48, 40)).shape == (2, 10, 1, 1)
+
+
+def test_the_encoder_is_the_public_one() -> None:
+    """28x28x1: convolutions of 100, 150 and 200 maps, then 9800 numbers to 10."""
+    encoder = Bottleneck(1, 10, (28, 28))
+    shapes = [tuple(p.shape) for name, p in encoder.named_parameters() if name.endswith("weight")]
+    assert shapes == [(100, 1, 5, 5), (150, 100, 5, 5), (200, 150, 3, 3), (10, 200, 7, 7)]
