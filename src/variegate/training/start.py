@@ -31,6 +31,7 @@ class RunConfig(Config):
     direction: Literal["AtoB", "BtoA"] | None = None
     condition: str | None = None
     unpaired: bool = False
+    grey: bool | None = Field(None, description="images of one channel; as in the data unless given")
     initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
     predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
     run: Run = Run()
@@ -46,7 +47,12 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     """
     from .loop import train  # torch and Fabric take seconds; mistakes above should be told at once
 
-    how = {"direction": config.direction, "condition": config.condition, "unpaired": config.unpaired}
+    how = {
+        "direction": config.direction,
+        "condition": config.condition,
+        "unpaired": config.unpaired,
+        "grey": config.grey,
+    }
     refuse_foreign(folder, config)
     pairs = open_data(config.data, config.size, **how)  # type: ignore[arg-type]
     if len(pairs) == 0:
@@ -85,6 +91,7 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
         "conditions": condition_from_mapping(record.condition) != pairs.condition,
         "--direction": own["direction"] != config.direction,
         "--unpaired": own.get("unpaired", False) != config.unpaired,
+        "--grey": record.image_channels != pairs.image_channels,
     }
     if any(differ.values()):
         words = " and ".join(name for name, yes in differ.items() if yes)
