@@ -156,7 +156,7 @@ def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int
         batch = to_batch(raw, pairs.condition)
         if rarity and settings.rebalance in ("loss", "both"):
             batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
-        if run.channels_last and batch.condition.stride()[2:] != (0, 0):  # constant planes stay views
+        if run.channels_last and 0 not in batch.condition.stride():  # a plane of one number stays one
             batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
         yield batch
 

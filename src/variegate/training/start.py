@@ -57,6 +57,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     pairs = open_data(config.data, config.size, **how)  # type: ignore[arg-type]
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
+    needs_condition(config.method, pairs)
     if config.predictor is not None:
         same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.previous_role == "predictor"
@@ -74,6 +75,15 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
         claim(folder, config, resume)
     fabric.barrier()
     return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, pairs, previous))
+
+
+def needs_condition(method: Method, pairs: Pairs) -> None:
+    """Raises ConfigError for a method that cannot do without conditions, and data that have none."""
+    if not pairs.condition.channels and method.objective.kind != "likelihood":
+        raise ConfigError(
+            f"{method.name} draws images of conditions, and --condition none leaves it without; give class, edges or "
+            "another, or train gated-pixelcnn, which needs none"
+        )
 
 
 def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
