@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from tiny import photo, real, save
 
-from variegate.data import ClassName, Nothing, Picture, Several, open_data
+from variegate.data import ClassName, Nothing, Picture, Several, Visits, blocks, open_data
 from variegate.data.check import check
 from variegate.data.conditions import condition_from_mapping
 from variegate.data.facts import evenly
@@ -156,6 +156,23 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
     assert torch.equal(pairs.condition.mirrored(read)[1], read[1].flip(-1))
     with pytest.raises(DataError, match=r"right would be 2 conditions, a class and picture: CLASS\+PICTURE"):
         pairs.condition.read("dog")
+
+
+def test_blocks_of_a_joined_condition_begin_at_the_first_pixel_of_a_crop(tmp_path: Path) -> None:
+    pairs = open_data(animals(tmp_path, {"cat": 3, "dog": 3}), condition="class+superres:4")
+    visits = Visits(pairs, jitter=1.3, flip=True)
+    for key in range(6):
+        visit = visits[key % len(pairs), key]
+        whole, image = pairs.raw(key % len(pairs))
+        assert visit["condition"].shape == (4, 16, 16)
+        assert torch.equal(visit["condition"][0], whole[0])
+        assert torch.equal(visit["condition"][1:], torch.from_numpy(reduced(visit["image"], 4)).float())
+        assert image.shape == (3, 16, 16)
+
+
+def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
+    """(3, H, W) as blocks of a low-resolution picture."""
+    return blocks.reduced(image.permute(1, 2, 0).contiguous().numpy(), factor).transpose(2, 0, 1).copy()
 
 
 @pytest.mark.parametrize(

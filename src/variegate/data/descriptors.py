@@ -39,13 +39,15 @@ def describe(pairs: Pairs) -> Described:
     """Every pair is read once.
 
     Raises:
-        ConfigError: conditions and images do not belong together.
+        ConfigError: conditions and images do not belong together, or there are no conditions.
     """
     if pairs.unpaired:
         raise ConfigError(
             f"neighbours are images of similar conditions, and those of {pairs.name} are unpaired; "
             "leave training.neighbours.threshold at 0"
         )
+    if not pairs.condition.channels:
+        raise ConfigError(f"neighbours are images of similar conditions, and those of {pairs.name} have none at all")
     conditions, colours = [], []
     for k in range(len(pairs)):
         raw, image = pairs.raw(k)

@@ -48,8 +48,8 @@ class Train:
     """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
     inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them;
     class, vectors:FILE or none; several joined by +, as in class+edges"""
-    grey: bool | None = None
-    """images of one channel; as in the data unless given: arrays may be grey, files are read as colour"""
+    grey: bool = False
+    """images of one channel; grey arrays give them without it"""
     unpaired: bool = False
     """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
     initial: Path | None = None
@@ -89,7 +89,7 @@ class Train:
             run,
             self.unpaired,
             self.predictor,
-            self.grey,
+            self.grey or None,
             **options,
         )
         if os.environ.get("RANK", "0") == "0":
