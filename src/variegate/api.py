@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from .config import from_mapping
 from .data.conditions import Picture, condition_from_mapping
+from .data.items import SPLITS
 from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
 from .generators.moment_predictor import MomentPredictorConfig
@@ -22,7 +24,7 @@ from .methods import method_from_mapping
 from .methods.preset import Preset
 from .model import Model, Precision
 from .training.run import Run
-from .training.saved_model import ModelRecord, load_weights, read_record, versions, write_model
+from .training.saved_model import ModelRecord, load_weights, model_folder, read_record, versions, write_model
 from .training.start import RunConfig, saved_config, start
 
 Network = str | Path | Callable[[Tensor], Tensor]
@@ -53,19 +55,21 @@ def train(
     run: Run | None = None,
     unpaired: bool = False,
     predictor: str | Path | None = None,
+    grey: bool | None = None,
     **options: Any,
 ) -> Path:
     """Train a method on a folder of pairs; returns the run directory.
 
     Args:
         method: a name of `variegate methods`.
-        data: a folder, `streets` or `streets:COUNT`.
+        data: a folder, an .npz file, `streets`, `streets:COUNT`, `digits` or `cifar10`.
         size: both sides or (H, W) of the pictures; theirs unless given.
         steps: batches; the method's own number unless given.
         initial: a run of the same method whose weights to start from; it may have been trained at another size. `cimle`
             also starts from a run of `crn`.
         unpaired: conditions and images of the data do not belong together.
         predictor: a moment-predictor's run to use (mrgan with a proxy) instead of training one first.
+        grey: images have one channel; as in the data unless given.
         options: the method's options and any dotted setting, such as `noise="input"`, `**{"generator.width": 16}`.
 
     Raises:
@@ -91,6 +95,7 @@ def train(
         direction=direction,
         condition=condition or chosen.derived,
         unpaired=unpaired or chosen.unpaired,
+        grey=grey,
         initial=str(initial) if initial else None,
         predictor=str(predictor) if predictor else None,
         run=from_mapping(Run, {**(run or Run()).model_dump(), "seed": seed}, "options"),
@@ -179,7 +184,8 @@ def data_of(run: str | Path, split: str = "train", data: str | Path | None = Non
     condition = condition_from_mapping(record.condition)
     path = data if data is not None else config["data"]
     unpaired = config.get("unpaired", False)
-    pairs = open_data(path, record.size, direction=config["direction"], condition=condition, unpaired=unpaired)
+    how = {"direction": config["direction"], "condition": condition, "grey": record.image_channels == 1}
+    pairs = open_data(path, record.size, unpaired=unpaired, **how)
     held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
     return pairs.of_split(held if split == "held" else split)
 
@@ -233,14 +239,18 @@ def load_predictor(run: str | Path, device: str = "cpu") -> Model | None:
 
 
 def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:
-    """Conditions as typed: (name, picture file or raw tensor). `test:3` is an item of the run's data.
+    """Conditions as typed: (name for files, picture file, text or raw tensor). `test:3` is an item of the run's data.
 
     Raises:
         DataError: neither a file nor an item that exists.
     """
     found: list[tuple[str, Any]] = []
+    kind = read_record(model_folder(Path(run))).condition["kind"]
     for text in texts:
         split, colon, number = text.partition(":")
+        if kind in ("none", "class", "vector", "several") and not (split in SPLITS and number.isdecimal()):
+            found.append((file_name(text), text))
+            continue
         if Path(text).exists() or not (colon and number.isdecimal()):
             found.append((Path(text).stem, Path(text)))
             continue
@@ -251,6 +261,11 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
             )
         found.append((f"{split}{number}", pairs.raw(int(number))[0]))
     return found
+
+
+def file_name(text: str) -> str:
+    """What a condition given in words is called in names of files: cat for class:cat, e-3 for vector:dir/e.npy:3."""
+    return re.sub(r"[^\w-]+", "-", re.sub(r"(class|vector):|[^:+]*/|\.(npy|npz|safetensors|png|jpe?g)", "", text))
 
 
 def write_text(path: Path, text: str) -> None:

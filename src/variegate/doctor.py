@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,11 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     warning = verdict(value, model.generator.code_size)
     if warning:
         return False, [*lines, warning[0].upper() + warning[1:]]
-    if model.generator.code_size == 0:
+    if not isfinite(value):
+        lines.append(
+            "Conditions change nothing here, so whether the code is used cannot be told by comparing with them."
+        )
+    elif model.generator.code_size == 0:
         lines.append("The method has no code: it draws one picture per condition, by design.")
     else:
         lines.append(f"The code is used: pictures of one condition differ by {value:.0%} of what conditions differ by.")

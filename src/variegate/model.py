@@ -142,10 +142,12 @@ class Model:
         """n different images of one condition.
 
         Args:
-            condition: path, PIL image, numpy array or tensor; any height and width.
+            condition: path, PIL image, numpy array or tensor; any height and width. A class by its name or number, a
+                vector as array (D,) or FILE:ROW, "none" for models of images alone; a tuple for several conditions.
             seed, first: image i has the code of (seed, first + i), whatever n and `chunk` are.
             codes: (n, D) to use instead, such as those of another condition's samples.
-            size: H, W to resize the condition to; as it is unless given. Images have the condition's size.
+            size: H, W to resize the condition to; as it is unless given, and as in training if it has none. Images have
+                the condition's size.
             chunk: images decoded at a time.
 
         Raises:
@@ -260,19 +262,21 @@ class Model:
         """
         if self.inverter is None:
             raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        pixels = Picture().read(image, self.size).unsqueeze(0).to(self.device)
+        channels: Literal[1, 3] = 1 if self.record.image_channels == 1 else 3
+        pixels = Picture(channels=channels).read(image, self.size).unsqueeze(0).to(self.device)
         mean: Tensor = self.inverter(pixels.float() / 127.5 - 1)[0]
         return mean.cpu()
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
-        """Images (n, 3, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
+        """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed"):
             return (decode_in_chunks(self.generator, self.encoded(raw), codes, chunk)[0] + 1) / 2
 
     def encoded(self, raw: Tensor) -> Tensor:
         """What the generator reads, (1, K, H, W), of a raw condition (c, H, W)."""
         encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
-        return encoded.contiguous(memory_format=torch.channels_last) if self.channels_last else encoded
+        laid_out = self.channels_last and encoded.stride()[2:] != (0, 0)  # constant planes stay views
+        return encoded.contiguous(memory_format=torch.channels_last) if laid_out else encoded
 
     def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
         if isinstance(what, Tensor):

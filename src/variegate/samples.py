@@ -27,7 +27,7 @@ class Samples:
     """Images and what is needed to draw them again.
 
     Attributes:
-        images: (n, 3, H, W) in [0, 1].
+        images: (n, C, H, W) in [0, 1]; C is 1 for grey ones.
         codes: (n, D).
         seeds: the (seed, index) of every code, or None for codes that were mixed or given.
     """
@@ -43,7 +43,7 @@ class Samples:
         return [to_pil(image) for image in self.bytes()]
 
     def bytes(self) -> Tensor:
-        """uint8 (n, 3, H, W)."""
+        """uint8 (n, C, H, W)."""
         return (self.images * 255).round().to(torch.uint8)
 
     def grid(self, columns: int | None = None) -> Image.Image:

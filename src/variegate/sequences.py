@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from .data.conditions import Labels
+from .data.conditions import ClassName, Labels
 from .sampling import adjacent_difference, changed_share
 
 if TYPE_CHECKING:
@@ -39,6 +39,6 @@ class Flicker(NamedTuple):
 def flicker(model: Model, layouts: Sequence[Tensor], images: Tensor, seed: int = 0) -> Flicker:
     """Measure the images (T, C, H, W) of raw layouts (c, H, W); frame t is drawn afresh with code t of `seed`."""
     fresh = torch.cat([model.decode(raw, code[None]) for raw, code in zip(layouts, model.codes(len(layouts), seed))])
-    raws, labels = torch.stack(list(layouts)), isinstance(model.condition, Labels)
+    raws, labels = torch.stack(list(layouts)), isinstance(model.condition, Labels | ClassName)
     changes = changed_share(raws) if labels else adjacent_difference(raws) / 255
     return Flicker(adjacent_difference(images), adjacent_difference(fresh), changes, labels)

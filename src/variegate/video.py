@@ -30,6 +30,6 @@ def save_frames(samples: Samples, folder: str | Path, name: str = "morph", per_s
         import numpy as np
     except ImportError:
         return folder
-    even = [np.asarray(frame)[: frame.height // 2 * 2, : frame.width // 2 * 2] for frame in frames]
+    even = [np.asarray(frame.convert("RGB"))[: frame.height // 2 * 2, : frame.width // 2 * 2] for frame in frames]
     imageio.imwrite(folder / f"{name}.mp4", np.stack(even), fps=per_second, macro_block_size=1)
     return folder

@@ -1,18 +1,33 @@
 """Data: pairs of condition and image from folders, what a condition is, and which pair is visited when."""
 
-from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture, condition_from_mapping
+from .conditions import (
+    AnyCondition,
+    ClassName,
+    Labels,
+    Landmarks,
+    Normals,
+    Nothing,
+    Picture,
+    Several,
+    Vector,
+    condition_from_mapping,
+)
 from .pairs import Pairs, open_data
 from .sampler import Endless
 from .visits import Visits, to_batch
 
 __all__ = [
     "AnyCondition",
+    "ClassName",
     "Endless",
     "Labels",
     "Landmarks",
     "Normals",
+    "Nothing",
     "Pairs",
     "Picture",
+    "Several",
+    "Vector",
     "Visits",
     "condition_from_mapping",
     "open_data",

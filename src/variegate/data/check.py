@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..interfaces import Size
 from . import instances, pictures
+from .array_data import find_arrays
+from .asked import asked
+from .check_arrays import check_arrays
+from .check_words import class_shares, lonely, words
 from .choice import spec_of
 from .classes import labels_in
-from .conditions import AnyCondition, Labels, Landmarks, Normals
+from .conditions import AnyCondition, Labels, Normals
 from .derived import check_size, explain
 from .direction import choose_direction
+from .facts import class_in
 from .folders import hold_out, recognise
 from .items import Direction, Folder, Item
 from .landmarks import check_inside
@@ -38,7 +43,7 @@ class Report:
     splits: dict[str, int] = field(default_factory=dict)  # pairs in each
     sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as they are -> how many
     condition: str = ""
-    classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels in [0, 1]
+    classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels, or of images
     opened: int = 0  # pairs whose files were decoded
     problems: list[str] = field(default_factory=list)
 
@@ -71,7 +76,7 @@ def check(
     limit: int | None = None,
     unpaired: bool = False,
 ) -> Report:
-    """Open every file of a folder (of each split the first `limit` pairs) and report all that is wrong.
+    """Open every file of a folder or all arrays (of each split the first `limit` pairs) and report all that is wrong.
 
     Nothing is raised for bad data: whatever `open_data` would refuse is among the report's problems.
     """
@@ -80,13 +85,17 @@ def check(
         _check_streets(report, condition, unpaired)
         return report
     try:
+        arrays = find_arrays(path)
+        if arrays is not None:
+            check_arrays(report, arrays, condition, unpaired)
+            return report
         folder = recognise(path, condition, unpaired)
         _describe(report, folder, direction)
     except DataError as error:
         report.problems.append(str(error))
         report.problems += _unreadable(Path(path), limit)
         return report
-    report.problems += folder.problems
+    report.problems += [*folder.problems, *lonely(folder.classes, labels_of(folder), str(folder.root))]
     spec = _condition(report, folder, condition, direction)
     areas = np.zeros(256, dtype=np.int64)
     known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence a file is enough
@@ -94,11 +103,18 @@ def check(
         for item in items[:limit]:
             report.problems += _check_pair(item, folder, spec, known, report.sizes, areas)
             report.opened += 1
+    report.classes = class_shares(folder.classes, labels_of(folder)) if spec is not None and class_in(spec) else []
     if isinstance(spec, Labels):
         total = max(1, int(areas.sum()))
         report.classes = [(name, float(areas[i]) / total) for i, name in enumerate(spec.names)]
     report.problems = list(dict.fromkeys(report.problems))
     return report
+
+
+def labels_of(folder: Folder) -> list[int]:
+    """The class of each picture of the first split, train if there is one."""
+    first = next(iter(folder.splits.values()), [])
+    return [item.facts.label for item in first if item.facts.label is not None]
 
 
 def _check_streets(report: Report, condition: str | None, unpaired: bool) -> None:
@@ -108,7 +124,7 @@ def _check_streets(report: Report, condition: str | None, unpaired: bool) -> Non
         report.problems.append(str(error))
         return
     report.description = pairs.description
-    report.condition = _words(pairs.condition)
+    report.condition = words(pairs.condition)
     if pairs.derived is not None:
         report.condition += _details(pairs.derived, pairs.size, pairs.masks)
 
@@ -141,9 +157,9 @@ def _condition(report: Report, folder: Folder, derived: str | None, direction: D
     except DataError as error:
         report.problems.append(str(error))
         return None
-    report.condition = _words(spec)
-    if folder.kind == "derived" and derived is not None:
-        _check_derived(report, folder, derived)
+    report.condition = words(spec)
+    if folder.kind == "derived" and derived is not None and asked(derived).derived is not None:
+        _check_derived(report, folder, asked(derived).derived or "")
     return spec
 
 
@@ -164,23 +180,6 @@ def _check_derived(report: Report, folder: Folder, derived: str) -> None:
 def _details(derived: str, size: Size, masks: Masks | None) -> str:
     details = explain(derived, size, masks)
     return f": {details}" if details else ""
-
-
-def _words(condition: AnyCondition) -> str:
-    if isinstance(condition, Landmarks):
-        shape = f"blobs of {condition.heat:g} pixels" if condition.heat else "one pixel each"
-        return f"{condition.points} landmarks, {shape}"
-    if isinstance(condition, Normals):
-        return "surface normals"
-    if isinstance(condition, Labels):
-        void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
-        street = ", the classes of Cityscapes" if condition.numbering is not None else ""
-        return (
-            f"label maps with {condition.classes} classes{street}{void}{', and instance maps' * condition.boundaries}"
-        )
-    made = f", made from the image: {condition.derived}" if condition.derived else ""
-    what = {1: "grey pictures", 3: "colour pictures", 4: "colour pictures with a hole and its mask"}
-    return f"{what[condition.channels]}{made}"
 
 
 def _check_pair(

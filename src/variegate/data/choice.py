@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from ..errors import DataError
 from ..interfaces import Size
+from .asked import Asked, asked, condition_of, words_of
 from .classes import labels_in
-from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
-from .derived import check_derived, derived_channels
+from .conditions import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture
 from .direction import is_grey
+from .facts import vector_in
 from .geometry import asked_geometry, count_of
 from .items import Direction, Folder
-
-
-def named_condition(given: AnyCondition | None) -> str | None:
-    """What `--condition` would have said for a trained model's condition."""
-    if isinstance(given, Landmarks | Normals):
-        return given.kind
-    return given.derived if isinstance(given, Picture) else None
 
 
 def spec_of(folder: Folder, condition: str | None, direction: Direction, size: Size) -> AnyCondition:
     """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
     if folder.kind == "landmarks":
-        asked = asked_geometry(condition)
-        return Landmarks(points=count_of(folder.splits.values()), heat=asked[1] if asked else 0, frame=size)
+        geometry = asked_geometry(condition)
+        return Landmarks(points=count_of(folder.splits.values()), heat=geometry[1] if geometry else 0, frame=size)
     if folder.kind == "normals":
         return Normals()
-    if condition is not None:
-        return Picture(channels=derived_channels(condition), derived=condition)
+    if condition is not None or folder.classes:
+        return condition_of(asked(condition or "class"), folder.classes, folder.length, size, str(folder.root))
     items = next(iter(folder.splits.values()))
     if folder.kind == "labels":
         files = [item.condition for item in items if item.condition is not None]
@@ -45,6 +39,16 @@ def fits_model(spec: AnyCondition, folder: Folder) -> None:
     """Raises DataError for a folder of landmarks or normals and a trained model that reads something else."""
     if folder.kind in ("landmarks", "normals") and spec.kind != folder.kind:
         raise DataError(f"{folder.root}: has {folder.kind}, but the model reads a {spec.noun}; give data like its own")
+    if folder.classes and folder.length is None and spec.kind in ("labels", "picture") and words_of(spec) is None:
+        raise DataError(f"{folder.root}: has class folders, but the model reads a {spec.noun}; give data like its own")
+    same_length(spec, folder.length, str(folder.root))
+
+
+def same_length(spec: AnyCondition, length: int | None, where: str) -> None:
+    """Raises DataError for vectors of another length than a trained model's."""
+    vector = vector_in(spec)
+    if vector is not None and length != vector.length:
+        raise DataError(f"{where}: has vectors of {length} numbers, but the model reads {vector.length}; give its own")
 
 
 def streets_condition(given: AnyCondition | None, words: str | None, unpaired: bool, size: Size) -> AnyCondition:
@@ -56,15 +60,21 @@ def streets_condition(given: AnyCondition | None, words: str | None, unpaired: b
     from .street_geometry import point_count
     from .streets import CLASSES, PALETTE
 
-    asked = asked_geometry(words)
-    if asked is not None:
-        own = Normals() if asked[0] == "normals" else Landmarks(points=point_count(size), heat=asked[1], frame=size)
+    geometry = asked_geometry(words)
+    if geometry is not None:
+        own = (
+            Normals() if geometry[0] == "normals" else Landmarks(points=point_count(size), heat=geometry[1], frame=size)
+        )
         if given is not None and given.channels != own.channels:
             raise DataError(f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, the model {given.channels}")
         return given or own
-    if words is not None:
-        check_derived(words, unpaired)
-        return Picture(channels=derived_channels(words), derived=words)
+    wanted = Asked(()) if words is None else asked(words, unpaired)
+    if wanted.parts == ("none",):
+        return Nothing(frame=size)
+    if wanted.parts:
+        if wanted.parts != (wanted.derived,):
+            raise DataError(f"streets have no classes and no vectors for condition {words!r}; export them to a folder")
+        return condition_of(wanted, (), None, size, "streets")
     labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
     if given is not None and (not isinstance(given, Labels) or given.channels != labels.channels):
         raise DataError(

@@ -39,13 +39,15 @@ def describe(pairs: Pairs) -> Described:
     """Every pair is read once.
 
     Raises:
-        ConfigError: conditions and images do not belong together.
+        ConfigError: conditions and images do not belong together, or there are no conditions.
     """
     if pairs.unpaired:
         raise ConfigError(
             f"neighbours are images of similar conditions, and those of {pairs.name} are unpaired; "
             "leave training.neighbours.threshold at 0"
         )
+    if not pairs.condition.channels:
+        raise ConfigError(f"neighbours are images of similar conditions, and those of {pairs.name} have none at all")
     conditions, colours = [], []
     for k in range(len(pairs)):
         raw, image = pairs.raw(k)
@@ -104,9 +106,9 @@ def filled(values: Floats) -> Floats:
 def histograms(image: Tensor) -> Floats:
     """Normalised histograms of CIE-Lab L (0 to 100), a and b (-50 to 50), one after the other: (300,).
 
-    Of an image uint8 (3, H, W) subsampled to 32x32. Stronger colours count in the outermost bins.
+    Of an image uint8 (3 or 1, H, W) subsampled to 32x32. Stronger colours count in the outermost bins.
     """
-    pixels = resize(image.permute(1, 2, 0).contiguous().numpy(), (SAMPLED, SAMPLED), nearest=True)
+    pixels = resize(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy(), (SAMPLED, SAMPLED), nearest=True)
     light, a, b = lab(pixels).reshape(-1, 3).T
     counts = [np.histogram(light, BINS, (0, 100))[0]]
     counts += [np.histogram(np.clip(values, -SPAN, SPAN), BINS, (-SPAN, SPAN))[0] for values in (a, b)]

@@ -9,7 +9,9 @@ from typing import Literal, TypeVar
 
 from ..errors import DataError, did_you_mean
 from . import pictures
-from .derived import check_derived
+from .asked import Asked, asked, with_classes
+from .class_folders import find_classes
+from .folder_vectors import add_vectors
 from .geometry import Geometry, asked_geometry, find_geometry
 from .items import SPLITS, Folder, Item, match, missing_partners
 from .masks import folder_of
@@ -32,8 +34,8 @@ ACCEPTED = (
     "accepted are: pictures of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
     "train_label + train_img (+ train_inst), train + train_labels, labels + images, Cityscapes, BDD100K, GTA-5, "
     "pictures with landmarks.json, landmarks.csv or .pts files, normals + images, train_normals + train_img, "
-    "torchvision's oxford-iiit-pet and lfw-py, "
-    "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER)"
+    "torchvision's oxford-iiit-pet and lfw-py, class folders (cat/1.png, dog/1.png), .npz files, "
+    "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER) or none"
 )
 
 
@@ -41,7 +43,8 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
     """Work out what a folder is from its names and its pictures' sizes; pairs that do not fit become problems.
 
     Args:
-        condition: derived from each of plain pictures; or landmarks or normals, to look for nothing else.
+        condition: derived from each of plain pictures, class, none or vectors:FILE, perhaps several joined by +; or
+            landmarks or normals, to look for nothing else.
         unpaired: two folders are taken as they are, and what is paired is taken apart.
 
     Raises:
@@ -55,10 +58,10 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
         raise DataError(f"{root}: there is no such folder; {did_you_mean(str(root), known)}")
     if not root.is_dir():
         raise DataError(f"{root}: is a file; give the folder that holds the pictures")
-    asked = asked_geometry(condition)
-    if condition is not None and asked is None:
-        return _derived(root, condition, unpaired)
-    folder = _geometry(root, asked[0], unpaired) if asked else _found(root, unpaired)
+    geometry = asked_geometry(condition)
+    if condition is not None and geometry is None:
+        return _derived(root, asked(condition, unpaired), condition, unpaired)
+    folder = _geometry(root, geometry[0], unpaired) if geometry else _found(root, unpaired)
     if folder is not None:
         return folder
     if unpaired:
@@ -66,6 +69,9 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
     splits = _plain(root)
     if splits:
         return _halves(root, splits)
+    classes = find_classes(root)
+    if classes is not None:
+        return classes
     inside = sorted(f"{p.name}/" if p.is_dir() else p.name for p in root.iterdir() if not p.name.startswith("."))
     seen = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
     what = f"holds no pairs of pictures, only {seen}" if inside else "is empty"
@@ -118,21 +124,34 @@ def _plain(root: Path) -> dict[str, list[Item]]:
     return splits or ({"train": loose} if loose else {})
 
 
-def _derived(root: Path, condition: str, unpaired: bool) -> Folder:
-    check_derived(condition, unpaired)
-    deep = [Item(f) for f in _without_masks(root, condition)]
-    published = find_torchvision_set(root)
-    splits = _plain(root) or _bare(published) or _images_only(root) or ({"train": deep} if deep else {})
-    if not splits:
+def _derived(root: Path, wanted: Asked, condition: str, unpaired: bool) -> Folder:
+    """Plain pictures, with what is known of them if that was asked for."""
+    classes, published = find_classes(root), find_torchvision_set(root)
+    if wanted.classes:
+        folder = classes or Folder(root, "derived", {}, "", classes=with_classes((), str(root)))
+        folder.structure += f" with the condition {condition!r}" * (len(wanted.parts) > 1)
+    else:
+        deep = [Item(f) for f in _without_masks(root, condition)]
+        splits = _plain(root) or _bare(published) or _images_only(root) or _split_classes(classes)
+        splits = splits or ({"train": deep} if deep else {})
+        what = f"plain pictures with the condition {condition!r}{' made from each' * (wanted.derived is not None)}"
+        folder = Folder(root, "derived", splits, what, published.problems if published else [])
+    if not folder.splits:
         raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
-    what = f"plain pictures with the condition {condition!r} made from each"
+    if wanted.vectors is not None:
+        add_vectors(folder, wanted.vectors)
     if unpaired:
-        if any(item.box is not None for items in splits.values() for item in items):
+        if any(item.box is not None for items in folder.splits.values() for item in items):
             raise DataError(f"{root}: heads that are cut out cannot be taken apart; leave --unpaired out")
-        files = {split: [item.image for item in items] for split, items in hold_out(splits).items()}
-        splits = {split: mixed(some, some) for split, some in files.items()}
-        what = f"unpaired: {what}, given to another"
-    return Folder(root, "derived", splits, what, published.problems if published else [], unpaired=unpaired)
+        files = {split: [item.image for item in items] for split, items in hold_out(folder.splits).items()}
+        folder.splits = {split: mixed(some, some) for split, some in files.items()}
+        folder.structure, folder.unpaired = f"unpaired: {folder.structure}, given to another", True
+    return folder
+
+
+def _split_classes(classes: Folder | None) -> dict[str, list[Item]]:
+    """The pictures of class folders that are in splits."""
+    return classes.splits if classes is not None and len(classes.splits) > 1 else {}
 
 
 def _without_masks(root: Path, condition: str) -> list[Path]:

@@ -127,7 +127,7 @@ def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
     return join(values[..., :3], _checked(values[..., 3] < 128, where, BY_ALPHA))
 
 
-def _from_pair(source: tuple[OneSource, OneSource]) -> Pixels:
+def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
     if len(source) != 2:
         raise DataError(f"the given picture: is a tuple of {len(source)}; right would be the pair (picture, mask)")
     names = named(source[0], "picture"), named(source[1], "mask")

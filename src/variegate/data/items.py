@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import pictures
+from .facts import Facts
 from .landmark_files import Points
 from .street_classes import Numbering
 
@@ -25,6 +26,7 @@ class Item:
     instances: Path | None = None
     points: Points | None = field(default=None, compare=False)  # landmarks, in pixels of the picture as it is
     box: Box | None = None  # the part of the picture that counts
+    facts: Facts = field(default=Facts(), compare=False)
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Folder:
     instances: bool = False  # label maps have instance maps
     unpaired: bool = False  # condition and image of an item do not belong together
     numbering: Numbering | None = None  # of the label maps of a published set of street scenes
+    classes: tuple[str, ...] = ()  # names of the classes that the items' facts number
+    length: int | None = None  # D of the items' vectors
 
 
 def match(first: Path, second: Path, problems: list[str], suffixes: frozenset[str] = pictures.SUFFIXES) -> list[Item]:

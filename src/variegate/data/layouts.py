@@ -58,7 +58,9 @@ def read_layouts(sources: Iterable[Source], condition: AnyCondition, size: Size 
     """
     raws: list[Tensor] = []
     for source in sources:
-        frames = frames_of(Path(source), condition) if isinstance(source, str | Path) else [source]
+        frames: Sequence[Source] = [source]
+        if isinstance(source, str | Path) and condition.suffixes:
+            frames = frames_of(Path(source), condition)
         for i, frame in enumerate(frames):
             try:
                 raws.append(condition.read(frame, size))

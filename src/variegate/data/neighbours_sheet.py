@@ -122,8 +122,10 @@ def draw(pairs: Pairs, found: Found, shown: list[int]) -> Image.Image:
 
 
 def thumbnail(planes: Tensor, size: tuple[int, int]) -> Image.Image:
-    """An image uint8 (3, H, W) at (H, W) of the sheet."""
-    return Image.fromarray(pictures.resize(planes.permute(1, 2, 0).contiguous().numpy(), size, nearest=False))
+    """An image uint8 (3 or 1, H, W) at (H, W) of the sheet."""
+    return Image.fromarray(
+        pictures.resize(planes.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy(), size, nearest=False)
+    )
 
 
 def under(pen: ImageDraw.ImageDraw, corner: tuple[int, int], word: str, file: str, wide: int) -> None:

@@ -163,7 +163,7 @@ def _from_exr(path: Path, where: str) -> NDArray[Any]:
     raise DataError(f"{where}: has the channels {', '.join(sorted(channels))}; normals are in R, G, B or X, Y, Z")
 
 
-def _planes_last(source: NDArray[Any] | Tensor, where: str) -> NDArray[Any]:
+def _planes_last(source: NDArray[Any] | Tensor | int, where: str) -> NDArray[Any]:
     """(H, W, 3), whichever side the planes were on; if both fit, tensors have them first and arrays last."""
     values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
     if values.ndim == 3 and values.shape[0] == 3 and (isinstance(source, Tensor) or values.shape[2] != 3):

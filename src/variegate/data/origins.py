@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from ..errors import DataError
 from ..interfaces import Size
 from . import pictures
 from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
+from .facts import Facts, is_known, picture_in, stated
 from .folders import STEP
 from .items import SPLITS, Direction, Item
 from .sources import Source
@@ -27,10 +29,13 @@ class Origin(Protocol):
         """One for each pair: its file, or what it is called."""
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        """Raw condition (c, H, W) and image uint8 (3, H, W), both resized to exactly `size`.
+        """Raw condition (c, H, W) and image uint8 (3 or 1, H, W), both resized to exactly `size`.
 
-        In place of a derived condition: the picture (3, H, W) that it is derived from.
+        In place of a condition that is, or has a part, derived: the picture (3, H, W) that it is derived from.
         """
+
+    def facts(self, index: int) -> Facts:
+        """What is known of an image beside its pixels."""
 
     def layout(self, index: int, size: Size) -> Tensor | None:
         """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
@@ -49,25 +54,33 @@ class Files:
     kind: str
     condition: AnyCondition
     direction: Direction
+    channels: Literal[1, 3] = 3  # of images
 
     @property
     def names(self) -> Sequence[str]:
         return [str(item.image) for item in self.items]
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        item, rgb = self.items[index], Picture()
+        item, rgb = self.items[index], Picture(channels=self.channels)
         if isinstance(self.condition, Landmarks):
             return landmarks_of(item, self.condition, size), rgb.read(shown(item), size)
         if isinstance(self.condition, Normals):
             return self.condition.tensor(normals_of(item, self.condition), size), rgb.read(shown(item), size)
+        if is_known(self.condition):
+            return stated(self.condition, item.facts, size), rgb.read(shown(item), size)
         if self.kind == "labels" and item.condition is not None:
             return self.condition.read(self._labels(item), size), rgb.read(item.image, size)
-        if isinstance(self.condition, Picture) and self.condition.derived is not None:
+        given = picture_in(self.condition)
+        if given is not None and given.derived is not None:
             image = rgb.read(shown(item), size)
-            return image if item.condition is None else rgb.read(item.condition, size), image
+            source = image if item.condition is None else rgb.read(item.condition, size)
+            return source.expand(3, -1, -1), image
         sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
         first, second = sides if self.direction == "AtoB" else sides[::-1]
         return self.condition.read(first, size), rgb.read(second, size)
+
+    def facts(self, index: int) -> Facts:
+        return self.items[index].facts
 
     def _labels(self, item: Item) -> Source:
         """The label map, with its instance map if the condition wants that and there is one."""
@@ -77,6 +90,14 @@ class Files:
 
     def layout(self, index: int, size: Size) -> Tensor | None:
         return None
+
+
+def renumbered(items: Sequence[Item], numbers: NDArray[Any]) -> Sequence[Item]:
+    """Items with other numbers of their classes: `numbers` (K,) has that of each class of the data."""
+    if np.array_equal(numbers, np.arange(len(numbers))):
+        return items
+    facts = [Facts(int(numbers[item.facts.label or 0]), item.facts.vector) for item in items]
+    return [replace(item, facts=known) for item, known in zip(items, facts)]
 
 
 def native_size(items: Sequence[Item], kind: str) -> Size:
@@ -161,9 +182,14 @@ class Procedural:
             return self.condition.place(self.streets.landmarks(index), self.size, size), image
         if isinstance(self.condition, Normals):
             return self.condition.tensor(self.streets.normals(index), size), image
-        if isinstance(self.condition, Labels) or self.condition.derived is None:
-            return self.layout(index, size), image
-        return self.image(index, size), image
+        if is_known(self.condition):
+            return stated(self.condition, self.facts(index), size), image
+        if isinstance(self.condition, Picture) and self.condition.derived is not None:
+            return self.image(index, size), image
+        return self.layout(index, size), image
+
+    def facts(self, index: int) -> Facts:
+        return Facts()
 
     def layout(self, index: int, size: Size) -> Tensor:
         layout: Tensor = self.streets.layout(index)

@@ -170,4 +170,9 @@ def images_in(folder: Path, deep: bool = False, suffixes: frozenset[str] = SUFFI
     """Picture files in natural order (2 before 10), hidden ones left out."""
     found = folder.rglob("*") if deep else folder.iterdir() if folder.is_dir() else ()
     files = [f for f in found if f.suffix.lower() in suffixes and not f.name.startswith(".") and f.is_file()]
-    return sorted(files, key=lambda f: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(f))])
+    return sorted(files, key=natural)
+
+
+def natural(path: Path) -> list[str | int]:
+    """What to sort paths by, so that 2 comes before 10."""
+    return [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(path))]

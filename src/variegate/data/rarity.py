@@ -92,6 +92,7 @@ def class_colours(pairs: Pairs, classes: int) -> tuple[NDArray[np.float64], NDAr
     colours, shares = np.zeros((len(pairs), classes, 3)), np.zeros((len(pairs), classes))
     for k in range(len(pairs)):
         raw, image = pairs.raw(k)
+        image = image.expand(3, -1, -1)
         ids = raw[0].flatten().numpy()
         pixels = np.bincount(ids, minlength=classes)
         for channel in range(3):

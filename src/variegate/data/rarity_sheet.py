@@ -99,7 +99,7 @@ def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int
         for places, found in ((left, commonest), (right, rarest)):
             for x, k in zip(places, found):
                 raw, image = pairs.raw(k)
-                pixels, inside = image.permute(1, 2, 0).numpy(), raw[0].numpy() == p
+                pixels, inside = image.expand(3, -1, -1).permute(1, 2, 0).numpy(), raw[0].numpy() == p
                 shown = pictures.resize(highlighted(pixels, inside), (high, wide), nearest=False)
                 page.paste(Image.fromarray(shown), (x, top))
                 if inside.mean() < FRAMED:

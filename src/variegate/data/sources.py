@@ -14,8 +14,8 @@ from torch import Tensor
 from ..errors import DataError
 from . import pictures
 
-OneSource = str | Path | Image.Image | NDArray[Any] | Tensor
-Source = OneSource | tuple[OneSource, OneSource]  # a tuple: picture and mask of its hole, or label map and instance map
+OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor
+Source = OneSource | tuple[OneSource, ...]  # a tuple: picture and mask of its hole, label map and instance map, parts
 SHAPES = "(H, W), (H, W, 3) or (3, H, W)"
 
 
@@ -29,7 +29,7 @@ def on_disk(source: str | Path | Image.Image) -> Path | Image.Image:
 
 
 def planes_last(
-    source: NDArray[Any] | Tensor, where: str, planes: Sequence[int] = (1, 3, 4), right: str = SHAPES
+    source: NDArray[Any] | Tensor | int, where: str, planes: Sequence[int] = (1, 3, 4), right: str = SHAPES
 ) -> NDArray[Any]:
     """(H, W) or (H, W, c), whichever side the planes were on.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from ..errors import ConfigError
 from ..interfaces import Batch
@@ -24,11 +24,11 @@ VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes,
 class Visit(TypedDict):
     """One item as training sees it, before collation."""
 
-    condition: Tensor  # (c, H, W), uint8 but for normals
-    image: Tensor  # uint8 (3, H, W)
+    condition: Tensor  # (c, H, W), as `condition.read` returns it
+    image: Tensor  # uint8 (C, H, W)
     index: int
     key: int
-    neighbours: NotRequired[Tensor]  # uint8 (N, 3, H, W), zero where there are no more
+    neighbours: NotRequired[Tensor]  # uint8 (N, C, H, W), zero where there are no more
     present: NotRequired[Tensor]  # bool (N,)
 
 
@@ -83,9 +83,21 @@ class Visits(Dataset[Visit]):
         return item
 
 
+def collate(visits: Sequence[Visit]) -> dict[str, Tensor]:
+    """Visits as one batch; of conditions that are the same at every pixel one pixel, (B, c, 1, 1)."""
+    raw: dict[str, Tensor] = default_collate([{**visit, "condition": pixel_of(visit["condition"])} for visit in visits])
+    return raw
+
+
+def pixel_of(planes: Tensor) -> Tensor:
+    """(c, 1, 1) of a view of constant planes (c, H, W); other planes as they are."""
+    return planes[:, :1, :1] if planes.stride()[1:] == (0, 0) else planes
+
+
 def to_batch(raw: Mapping[str, Tensor], condition: AnyCondition) -> Batch:
     """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), images in [-1, 1]."""
-    batch = Batch(condition.encode(raw["condition"]), scaled(raw["image"]), raw["index"], raw["key"])
+    given = raw["condition"].expand(-1, -1, *raw["image"].shape[-2:])
+    batch = Batch(condition.encode(given), scaled(raw["image"]), raw["index"], raw["key"])
     if "neighbours" in raw:
         batch = batch._replace(neighbours=scaled(raw["neighbours"]), present=raw["present"])
     return batch

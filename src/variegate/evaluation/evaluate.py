@@ -40,7 +40,7 @@ class Evaluation:
 
 
 class Drawn:
-    """S samples of every condition of a split, drawn once, kept as 8-bit pictures."""
+    """S samples of every condition of a split, drawn once, kept as 8-bit pictures; grey ones as RGB."""
 
     def __init__(self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int) -> None:
         self.samples, self.truth = [], []
@@ -49,8 +49,8 @@ class Drawn:
             raw, image = pairs.raw(i)
             codes = generator.draw([(seed, i * samples + s) for s in range(samples)])
             encoded = pairs.condition.encode(raw.unsqueeze(0).to(device))
-            self.samples.append(to_uint8(decode_in_chunks(generator, encoded, codes)[0]))
-            self.truth.append(image)
+            self.samples.append(coloured(to_uint8(decode_in_chunks(generator, encoded, codes)[0])))
+            self.truth.append(coloured(image))
 
     def conditions(self) -> Iterator[Tensor]:
         """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
@@ -116,6 +116,11 @@ def evaluate(
     return Evaluation(results, counts, skipped)
 
 
+def coloured(images: Tensor) -> Tensor:
+    """Images (..., C, H, W) with three channels: a grey one is repeated, which measures of colour images then read."""
+    return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
+
+
 def check_networks(networks: Networks, pairs: Pairs) -> None:
     """Raises ConfigError for a network that has nothing to compare with, before anything is drawn."""
     if networks.detector is not None and pairs.condition.kind != "landmarks":
@@ -144,7 +149,8 @@ def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
     """Fréchet and kernel distance of all samples to training images."""
     count_of_real = min(REAL_IMAGES, len(real))
     batches = (
-        torch.stack([real.raw(i)[1] for i in range(start, min(start + 32, count_of_real))]).float() / 127.5 - 1
+        torch.stack([coloured(real.raw(i)[1]) for i in range(start, min(start + 32, count_of_real))]).float() / 127.5
+        - 1
         for start in range(0, count_of_real, 32)
     )
     return set_distances(

@@ -98,7 +98,10 @@ def per_sample(images: Tensor, truth: Tensor, measure: Measure) -> Tensor:
 
 
 def measures_for(size: tuple[int, int]) -> tuple[str, ...]:
-    """What images (H, W) are measured with: FSIM too where piq is installed and its longest filter fits."""
+    """What images (H, W) are measured with: SSIM where its window fits, FSIM too where piq is installed and its longest
+    filter fits."""
+    if min(size) < WINDOW:
+        return tuple(name for name in DEFAULT if name != "ssim")
     return (*DEFAULT, "fsim") if find_spec("piq") is not None and min(size) >= LONGEST_WAVE else DEFAULT
 
 

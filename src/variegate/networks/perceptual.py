@@ -1,4 +1,5 @@
-"""Feature stacks for perceptual distances. `forward` maps an image (B, 3, H, W) in [-1, 1] to a list of feature maps.
+"""Feature stacks for perceptual distances. `forward` maps an image (B, 3 or 1, H, W) in [-1, 1] to a list of feature
+maps.
 
 `laplacian` and `random` need no download; `vgg16`, `vgg19`, `squeeze` and `alex` need ImageNet weights.
 """
@@ -102,7 +103,7 @@ class VGG19(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = ((image + 1) / 2 - self.mean) / self.std if self.reading.normalised else image
+        x = ((image + 1) / 2 - self.mean) / self.std if self.reading.normalised else image.expand(-1, 3, -1, -1)
         maps = [image] if self.reading.pixels else []
         for i, layer in enumerate(self.features):
             if isinstance(layer, self.reading.pool) and min(x.shape[-2:]) < 2:

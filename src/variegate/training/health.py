@@ -13,13 +13,15 @@ IGNORED = 0.05  # below this share, pictures of one condition differ so little t
 def code_sensitivity(images: Tensor) -> float:
     """Mean L1 distance between codes of one condition over mean L1 distance between conditions of one code.
 
-    About 0 means that the code is ignored; NaN for a single condition.
+    About 0 means that the code is ignored; NaN for a single condition, and where conditions change nothing.
     images: (B, S, C, H, W) with the same S codes for every condition.
     """
     if len(images) < 2:
         return math.nan  # one condition has nothing to compare with
     between_codes = mean_distance(images.transpose(0, 1).flatten(2))
     between_conditions = mean_distance(images.flatten(2))
+    if not between_conditions and between_codes:
+        return math.nan  # conditions change nothing, as where there are none
     return between_codes / max(between_conditions, 1e-12)
 
 

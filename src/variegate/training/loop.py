@@ -23,7 +23,7 @@ from ..data.neighbours import neighbours
 from ..data.pairs import Pairs
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
-from ..data.visits import Visits, to_batch
+from ..data.visits import Visits, collate, to_batch
 from ..errors import DataError, TrainingError
 from ..interfaces import Batch, Generator, HasMemory, Losses, Method
 from .checkpoints import Checkpoints
@@ -151,7 +151,7 @@ def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int
         with fabric.rank_zero_first(local=True):  # the others of a machine find what it has kept
             others = neighbours(pairs, settings.neighbours).others
     visits = Visits(pairs, settings.jitter, settings.flip, others)
-    for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers):
+    for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers, collate_fn=collate):
         raw = fabric.to_device(visit)
         batch = to_batch(raw, pairs.condition)
         if rarity and settings.rebalance in ("loss", "both"):

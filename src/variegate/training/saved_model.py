@@ -166,6 +166,8 @@ def card(record: ModelRecord) -> str:
     """The model card, in words."""
     method = record.method
     height, width = record.size
+    named = {"none": "none", "vector": "vectors.npy:0", "class": next(iter(record.condition.get("names", ())), "")}
+    example = json.dumps(named.get(record.condition["kind"], "condition.png"))
     return f"""# {method["name"]} trained on {record.data}
 
 {method["summary"][0].upper() + method["summary"][1:]}.
@@ -182,7 +184,7 @@ def card(record: ModelRecord) -> str:
 ```python
 import variegate
 model = variegate.load("PATH")
-out = model.sample("condition.png", n=16, seed=0)
+out = model.sample({example}, n=16, seed=0)
 ```
 
 Weights are the moving average of the generator. Images are drawn from p(image | condition) as learned from the data

@@ -31,6 +31,7 @@ class RunConfig(Config):
     direction: Literal["AtoB", "BtoA"] | None = None
     condition: str | None = None
     unpaired: bool = False
+    grey: bool | None = Field(None, description="images of one channel; as in the data unless given")
     initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
     predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
     run: Run = Run()
@@ -46,11 +47,17 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     """
     from .loop import train  # torch and Fabric take seconds; mistakes above should be told at once
 
-    how = {"direction": config.direction, "condition": config.condition, "unpaired": config.unpaired}
+    how = {
+        "direction": config.direction,
+        "condition": config.condition,
+        "unpaired": config.unpaired,
+        "grey": config.grey,
+    }
     refuse_foreign(folder, config)
     pairs = open_data(config.data, config.size, **how)  # type: ignore[arg-type]
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
+    needs_condition(config.method, pairs)
     if config.predictor is not None:
         same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.previous_role == "predictor"
@@ -70,6 +77,15 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     return train(config.method, pairs, folder, config.run, fabric, None if begun else handed(config, pairs, previous))
 
 
+def needs_condition(method: Method, pairs: Pairs) -> None:
+    """Raises ConfigError for a method that cannot do without conditions, and data that have none."""
+    if not pairs.condition.channels and method.objective.kind != "likelihood":
+        raise ConfigError(
+            f"{method.name} draws images of conditions, and --condition none leaves it without; give class, edges or "
+            "another, or train gated-pixelcnn, which needs none"
+        )
+
+
 def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
     """Raises ConfigError for a predictor that was trained on pictures of another size or data set."""
     record = read_record(predictor / "model")
@@ -85,6 +101,7 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
         "conditions": condition_from_mapping(record.condition) != pairs.condition,
         "--direction": own["direction"] != config.direction,
         "--unpaired": own.get("unpaired", False) != config.unpaired,
+        "--grey": record.image_channels != pairs.image_channels,
     }
     if any(differ.values()):
         words = " and ".join(name for name, yes in differ.items() if yes)

@@ -19,7 +19,8 @@ class Check:
     direction: Direction | None = None
     condition: str | None = None
     """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
-    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them"""
+    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them;
+    class, vectors:FILE or none; several joined by +, as in class+edges"""
     unpaired: bool = False
     """conditions and images do not belong together"""
     limit: int | None = None

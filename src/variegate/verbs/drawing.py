@@ -18,7 +18,8 @@ class Sample:
 
     run_directory: Positional[Path]
     conditions: Positional[tuple[str, ...]]
-    """picture files, or items of the run's data such as test:0 or val:3"""
+    """picture files, or items of the run's data such as test:0 or val:3; class:NAME, vector:FILE:ROW or none for models
+    of these"""
     n: Annotated[int, arg(aliases=["-n"])] = 16
     seed: int = 0
     size: str | None = None

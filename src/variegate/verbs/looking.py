@@ -92,7 +92,7 @@ class Moments:
 
     run_directory: Positional[Path]
     conditions: Positional[tuple[str, ...]]
-    """picture files, or items of the run's data such as test:0 or val:3"""
+    """picture files, or items of the run's data such as test:0 or val:3, or as in `variegate sample`"""
     n: Annotated[int, arg(aliases=["-n"])] = 32
     """samples, where the model has to be sampled"""
     seed: int = 0

@@ -35,7 +35,7 @@ class Train:
     method: Positional[str]
     """a name from `variegate methods`"""
     data: str
-    """a folder of pairs, or streets, or streets:COUNT"""
+    """a folder of pairs or of classes, an .npz file, or streets, streets:COUNT, digits, cifar10"""
     out: Path | None = None
     """run directory; runs/METHOD-DATA unless given"""
     size: str | None = None
@@ -46,7 +46,10 @@ class Train:
     """which half of A|B pictures is the condition; found out unless given"""
     condition: str | None = None
     """how to derive conditions from plain pictures: edges, grey, self, superres:4, inpaint, inpaint:centre,
-    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them"""
+    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them;
+    class, vectors:FILE or none; several joined by +, as in class+edges"""
+    grey: bool = False
+    """images of one channel; grey arrays give them without it"""
     unpaired: bool = False
     """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
     initial: Path | None = None
@@ -86,6 +89,7 @@ class Train:
             run,
             self.unpaired,
             self.predictor,
+            self.grey or None,
             **options,
         )
         if os.environ.get("RANK", "0") == "0":

@@ -1,0 +1,53 @@
+"""Folders of pictures whose names are classes: cat/1.png, dog/1.png, or train/cat/1.png."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import pictures
+from .facts import Facts, evenly
+from .items import SPLITS, Folder, Item
+
+PARTS = ("images", "image", "imgs", "img", "labels", "label", "masks", "mask", "normals", "A", "B")  # of pairs
+
+
+def find_classes(root: Path) -> Folder | None:
+    """Pictures by class; None unless at least two folders hold some.
+
+    A class of a later split that the first does not have, and a folder without pictures, become problems.
+    """
+    places = {split: _inside(root / split) for split in SPLITS}
+    many = any(len(_full(folders)) > 1 for folders in places.values())
+    places = {split: folders for split, folders in places.items() if many and _full(folders)}
+    places = places or {"train": [place for place in _inside(root) if place.name not in (*SPLITS, *PARTS)]}
+    first = _full(next(iter(places.values())))
+    if len(first) < 2:
+        return None
+    names = tuple(place.name for place in first)
+    folder = Folder(root, "derived", {}, f"{len(names)} class folders", classes=names)
+    for split, folders in places.items():
+        items = []
+        for place in folders:
+            files = pictures.images_in(place)
+            if not files:
+                folder.problems.append(f"{place}: holds no pictures; add some, or delete the folder")
+            elif place.name not in names:
+                folder.problems.append(
+                    f"{place}: is a class that {root / next(iter(places))} does not have; move it away"
+                )
+            else:
+                items += [Item(file, facts=Facts(names.index(place.name))) for file in files]
+        order = evenly([item.facts.label or 0 for item in items]) if len(places) == 1 else range(len(items))
+        folder.splits[split] = [items[i] for i in order]
+    return folder
+
+
+def _inside(place: Path) -> list[Path]:
+    """Folders in a folder, 2 before 10, hidden ones left out."""
+    found = [p for p in place.iterdir() if p.is_dir() and not p.name.startswith(".")] if place.is_dir() else []
+    return sorted(found, key=pictures.natural)
+
+
+def _full(folders: list[Path]) -> list[Path]:
+    """Those with pictures in them."""
+    return [place for place in folders if pictures.images_in(place)]

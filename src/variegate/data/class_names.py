@@ -1,0 +1,121 @@
+"""A class as a condition: one of K names."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from ..errors import DataError, did_you_mean
+from ..interfaces import Size
+from .constant import Constant
+from .sources import Source
+
+SMALL = 256  # classes that uint8 can number
+
+
+class ClassName(Constant):
+    """One of K classes. Raw: its number, uint8 (int16 for more than 256 classes) (1, H, W); encoded: one-hot.
+
+    Conditioning on the one-hot vector is that of van den Oord et al., NIPS 2016, section 2.4 (eq 4).
+    """
+
+    kind: Literal["class"] = "class"
+    names: tuple[str, ...] = Field(min_length=1, max_length=2**15)
+
+    @field_validator("names")
+    @classmethod
+    def _different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two classes are called {twice!r}; each needs a name of its own")
+        return names
+
+    @property
+    def channels(self) -> int:
+        """K of encoded conditions."""
+        return len(self.names)
+
+    @property
+    def noun(self) -> str:
+        return "class"
+
+    def values(self, source: Source, where: str) -> NDArray[Any]:
+        """The number (1,) of a class given by its name or number: `cat`, `class:cat`, `3` or 3."""
+        return np.array([self.number(source, where)], np.uint8 if self.channels <= SMALL else np.int16)
+
+    def number(self, source: Source, where: str) -> int:
+        """0 .. K - 1. A name comes before a number.
+
+        Raises:
+            DataError: there is no such class.
+        """
+        if isinstance(source, tuple | Image.Image):
+            raise DataError(
+                f"{where}: is a picture or a pair; right would be a class, by name or number: {self._known}"
+            )
+        if isinstance(source, Tensor | np.ndarray | int | float | np.number):
+            found = np.asarray(source)
+            if found.size != 1 or not np.array_equal(found, np.rint(found)):
+                raise DataError(f"{where}: holds {found.size} values; right would be one whole number: {self._known}")
+            return self._in_range(int(found.reshape(())), where)
+        text = str(source)
+        for name in (text, text.removeprefix("class:")):
+            if name in self.names:
+                return self.names.index(name)
+        number = text.removeprefix("class:")
+        if number.removeprefix("-").isdecimal():
+            return self._in_range(int(number), f"class {number}")
+        known = did_you_mean(number, self.names) if self.channels <= 20 else self._known
+        raise DataError(f"there is no class {number!r}; {known}")
+
+    @property
+    def _known(self) -> str:
+        first = ", ".join(self.names[:5]) + (", ..." if self.channels > 5 else "")
+        return f"0 to {self.channels - 1} ({first})"
+
+    def _in_range(self, number: int, where: str) -> int:
+        if not 0 <= number < self.channels:
+            raise DataError(f"{where}: there is no class of number {number}; right would be {self._known}")
+        return number
+
+    def coded(self, values: Tensor) -> Tensor:
+        """One-hot by comparison: a number that slipped through cannot crash a kernel."""
+        return (values == torch.arange(self.channels, device=values.device)).float()
+
+    def picture(self, raw: Tensor) -> Tensor:
+        """The name, as much of it as fits, white on a dark tile."""
+        return written(self.names[int(raw[0, 0, 0])], (raw.shape[1], raw.shape[2]))
+
+
+def written(text: str, size: Size) -> Tensor:
+    """A word in the middle of a tile (H, W), in the largest letters that fit between 6 and 24 pixels: uint8 (3, H, W).
+
+    Longer words are broken into lines.
+    """
+    height, width = size
+    tile = Image.new("RGB", (width, height), (40, 44, 60))
+    pen = ImageDraw.Draw(tile)
+    letters = ImageFont.load_default(6)
+    for points in range(24, 5, -2):
+        letters = ImageFont.load_default(points)
+        if pen.textlength(text, letters) <= width - 2 and points <= height:
+            break
+    lines = broken(text, letters, pen, width - 2)
+    pen.multiline_text((width / 2, height / 2), "\n".join(lines), (255, 255, 255), letters, "mm", 0, "center")
+    return torch.from_numpy(np.array(tile)).permute(2, 0, 1).contiguous()
+
+
+def broken(text: str, letters: Any, pen: ImageDraw.ImageDraw, width: int) -> list[str]:
+    """Lines no wider than `width` pixels, if a letter is not."""
+    lines = [""]
+    for letter in text:
+        if lines[-1] and pen.textlength(lines[-1] + letter, letters) > width:
+            lines.append("")
+        lines[-1] += letter
+    return lines

@@ -1,0 +1,102 @@
+"""Conditions that are the same at every pixel: nothing, a class, a vector."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from ..errors import DataError
+from ..interfaces import Size
+from .base_condition import BaseCondition
+from .sources import Source, named
+
+TILE = 8  # stripes and tiles are no smaller, so that they can be seen
+
+
+class Constant(BaseCondition):
+    """c numbers for the whole picture.
+
+    Raw and encoded planes are views of (c, 1, 1) and (B, K, 1, 1) with strides of 0, which take no memory; a network
+    can see by the strides that they are constant.
+    """
+
+    suffixes: ClassVar[frozenset[str]] = frozenset()
+
+    frame: tuple[int, int] | None = Field(None, description="H, W of the image to draw, unless another is asked for")
+
+    def read(self, source: Source, size: Size | None = None) -> Tensor:
+        """Raw (c, H, W) at `size`, or at that of `frame`, or of the given planes, unless given.
+
+        Args:
+            source: what `values` takes, or such planes themselves.
+
+        Raises:
+            DataError: what is wrong, and what would be right.
+        """
+        where = named(source, self.noun)
+        if isinstance(source, Tensor) and source.ndim == 3:
+            if source.numel() and not torch.equal(source, source[:, :1, :1].expand_as(source)):
+                raise DataError(f"{where}: changes from pixel to pixel; right would be one value for all of them")
+            return self.spread(self.values(source[:, 0, 0], where), size or (source.shape[1], source.shape[2]))
+        return self.spread(self.values(source, where), size)
+
+    def spread(self, values: NDArray[Any], size: Size | None = None) -> Tensor:
+        """Checked values (c,) as raw (c, H, W), a view."""
+        place = size or self.frame
+        if place is None:
+            raise DataError(f"a {self.noun} has no height and width of its own; give the size of the image to draw")
+        return torch.from_numpy(np.array(values)).view(-1, 1, 1).expand(-1, *place)
+
+    @abstractmethod
+    def values(self, source: Source, where: str) -> NDArray[Any]:
+        """Checked numbers (c,) in the type of raw conditions."""
+
+    @abstractmethod
+    def coded(self, values: Tensor) -> Tensor:
+        """Raw numbers (B, c) to float (B, K)."""
+
+    def pixels(self, source: Source, where: str) -> NDArray[Any]:
+        return self.values(source, where)[None, None]
+
+    def resize(self, pixels: NDArray[Any], size: Size, where: str = "the condition") -> NDArray[Any]:
+        return np.broadcast_to(pixels[:1, :1], (*size, pixels.shape[2]))
+
+    def encode(self, raw: Tensor) -> Tensor:
+        return self.coded(raw[:, :, 0, 0])[..., None, None].expand(-1, -1, *raw.shape[2:])
+
+    def mirrored(self, raw: Tensor) -> Tensor:
+        return raw
+
+
+class Nothing(Constant):
+    """No condition at all, for a model of images alone. Raw: uint8 (0, H, W); encoded: (B, 0, H, W)."""
+
+    kind: Literal["none"] = "none"
+
+    @property
+    def channels(self) -> int:
+        """K of encoded conditions."""
+        return 0
+
+    @property
+    def noun(self) -> str:
+        return "condition none"
+
+    def values(self, source: Source, where: str) -> NDArray[np.uint8]:
+        empty = source.numel() == 0 if isinstance(source, Tensor) else str(source) == "none"
+        if not empty:
+            raise DataError(f"{where}: this model draws without any condition; write none in its place")
+        return np.zeros(0, np.uint8)
+
+    def coded(self, values: Tensor) -> Tensor:
+        return values.float()
+
+    def picture(self, raw: Tensor) -> Tensor:
+        """Mid grey."""
+        return torch.full((3, *raw.shape[1:]), 128, dtype=torch.uint8)

@@ -1,0 +1,24 @@
+"""The vectors of a folder's pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from . import pictures
+from .facts import Facts
+from .items import Folder
+from .vector_files import matched, read_vectors
+
+
+def add_vectors(folder: Folder, file: Path) -> None:
+    """Give each item its vector; a file without names has them in natural order of the paths, whatever the split."""
+    items = sorted(
+        (item for split in folder.splits.values() for item in split), key=lambda i: pictures.natural(i.image)
+    )
+    names = [item.image.relative_to(folder.root).as_posix() for item in items]
+    rows = matched(read_vectors(file), names, str(folder.root))
+    own = {item.image: row for item, row in zip(items, rows)}
+    folder.length = rows.shape[1]
+    for split, some in folder.splits.items():
+        folder.splits[split] = [replace(i, facts=Facts(i.facts.label, own[i.image])) for i in some]

@@ -1,0 +1,149 @@
+"""Files of vectors: .npy, .npz and .safetensors, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, did_you_mean
+
+Rows = NDArray[np.float32]
+SUFFIXES = (".npy", ".npz", ".safetensors")
+HOW = "write float (N, D) as .npy in the order of the pictures, or .npz or .safetensors with `vectors` and `names`"
+
+
+class Vectors(NamedTuple):
+    """N vectors of one length."""
+
+    file: Path
+    rows: Rows  # (N, D)
+    names: tuple[str, ...] | None  # of the pictures; None: they are in the order of the pictures
+
+    def number(self, row: str) -> int:
+        """The row that a name or a number means.
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.names is not None:
+            known = by_name(self.names)
+            for name in (row, bare(row)):
+                if name in known:
+                    return known[name]
+        if row.isdecimal() and int(row) < len(self.rows):
+            return int(row)
+        if self.names is not None and row and not row.isdecimal():
+            raise DataError(f"{self.file}: has no vector called {row!r}; {did_you_mean(row, self.names[:200])}")
+        which = f"no row {row}" if row else f"{len(self.rows)} vectors and no row was named"
+        raise DataError(f"{self.file}: has {which}; write {self.file}:ROW with a row from 0 to {len(self.rows) - 1}")
+
+
+def read_vectors(file: Path) -> Vectors:
+    """The vectors of a file, checked to be finite numbers of one length.
+
+    .npy holds (N, D) or one vector (D,). .npz and .safetensors hold `vectors` (N, D) with the file names of the
+    pictures as `names` (in .safetensors a JSON list in the metadata), or an array (D,) for each name.
+
+    Raises:
+        DataError: what is wrong with the file, and what would be right.
+    """
+    if file.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{file}: is no file of vectors; {HOW}")
+    if not file.is_file():
+        raise DataError(f"{file}: there is no such file of vectors; {HOW}")
+    try:
+        arrays, names = _opened(file)
+    except Exception as error:  # numpy, zipfile and safetensors raise many types for damaged files
+        raise DataError(f"{file}: cannot be read ({str(error).splitlines()[0]}); write it again: {HOW}") from None
+    if "vectors" in arrays:
+        rows = np.asarray(arrays["vectors"])
+    elif file.suffix.lower() == ".npy" or not arrays:
+        raise DataError(f"{file}: holds no vectors; {HOW}")
+    else:
+        names = names or tuple(arrays)
+        lengths = {name: np.asarray(value).size for name, value in arrays.items()}
+        other = next((name for name in lengths if lengths[name] != lengths[names[0]]), None)
+        if other is not None:
+            raise DataError(
+                f"{file}: the vector of {other} has {lengths[other]} numbers, that of {names[0]} {lengths[names[0]]}; "
+                "all need the same length"
+            )
+        rows = np.stack([np.asarray(arrays[name]).reshape(-1) for name in names])
+    return _checked(file, rows, names)
+
+
+def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:
+    suffix = file.suffix.lower()
+    if suffix == ".npy":
+        return {"vectors": np.load(file, allow_pickle=False)}, None
+    if suffix == ".npz":
+        with np.load(file, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+        names = arrays.pop("names", None)
+        return arrays, None if names is None else tuple(map(str, names))
+    from safetensors import safe_open
+
+    with safe_open(file, "np") as content:
+        arrays = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+        listed = (content.metadata() or {}).get("names")
+    return arrays, None if listed is None else tuple(map(str, json.loads(listed)))
+
+
+def _checked(file: Path, rows: NDArray[Any], names: tuple[str, ...] | None) -> Vectors:
+    rows = rows[None] if rows.ndim == 1 else rows
+    if rows.dtype.kind not in "buif" or rows.ndim != 2 or 0 in rows.shape:
+        raise DataError(
+            f"{file}: holds values of type {rows.dtype} and shape {rows.shape}; right would be (N, D) floats"
+        )
+    if names is not None and len(names) != len(rows):
+        raise DataError(f"{file}: has {len(rows)} vectors, but {len(names)} names; each vector needs one")
+    broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(broken):
+        which = f"that of {names[broken[0]]}" if names is not None else f"row {broken[0]}"
+        raise DataError(f"{file}: {len(broken)} vectors hold NaN or infinity, such as {which}; compute them again")
+    return Vectors(file, rows.astype(np.float32), names)
+
+
+def matched(found: Vectors, pictures: Sequence[str], where: str) -> Rows:
+    """The vector of each picture (M, D), by its name or, where the file has no names, in the order of the pictures.
+
+    Args:
+        pictures: their names, as paths below the folder.
+
+    Raises:
+        DataError: a picture has none, or there is another number of them.
+    """
+    if found.names is None:
+        if len(found.rows) != len(pictures):
+            raise DataError(
+                f"{found.file}: has {len(found.rows)} vectors, but {where} has {len(pictures)} images; give one for "
+                "each, in their order, or a file with names"
+            )
+        return found.rows
+    known = by_name(found.names)
+    places = [known.get(name, known.get(bare(name), -1)) for name in pictures]
+    lonely = [name for name, place in zip(pictures, places) if place < 0]
+    if lonely:
+        example = ", ".join(lonely[:3]) + (f" and {len(lonely) - 3} more" if len(lonely) > 3 else "")
+        raise DataError(
+            f"{found.file}: has no vector for {example}; its names, such as {found.names[0]}, must be those of the "
+            f"pictures below {where}"
+        )
+    return found.rows[places]
+
+
+def by_name(names: Sequence[str]) -> dict[str, int]:
+    """Rows by name, and by name without suffix; the first wins."""
+    found = {name: row for row, name in reversed([*enumerate(names)])}
+    return {bare(name): row for name, row in reversed(found.items())} | found
+
+
+def bare(name: str) -> str:
+    """A path without the suffix of its file."""
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix else name

@@ -1,0 +1,78 @@
+"""A vector of numbers as a condition, such as the embedding of a face (van den Oord et al., NIPS 2016, section 3.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from ..errors import DataError
+from .constant import Constant
+from .sources import Source
+from .vector_files import read_vectors
+
+
+class Vector(Constant):
+    """D numbers. Raw: float32 (D, H, W), a view of D numbers; encoded: the same."""
+
+    kind: Literal["vector"] = "vector"
+    length: int = Field(ge=1, description="D")
+    file: str | None = Field(None, description="where training found a vector for each image")
+
+    @property
+    def channels(self) -> int:
+        """K of encoded conditions."""
+        return self.length
+
+    @property
+    def noun(self) -> str:
+        return "vector"
+
+    def values(self, source: Source, where: str) -> NDArray[np.float32]:
+        """float32 (D,) of an array, or of FILE:ROW, FILE:NAME, with or without `vector:` before it.
+
+        Without a row the file must hold one vector.
+        """
+        if isinstance(source, str | Path):
+            return self._checked(self._from_file(str(source).removeprefix("vector:")), where)
+        if isinstance(source, tuple | Image.Image | int):
+            raise DataError(f"{where}: right would be {self.length} numbers, or a file of vectors and the row in it")
+        return self._checked(source.detach().cpu().numpy() if isinstance(source, Tensor) else source, where)
+
+    def _from_file(self, text: str) -> NDArray[Any]:
+        file, colon, row = text.rpartition(":")
+        if not colon or Path(text).is_file():
+            file, row = text, ""
+        found = read_vectors(Path(file))
+        if row or len(found.rows) > 1:
+            return found.rows[found.number(row)]
+        return found.rows[0]
+
+    def _checked(self, values: NDArray[Any], where: str) -> NDArray[np.float32]:
+        values = np.asarray(values)
+        values = values[0] if values.ndim == 2 and len(values) == 1 else values
+        if values.dtype.kind not in "buif":
+            raise DataError(f"{where}: holds values of type {values.dtype}; right would be {self.length} numbers")
+        if values.shape != (self.length,):
+            raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be ({self.length},)")
+        if not np.isfinite(values).all():
+            raise DataError(f"{where}: holds NaN or infinity; right would be {self.length} finite numbers")
+        return values.astype(np.float32)
+
+    def coded(self, values: Tensor) -> Tensor:
+        return values.float()
+
+    def picture(self, raw: Tensor) -> Tensor:
+        """Its values as grey stripes from left to right, least black, largest white."""
+        height, width = raw.shape[1:]
+        values = raw[:, 0, 0].float()
+        low, high = values.min(), values.max()
+        shades = ((values - low) / (high - low).clamp(min=1e-12) * 255).round().to(torch.uint8)
+        columns = torch.arange(width, device=raw.device) * self.length // width
+        return shades[columns].expand(3, height, -1).contiguous()
