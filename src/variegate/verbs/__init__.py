@@ -2,6 +2,7 @@
 
 from .data import Check, Export, FindLandmarks, Neighbours, Rarity
 from .drawing import Edit, Interpolate, Sample, Sequence
+from .embed import EmbedApply, EmbedTrain
 from .looking import Doctor, Evaluate, Methods, Moments
 from .training import Demo, Import, ToyRing, Train
 
@@ -23,6 +24,8 @@ VERBS = {
     "moments": Moments,
     "toy ring": ToyRing,
     "import": Import,
+    "embed train": EmbedTrain,
+    "embed apply": EmbedApply,
     "evaluate": Evaluate,
     "doctor": Doctor,
 }
