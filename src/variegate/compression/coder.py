@@ -58,7 +58,8 @@ def encode(generator: Walks, condition: Tensor, image: Tensor) -> Encoded:
         ConfigError: the package constriction is not installed.
         DataError: the generator gives no probabilities, or asks in another order than `Walks` says.
     """
-    coder = stream().queue.RangeEncoder()
+    coding = stream()
+    coder = coding.queue.RangeEncoder()
     values, place, information = in_order(generator.quantised(image)), 0, 0.0
 
     def choose(probabilities: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ def encode(generator: Walks, condition: Tensor, image: Tensor) -> Encoded:
         if place >= len(values) or values[place] >= len(row):
             raise DataError(f"the model asks for more than {len(values)} values, or has too few levels for this image")
         value = int(values[place])
-        coder.encode(value, model(row))
+        coder.encode(value, coding.model.Categorical(row, perfect=False))
         place, information = place + 1, information - math.log2(max(float(row[value]), SMALLEST))
         return torch.tensor([value], device=probabilities.device)
 
@@ -86,11 +87,13 @@ def decode(generator: Walks, condition: Tensor, content: bytes, check: int) -> T
         ConfigError: the package constriction is not installed.
         DataError: the image comes out otherwise, because the condition or the arithmetic is not the encoder's.
     """
-    coder = stream().queue.RangeDecoder(np.frombuffer(content, dtype="<u4").astype(np.uint32))
+    coding = stream()
+    coder = coding.queue.RangeDecoder(np.frombuffer(content, dtype="<u4").astype(np.uint32))
 
     def choose(probabilities: Tensor) -> Tensor:
+        row = checked(probabilities)
         try:
-            value = int(coder.decode(model(checked(probabilities))))
+            value = int(coder.decode(coding.model.Categorical(row, perfect=False)))
         except AssertionError:  # constriction's way to say that these bits cannot be
             raise DataError(OTHERWISE) from None
         return torch.tensor([value], device=probabilities.device)
@@ -136,10 +139,6 @@ def stream() -> Any:
     import constriction
 
     return constriction.stream
-
-
-def model(row: NDArray[np.float32]) -> Any:
-    return stream().model.Categorical(row, perfect=False)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..interfaces import Size
 
 _BATCH_WORD = 2**62  # far from the second words of `data.sampler`
+LIGHT = ((0.8, 1.25), (-0.15, 0.15))  # factor and summand of a picture's values
 LEAST = 4  # people: two to learn from, and two that are never seen, to measure with
 
 
@@ -61,15 +62,12 @@ def varied(images: Tensor, chance: np.random.Generator) -> Tensor:
     """Half of (B, 3, H, W) mirrored; all moved by up to a sixteenth and made lighter, darker, flatter or starker."""
     reach = max(1, images.shape[-1] // 16)
     mirrored = torch.from_numpy(chance.random(len(images)) < 0.5).view(-1, 1, 1, 1)
-    gain, bias = (torch.from_numpy(chance.uniform(*ends, (len(images), 1, 1, 1))).float() for ends in RANGES)
+    gain, bias = (torch.from_numpy(chance.uniform(*ends, (len(images), 1, 1, 1))).float() for ends in LIGHT)
     moves = chance.integers(0, 2 * reach + 1, (len(images), 2))
     images = torch.where(mirrored, images.flip(-1), images) * gain + bias
     wide = torch.nn.functional.pad(images, (reach,) * 4, mode="replicate")
     height, width = images.shape[-2:]
     return torch.stack([one[:, y : y + height, x : x + width] for one, (y, x) in zip(wide, moves.tolist())])
-
-
-RANGES = ((0.8, 1.25), (-0.15, 0.15))  # of the factor and the summand
 
 
 def read_identities(root: Path, size: Size) -> Identities:

@@ -25,6 +25,8 @@ class EmbedTrain:
     seed: int = 0
     length: int = 128
     """numbers of a vector"""
+    width: int = 32
+    """channels of the first convolution"""
     people: int = 24
     """in a batch"""
     pictures: int = 4
@@ -43,7 +45,7 @@ class EmbedTrain:
         from ..embedding import train_embedding
         from ..embedding.saved import Settings
 
-        names = ("steps", "seed", "length", "people", "pictures", "margin", "learning_rate")
+        names = ("steps", "seed", "length", "width", "people", "pictures", "margin", "learning_rate")
         values = {"size": parse_size(self.size), **{name: getattr(self, name) for name in names}}
         settings = from_mapping(Settings, values, "options")
         run = train_embedding(self.folder, self.out, settings, self.resume, self.device, self.quiet)
