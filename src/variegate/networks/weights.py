@@ -206,10 +206,14 @@ def file_digest(path: Path) -> str:
 
 
 def tensor_digest(state: Mapping[str, Tensor]) -> str:
+    return tensor_sha256(state).hex()[:12]
+
+
+def tensor_sha256(state: Mapping[str, Tensor]) -> bytes:
     """sha256 over names, shapes, types and bytes, in the order of the names."""
     total = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
         total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         total.update(tensor.numpy().tobytes())
-    return total.hexdigest()[:12]
+    return total.digest()

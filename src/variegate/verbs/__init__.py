@@ -1,7 +1,9 @@
 """The verbs of the command line: dataclasses whose fields are options. Each imports what it needs when it runs."""
 
+from .compressing import Compress, Decompress
 from .data import Check, Export, FindLandmarks, Neighbours, Rarity
 from .drawing import Edit, Interpolate, Sample, Sequence
+from .embed import EmbedApply, EmbedTrain
 from .looking import Doctor, Evaluate, Methods, Moments
 from .training import Demo, Import, ToyRing, Train
 
@@ -23,6 +25,10 @@ VERBS = {
     "moments": Moments,
     "toy ring": ToyRing,
     "import": Import,
+    "compress": Compress,
+    "decompress": Decompress,
+    "embed train": EmbedTrain,
+    "embed apply": EmbedApply,
     "evaluate": Evaluate,
     "doctor": Doctor,
 }

@@ -1,0 +1,145 @@
+"""Files of compressed pictures (.vgz). All numbers are little-endian; lengths are in bytes.
+
+4   "VGZ" and the format's version, 1
+32  SHA-256 of the model's weights
+4   CRC-32 of all other bytes of the file
+1+  length and text: the torch that compressed
+4   number of pictures; then for each
+    2+  length and text: its name
+    1, 4, 4   colours, height, width
+    4+  length and content: its condition (see `condition_bytes`)
+    4   CRC-32 of its levels
+    4+  length and content: its bits, 32-bit words of the range coder
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+
+MAGIC, VERSION = b"VGZ", 1
+HEAD = struct.Struct("<3sB32s")
+CRC = struct.Struct("<I")
+PICTURE = struct.Struct("<BII")
+
+
+class Packed(NamedTuple):
+    """One picture of a file."""
+
+    name: str
+    shape: tuple[int, int, int]  # C, H, W
+    condition: bytes
+    check: int
+    content: bytes
+
+
+class Archive(NamedTuple):
+    """What a file holds."""
+
+    model: bytes  # SHA-256 of the weights
+    torch: str  # version that compressed
+    pictures: list[Packed]
+
+
+def write(path: Path, archive: Archive) -> int:
+    """Write aside, then rename; returns the size in bytes.
+
+    Raises:
+        ConfigError: the file exists.
+    """
+    if path.exists():
+        raise ConfigError(f"{path} already exists; give another --out, or remove it first")
+    whole = to_bytes(archive)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.writing")
+    try:
+        aside.write_bytes(whole)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return len(whole)
+
+
+def to_bytes(archive: Archive) -> bytes:
+    parts = [counted(archive.torch.encode(), "<B"), struct.pack("<I", len(archive.pictures))]
+    for one in archive.pictures:
+        parts += [counted(one.name.encode(), "<H"), PICTURE.pack(*one.shape), counted(one.condition, "<I")]
+        parts += [CRC.pack(one.check), counted(one.content, "<I")]
+    head, body = HEAD.pack(MAGIC, VERSION, archive.model), b"".join(parts)
+    return head + CRC.pack(zlib.crc32(head + body)) + body
+
+
+def counted(content: bytes, length: str) -> bytes:
+    return struct.pack(length, len(content)) + content
+
+
+def read(path: Path) -> Archive:
+    """
+    Raises:
+        DataError: no such file, not of this kind, of a newer version, cut short or damaged.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; give one that `variegate compress` wrote")
+    whole = path.read_bytes()
+    if not whole or not MAGIC.startswith(whole[: len(MAGIC)]):
+        raise DataError(f"{path}: is not a file of `variegate compress`; give one that it wrote")
+    if len(whole) > len(MAGIC) and whole[len(MAGIC)] != VERSION:
+        raise DataError(
+            f"{path}: has format {whole[len(MAGIC)]}, this variegate reads {VERSION}; update it, or copy the file again"
+        )
+    start = HEAD.size + CRC.size
+    head, body = whole[: HEAD.size], whole[start:]
+    if len(whole) < start or CRC.unpack(whole[HEAD.size : start])[0] != zlib.crc32(head + body):
+        raise DataError(f"{path}: is cut short or damaged; copy it again")
+    rest = Rest(body)
+    version, [count] = rest.counted("<B").decode(), rest.numbers(struct.Struct("<I"))
+    return Archive(HEAD.unpack(head)[2], version, [packed(rest) for _ in range(count)])
+
+
+def packed(rest: Rest) -> Packed:
+    name = rest.counted("<H").decode()
+    colours, height, width = rest.numbers(PICTURE)
+    condition, [check] = rest.counted("<I"), rest.numbers(CRC)
+    return Packed(name, (colours, height, width), condition, check, rest.counted("<I"))
+
+
+class Rest:
+    """What of a file has not been read yet; its check sum was right, so it has all that it says."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.place = content, 0
+
+    def numbers(self, kind: struct.Struct) -> tuple[int, ...]:
+        self.place += kind.size
+        return kind.unpack_from(self.content, self.place - kind.size)
+
+    def counted(self, length: str) -> bytes:
+        [size] = self.numbers(struct.Struct(length))
+        self.place += size
+        return self.content[self.place - size : self.place]
+
+
+def condition_bytes(raw: Tensor) -> bytes:
+    """A raw condition (c, H, W) as deflated safetensors; (c, 1, 1) of constant planes, nothing of none at all."""
+    if raw.shape[0] == 0:
+        return b""
+    corner = raw[:, :1, :1]
+    kept = corner if bool((raw == corner).all()) else raw
+    return zlib.compress(save({"raw": kept.contiguous()}), 9)
+
+
+def condition_of(content: bytes, height: int, width: int) -> Tensor:
+    """The inverse of `condition_bytes`; constant planes are views with strides of 0."""
+    if not content:
+        return torch.empty(0, height, width, dtype=torch.uint8)
+    raw: Tensor = load(zlib.decompress(content))["raw"]
+    return raw if raw.shape[1:] == (height, width) else raw.expand(-1, height, width)

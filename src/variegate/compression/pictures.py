@@ -1,0 +1,172 @@
+"""Picture files to one compressed file and back, with a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import pictures
+from ..data.sources import Source
+from ..errors import CheckpointError, ConfigError, DataError
+from ..model import Model
+from ..networks.weights import tensor_sha256
+from ..sampling import to_pil, to_uint8
+from ..training.saved_model import writing
+from .coder import Walks, decode, encode
+from .file import Archive, Packed, condition_bytes, condition_of, read, write
+
+
+class Size(NamedTuple):
+    """How large what was written is."""
+
+    written: int  # bytes of the file
+    information: float  # bits the model needs for all pictures
+    conditions: int  # bytes of the conditions
+    values: int  # of all pictures: pixels times colours
+
+
+def compress(
+    model: Model,
+    files: Sequence[str | Path],
+    out: str | Path,
+    conditions: Sequence[Source] = (),
+    reduce: bool = False,
+) -> Size:
+    """Write pictures into a file from which `decompress` gets the same pixels with the same model.
+
+    Drawing takes as long: the model is asked for one value after the other.
+
+    Args:
+        files: 8-bit pictures, grey or in colour as the model's are; any size that the model can draw.
+        conditions: one for all pictures, or one for each; none for a model of images alone.
+        reduce: round colours down to the levels of a model that knows fewer than 256; else they are refused.
+
+    Raises:
+        ConfigError: the model gives no likelihood value by value, conditions are missing, or the file exists.
+        DataError: a picture cannot be read, or would not be kept exactly.
+    """
+    generator, out = walking(model), Path(out)
+    if out.exists():
+        raise ConfigError(f"{out} already exists; give another --out, or remove it first")
+    if not files:
+        raise ConfigError("there are no pictures to compress; name at least one file")
+    images = [levels_shown(model, generator, Path(file), reduce) for file in files]
+    sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+    raws = [model.condition.read(one, size) for one, size in zip(for_each(model, conditions, len(files)), sizes)]
+    packed, information = [], 0.0
+    for name, image, raw in zip(names([Path(file).stem for file in files]), images, raws):
+        found = encode(generator, model.encoded(raw), image)
+        shape = (image.shape[1], image.shape[2], image.shape[3])
+        packed.append(Packed(name, shape, condition_bytes(raw), found.check, found.content))
+        information += found.information
+    size = write(out, Archive(weights_of(model), torch.__version__, packed))
+    kept = sum(len(one.condition) for one in packed)
+    return Size(size, information, kept, sum(image.numel() for image in images))
+
+
+def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
+    """Write the pictures of a file as PNG into a new folder, all or none; returns their paths.
+
+    Raises:
+        DataError: the file is damaged, or this machine computes otherwise than that which wrote it.
+        CheckpointError: it was written with another model.
+        ConfigError: the folder holds something.
+    """
+    generator, file, out = walking(model), Path(file), Path(out)
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise ConfigError(f"{out} already exists; give another --out for the pictures")
+    archive = read(file)
+    if archive.model != weights_of(model):
+        raise CheckpointError(
+            f"{file}: was compressed with another model, whose weights have the SHA-256 {archive.model.hex()[:12]}..., "
+            f"not {weights_of(model).hex()[:12]}... as this {model.name} model; give the run it was compressed with"
+        )
+    found: dict[str, Tensor] = {}
+    for one in archive.pictures:
+        raw = model.condition.read(condition_of(one.condition, *one.shape[1:]))
+        try:
+            image = decode(generator, model.encoded(raw), one.content, one.check)
+        except DataError as error:
+            raise DataError(f"{file}, {one.name}: {error} (torch {archive.torch})") from None
+        found[f"{Path(one.name).name}.png"] = to_uint8(image[0])
+    with writing(out) as aside:
+        for name, pixels in found.items():
+            to_pil(pixels).save(aside / name)
+    return [out / name for name in found]
+
+
+def walking(model: Model) -> Walks:
+    """The model's generator.
+
+    Raises:
+        ConfigError: it draws in another way than value by value, or not on the CPU in 32 bits.
+    """
+    if not isinstance(model.generator, Walks):
+        raise ConfigError(
+            f"this {model.name} model has no likelihood value by value, so it cannot compress; train gated-pixelcnn"
+        )
+    if model.device.type != "cpu" or model.precision != "32-true":
+        raise ConfigError("compressing must round alike everywhere; load the model on the CPU, with 32-bit precision")
+    return model.generator
+
+
+def weights_of(model: Model) -> bytes:
+    """SHA-256 of the weights."""
+    return tensor_sha256(model.generator.state_dict())
+
+
+def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Tensor:
+    """A picture as the model can draw it: (1, C, H, W) in [-1, 1].
+
+    Raises:
+        DataError: it would lose something.
+    """
+    picture = pictures.open_picture(file)
+    if picture.mode not in ("RGB", "L", "P", "1") or picture.has_transparency_data:
+        raise DataError(
+            f"{file}: is {picture.mode} or has transparency, which would be lost; save it as 8-bit RGB or grey first"
+        )
+    pixels = pictures.read_picture(picture)
+    if model.record.image_channels == 1:
+        if (pixels != pixels[..., :1]).any():
+            raise DataError(f"{file}: has colours, but this {model.name} model draws grey pictures; save it as grey")
+        pixels = pixels[..., :1]
+    image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float() / 127.5 - 1
+    shown = generator.shown(generator.quantised(image))
+    if not reduce and not torch.equal(to_uint8(shown), to_uint8(image)):
+        raise DataError(
+            f"{file}: has more levels of colour than this {model.name} model, which would be lost; add --reduce to "
+            "round them, or train with --bits 8"
+        )
+    return shown
+
+
+def for_each(model: Model, conditions: Sequence[Source], number: int) -> list[Source]:
+    """A condition for each of so many pictures.
+
+    Raises:
+        ConfigError: there are too few or too many.
+    """
+    if not conditions and model.condition.channels == 0:
+        return ["none"] * number
+    if len(conditions) not in (1, number):
+        raise ConfigError(
+            f"there are {len(conditions)} conditions for {number} pictures; give --condition one "
+            f"{model.condition.noun} for all, or one for each"
+        )
+    return [*conditions] if len(conditions) == number else [*conditions] * number
+
+
+def names(stems: Sequence[str]) -> list[str]:
+    """Stems, numbered from 2 where one comes again."""
+    found: list[str] = []
+    for stem in stems:
+        numbered = (f"{stem}-{i}" for i in count(2))
+        found.append(stem if stem not in found else next(one for one in numbered if one not in (*found, *stems)))
+    return found

@@ -1,0 +1,156 @@
+"""Train an embedding on people, and measure it on people it has never seen."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from ..config import Config, from_mapping, to_yaml
+from ..errors import ConfigError, TrainingError
+from ..evaluation.protocols import Protocol, Results
+from ..evaluation.verification import require, same_person_auc
+from ..losses.triplet import triplet_loss
+from ..training.checkpoints import Checkpoints
+from ..training.logs import Log
+from ..training.run import Stop, require_device
+from ..training.saved_model import versions, words_for_a_full_disk
+from ..training.start import differences, saved_config
+from .identities import Identities, read_identities
+from .network import EmbeddingNetwork
+from .saved import Embedding, EmbeddingRecord, Settings
+
+MOST = 20  # pictures of a person that pairs are made of
+
+
+class EmbeddingRun(Config):
+    """`config.yaml` of a run."""
+
+    embedding: Settings
+    data: str
+
+
+def train_embedding(
+    data: str | Path,
+    out: str | Path,
+    settings: Settings | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    quiet: bool = False,
+    save_every: int | None = None,
+) -> Path:
+    """Train on a folder of people (`NAME/*.jpg`); returns the run directory.
+
+    It holds `model/`, `metrics.json` (how well the embedding tells apart people it has never seen), `metrics.jsonl` and
+    checkpoints. Batches are a function of (seed, step) alone, so a run that was stopped goes on as if it had not been;
+    on one machine, with the same number of threads, equal seeds give equal weights.
+
+    Raises:
+        DataError: see `read_identities`.
+        ConfigError: the folder holds something, another run where `resume` is asked for, or a package is missing.
+        TrainingError: the loss is no longer finite, or the disk is full.
+    """
+    require()
+    require_device(device)
+    settings, folder = settings or Settings(), Path(out)
+    config = EmbeddingRun(embedding=settings, data=str(data))
+    check_free(folder, config, resume)
+    learn, unseen = read_identities(Path(data), settings.size).split()
+    if settings.people > len(learn.names):
+        settings = settings.model_copy(update={"people": len(learn.names)})
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(to_yaml(config))
+    trainer = Trainer(settings, device)
+    checkpoints, every = Checkpoints(folder / "checkpoints"), save_every or max(1, settings.steps // 10)
+    if saved := checkpoints.load_last():
+        trainer.load_state(saved)
+    log = Log(folder, trainer.step, settings.steps, "embedding", quiet)
+    with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log):
+        while trainer.step < settings.steps and not stop.asked:
+            loss = trainer.move(*learn.batch(settings.seed, trainer.step, settings.people, settings.pictures))
+            if trainer.step % max(1, settings.steps // 200) == 0:
+                log.numbers(trainer.step, {"triplet": loss})
+            log.progress.to(trainer.step)
+            if trainer.step % every == 0 or trainer.step == settings.steps or stop.asked:
+                checkpoints.save(trainer.step, trainer.state(), None)
+        record = EmbeddingRecord(settings=settings, data=str(data), step=trainer.step, versions=versions())
+        embedding = Embedding(trainer.network, record)
+        embedding.save(folder / "model")
+        results = measured(embedding, unseen)
+        (folder / "metrics.json").write_text(json.dumps(results.to_dict(), indent=2))
+    if trainer.step < settings.steps:
+        raise SystemExit(143)
+    return folder
+
+
+class Trainer:
+    """The network and its optimiser."""
+
+    def __init__(self, settings: Settings, device: str) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = EmbeddingNetwork(settings.length, settings.width).to(device)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
+        self.step, self.margin, self.device = 0, settings.margin, device
+
+    def move(self, images: Tensor, people: Tensor) -> float:
+        """One step; returns the loss."""
+        self.network.train()
+        loss = triplet_loss(self.network(images.to(self.device)), people.to(self.device), self.margin)
+        if not bool(loss.isfinite()):
+            raise TrainingError(f"the triplet loss is {float(loss)} at step {self.step}; lower --learning-rate")
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        return float(loss.detach())
+
+    def state(self) -> dict[str, Any]:
+        return {"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.step = int(state["step"])
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def check_free(folder: Path, config: EmbeddingRun, resume: bool) -> None:
+    """Raises ConfigError if the folder holds anything but the run that is to go on."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not resume or not (folder / "config.yaml").is_file():
+        raise ConfigError(f"{folder} already holds something; give another --out, or --resume if it is this run")
+    before = from_mapping(EmbeddingRun, saved_config(folder), str(folder / "config.yaml"))
+    changed = differences(before.model_dump(mode="json"), yaml.safe_load(to_yaml(config)))
+    if serious := [name for name in changed if name != "embedding.steps"]:
+        raise ConfigError(
+            f"{folder} was trained with another {', '.join(serious)}; leave the change out, or train into another --out"
+        )
+
+
+def measured(embedding: Embedding, unseen: Identities) -> Results:
+    """`auc_unseen` of the embedding and, to compare with, `auc_unseen_pixels` of the pictures' own values."""
+    rows = torch.cat([(unseen.people == one).nonzero().flatten()[:MOST] for one in range(len(unseen.names))])
+    images, people = unseen.images[rows].float() / 127.5 - 1, unseen.people[rows]
+    protocol = Protocol(
+        name="auc_unseen",
+        metric="",
+        libraries={},
+        extractor=embedding.name,
+        weights={"model.safetensors": embedding.digest},
+        value_range="[-1, 1]",
+        size=embedding.size,
+        notes=(f"people whom training never saw: {unseen.names[0]} to {unseen.names[-1]}",),
+    )
+    pixels = protocol.model_copy(update={"name": "auc_unseen_pixels", "extractor": None, "weights": {}})
+    return Results(
+        {
+            "auc_unseen": same_person_auc(embedding(images), people, protocol),
+            "auc_unseen_pixels": same_person_auc(images.flatten(1), people, pixels),
+        }
+    )

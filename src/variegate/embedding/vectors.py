@@ -1,0 +1,66 @@
+"""Vectors of all pictures in a folder, as a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from ..data import pictures
+from ..errors import ConfigError, DataError
+from .identities import read
+from .saved import CHUNK, Embeds
+
+SUFFIXES = (".npy", ".npz", ".safetensors")
+
+
+def embed_folder(embedding: Embeds, folder: str | Path, out: str | Path) -> tuple[list[str], Tensor]:
+    """Names and vectors (N, D) of every picture below a folder, also written to a file.
+
+    Pictures are taken in the natural order of their paths (2 before 10) and named by the path below the folder, with
+    slashes. `.npy` holds the vectors in this order, float32 (N, D); `.npz` has them as `vectors` beside `names`;
+    `.safetensors` has the tensor `vectors`, and in its metadata `names`, a JSON list.
+
+    Raises:
+        ConfigError: the file exists, or its name ends otherwise.
+        DataError: no pictures, one that cannot be read, or an embedding that gives something other than rows.
+    """
+    folder, out = Path(folder), Path(out)
+    if out.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"--out {out}: the name has to end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if out.exists():
+        raise ConfigError(f"{out} already exists; give another --out, or remove it first")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; give one of pictures")
+    files = pictures.images_in(folder, deep=True)
+    if not files:
+        raise DataError(f"{folder}: holds no pictures, nor do its sub-folders; give a folder of pictures")
+    chunk = CHUNK if embedding.size else 1  # at their own sizes they may differ
+    parts = []
+    for start in range(0, len(files), chunk):
+        planes = np.stack([read(file, embedding.size) for file in files[start : start + chunk]])
+        parts.append(embedding(torch.from_numpy(planes).float() / 127.5 - 1))
+    vectors = torch.cat(parts).float()
+    if vectors.ndim != 2 or not bool(vectors.isfinite().all()):
+        raise DataError(f"the embedding gives {tuple(vectors.shape)}, or values that are not finite; right is (N, D)")
+    names = [file.relative_to(folder).as_posix() for file in files]
+    write(out, names, vectors)
+    return names, vectors
+
+
+def write(out: Path, names: list[str], vectors: Tensor) -> None:
+    """Beside, then renamed."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside, values = out.with_name(f".{out.stem}.writing{out.suffix.lower()}"), vectors.contiguous().numpy()
+    if aside.suffix == ".npy":
+        np.save(aside, values)
+    elif aside.suffix == ".npz":
+        np.savez(aside, vectors=values, names=np.array(names))
+    else:
+        save_file({"vectors": values}, aside, metadata={"names": json.dumps(names)})
+    os.replace(aside, out)

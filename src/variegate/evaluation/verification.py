@@ -1,0 +1,52 @@
+"""Is it the same person? How well distances of an embedding tell pairs of one person from pairs of two."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+from .protocols import Measured, Protocol, libraries
+
+
+def require() -> None:
+    """Raises ConfigError unless scikit-learn is installed."""
+    if find_spec("sklearn") is None:
+        raise ConfigError("measuring an embedding needs the package scikit-learn: pip install 'variegate[evaluation]'")
+
+
+def same_person_auc(vectors: Tensor, people: Tensor, protocol: Protocol) -> Measured:
+    """Area under the ROC curve of -|a - b| over all pairs: 0.5 is chance, 1 never wrong.
+
+    It is the chance that two pictures of one person are nearer to each other than two of different people.
+
+    Args:
+        vectors: (N, D).
+        people: (N,) who each shows.
+        protocol: who and what was measured; the pairs are added.
+
+    Raises:
+        DataError: all pairs are of one kind, or values are not finite.
+        ConfigError: scikit-learn is not installed.
+    """
+    require()
+    from sklearn.metrics import roc_auc_score
+
+    first, second = torch.triu_indices(len(people), len(people), offset=1)
+    same = people[first] == people[second]
+    if bool(same.all()) or not bool(same.any()):
+        raise DataError(f"{protocol.name}: two people and two pictures of one of them are needed at least")
+    if not bool(vectors.isfinite().all()):
+        raise DataError(f"{protocol.name}: the embedding gives values that are not finite")
+    distance = torch.cdist(vectors.double(), vectors.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    area = float(roc_auc_score(same.numpy(), -distance[first, second].numpy()))
+    changes = {
+        "metric": "area under the ROC curve: pairs of one person against pairs of two, by Euclidean distance",
+        "libraries": libraries("scikit-learn", "torch"),
+        "inputs": len(people.unique()),
+        "pairs": f"all: {int(same.sum())} of one person, {int((~same).sum())} of two",
+    }
+    record = protocol.model_copy(update=changes)
+    return Measured(value=area, n=len(people), unit="probability", better="higher", protocol=record)
