@@ -51,11 +51,12 @@ def test_the_vector_of_another_picture_makes_a_picture_less_likely(decoder: Gene
 
 
 def test_pictures_drawn_from_a_vector_have_its_colour_and_a_texture_of_their_own(decoder: Generator) -> None:
-    images = pictures(4, 1000)
-    drawn = decoder(images, decoder.draw([(0, i) for i in range(4)]).expand(4, -1, -1))
+    images = pictures(16, 1000)
+    drawn = decoder(images, decoder.draw([(0, i) for i in range(4)]).expand(16, -1, -1))
     colours = drawn.mean(dim=(3, 4))
-    gaps = (colours.unsqueeze(1) - images.mean(dim=(2, 3)).view(1, 4, 1, 3)).abs().mean(dim=3)
-    assert (gaps.mean(dim=2).argmin(dim=1) == torch.arange(4)).all()
+    gaps = (colours.unsqueeze(1) - images.mean(dim=(2, 3)).view(1, 16, 1, 3)).abs().mean(dim=3)
+    nearest = gaps.mean(dim=2).argmin(dim=1)
+    assert (nearest == torch.arange(16)).sum() >= 8, "its own picture is nearest far more often than one time in 16"
     assert drawn.std(dim=1).mean() > 0.02
 
 
