@@ -16,6 +16,7 @@ from variegate.interfaces import Size
 from variegate.methods import method
 from variegate.networks.gated_stacks import GatedLayer
 from variegate.randomness.none import NoRandomness
+from variegate.randomness.sites import tile_to
 
 pytestmark = pytest.mark.core
 
@@ -84,8 +85,8 @@ def test_noise_in_pixels_that_are_not_drawn_yet_changes_nothing(stacks: str) -> 
 def slow(generator: PixelCNN, condition: Tensor, code: Tensor, image: Tensor, known: int = 0) -> Tensor:
     """One full pass for every value; unknown pixels of `image` hold noise."""
     top = generator.head.levels - 1
-    field, image = code.double().unflatten(1, generator.shape), image.clone()
-    height, width = image.shape[-2:]
+    image, (height, width) = image.clone(), image.shape[-2:]
+    field = tile_to(code.double().unflatten(1, generator.shape), (height, width))
     for y, x in itertools.product(range(height), range(width)):
         for colour in range(image.shape[1] if y * width + x >= known else 0):
             shares = generator.logits(condition, image)[:, colour, :, y, x].softmax(dim=1).cumsum(dim=1)
@@ -123,6 +124,16 @@ def test_fast_drawing_is_slow_drawing_value_by_value(
     assert len(expected.unique()) > 3
     single = generator.float()(condition.float(), codes)
     assert float((single - expected).abs().max()) < 1e-6
+
+
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (3, 12)])
+@torch.no_grad()
+def test_pictures_of_another_size_are_drawn_as_exactly(stacks: str, size: Size) -> None:
+    generator = built(3, (4, 5), 2, stacks=stacks)
+    condition, codes = torch.randn(1, 2, *size, dtype=torch.float64), generator.draw([(2, 0)])
+    expected = slow(generator, condition, codes, torch.rand(1, 3, *size, dtype=torch.float64))
+    assert torch.equal(generator(condition, codes[None])[0], expected)
 
 
 @pytest.mark.parametrize("stacks", STACKS)

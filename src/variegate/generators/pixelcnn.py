@@ -130,8 +130,8 @@ class PixelCNN(Generator):
         shape = (*code.shape[:2], self.shape[0], height, width)
         with torch.inference_mode(), torch.autocast(code.device.type, enabled=False):
             weight = self.head.logits.weight
-            field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight.dtype)
-            level = self.quantised(image.to(weight.dtype)).expand(shape).flatten(0, 1)
+            field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight)
+            level = self.quantised(image.to(weight)).expand(shape).flatten(0, 1)
             steps = self.steps(features, len(field))
             drawn = draw(steps, self.head, field, level, known)
         return self.shown(drawn.clone()).unflatten(0, shape[:2])

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..interfaces import Size
 from .gated_stacks import GatedLayer, GatedStacks
 from .masked import gate
-from .steps import Steps, bias_of, centre_of, left_of, push
+from .steps import Steps, bias_of, centre_of, empty, left_of, push
 
 Views = list[tuple[Tensor, ...]]
 
@@ -34,10 +34,8 @@ class GatedSteps(Steps):
         self.layers, self.maps, self.group = layers, stack.maps, stack.maps // stack.colours
         count, maps = len(layers), 3 * stack.maps
         self.back = layers[-1].horizontal.around[0]
-        self.down = [
-            self.zeros(batch, layer.vertical.in_channels, layer.vertical.kernel_size[0], size[1] + 2 * one.around[0])
-            for layer, one in ((layer, layer.vertical) for layer in layers)
-        ]
+        vertical = [layer.vertical for layer in layers]
+        self.down = [empty(layer, layer.kernel_size[0], batch, size) for layer in vertical]
         self.bases = self.zeros(size[1], count, maps, batch)
         self.base = self.zeros(count, maps, batch)
         self.maps_now = self.zeros(count, maps, batch)

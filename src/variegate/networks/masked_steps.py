@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..interfaces import Size
-from .masked import Masked
 from .masked_stack import MaskedBlock, MaskedStack
-from .steps import Steps, bias_of, centre_of, left_of, push
+from .steps import Steps, bias_of, centre_of, empty, left_of, push
 
 
 class MaskedSteps(Steps):
@@ -24,7 +23,7 @@ class MaskedSteps(Steps):
         count, wide, width = len(self.blocks), stack.maps, stack.maps // 2
         self.back = self.blocks[-1].masked.around[0] if count else 0
         layers = [self.first, *(block.masked for block in self.blocks)]
-        self.above = [above(layer, batch, size) for layer in layers]
+        self.above = [empty(layer, layer.kernel_size[0] - 1, batch, size) for layer in layers]
         self.weights = [layer.weights()[:, :, :-1] for layer in layers]
         self.biases = [layer.bias for layer in layers]
         self.bases = [self.zeros(size[1], wide, batch), self.zeros(size[1], count, width, batch)]
@@ -90,9 +89,3 @@ class MaskedSteps(Steps):
     def keep(self, x: int) -> None:
         for i, (_, inner, _) in enumerate(self.seen):
             self.past[i, x + self.back] = inner
-
-
-def above(layer: Masked, batch: int, size: Size) -> Tensor:
-    """An empty window of the rows above, (N, inputs, rows, padded W)."""
-    rows, edge = layer.kernel_size[0] - 1, layer.around[0]
-    return layer.weight.new_zeros(batch, layer.in_channels, rows, size[1] + 2 * edge)

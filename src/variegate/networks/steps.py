@@ -86,6 +86,11 @@ def bias_of(layer: torch.nn.Conv2d) -> Tensor:
     return layer.bias
 
 
+def empty(layer: Masked, rows: int, batch: int, size: Size) -> Tensor:
+    """Rows of what a layer reads, with the zeros it needs beside them: (N, inputs, rows, padded W)."""
+    return layer.weight.new_zeros(batch, layer.in_channels, rows, size[1] + 2 * layer.around[0])
+
+
 def push(window: Tensor, row: Tensor) -> None:
     """Move a window (N, maps, rows, padded W) down by one row (N, maps, W)."""
     edge = (window.shape[3] - row.shape[2]) // 2
