@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from .api import data_of
 from .data.pairs import Pairs
 from .errors import VariegateError
-from .evaluation.evaluate import sensitivity
+from .evaluation.evaluate import conditions_differ, sensitivity
 from .model import Model
 from .training.checkpoints import Checkpoints
 from .training.health import branch_use, verdict
@@ -37,6 +36,8 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         model, held = Model.load(folder), data_of(folder, "held")
         if len(held) < 2:
             return healthy, [*lines, "One held-out pair cannot tell whether the code is used; hold out more."]
+        if not conditions_differ(held):
+            return healthy, [*lines, "Held-out conditions are all alike, so nothing tells whether the code is used."]
         value = sensitivity(model.generator, held).value
         lines += branches(model, data_of(folder))
     except VariegateError as error:
@@ -44,11 +45,7 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     warning = verdict(value, model.generator.code_size)
     if warning:
         return False, [*lines, warning[0].upper() + warning[1:]]
-    if not isfinite(value):
-        lines.append(
-            "Conditions change nothing here, so whether the code is used cannot be told by comparing with them."
-        )
-    elif model.generator.code_size == 0:
+    if model.generator.code_size == 0:
         lines.append("The method has no code: it draws one picture per condition, by design.")
     else:
         lines.append(f"The code is used: pictures of one condition differ by {value:.0%} of what conditions differ by.")

@@ -13,8 +13,9 @@ from PIL import Image
 import variegate
 from variegate.api import conditions_of, data_of, file_name, train
 from variegate.cli import main
-from variegate.data import ClassName
+from variegate.data import ClassName, open_data
 from variegate.errors import ConfigError, DataError
+from variegate.evaluation.evaluate import conditions_differ
 from variegate.training.run import Run
 from variegate.training.start import saved_config
 
@@ -81,6 +82,18 @@ def test_grey_images_are_measured(classes: Path) -> None:
     assert metrics["rmse_best"]["value"] >= 0
     assert json.loads((classes / "metrics.json").read_text())["metrics"].keys() == metrics.keys()
     assert "data:image" in (classes / "report.html").read_text()
+
+
+def test_conditions_that_are_all_alike_tell_nothing_of_the_code(classes: Path, tmp_path: Path) -> None:
+    assert conditions_differ(data_of(classes, "train"))
+    np.savez(tmp_path / "light.npz", images=np.zeros((20, 16, 16), np.uint8), labels=np.ones(20, int),
+             classes=np.array(["dark", "light"]))  # fmt: skip
+    alike = data_of(classes, "held", tmp_path / "light.npz")
+    assert int(alike.raw(0)[0].max()) == 1
+    assert not conditions_differ(alike)
+    assert not conditions_differ(open_data(tmp_path / "light.npz", condition="none"))
+    metrics = variegate.evaluate(classes, tmp_path / "light.npz", protocol="quick", perceptual=False)["metrics"]
+    assert "code_sensitivity" not in metrics
 
 
 def test_several_conditions_at_once_are_trained(desk: Path) -> None:

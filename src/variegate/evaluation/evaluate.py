@@ -27,6 +27,7 @@ from .protocols import DiversityPreset, Measured, Protocol, Results, diversity_p
 from .spread import Levels, centre_distances, feature_spread
 
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
+PANEL = 8  # conditions that tell whether the code matters
 REAL_IMAGES = 2000  # training images at most, for distances of sets
 
 
@@ -83,7 +84,7 @@ def evaluate(
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
     results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
     results.add(centre_distances(drawn.conditions()))
-    if len(pairs) > 1:  # it compares with what conditions change
+    if conditions_differ(pairs):  # it compares with what conditions change
         results.add({"code_sensitivity": sensitivity(generator, pairs)})
     if not pairs.unpaired:
         results.add(fidelity(drawn.with_truth(), measures_for(pairs.size), preset.remarks))
@@ -158,7 +159,13 @@ def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
     )
 
 
-def sensitivity(generator: Generator, pairs: Pairs, conditions: int = 8, samples: int = 8) -> Measured:
+def conditions_differ(pairs: Pairs) -> bool:
+    """Whether the first pairs, which `sensitivity` looks at, have two conditions at least; not where there are none."""
+    raw = [pairs.raw(i)[0] for i in range(min(PANEL, len(pairs)))]
+    return any(not torch.equal(raw[0], other) for other in raw)
+
+
+def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, samples: int = 8) -> Measured:
     """Whether the code matters at all, on a small panel; about 0 means that it is ignored."""
     raw = torch.stack([pairs.raw(i)[0] for i in range(min(conditions, len(pairs)))])
     device = next(generator.parameters()).device
