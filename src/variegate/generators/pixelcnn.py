@@ -29,7 +29,7 @@ from ..networks.masked_stack import MaskedStack
 from ..networks.masked_steps import MaskedSteps
 from ..networks.steps import Steps
 from ..randomness.sites import tile_to
-from .pixelcnn_drawing import draw, shade
+from .pixelcnn_drawing import Choose, by_field, draw, shade
 
 
 class PixelCNN(Generator):
@@ -133,8 +133,16 @@ class PixelCNN(Generator):
             field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight)
             level = self.quantised(image.to(weight)).expand(shape).flatten(0, 1)
             steps = self.steps(features, len(field))
-            drawn = draw(steps, self.head, field, level, known)
+            drawn = draw(steps, self.head, by_field(field, known), level, known)
         return self.shown(drawn.clone()).unflatten(0, shape[:2])
+
+    def walk(self, condition: Tensor, choose: Choose) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] whose values `choose` takes, in the order of drawing (`compression.Walks`)."""
+        with torch.inference_mode(), torch.autocast(condition.device.type, enabled=False):
+            features = self.encode(condition)
+            level = self.head.logits.weight.new_zeros(len(condition), self.shape[0], *features.size)
+            drawn = draw(self.steps(features, len(condition)), self.head, choose, level, 0)
+        return self.shown(drawn.clone())
 
     def steps(self, features: Features, batch: int) -> Steps:
         if isinstance(self.stack, GatedStacks):

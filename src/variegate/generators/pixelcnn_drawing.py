@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from ..networks.colour_head import ColourHead, HeadSteps
 from ..networks.steps import Steps
+
+Choose = Callable[[Tensor], Tensor]  # probabilities (N, levels) to levels (N,)
 
 
 def shade(level: Tensor, levels: int) -> Tensor:
@@ -14,21 +18,27 @@ def shade(level: Tensor, levels: int) -> Tensor:
     return level * (2 / (levels - 1)) - 1
 
 
-def inverse(logits: Tensor, uniform: Tensor) -> Tensor:
-    """The level whose share of the unit interval holds a uniform number: (N, levels) and (N, 1) to (N, 1)."""
-    shares = torch.softmax(logits, dim=1).cumsum(dim=1)
-    return torch.searchsorted(shares, uniform, right=True).clamp_(max=logits.shape[1] - 1)  # sums may end below 1
+def inverse(probabilities: Tensor, uniform: Tensor) -> Tensor:
+    """The level whose share of the unit interval holds a uniform number: (N, levels) and (N, 1) to (N,)."""
+    levels = torch.searchsorted(probabilities.cumsum(dim=1), uniform, right=True)
+    return levels[:, 0].clamp_(max=probabilities.shape[1] - 1)  # sums may end below 1
 
 
-def draw(steps: Steps, head: ColourHead, uniform: Tensor, image: Tensor, known: int) -> Tensor:
+def by_field(uniform: Tensor, known: int) -> Choose:
+    """Chooses by numbers (N, C, H, W) in [0, 1), one after the other from pixel `known` on."""
+    numbers = iter(uniform.permute(2, 3, 1, 0).flatten(0, 1)[known:].flatten(0, 1).unsqueeze(-1).contiguous())
+    return lambda probabilities: inverse(probabilities, next(numbers))
+
+
+def draw(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int) -> Tensor:
     """Levels (N, C, H, W), whole numbers as real ones.
 
     Args:
-        uniform: (N, C, H, W) in [0, 1), what chance decides.
+        choose: takes a level (N,) of probabilities (N, levels), for each value in its order.
         image: levels (N, C, H, W), of which the first `known` pixels in raster order are kept.
     """
     height, width = image.shape[-2:]
-    last, chance = HeadSteps(head, steps.result), uniform.permute(2, 3, 1, 0).unsqueeze(-1).contiguous()
+    last = HeadSteps(head, steps.result)
     levels = image.permute(2, 3, 1, 0).contiguous()
     shades = shade(levels, head.levels)
     for y in range(height):
@@ -37,11 +47,11 @@ def draw(steps: Steps, head: ColourHead, uniform: Tensor, image: Tensor, known: 
             continue
         for x in range(width):
             steps.pixel(x)
-            kept, level, value, u = y * width + x < known, levels[y, x], shades[y, x], chance[y, x]
+            kept, level, value = y * width + x < known, levels[y, x], shades[y, x]
             for colour in range(head.colours):
                 steps.colour(colour)
                 if not kept:
-                    level[colour] = inverse(last.logits(colour), u[colour])[:, 0]
+                    level[colour] = choose(torch.softmax(last.logits(colour), dim=1))
                     value[colour] = shade(level[colour], head.levels)
                 steps.put(x, colour, value[colour])
             steps.keep(x)
