@@ -245,10 +245,10 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
         DataError: neither a file nor an item that exists.
     """
     found: list[tuple[str, Any]] = []
-    kind = read_record(model_folder(Path(run))).condition["kind"]
+    in_words = not condition_from_mapping(read_record(model_folder(Path(run))).condition).suffixes
     for text in texts:
         split, colon, number = text.partition(":")
-        if kind in ("none", "class", "vector", "several") and not (split in SPLITS and number.isdecimal()):
+        if in_words and not (split in SPLITS and number.isdecimal()):
             found.append((file_name(text), text))
             continue
         if Path(text).exists() or not (colon and number.isdecimal()):

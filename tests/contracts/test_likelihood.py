@@ -11,11 +11,10 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from variants import CONDITION, IMAGE, conditions, generator_of, pictures, preset, size_of
+from variants import CONDITION, IMAGE, conditions, generator_of, model_of, pictures, preset, size_of
 
 import variegate
 from variegate.config import from_mapping
-from variegate.data.conditions import Labels
 from variegate.errors import ConfigError, DataError
 from variegate.interfaces import Batch
 from variegate.methods import method
@@ -23,27 +22,10 @@ from variegate.methods.preset import Preset
 from variegate.model import Model
 from variegate.randomness.latent import LatentConfig
 from variegate.training.run import Run
-from variegate.training.saved_model import ModelRecord, versions
 
 pytestmark = pytest.mark.core
 
 NAME = "gated pixelcnn 3 bits"
-
-
-def model_of(name: str) -> Model:
-    labels = Labels(names=("a", "b", "c", "d"), palette=((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200)))
-    record = ModelRecord(
-        method=preset(name).model_dump(mode="json"),
-        condition=labels.model_dump(mode="json"),
-        condition_channels=CONDITION,
-        image_channels=IMAGE,
-        size=size_of(name),
-        data="squares",
-        step=3,
-        seed=0,
-        versions=versions(),
-    )
-    return Model(generator_of(name), labels, record)
 
 
 @pytest.fixture(scope="module")

@@ -13,34 +13,14 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from variants import CONDITION, conditions, generator_of, preset, size_of
+from variants import COLOURS, conditions, model_of, size_of
 
-from variegate.data.conditions import Labels
 from variegate.errors import CheckpointError, ConfigError, DataError
 from variegate.model import Model
 from variegate.samples import read_codes
 from variegate.sampling import sheet, to_pil, to_uint8
-from variegate.training.saved_model import ModelRecord, versions
 
 pytestmark = pytest.mark.core
-
-COLOURS = ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200))
-
-
-def model_of(name: str) -> Model:
-    labels = Labels(names=("a", "b", "c", "d"), palette=COLOURS)
-    record = ModelRecord(
-        method=preset(name).model_dump(mode="json"),
-        condition=labels.model_dump(mode="json"),
-        condition_channels=CONDITION,
-        image_channels=3,
-        size=size_of(name),
-        data="squares",
-        step=3,
-        seed=0,
-        versions=versions(),
-    )
-    return Model(generator_of(name), labels, record)
 
 
 def ids(name: str = "basisgan") -> Tensor:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from variegate.data.conditions import Labels
 from variegate.interfaces import Generator, HasMemory, Size
 from variegate.methods import METHODS, method
 from variegate.methods.pix2pix import pix2pix
 from variegate.methods.preset import Preset
+from variegate.model import Model
 from variegate.randomness.latent import LatentConfig
 from variegate.randomness.noise_maps import NoiseMapsConfig
+from variegate.training.saved_model import ModelRecord, versions
 
 CONDITION, IMAGE = 4, 3  # channels
+COLOURS = ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200))
 
 RESNET = {"width": "4", "blocks": "2"}
 CRN = {"generator.widths": "[8, 8, 6, 4]", "randomness.channels": "3", "randomness.hidden": "6"}
@@ -155,3 +159,20 @@ def conditions(name: str, count: int, size: Size | None = None) -> Tensor:
 
 def codes(generator: Generator, seed: int, count: int, first: int = 0) -> Tensor:
     return generator.draw([(seed, first + i) for i in range(count)])
+
+
+def model_of(name: str) -> Model:
+    """Untrained, with label maps of four classes."""
+    labels = Labels(names=("a", "b", "c", "d"), palette=COLOURS)
+    record = ModelRecord(
+        method=preset(name).model_dump(mode="json"),
+        condition=labels.model_dump(mode="json"),
+        condition_channels=CONDITION,
+        image_channels=IMAGE,
+        size=size_of(name),
+        data="squares",
+        step=3,
+        seed=0,
+        versions=versions(),
+    )
+    return Model(generator_of(name), labels, record)

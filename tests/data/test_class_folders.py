@@ -15,6 +15,7 @@ from variegate.data import ClassName, Nothing, Picture, Several, Visits, blocks,
 from variegate.data.check import check
 from variegate.data.conditions import condition_from_mapping
 from variegate.data.facts import evenly
+from variegate.data.layouts import read_layouts
 from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
@@ -154,6 +155,9 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
     assert torch.equal(read[0], torch.ones(6, 4))
     assert torch.equal(read, pairs.condition.read((1, tmp_path / "drawing.png")))
     assert torch.equal(pairs.condition.mirrored(read)[1], read[1].flip(-1))
+    frames = read_layouts([f"cat+{tmp_path / 'drawing.png'}", f"dog+{tmp_path / 'drawing.png'}"], pairs.condition)
+    assert torch.equal(frames[1], read)
+    assert torch.equal(frames[0][0], torch.zeros(6, 4))
     with pytest.raises(DataError, match=r"right would be 2 conditions, a class and picture: CLASS\+PICTURE"):
         pairs.condition.read("dog")
 

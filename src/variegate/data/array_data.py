@@ -19,7 +19,7 @@ from .arrays import Pack, Stored
 from .asked import asked, condition_of
 from .choice import same_length
 from .conditions import AnyCondition, Picture
-from .facts import Facts, evenly, is_known, picture_in, stated, translated
+from .facts import Facts, evenly, is_known, part_of, stated, translated
 from .folders import hold_out
 from .origins import Origin
 from .vector_files import matched, read_vectors
@@ -158,5 +158,5 @@ def array_condition(
         vectors, length = dict(zip(stored.splits, np.split(rows, ends[:-1]))), rows.shape[1]
     spec = given or condition_of(wanted, stored.classes, length, size, str(stored.root))
     same_length(spec, length, str(stored.root))
-    assert is_known(spec) or picture_in(spec) is not None
+    assert is_known(spec) or part_of(spec, Picture) is not None
     return spec, vectors

@@ -21,7 +21,7 @@ class BaseCondition(Config, ABC):
     """What every kind of condition can do. Raw: integers (c, H, W), uint8 but for normals.
 
     Attributes:
-        suffixes: of the files it is read from.
+        suffixes: of the files it is read from; none for what is told in words, perhaps with a file among them.
     """
 
     suffixes: ClassVar[frozenset[str]] = pictures.SUFFIXES

@@ -20,10 +20,10 @@ from .check_arrays import check_arrays
 from .check_words import class_shares, lonely, words
 from .choice import spec_of
 from .classes import labels_in
-from .conditions import AnyCondition, Labels, Normals
+from .conditions import AnyCondition, ClassName, Labels, Normals
 from .derived import check_size, explain
 from .direction import choose_direction
-from .facts import class_in
+from .facts import part_of
 from .folders import hold_out, recognise
 from .items import Direction, Folder, Item
 from .landmarks import check_inside
@@ -103,7 +103,8 @@ def check(
         for item in items[:limit]:
             report.problems += _check_pair(item, folder, spec, known, report.sizes, areas)
             report.opened += 1
-    report.classes = class_shares(folder.classes, labels_of(folder)) if spec is not None and class_in(spec) else []
+    if spec is not None and part_of(spec, ClassName) is not None:
+        report.classes = class_shares(folder.classes, labels_of(folder))
     if isinstance(spec, Labels):
         total = max(1, int(areas.sum()))
         report.classes = [(name, float(areas[i]) / total) for i, name in enumerate(spec.names)]
@@ -158,8 +159,9 @@ def _condition(report: Report, folder: Folder, derived: str | None, direction: D
         report.problems.append(str(error))
         return None
     report.condition = words(spec)
-    if folder.kind == "derived" and derived is not None and asked(derived).derived is not None:
-        _check_derived(report, folder, asked(derived).derived or "")
+    made = asked(derived).derived if folder.kind == "derived" and derived is not None else None
+    if made is not None:
+        _check_derived(report, folder, made)
     return spec
 
 

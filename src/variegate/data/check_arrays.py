@@ -8,8 +8,9 @@ from ..errors import DataError
 from .array_data import array_condition, described, rows_of
 from .arrays import Stored
 from .check_words import class_shares, lonely, words
+from .conditions import ClassName, Picture
 from .derived import check_size, explain
-from .facts import class_in, picture_in
+from .facts import part_of
 from .masks import open_masks
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check_arrays(report: Report, stored: Stored, condition: str | None, unpaired
     try:
         spec, _ = array_condition(stored, condition, None, stored.size)
         report.condition = words(spec)
-        part = picture_in(spec)
+        part = part_of(spec, Picture)
         if part is not None and part.derived is not None:
             check_size(part.derived, stored.size, report.path)
             details = explain(part.derived, stored.size, open_masks(part.derived, stored.size))
@@ -48,6 +49,6 @@ def check_arrays(report: Report, stored: Stored, condition: str | None, unpaired
         report.problems.append(str(error))
         return
     labels = stored.labels_of(next(iter(stored.splits)))
-    if labels is not None and class_in(spec) is not None and not report.problems:
+    if labels is not None and part_of(spec, ClassName) is not None and not report.problems:
         report.problems += lonely(stored.classes, labels.tolist(), str(stored.root))
         report.classes = class_shares(stored.classes, labels.tolist())

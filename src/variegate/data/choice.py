@@ -6,9 +6,9 @@ from ..errors import DataError
 from ..interfaces import Size
 from .asked import Asked, asked, condition_of, words_of
 from .classes import labels_in
-from .conditions import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture
+from .conditions import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector
 from .direction import is_grey
-from .facts import vector_in
+from .facts import part_of
 from .geometry import asked_geometry, count_of
 from .items import Direction, Folder
 
@@ -46,7 +46,7 @@ def fits_model(spec: AnyCondition, folder: Folder) -> None:
 
 def same_length(spec: AnyCondition, length: int | None, where: str) -> None:
     """Raises DataError for vectors of another length than a trained model's."""
-    vector = vector_in(spec)
+    vector = part_of(spec, Vector)
     if vector is not None and length != vector.length:
         raise DataError(f"{where}: has vectors of {length} numbers, but the model reads {vector.length}; give its own")
 

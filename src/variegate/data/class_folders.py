@@ -17,24 +17,23 @@ def find_classes(root: Path) -> Folder | None:
     A class of a later split that the first does not have, and a folder without pictures, become problems.
     """
     places = {split: _inside(root / split) for split in SPLITS}
-    many = any(len(_full(folders)) > 1 for folders in places.values())
-    places = {split: folders for split, folders in places.items() if many and _full(folders)}
-    places = places or {"train": [place for place in _inside(root) if place.name not in (*SPLITS, *PARTS)]}
-    first = _full(next(iter(places.values())))
-    if len(first) < 2:
+    many = any(sum(map(bool, folders.values())) > 1 for folders in places.values())
+    places = {split: folders for split, folders in places.items() if many and any(folders.values())}
+    if not places:
+        loose = _inside(root)
+        places = {"train": {place: loose[place] for place in loose if place.name not in (*SPLITS, *PARTS)}}
+    first = next(iter(places))
+    names = tuple(place.name for place, files in places[first].items() if files)
+    if len(names) < 2:
         return None
-    names = tuple(place.name for place in first)
     folder = Folder(root, "derived", {}, f"{len(names)} class folders", classes=names)
     for split, folders in places.items():
         items = []
-        for place in folders:
-            files = pictures.images_in(place)
+        for place, files in folders.items():
             if not files:
                 folder.problems.append(f"{place}: holds no pictures; add some, or delete the folder")
             elif place.name not in names:
-                folder.problems.append(
-                    f"{place}: is a class that {root / next(iter(places))} does not have; move it away"
-                )
+                folder.problems.append(f"{place}: is a class that {root / first} does not have; move it away")
             else:
                 items += [Item(file, facts=Facts(names.index(place.name))) for file in files]
         order = evenly([item.facts.label or 0 for item in items]) if len(places) == 1 else range(len(items))
@@ -42,12 +41,7 @@ def find_classes(root: Path) -> Folder | None:
     return folder
 
 
-def _inside(place: Path) -> list[Path]:
-    """Folders in a folder, 2 before 10, hidden ones left out."""
+def _inside(place: Path) -> dict[Path, list[Path]]:
+    """Folders in a folder, 2 before 10, hidden ones left out, and the pictures of each."""
     found = [p for p in place.iterdir() if p.is_dir() and not p.name.startswith(".")] if place.is_dir() else []
-    return sorted(found, key=pictures.natural)
-
-
-def _full(folders: list[Path]) -> list[Path]:
-    """Those with pictures in them."""
-    return [place for place in folders if pictures.images_in(place)]
+    return {folder: pictures.images_in(folder) for folder in sorted(found, key=pictures.natural)}

@@ -22,7 +22,7 @@ SMALL = 256  # classes that uint8 can number
 class ClassName(Constant):
     """One of K classes. Raw: its number, uint8 (int16 for more than 256 classes) (1, H, W); encoded: one-hot.
 
-    Conditioning on the one-hot vector is that of van den Oord et al., NIPS 2016, section 2.4 (eq 4).
+    Conditioning on the one-hot vector is that of van den Oord et al., NIPS 2016, section 2.3 (eq 4).
     """
 
     kind: Literal["class"] = "class"

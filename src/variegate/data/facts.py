@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from ..errors import DataError
 from ..interfaces import Size
 from .conditions import AnyCondition, ClassName, Nothing, Picture, Several, Vector
 
+P = TypeVar("P", ClassName, Vector, Picture)
+
 
 class Facts(NamedTuple):
     """Of one image."""
@@ -21,28 +23,15 @@ class Facts(NamedTuple):
     vector: NDArray[np.float32] | None = None  # (D,)
 
 
-def picture_in(condition: AnyCondition) -> Picture | None:
-    """The picture that a condition is, or has among its parts."""
-    if isinstance(condition, Several):
-        return condition.picture_part
-    return condition if isinstance(condition, Picture) else None
-
-
-def class_in(condition: AnyCondition) -> ClassName | None:
-    """The class that a condition is, or has among its parts."""
+def part_of(condition: AnyCondition, kind: type[P]) -> P | None:
+    """The condition itself if it is of a kind, or its first part that is."""
     parts = condition.parts if isinstance(condition, Several) else (condition,)
-    return next((part for part in parts if isinstance(part, ClassName)), None)
-
-
-def vector_in(condition: AnyCondition) -> Vector | None:
-    """The vector that a condition is, or has among its parts."""
-    parts = condition.parts if isinstance(condition, Several) else (condition,)
-    return next((part for part in parts if isinstance(part, Vector)), None)
+    return next((part for part in parts if isinstance(part, kind)), None)
 
 
 def is_known(condition: AnyCondition) -> bool:
     """Whether facts alone make it: nothing, a class, a vector, or several of these."""
-    return isinstance(condition, Nothing | ClassName | Vector | Several) and picture_in(condition) is None
+    return isinstance(condition, Nothing | ClassName | Vector | Several) and part_of(condition, Picture) is None
 
 
 def stated(condition: AnyCondition, facts: Facts, size: Size, picture: Tensor | None = None) -> Tensor:
@@ -73,7 +62,7 @@ def translated(condition: AnyCondition, classes: Sequence[str], where: str) -> N
     Raises:
         DataError: the data have no classes, or one that the condition does not know.
     """
-    wanted = class_in(condition)
+    wanted = part_of(condition, ClassName)
     if wanted is None:
         return np.arange(len(classes))
     foreign = [name for name in classes if name not in wanted.names]

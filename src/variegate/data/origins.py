@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..interfaces import Size
 from . import pictures
 from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
-from .facts import Facts, is_known, picture_in, stated
+from .facts import Facts, is_known, part_of, stated
 from .folders import STEP
 from .items import SPLITS, Direction, Item
 from .sources import Source
@@ -70,7 +70,7 @@ class Files:
             return stated(self.condition, item.facts, size), rgb.read(shown(item), size)
         if self.kind == "labels" and item.condition is not None:
             return self.condition.read(self._labels(item), size), rgb.read(item.image, size)
-        given = picture_in(self.condition)
+        given = part_of(self.condition, Picture)
         if given is not None and given.derived is not None:
             image = rgb.read(shown(item), size)
             source = image if item.condition is None else rgb.read(item.condition, size)

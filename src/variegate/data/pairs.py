@@ -17,7 +17,7 @@ from .choice import fits_model, spec_of, streets_condition
 from .conditions import AnyCondition, Labels, Picture
 from .derived import check_size, derive
 from .direction import choose_direction
-from .facts import picture_in, stated, translated
+from .facts import part_of, stated, translated
 from .folders import hold_out, recognise
 from .items import SPLITS, Direction, Folder
 from .masks import Masks, open_masks
@@ -60,7 +60,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         self.condition, self.size, self.description = condition, size, description
         self.unpaired, self.masks, self.files = unpaired, masks, list(origins[split].names)
         self.image_channels = image_channels
-        self._part = picture_in(condition)
+        self._part = part_of(condition, Picture)
         self.derived = self._part.derived if self._part is not None else None
         check_size(self.derived, size, name)
         self._origins, self._cache_bytes = origins, cache_bytes
@@ -189,9 +189,8 @@ def open_data(
             )
         opened = open_arrays(arrays, words, given, shape, grey)
         masks = masks_of(opened.condition, opened.size)
-        return Pairs(
-            arrays.name, opened.origins, split, *opened[1:4], masks=masks, image_channels=opened.image_channels
-        )
+        what = (opened.condition, opened.size, opened.description)
+        return Pairs(arrays.name, opened.origins, split, *what, masks=masks, image_channels=opened.image_channels)
     folder = recognise(path, words, unpaired)
     if folder.problems:
         more = len(folder.problems) - 1
@@ -214,7 +213,7 @@ def open_data(
 
 def masks_of(condition: AnyCondition, size: Size) -> Masks | None:
     """The masks of inpaint:FOLDER, if a condition or a part of it needs some."""
-    part = picture_in(condition)
+    part = part_of(condition, Picture)
     return None if part is None else open_masks(part.derived, size)
 
 

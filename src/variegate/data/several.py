@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ Part = Annotated[ClassName | Vector | Picture, Field(discriminator="kind")]
 class Several(BaseCondition):
     """Conditions side by side. Raw: float32, the planes of the parts in their order; encoded: their channels."""
 
+    suffixes: ClassVar[frozenset[str]] = frozenset()
+
     kind: Literal["several"] = "several"
     parts: tuple[Part, ...] = Field(min_length=2)
 
@@ -44,11 +46,6 @@ class Several(BaseCondition):
     @property
     def noun(self) -> str:
         return " and ".join(part.noun for part in self.parts)
-
-    @property
-    def picture_part(self) -> Picture | None:
-        """The one that is a picture."""
-        return next((part for part in self.parts if isinstance(part, Picture)), None)
 
     def read(self, source: Source, size: Size | None = None) -> Tensor:
         """Raw (c, H, W) at `size`, or at that of its picture unless given.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -75,6 +76,21 @@ def read_vectors(file: Path) -> Vectors:
             )
         rows = np.stack([np.asarray(arrays[name]).reshape(-1) for name in names])
     return _checked(file, rows, names)
+
+
+def write_vectors(file: Path, rows: Rows, names: Sequence[str]) -> None:
+    """Vectors (N, D) for `read_vectors`, with their names unless the file is .npy. Written beside, then renamed."""
+    from safetensors.numpy import save_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.stem}.writing{file.suffix.lower()}")
+    if aside.suffix == ".npy":
+        np.save(aside, rows)
+    elif aside.suffix == ".npz":
+        np.savez(aside, vectors=rows, names=np.array(names))
+    else:
+        save_file({"vectors": rows}, aside, metadata={"names": json.dumps(list(names))})
+    os.replace(aside, file)
 
 
 def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:

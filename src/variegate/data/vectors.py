@@ -1,4 +1,4 @@
-"""A vector of numbers as a condition, such as the embedding of a face (van den Oord et al., NIPS 2016, section 3.2)."""
+"""A vector of numbers as a condition, such as the embedding of a face (van den Oord et al., NIPS 2016, section 3.3)."""
 
 from __future__ import annotations
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import Tensor
 
 from ..data import pictures
+from ..data.vector_files import SUFFIXES, write_vectors
 from ..errors import ConfigError, DataError
 from .identities import read
 from .saved import CHUNK, Embeds
-
-SUFFIXES = (".npy", ".npz", ".safetensors")
 
 
 def embed_folder(embedding: Embeds, folder: str | Path, out: str | Path) -> tuple[list[str], Tensor]:
@@ -49,18 +45,5 @@ def embed_folder(embedding: Embeds, folder: str | Path, out: str | Path) -> tupl
     if vectors.ndim != 2 or not bool(vectors.isfinite().all()):
         raise DataError(f"the embedding gives {tuple(vectors.shape)}, or values that are not finite; right is (N, D)")
     names = [file.relative_to(folder).as_posix() for file in files]
-    write(out, names, vectors)
+    write_vectors(out, vectors.contiguous().numpy(), names)
     return names, vectors
-
-
-def write(out: Path, names: list[str], vectors: Tensor) -> None:
-    """Beside, then renamed."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside, values = out.with_name(f".{out.stem}.writing{out.suffix.lower()}"), vectors.contiguous().numpy()
-    if aside.suffix == ".npy":
-        np.save(aside, values)
-    elif aside.suffix == ".npz":
-        np.savez(aside, vectors=values, names=np.array(names))
-    else:
-        save_file({"vectors": values}, aside, metadata={"names": json.dumps(names)})
-    os.replace(aside, out)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .masked import Mask, Masked, gate, pointwise
+from .masked import Mask, Masked, gate, pointwise, projected
 
 
 class GatedLayer(nn.Module):
@@ -63,12 +63,10 @@ class GatedStacks(nn.Module):
 
     def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
         """V h of each layer, (B, 4p, H, W): for the vertical stack, then for the horizontal one. None without K."""
-        for layer in self.layers:
-            assert isinstance(layer, GatedLayer)
-            yield None if layer.condition is None else layer.condition(condition)
+        return projected(self.layers, condition)
 
     def forward(self, image: Tensor, projections: Iterable[Tensor | None]) -> Tensor:
         down = along = image
-        for layer, projected in zip(self.layers, projections, strict=True):
-            down, along = layer(down, along, projected)
+        for layer, told in zip(self.layers, projections, strict=True):
+            down, along = layer(down, along, told)
         return along

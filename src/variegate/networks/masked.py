@@ -7,6 +7,7 @@ use, so that no step of an optimiser can undo them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -71,6 +72,13 @@ class Masked(nn.Conv2d):
 def pointwise(inputs: int, outputs: int, colours: int) -> Masked:
     """A 1x1 convolution with mask B."""
     return Masked(inputs, outputs, (0, 0, 0), "B", colours)
+
+
+def projected(layers: Iterable[nn.Module], condition: Tensor) -> Iterator[Tensor | None]:
+    """V h of each layer by its own `condition`, an unmasked 1x1 convolution; None where K is 0."""
+    for layer in layers:
+        assert layer.condition is None or isinstance(layer.condition, nn.Conv2d)
+        yield None if layer.condition is None else layer.condition(condition)
 
 
 def gate(x: Tensor) -> Tensor:

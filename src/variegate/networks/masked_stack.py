@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from .masked import Masked, pointwise
+from .masked import Masked, pointwise, projected
 
 
 class MaskedBlock(nn.Module):
@@ -50,15 +50,13 @@ class MaskedStack(nn.Module):
 
     def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
         """What the condition adds to each masked convolution; None without K."""
-        for part in (self, *self.blocks):
-            layer = part.condition
-            yield None if layer is None else layer(condition)
+        return projected((self, *self.blocks), condition)
 
     def forward(self, image: Tensor, projections: Iterable[Tensor | None]) -> Tensor:
         each = iter(projections)
-        x, projected = self.first(image), next(each)
-        if projected is not None:
-            x = x + projected
-        for block, projected in zip(self.blocks, each, strict=True):
-            x = block(x, projected)
+        x, told = self.first(image), next(each)
+        if told is not None:
+            x = x + told
+        for block, told in zip(self.blocks, each, strict=True):
+            x = block(x, told)
         return x
