@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .errors import ConfigError
+
 Prior = Literal["gaussian", "uniform"]
 Seed = tuple[int, int]  # (seed, index)
 
@@ -30,6 +32,24 @@ def draw_many(seeds: Sequence[Seed], size: int, prior: Prior) -> Tensor:
     if not seeds:
         return torch.empty(0, size)
     return torch.stack([draw(seed, index, size, prior) for seed, index in seeds])
+
+
+def checked(codes: Tensor, size: int, model: str) -> Tensor:
+    """Codes (n, D) as 32-bit numbers.
+
+    Raises:
+        ConfigError: they are those of another model, none at all, or no finite numbers.
+    """
+    codes = codes.float()
+    if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] != size:
+        raise ConfigError(
+            f"codes have shape {tuple(codes.shape)}, this {model} model reads (n, {size}) with n from 1; "
+            "use codes drawn by this model"
+        )
+    broken = [i for i, good in enumerate(codes.isfinite().all(dim=1).tolist()) if not good]
+    if broken:
+        raise ConfigError(f"code {broken[0]} of {len(codes)} holds NaN or infinity; use codes drawn by this model")
+    return codes
 
 
 def path(start: Tensor, end: Tensor, steps: int, prior: Prior) -> Tensor:

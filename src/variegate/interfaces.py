@@ -142,6 +142,20 @@ class HasLikelihood(Protocol):
 
 
 @runtime_checkable
+class HasLevels(HasLikelihood, Protocol):
+    """A generator that knows the probability of every level of a colour, value by value: PixelCNN.
+
+    Attributes:
+        bits: of a colour; images have 2 ** bits levels.
+    """
+
+    bits: int
+
+    def surprise(self, condition: Tensor, image: Tensor) -> Tensor:
+        """Bits of every pixel, given those before it, (B, H, W): `log_prob` is minus ln 2 times their sum."""
+
+
+@runtime_checkable
 class HasMoments(Protocol):
     """A generator that predicts, for every pixel and colour, where images lie and how far they spread."""
 

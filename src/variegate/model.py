@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from . import codes as code_draws
 from .codes import Seed
-from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
+from .data.conditions import AnyCondition, Source, condition_from_mapping
 from .data.layouts import read_layouts
+from .data.picture_condition import pictures_of
 from .errors import CheckpointError, ConfigError
-from .interfaces import Generator, HasLikelihood, HasMemory, Size
+from .interfaces import Generator, HasLevels, HasLikelihood, HasMemory, Size
 from .methods import method_from_mapping
 from .samples import Samples
 from .sampling import Moments, decode_in_chunks, image_moments
@@ -172,7 +173,6 @@ class Model:
         raw = self.condition.read(condition, size)
         return image_moments(self.generator, self.encoded(raw), self.codes(n, seed))
 
-    @torch.no_grad()
     def log_prob(
         self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
     ) -> Tensor:
@@ -190,16 +190,30 @@ class Model:
         """
         if not isinstance(self.generator, HasLikelihood):
             raise ConfigError(f"this {self.name} model has no likelihood; train gated-pixelcnn or moment-predictor")
-        read = Picture(channels=1 if self.record.image_channels == 1 else 3).read
-        raw = [read(image, size) for image in images]
-        if len({one.shape for one in raw}) != 1:
-            sizes = " and ".join(f"{w}x{h}" for h, w in sorted({(one.shape[1], one.shape[2]) for one in raw}))
-            raise ConfigError(f"images: {f'have sizes {sizes}' if raw else 'there are none'}; give some of one size")
-        shown = self.encoded(self.condition.read(condition, (raw[0].shape[1], raw[0].shape[2])))
-        found = []
-        for part in torch.stack(raw).to(self.device).split(chunk):
-            found.append(self.generator.log_prob(shown.expand(len(part), -1, -1, -1), part.float() / 127.5 - 1).cpu())
-        return torch.cat(found)
+        return self.asked(self.generator.log_prob, images, condition, size, chunk)
+
+    def surprise(
+        self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
+    ) -> Tensor:
+        """Bits of every pixel, given those above and to the left, (n, H, W). Args and errors: those of `log_prob`."""
+        if not isinstance(self.generator, HasLevels):
+            raise ConfigError(f"this {self.name} model knows no probability of a pixel; train gated-pixelcnn")
+        return self.asked(self.generator.surprise, images, condition, size, chunk)
+
+    @torch.no_grad()
+    def asked(
+        self,
+        what: Callable[[Tensor, Tensor], Tensor],
+        images: Sequence[Source] | Tensor,
+        condition: Source,
+        size: Size | None,
+        chunk: int,
+    ) -> Tensor:
+        """What is said of conditions (B, K, H, W) and images (B, C, H, W), of one condition and n images."""
+        raw = pictures_of(images, self.record.image_channels, size)
+        shown = self.encoded(self.condition.read(condition, (raw.shape[2], raw.shape[3])))
+        parts = (raw.to(self.device).float() / 127.5 - 1).split(chunk)
+        return torch.cat([what(shown.expand(len(part), -1, -1, -1), part).cpu() for part in parts])
 
     def interpolate(
         self,
@@ -262,8 +276,7 @@ class Model:
         """
         if self.inverter is None:
             raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        channels: Literal[1, 3] = 1 if self.record.image_channels == 1 else 3
-        pixels = Picture(channels=channels).read(image, self.size).unsqueeze(0).to(self.device)
+        pixels = pictures_of([image], self.record.image_channels, self.size).to(self.device)
         mean: Tensor = self.inverter(pixels.float() / 127.5 - 1)[0]
         return mean.cpu()
 
@@ -284,18 +297,5 @@ class Model:
         return self.drawn([what if isinstance(what, tuple) else (seed, what)])[0]
 
     def checked(self, codes: Tensor) -> Tensor:
-        """Codes (n, D) as 32-bit numbers.
-
-        Raises:
-            ConfigError: they are those of another model, none at all, or no finite numbers.
-        """
-        codes = codes.float()
-        if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] != self.generator.code_size:
-            raise ConfigError(
-                f"codes have shape {tuple(codes.shape)}, this {self.name} model reads (n, {self.generator.code_size}) "
-                "with n from 1; use codes drawn by this model"
-            )
-        broken = [i for i, good in enumerate(codes.isfinite().all(dim=1).tolist()) if not good]
-        if broken:
-            raise ConfigError(f"code {broken[0]} of {len(codes)} holds NaN or infinity; use codes drawn by this model")
-        return codes
+        """Codes (n, D) as 32-bit numbers. Raises ConfigError unless this model can read them."""
+        return code_draws.checked(codes, self.generator.code_size, self.name)

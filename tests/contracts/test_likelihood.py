@@ -86,12 +86,17 @@ def test_the_likelihood_of_pictures_is_the_same_in_whatever_form_they_come(model
     Image.fromarray(raw[0].permute(1, 2, 0).numpy()).save(tmp_path / "one.png")
     assert float(model.log_prob([tmp_path / "one.png"], layout())) == pytest.approx(float(expected[0]), rel=1e-5)
     assert model.log_prob(raw, layout(), size=(5, 7)).shape == (5,)
+    bits = model.surprise(raw, layout(), chunk=2)
+    assert bits.shape == (5, *size_of(NAME))
+    assert torch.allclose(-bits.sum(dim=(1, 2)) * math.log(2), expected, rtol=1e-5)
 
 
 def test_what_has_no_likelihood_is_refused_in_words(model: Model) -> None:
     raw = pictures(2, size_of(NAME))
     with pytest.raises(ConfigError, match="this basisgan model has no likelihood; train gated-pixelcnn"):
         model_of("basisgan").log_prob(raw, layout())
+    with pytest.raises(ConfigError, match="this moment-predictor model knows no probability of a pixel; train gated-"):
+        model_of("moment predictor").surprise(raw, layout())
     with pytest.raises(DataError, match=r"has values from -1 to 1; right would be uint8, or float in \[0, 1\]"):
         model.log_prob((raw > 9).float() * 2 - 1, layout())
     with pytest.raises(DataError, match=r"has values from 0 to 300"):

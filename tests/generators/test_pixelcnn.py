@@ -198,6 +198,25 @@ def test_the_likelihood_is_that_of_a_plain_loop_over_values() -> None:
     assert generator.log_prob(condition, image.double() / 127.5 - 1).tolist() == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("stacks", STACKS)
+@pytest.mark.parametrize("colours", [1, 3])
+@torch.no_grad()
+def test_the_bits_of_pixels_add_up_to_the_likelihood_and_depend_on_nothing_that_comes_later(
+    stacks: str, colours: int
+) -> None:
+    generator = built(colours, (4, 5), 2, stacks=stacks)
+    condition, image, noise = (torch.randn(2, n, 4, 5, dtype=torch.float64) for n in (2, colours, colours))
+    bits = generator.surprise(condition, image)
+    assert bits.shape == (2, 4, 5)
+    assert bool((bits > 0).all())
+    total = bits.flatten(1).sum(dim=1) * math.log(2)
+    assert torch.allclose(total, -generator.log_prob(condition, image), rtol=1e-12)
+    known = torch.arange(20).view(4, 5) <= 7
+    changed = generator.surprise(condition, torch.where(known, image, noise))
+    assert torch.allclose(changed[:, known], bits[:, known], rtol=1e-12)
+    assert not torch.allclose(changed[:, ~known], bits[:, ~known])
+
+
 @torch.no_grad()
 def test_a_condition_that_is_the_same_everywhere_is_projected_once_and_reaches_both_stacks() -> None:
     generator = built(3, (4, 5), 2)

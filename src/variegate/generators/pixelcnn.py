@@ -9,6 +9,7 @@ that value, given all before it, is what is drawn. Likelihood and drawing are ex
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -68,10 +69,17 @@ class PixelCNN(Generator):
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
         """log p(image | condition) in nats, (B,): the probability of the image's levels."""
+        return -self.nats(condition, image).flatten(1).sum(dim=1)
+
+    def surprise(self, condition: Tensor, image: Tensor) -> Tensor:
+        """Bits of every pixel, given those before it, (B, H, W): the sum of its colours'."""
+        return self.nats(condition, image).sum(dim=1) / math.log(2)
+
+    def nats(self, condition: Tensor, image: Tensor) -> Tensor:
+        """Minus the logarithm of the probability of every value, given those before it, (B, C, H, W)."""
         level = self.quantised(image)
         logits = self.network(shade(level, self.head.levels), self.projections(condition))
-        losses = F.cross_entropy(logits.transpose(1, 2), level.long(), reduction="none")
-        return -losses.flatten(1).sum(dim=1)
+        return F.cross_entropy(logits.transpose(1, 2), level.long(), reduction="none")
 
     def logits(self, condition: Tensor, image: Tensor) -> Tensor:
         """(B, C, levels, H, W): of every value, given what comes before it in images (B, C, H, W)."""
