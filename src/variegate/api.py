@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -18,11 +19,12 @@ from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
 from .generators.moment_predictor import MomentPredictorConfig
 from .imported import read_pth
-from .interfaces import Size
+from .interfaces import Generator, HasLevels, Size
 from .methods import method as preset
 from .methods import method_from_mapping
 from .methods.preset import Preset
 from .model import Model, Precision
+from .training.checkpoints import Checkpoints
 from .training.run import Run
 from .training.saved_model import ModelRecord, load_weights, model_folder, read_record, versions, write_model
 from .training.start import RunConfig, saved_config, start
@@ -202,7 +204,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the numbers.
 
+    Of PixelCNNs also `likelihood.csv`, the bits per dimension of each image.
+
     Args:
+        protocol: a name of `evaluation.protocols.DIVERSITY`, or "likelihood", which draws nothing.
         detector, embedding, normals: ONNX files, or callables of images (B, 3, H, W) in [-1, 1], that give landmarks
             (B, P, 2) in pixels, an embedding (B, D) and unit normals (B, 3, H, W); each adds its numbers.
 
@@ -211,6 +216,7 @@ def evaluate(
     """
     from .evaluation.evaluate import evaluate as measure
     from .evaluation.plugged import networks
+    from .evaluation.protocols import LIKELIHOOD
     from .evaluation.report import Report, sections_of, write_report
 
     folder = Path(run)
@@ -218,13 +224,27 @@ def evaluate(
         raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
     brought = networks(detector, embedding, normals)
     model, held, real = Model.load(folder), data_of(run, "held", data), data_of(run, "train")
-    evaluation = measure(model.generator, held, real, protocol, seed, perceptual, brought)
-    content = evaluation.results.to_dict()
+    raw = raw_generator(model, folder) if isinstance(model.generator, HasLevels) else None
+    evaluation = measure(model.generator, held, real, protocol, seed, perceptual, brought, raw)
+    content, likelihood = evaluation.results.to_dict(), evaluation.likelihood
     write_text(folder / "metrics.json", json.dumps(content, indent=2))
-    sections = sections_of(model, held, evaluation.results, evaluation.counts, folder, load_predictor(folder))
+    if likelihood is not None:
+        write_text(folder / "likelihood.csv", likelihood.table(held))
+    predictor, drawn = load_predictor(folder), protocol != LIKELIHOOD
+    sections = sections_of(model, held, evaluation.results, evaluation.counts, folder, predictor, likelihood, drawn)
     title = f"{model.name} on {model.record.data}"
     write_report(folder / "report.html", Report(title, model.record.method["summary"], sections))
     return content
+
+
+def raw_generator(model: Model, run: str | Path) -> Generator | None:
+    """A model's network with the weights that are not averaged, of the same step; None if no checkpoint holds them."""
+    weights = Checkpoints(Path(run) / "checkpoints").raw_weights(model.record.step)
+    if weights is None:
+        return None
+    generator = copy.deepcopy(model.generator)
+    load_weights(generator, weights, Path(run) / "checkpoints", "remove that folder, or train again")
+    return generator
 
 
 def load_predictor(run: str | Path, device: str = "cpu") -> Model | None:

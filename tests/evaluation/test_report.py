@@ -29,11 +29,11 @@ from variegate.evaluation.report import (
     Table,
     compare_sections,
     render,
-    samples_section,
     sections_of,
     training_curves,
     write_report,
 )
+from variegate.evaluation.sheets import samples_section
 from variegate.methods import method
 from variegate.model import Model
 from variegate.sampling import HEAT, heat

@@ -29,6 +29,14 @@ def part_of(condition: AnyCondition, kind: type[P]) -> P | None:
     return next((part for part in parts if isinstance(part, kind)), None)
 
 
+def class_in(condition: AnyCondition, raw: Tensor) -> str | None:
+    """Name of the class that a raw condition (c, H, W) says, or None where conditions say none."""
+    parts = condition.parts if isinstance(condition, Several) else (condition,)
+    pieces = condition.taken_apart(raw) if isinstance(condition, Several) else [raw]
+    told = (part.names[int(piece[0, 0, 0])] for part, piece in zip(parts, pieces) if isinstance(part, ClassName))
+    return next(told, None)
+
+
 def is_known(condition: AnyCondition) -> bool:
     """Whether facts alone make it: nothing, a class, a vector, or several of these."""
     return isinstance(condition, Nothing | ClassName | Vector | Several) and part_of(condition, Picture) is None

@@ -1,4 +1,4 @@
-"""Measure a model: diversity, closeness to the data, distance of sets, and on streets the modes it reaches."""
+"""Measure a model: diversity, closeness to the data, distance of sets, likelihood, and on streets the modes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from .diversity import LPIPS, Distance, Pixel, diversity
 from .fidelity import fidelity, measures_for
 from .frechet import extractor, set_distances
 from .landmark_error import landmark_error
+from .likelihood import Likelihood, likelihood, only_likelihood
 from .modes import RARE, Modes, modes
 from .normal_consistency import normal_consistency
 from .plugged import Networks
-from .protocols import DiversityPreset, Measured, Protocol, Results, diversity_preset, libraries
+from .protocols import LIKELIHOOD, DiversityPreset, Measured, Protocol, Results, diversity_preset, libraries
 from .spread import Levels, centre_distances, feature_spread
 
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
@@ -37,6 +38,7 @@ class Evaluation:
 
     results: Results
     counts: dict[tuple[str, ...], int] | None = None
+    likelihood: Likelihood | None = None
     skipped: list[str] = field(default_factory=list)
 
 
@@ -70,15 +72,21 @@ def evaluate(
     seed: int = 0,
     perceptual: bool = True,
     networks: Networks | None = None,
+    raw: Generator | None = None,
 ) -> Evaluation:
     """Measure on `pairs` (held out); `real` are the training images that sets are compared with.
 
     Args:
-        protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs.
+        protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs. Or "likelihood": of
+            all images, and nothing else.
         perceptual: also the metrics that need network weights; without those weights they are skipped, in words.
         networks: a detector of landmarks, an embedding, an estimator of normals, to measure with too.
+        raw: the same generator with weights that are not averaged; its likelihood is measured too.
     """
     networks = networks or Networks()
+    if protocol == LIKELIHOOD:
+        alone = only_likelihood(generator, pairs, networks, raw)
+        return Evaluation(alone.results, likelihood=alone)
     preset = diversity_preset(protocol)
     check_networks(networks, pairs)
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
@@ -88,6 +96,8 @@ def evaluate(
         results.add({"code_sensitivity": sensitivity(generator, pairs)})
     if not pairs.unpaired:
         results.add(fidelity(drawn.with_truth(), measures_for(pairs.size), preset.remarks))
+    found = likelihood(generator, pairs, preset.inputs, raw)
+    results.add(found.results.measured if found else {})
     results.add(with_networks(drawn, pairs, networks, preset))
     skipped: list[str] = []
     if pairs.condition.kind == "landmarks" and networks.detector is None:
@@ -114,7 +124,7 @@ def evaluate(
         results.add(measured)
     for line in skipped:
         print(f"skipped {line}", file=sys.stderr)
-    return Evaluation(results, counts, skipped)
+    return Evaluation(results, counts, found, skipped)
 
 
 def coloured(images: Tensor) -> Tensor:

@@ -147,6 +147,7 @@ class DiversityPreset(Config):
         return counts.get(self.pairing, self.pairs or every)
 
 
+LIKELIHOOD = "likelihood"  # the protocol that draws nothing
 LATENT_DROPOUT = (
     "unverified: whether latent dropout codes chooses the best sample for each measure by itself, as here",
     "all codes are drawn anew, where latent dropout codes takes those of its training first",
@@ -235,5 +236,5 @@ def diversity_preset(name: str) -> DiversityPreset:
         ConfigError: there is none of that name; names the closest.
     """
     if name not in DIVERSITY:
-        raise ConfigError(f"there is no diversity protocol {name!r}; {did_you_mean(name, DIVERSITY)}")
+        raise ConfigError(f"there is no protocol {name!r}; {did_you_mean(name, [*DIVERSITY, LIKELIHOOD])}")
     return DIVERSITY[name]

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..data.pairs import Pairs
 from ..data.streets import find, odds
 from ..interfaces import HasMoments
-from ..training.health import code_sensitivity, verdict
 from . import pictures
+from .likelihood import Likelihood, is_of_class
 from .modes import NAMES, expected_coverage
 from .page import (
     Cell,
@@ -36,6 +35,7 @@ from .page import (
 from .pictures import Drawer
 from .plots import is_of_curve, more_samples_section, tradeoff_section
 from .protocols import Measured, Protocol, Results
+from .sheets import SAMPLES, interpolation_section, moments_section, samples_section, styles_section, surprise_section
 
 __all__ = [
     "Cell",
@@ -55,8 +55,7 @@ __all__ = [
 
 Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`, over all layouts
 Entry = tuple[Drawer, Results, Counts | None]
-COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "seconds")
-SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
+COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "bits_per_dim", "seconds")
 MEANING = {
     "code sensitivity": "How much codes change the picture, relative to what conditions change; near 0: ignored.",
     "best of 8": "Error of the best of 8 samples, 0 to 1; low needs samples that are both good and different.",
@@ -65,7 +64,6 @@ HIDDEN = (
     "A street has a time of day and a facade paint that its layout does not tell. A model that has learned the "
     "distribution draws all of their combinations, each about as often as it is true."
 )
-FRAMES, DRAWS = 9, 32  # of an interpolation; of the heat map
 
 
 def sections_of(
@@ -75,6 +73,8 @@ def sections_of(
     counts: Counts | None = None,
     run: str | Path | None = None,
     predictor: Drawer | None = None,
+    likelihood: Likelihood | None = None,
+    drawn: bool = True,
 ) -> list[Section]:
     """What is worth showing of one model: pictures, then modes and numbers, then how it was made.
 
@@ -83,13 +83,11 @@ def sections_of(
         counts: streets only: the readable draws of each mode, over all layouts together.
         run: the folder that training wrote, for the curves of its `metrics.jsonl`.
         predictor: the moment-predictor that the run was trained with.
+        likelihood: that of each image, of models that know it.
+        drawn: also show samples, which takes as long as they take to draw.
     """
-    sections = [samples_section(model, pairs)]
-    if isinstance(model.generator, HasMoments):
-        sections = [moments_section(model, pairs, None), *sections]
-    elif model.generator.code_size:
-        sections += [interpolation_section(model, pairs), styles_section(model, pairs)]
-        sections += [moments_section(model, pairs, predictor)]
+    sections = samples_sections(model, pairs, predictor) if drawn else []
+    sections += [surprise_section(model, pairs, likelihood)] if likelihood else []
     if counts:
         table = modes_table("Draws of each combination", "The model", counts, results)
         sections.append(Section("Modes", HIDDEN, [table]))
@@ -102,66 +100,14 @@ def sections_of(
     return [*sections, model_section(model, pairs)]
 
 
-def samples_section(model: Drawer, pairs: Pairs) -> Section:
-    items = range(min(SHOWN, len(pairs)))
-    images = pictures.draw(model, pairs, items, model.codes(SAMPLES))
-    sensitivity = code_sensitivity(images.float())
-    text = verdict(sensitivity, model.generator.code_size) or ""
-    if not model.generator.code_size:
-        text = "This model reads no code: it draws one picture per condition, whatever the seed."
-    whose = "training" if pairs.split == "train" else "held-out"
-    caption = f"Each row is one {whose} condition, each column one code: #0 is image 0 of seed 0. "
-    if math.isfinite(sensitivity):
-        caption += f"Codes change the picture {sensitivity:.2f} times as much as conditions do."
-    columns = ("condition", "real", *(f"#{i}" for i in range(SAMPLES)))
-    image = pictures.samples(model, pairs, items, images)
-    return Section("Samples", text, [Picture("One condition, many images", caption, image, columns, blank(items))])
-
-
-def interpolation_section(model: Drawer, pairs: Pairs) -> Section:
-    images = pictures.draw(model, pairs, [0], model.codes(16))[0]
-    first, last = pictures.most_different(images, 2)
-    image = pictures.interpolation(model, pairs, 0, (first, last), FRAMES)
-    caption = f"One condition while the code moves from #{first} to #{last}, the two that differ most among 16."
-    columns = (f"#{first}", *[""] * (FRAMES - 2), f"#{last}")
-    return Section("Interpolation", "", [Picture("From one style to another", caption, image, columns)])
-
-
-def styles_section(model: Drawer, pairs: Pairs) -> Section:
-    items = [i % len(pairs) for i in range(SHOWN, SHOWN + min(SHOWN, len(pairs)))]
-    images = pictures.draw(model, pairs, items[:1], model.codes(16))[0]
-    chosen = pictures.most_different(images, 6)
-    image = pictures.styles(model, pairs, items, model.codes(16)[chosen])
-    caption = "The same code on different layouts: down a column only the layout changes, so the style should stay."
-    columns = ("condition", *(f"#{i}" for i in chosen))
-    picture = Picture("A column is a style", caption, image, columns, blank(items))
-    return Section("One style on many layouts", "", [picture])
-
-
-def moments_section(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> Section:
-    """Mean and deviation of the samples, beside those that a predictor expects, or only the latter."""
-    predicts = isinstance(model.generator, HasMoments)
-    sources = [model] if predictor is None else [model, predictor]
-    items = range(min(SHOWN, len(pairs)) if predicts or predictor else 1)
-    found = [(item, [source.moments(pairs.raw(item)[0], DRAWS) for source in sources]) for item in items]
-    top = max(float(one.deviation.max()) for _, row in found for one in row)
-    image = pictures.moments_sheet(model, pairs, found, top)
-    drawn = () if predicts else ("mean of samples", "deviation")
-    expected = ("predicted mean", "predicted deviation") if predicts or predictor else ()
-    columns = ("condition", "real", *drawn, *expected)
-    whose = "predicted" if predicts else f"of {DRAWS} samples of one condition"
-    caption = f"Mean and standard deviation {whose}. Black: certain. "
-    caption += f"Brightest: a standard deviation of {number(top)}, where black to white is 1."
-    if predictor is not None:
-        caption += (
-            " On the right what the predictor expects, on the same scale: a good sampler varies where it says so."
-        )
-    title = "Where is this ambiguous?" if predicts else "What the code decides"
-    return Section("Where it varies", "", [Picture(title, caption, image, columns, blank(items))])
-
-
-def blank(items: Sequence[int]) -> tuple[str, ...]:
-    return ("",) * len(items)
+def samples_sections(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> list[Section]:
+    sections = [samples_section(model, pairs)]
+    if isinstance(model.generator, HasMoments):
+        return [moments_section(model, pairs, None), *sections]
+    if model.generator.code_size:
+        sections += [interpolation_section(model, pairs), styles_section(model, pairs)]
+        sections += [moments_section(model, pairs, predictor)]
+    return sections
 
 
 def modes_table(title: str, name: str, counts: Counts, results: Results) -> Table:
@@ -197,7 +143,7 @@ def reached(name: str, counts: Counts, results: Results) -> str:
 
 def numbers_of(results: Results) -> Numbers:
     caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the number was measured."
-    shown = {name: one for name, one in results.measured.items() if not is_of_curve(name)}
+    shown = {name: one for name, one in results.measured.items() if not is_of_curve(name) and not is_of_class(name)}
     return Numbers("Metrics", caption, shown)
 
 

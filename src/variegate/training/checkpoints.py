@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import CheckpointError
 from .saved_model import save_state, writing
@@ -60,15 +61,27 @@ class Checkpoints:
             CheckpointError: the file is cut short; says which folder to remove and where training would go on.
         """
         steps = self.steps()
-        if not steps:
+        where = f"step {steps[-2]}" if len(steps) > 1 else "the beginning"
+        return self.load(steps[-1], f"resume again to go on from {where}") if steps else None
+
+    def raw_weights(self, step: int) -> dict[str, Tensor] | None:
+        """The generator's weights after a step, not averaged, on the CPU; None if that checkpoint was not kept.
+
+        Raises:
+            CheckpointError: its file is cut short.
+        """
+        if step not in self.steps():
             return None
-        path = self.path(steps[-1]) / "state.pt"
+        weights: dict[str, Tensor] = self.load(step, "evaluate again without it")["generator"]
+        return weights
+
+    def load(self, step: int, remedy: str) -> dict[str, Any]:
+        """What was saved at a step, on the CPU."""
+        path = self.path(step) / "state.pt"
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many types for damaged files
-            where = f"step {steps[-2]}" if len(steps) > 1 else "the beginning"
             raise CheckpointError(
-                f"{path} is cut short or damaged ({type(error).__name__}); "
-                f"remove {path.parent} and resume again to go on from {where}"
+                f"{path} is cut short or damaged ({type(error).__name__}); remove {path.parent} and {remedy}"
             ) from None
         return state

@@ -34,13 +34,14 @@ class Methods:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a run on held-out pairs: metrics.json and report.html."""
+    """Measure a run on held-out pairs: metrics.json and report.html; of PixelCNNs likelihood.csv too."""
 
     run_directory: Positional[Path]
     data: str | None = None
     """other data than the run's own"""
     protocol: str = "default"
-    """default, quick, or a paper's: bicyclegan, msgan, dsgan, mrgan, cimle, latent-dropout, latent-dropout-faces"""
+    """default, quick, likelihood (which draws nothing), or a paper's: bicyclegan, msgan, dsgan, mrgan, cimle,
+    latent-dropout, latent-dropout-faces"""
     seed: int = 0
     perceptual: bool = True
     """metrics that need network weights (LPIPS, FID)"""
@@ -64,7 +65,7 @@ class Evaluate:
             print(json.dumps(content, indent=2))
             return
         for name, metric in content["metrics"].items():
-            if "_best_of_" in name:  # points of a curve, which the report draws
+            if "_best_of_" in name or "_per_dim_class_" in name:  # the report has curves and a table of them
                 continue
             interval = "[{:.4g}, {:.4g}]".format(*metric["ci"]) if metric.get("ci") else ""
             print(f"{name:24} {metric['value']:10.4g} {interval:24} {metric['unit']}, {metric['better']} is better")

@@ -1,0 +1,152 @@
+"""Bits per dimension of held-out images, for generators that know the probability of every level of a colour.
+
+A dimension is one colour of one pixel. The number is exact, and nothing is drawn (van den Oord et al., NIPS 2016).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..data.conditions import ClassName
+from ..data.facts import class_in, part_of
+from ..data.pairs import Pairs
+from ..errors import ConfigError
+from ..interfaces import Generator, HasLevels
+from .plugged import Networks
+from .protocols import LIKELIHOOD, Measured, Protocol, Results, libraries
+
+BITS = "bits_per_dim"
+OF_CLASS = f"{BITS}_class_"  # begins the names of numbers of one class
+PIXELS = 2**15  # of the images that are looked at together, at most
+AVERAGED = "weights: their moving average, which is the saved model"
+RAW = "weights: as the last update before the model was saved left them, not averaged"
+
+
+def is_of_class(name: str) -> bool:
+    """Whether a number is that of one class."""
+    return name.startswith(OF_CLASS)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Of the first images of a split: bits per dimension of each, its class if conditions say one, and the numbers."""
+
+    bits: list[float]
+    raw: list[float] | None  # of the weights that are not averaged, if there are any
+    classes: list[str | None]
+    results: Results
+
+    def table(self, pairs: Pairs) -> str:
+        """A line for each image, comma-separated, under a header."""
+        columns: dict[str, Sequence[object]] = {"item": [f"{pairs.split}:{i}" for i in range(len(self.bits))]}
+        columns["file"] = pairs.files[: len(self.bits)]
+        if any(self.classes):
+            columns["class"] = self.classes
+        columns[BITS] = self.bits
+        if self.raw is not None:
+            columns[f"{BITS}_raw"] = self.raw
+        text = io.StringIO()
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(columns)
+        lines.writerows(zip(*columns.values()))
+        return text.getvalue()
+
+
+def likelihood(
+    generator: Generator, pairs: Pairs, count: int | None = None, raw: Generator | None = None
+) -> Likelihood | None:
+    """Of the first images of a split; None of generators that do not know it, and of unpaired data.
+
+    Args:
+        count: how many at most, all unless given.
+        raw: the same network with weights that are not averaged, to be measured too.
+    """
+    if not isinstance(generator, HasLevels) or pairs.unpaired:
+        return None
+    count = min(len(pairs), len(pairs) if count is None else count)
+    bits = list(bits_per_dim(generator, pairs, count))
+    classes = [class_in(pairs.condition, pairs.raw(i)[0]) for i in range(count)]
+    results = Results({BITS: mean_of(bits, BITS, pairs, generator.bits, AVERAGED)})
+    others = list(bits_per_dim(raw, pairs, count)) if isinstance(raw, HasLevels) else None
+    if others is not None:
+        results.add({f"{BITS}_raw": mean_of(others, f"{BITS}_raw", pairs, generator.bits, RAW)})
+    named = part_of(pairs.condition, ClassName)
+    for name in [one for one in named.names if one in classes] if named else []:
+        own = [value for value, one in zip(bits, classes) if one == name]
+        told = f"images of the class {name} only"
+        results.add({OF_CLASS + name: mean_of(own, OF_CLASS + name, pairs, generator.bits, AVERAGED, told)})
+    return Likelihood(bits, others, classes, results)
+
+
+def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw: Generator | None) -> Likelihood:
+    """What the protocol "likelihood" measures, of all images.
+
+    Raises:
+        ConfigError: the generator has no such likelihood, the data are unpaired, or a network was brought.
+    """
+    brought = next((name for name, network in networks._asdict().items() if network is not None), None)
+    if brought is not None:
+        raise ConfigError(
+            f"--{brought}: the protocol {LIKELIHOOD} draws no images that it could look at; leave it out, or give "
+            "another --protocol"
+        )
+    if pairs.unpaired:
+        raise ConfigError(
+            f"--protocol {LIKELIHOOD}: {pairs.name} is unpaired, so no image belongs to a condition; give another"
+        )
+    found = likelihood(generator, pairs, None, raw)
+    if found is None:
+        raise ConfigError(
+            f"--protocol {LIKELIHOOD}: this model knows no probability of the levels of a colour; give another "
+            "protocol, or evaluate a model such as gated-pixelcnn"
+        )
+    return found
+
+
+@torch.no_grad()
+def bits_per_dim(generator: HasLevels, pairs: Pairs, count: int) -> Iterator[float]:
+    """Of each of the first `count` images."""
+    for maps in surprises(generator, pairs, range(count)):
+        yield float(maps.double().mean()) / pairs.image_channels
+
+
+@torch.no_grad()
+def surprises(generator: HasLevels, pairs: Pairs, items: Sequence[int]) -> Iterator[Tensor]:
+    """Bits of every pixel (H, W), on the CPU, item by item."""
+    assert isinstance(generator, Generator)
+    device = next(generator.parameters()).device
+    together = max(1, PIXELS // math.prod(pairs.size))
+    for start in range(0, len(items), together):
+        conditions, images = zip(*(pairs.raw(item) for item in items[start : start + together]))
+        shown = pairs.condition.encode(torch.stack(conditions).to(device))
+        yield from generator.surprise(shown, torch.stack(images).to(device).float() / 127.5 - 1).cpu()
+
+
+def mean_of(values: list[float], name: str, pairs: Pairs, bits: int, weights: str, told: str = "") -> Measured:
+    """The mean over images with its record."""
+    colours = "grey" if pairs.image_channels == 1 else f"each of {pairs.image_channels} colours"
+    rounded = "" if bits == 8 else f", to which 8-bit values are rounded down; knowing nothing costs {bits} bits"
+    notes = [
+        f"images of {pairs.name}, split {pairs.split}, in their order",
+        weights,
+        "compare only numbers of the same images at the same size, colours and levels",
+    ]
+    notes += [f"what the condition, a {pairs.condition.noun}, tells is not counted"] if pairs.condition.channels else []
+    notes += [told] if told else []
+    record = Protocol(
+        name=name,
+        metric="-log2 p(image | condition) / (height x width x colours), of the probability of its levels; mean",
+        libraries=libraries("variegate", "torch"),
+        value_range=f"{2**bits} levels ({bits} bits) of {colours}{rounded}",
+        inputs=len(values),
+        size=pairs.size,
+        notes=tuple(notes),
+    )
+    return Measured.mean(values, unit="bits per dimension", better="lower", protocol=record)
