@@ -62,6 +62,7 @@ def test_splits_of_class_folders(tmp_path: Path) -> None:
     animals(tmp_path / "test", {"c": 1})
     with pytest.raises(DataError, match=r"test/c: is a class that .*train does not have; move it away"):
         open_data(tmp_path)
+    assert len(open_data(tmp_path, condition="none").of_split("test")) == 2, "without classes it does not matter"
 
 
 def test_a_class_is_given_by_name_or_number_or_as_planes() -> None:

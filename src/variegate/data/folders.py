@@ -132,7 +132,7 @@ def _derived(root: Path, wanted: Asked, condition: str, unpaired: bool) -> Folde
         folder.structure += f" with the condition {condition!r}" * (len(wanted.parts) > 1)
     else:
         deep = [Item(f) for f in _without_masks(root, condition)]
-        splits = _plain(root) or _bare(published) or _images_only(root) or _split_classes(classes)
+        splits = _plain(root) or _bare(published) or _images_only(root) or _split_classes(root, classes)
         splits = splits or ({"train": deep} if deep else {})
         what = f"plain pictures with the condition {condition!r}{' made from each' * (wanted.derived is not None)}"
         folder = Folder(root, "derived", splits, what, published.problems if published else [])
@@ -149,9 +149,10 @@ def _derived(root: Path, wanted: Asked, condition: str, unpaired: bool) -> Folde
     return folder
 
 
-def _split_classes(classes: Folder | None) -> dict[str, list[Item]]:
-    """The pictures of class folders that are in splits."""
-    return classes.splits if classes is not None and len(classes.splits) > 1 else {}
+def _split_classes(root: Path, classes: Folder | None) -> dict[str, list[Item]]:
+    """The pictures of class folders that are in splits, also of classes that one split alone has."""
+    splits = classes.splits if classes is not None and len(classes.splits) > 1 else {}
+    return {split: [Item(f) for f in pictures.images_in(root / split, deep=True)] for split in splits}
 
 
 def _without_masks(root: Path, condition: str) -> list[Path]:

@@ -163,7 +163,7 @@ class PixelCNNConfig(Part):
     stacks: Literal["gated", "plain"] = Field("gated", description="two gated stacks, or one with a blind spot")
     layers: int = Field(8, ge=1, description="masked layers, that which reads the image included")
     width: int = Field(48, ge=1, description="p, maps of a gated layer; h of a plain one, which has 2h outside")
-    filter: int = Field(3, ge=3, description="n, odd: side of the window that a layer sees")
+    filter: int = Field(3, ge=3, description="n: side of the window that a layer sees")
     first_filter: int = Field(7, ge=3, description="the same of the first layer")
     head: int = Field(96, ge=1, description="maps between the last layer and the logits")
     bits: int = Field(8, ge=2, le=8, description="of a colour")
@@ -182,9 +182,6 @@ class PixelCNNConfig(Part):
                     f"generator.{name} is {getattr(self, name)}, which {image_channels} colours cannot share evenly; "
                     f"give a multiple of {image_channels}"
                 )
-        for name in ("filter", "first_filter"):
-            if getattr(self, name) % 2 == 0:
-                raise ConfigError(f"generator.{name} is {getattr(self, name)}, which has no middle; give an odd number")
         encoder = Bottleneck(condition_channels, self.bottleneck, size, self.encoder_scale) if self.bottleneck else None
         channels = self.bottleneck or condition_channels
         unfolds = self.conditioning == "deconv" and channels > 0

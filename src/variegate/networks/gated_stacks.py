@@ -20,17 +20,18 @@ class GatedLayer(nn.Module):
 
     Args:
         inputs: maps of the layer before, or the image's colours.
-        filter: n, odd; windows are (n + 1) / 2 rows of n for the vertical stack, (n + 1) / 2 pixels for the other.
+        filter: n; windows are (n + 1) / 2 rows of n for the vertical stack, (n + 1) / 2 pixels for the other; of an
+            even n, n / 2 + 1 of each, with a column less on the right than on the left.
         kind: A for the first layer, which reads the image and has no residual connection; B for all others.
         conditions: K, channels of the condition; 0: none.
     """
 
     def __init__(self, inputs: int, width: int, filter: int, kind: Mask, colours: int, conditions: int) -> None:
         super().__init__()
-        half, self.residual = filter // 2, kind == "B"
-        self.vertical = Masked(inputs, 2 * width, (half, half, half), None, colours)
+        back, self.residual = filter // 2, kind == "B"
+        self.vertical = Masked(inputs, 2 * width, (back, back, (filter - 1) // 2), None, colours)
         self.link = nn.Conv2d(2 * width, 2 * width, 1)
-        self.horizontal = Masked(inputs, 2 * width, (0, half, 0), kind, colours, parts=2)
+        self.horizontal = Masked(inputs, 2 * width, (0, back, 0), kind, colours, parts=2)
         self.output = pointwise(width, width, colours)
         self.condition = nn.Conv2d(conditions, 4 * width, 1, bias=False) if conditions else None
 

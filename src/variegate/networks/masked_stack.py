@@ -19,9 +19,9 @@ class MaskedBlock(nn.Module):
 
     def __init__(self, width: int, filter: int, colours: int, conditions: int) -> None:
         super().__init__()
-        half = filter // 2
+        back = filter // 2
         self.reduce = pointwise(2 * width, width, colours)
-        self.masked = Masked(width, width, (half, half, half), "B", colours)
+        self.masked = Masked(width, width, (back, back, (filter - 1) // 2), "B", colours)
         self.expand = pointwise(width, 2 * width, colours)
         self.condition = nn.Conv2d(conditions, width, 1, bias=False) if conditions else None
 
@@ -43,8 +43,8 @@ class MaskedStack(nn.Module):
         self, colours: int, width: int, layers: int, filter: int, first_filter: int, conditions: int = 0
     ) -> None:
         super().__init__()
-        self.maps, self.colours, half = 2 * width, colours, first_filter // 2
-        self.first = Masked(colours, 2 * width, (half, half, half), "A", colours)
+        self.maps, self.colours, back = 2 * width, colours, first_filter // 2
+        self.first = Masked(colours, 2 * width, (back, back, (first_filter - 1) // 2), "A", colours)
         self.condition = nn.Conv2d(conditions, 2 * width, 1, bias=False) if conditions else None
         self.blocks = nn.ModuleList([MaskedBlock(width, filter, colours, conditions) for _ in range(layers - 1)])
 

@@ -88,11 +88,11 @@ def bias_of(layer: torch.nn.Conv2d) -> Tensor:
 
 def empty(layer: Masked, rows: int, batch: int, size: Size) -> Tensor:
     """Rows of what a layer reads, with the zeros it needs beside them: (N, inputs, rows, padded W)."""
-    return layer.weight.new_zeros(batch, layer.in_channels, rows, size[1] + 2 * layer.around[0])
+    return layer.weight.new_zeros(batch, layer.in_channels, rows, size[1] + sum(layer.around[:2]))
 
 
 def push(window: Tensor, row: Tensor) -> None:
     """Move a window (N, maps, rows, padded W) down by one row (N, maps, W)."""
-    edge = (window.shape[3] - row.shape[2]) // 2
+    edge = (window.shape[3] - row.shape[2] + 1) // 2  # an even window has one column more on the left
     window[:, :, :-1] = window[:, :, 1:].clone()
     window[:, :, -1, edge : edge + row.shape[2]] = row
