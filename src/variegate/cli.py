@@ -51,7 +51,8 @@ def dispatch(words: list[str]) -> None:
 
         print(version("variegate"))
         return
-    length = 2 if any(name.startswith(f"{words[0]} ") for name in VERBS) else 1
+    grouped = any(name.startswith(f"{words[0]} ") for name in VERBS)
+    length = 2 if grouped and (words[0] not in VERBS or " ".join(words[:2]) in VERBS) else 1
     name = " ".join(words[:length])
     if name not in VERBS:
         raise ConfigError(f"there is no command {name!r}; {did_you_mean(name, VERBS)}")

@@ -5,12 +5,13 @@ from .data import Check, Export, FindLandmarks, Neighbours, Rarity
 from .drawing import Edit, Interpolate, Sample, Sequence
 from .embed import EmbedApply, EmbedTrain
 from .looking import Doctor, Evaluate, Methods, Moments
-from .training import Demo, Import, ToyRing, Train
+from .training import Demo, DemoLikelihood, Import, ToyRing, Train
 
 __all__ = ["VERBS", "Train"]
 
 VERBS = {
     "demo": Demo,
+    "demo likelihood": DemoLikelihood,
     "methods": Methods,
     "data check": Check,
     "data landmarks": FindLandmarks,

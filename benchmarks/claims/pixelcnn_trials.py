@@ -1,0 +1,122 @@
+"""What PixelCNN's claims are measured on: digits (8x8, 16 levels), CIFAR-10 (7,000 of its images), streets from label
+maps, and portraits from embeddings, all of them at 32x32 but for the digits.
+
+Narrow networks and few steps, three seeds. The plain network has as many parameters as the gated one, or up to 6 %
+more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from variegate.embedding import Embedding, embed_folder, train_embedding
+from variegate.embedding.saved import Settings as EmbeddingSettings
+
+from .runs import Settings, Trial, say
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+CIFAR, PEOPLE = SHARED / "cifar10_train.npz", SHARED / "faces_identity"
+UNSEEN = 50  # people, the last ones, whom neither the embedding nor the PixelCNN is shown
+SIDE = 32
+
+SHORT: dict[str, Any] = {"learning_rate.generator": 2e-3, "schedule.kind": "linear", "average_decay": 0.99}
+AT_8 = {**SHORT, "bits": 4, "layers": 4, "batch_size": 32}
+AT_32 = {**SHORT, "layers": 6, "batch_size": 8}
+
+
+def digits(name: str, method: str, **options: Any) -> Trial:
+    return Trial(f"digits, {name}", method, {**AT_8, **options}, "digits", size=8, steps=1200, saves=6)
+
+
+def cifar(name: str, method: str, **options: Any) -> Trial:
+    options = {**AT_32, "bits": 8, **options}
+    return Trial(f"CIFAR-10, {name}", method, options, str(CIFAR), steps=800)
+
+
+def streets(name: str, method: str, **options: Any) -> Trial:
+    return Trial(f"streets, {name}", method, {**AT_32, "bits": 5, **options}, "streets:2000", steps=1000)
+
+
+GATED, PLAIN = "gated-pixelcnn", "pixelcnn"
+GATED_AND_PLAIN = {
+    "digits": (
+        digits("gated", GATED, width=32, condition="class"),
+        digits("plain", PLAIN, width=47, condition="class"),
+    ),
+    "CIFAR-10": (
+        cifar("gated", GATED, width=36, condition="class"),
+        cifar("plain", PLAIN, width=51, condition="class"),
+    ),
+    "streets": (streets("gated", GATED, width=36), streets("plain", PLAIN, width=54)),
+}
+UNCONDITIONAL = {
+    "digits": digits("gated, without class", GATED, width=32, condition="none"),
+    "CIFAR-10": cifar("gated, without class", GATED, width=36, condition="none"),
+}
+ENCODED = {"bottleneck": 10, "encoder_scale": 0.25}
+AUTOENCODERS = {
+    "digits": (
+        digits("PixelCNN auto-encoder", "pixelcnn-autoencoder", width=32, **ENCODED),
+        Trial(
+            "digits, auto-encoder by squared error",
+            "conv-autoencoder",
+            {**ENCODED, "batch_size": 32, "average_decay": 0.99},
+            "digits",
+            size=8,
+            steps=1200,
+        ),
+    ),
+    "streets": (
+        streets("PixelCNN auto-encoder", "pixelcnn-autoencoder", width=36, **ENCODED),
+        Trial(
+            "streets, auto-encoder by squared error",
+            "conv-autoencoder",
+            {**ENCODED, "batch_size": 8, "average_decay": 0.99},
+            "streets:2000",
+            steps=1000,
+        ),
+    ),
+}
+
+
+def portraits(settings: Settings) -> Trial:
+    """Portraits of people from the embedding of one of their pictures; the last people are its test split."""
+    place = settings.cache.resolve() / ("portraits-quick" if settings.quick else "portraits")
+    vectors = place / "people.npy"
+    if not vectors.is_file():
+        make_portraits(place, vectors, 2 if settings.quick else 1000)
+    options = {**AT_32, "bits": 5, "width": 48, "condition": f"vectors:{vectors}"}
+    return Trial("portraits, gated", GATED, options, str(place / "people_train.npz"), steps=1500)
+
+
+def make_portraits(place: Path, vectors: Path, steps: int) -> None:
+    """Grey pictures as arrays, and the vectors that an embedding trained here gives their originals."""
+    say("portraits: training the embedding")
+    embedding = EmbeddingSettings(size=(48, 48), length=32, width=16, people=32, steps=steps)
+    run = train_embedding(PEOPLE, place / "embedding", embedding, resume=(place / "embedding").exists(), quiet=True)
+    whole = vectors.with_name("names.npz")
+    whole.unlink(missing_ok=True)
+    names, rows = embed_folder(Embedding.load(run), PEOPLE, whole)
+    grey = np.stack([np.asarray(Image.open(PEOPLE / name).convert("L").resize((SIDE, SIDE), 1)) for name in names])
+    people = sorted({name.split("/")[0] for name in names})
+    held = np.array([name.split("/")[0] in people[-UNSEEN:] for name in names])
+    np.savez(place / "people_train.npz", images=grey[~held])
+    np.savez(place / "people_test.npz", images=grey[held])
+    order = torch.from_numpy(np.concatenate([np.flatnonzero(~held), np.flatnonzero(held)]))
+    np.save(vectors, rows[order].numpy())
+
+
+def all_trials(settings: Settings) -> list[Trial]:
+    """Those whose data is at hand, the quick ones first."""
+    found = [*GATED_AND_PLAIN["digits"], UNCONDITIONAL["digits"], *AUTOENCODERS["digits"]]
+    found += [*GATED_AND_PLAIN["streets"], *AUTOENCODERS["streets"]]
+    if PEOPLE.is_dir():
+        found.append(portraits(settings))
+    if CIFAR.is_file():
+        found += [*GATED_AND_PLAIN["CIFAR-10"], UNCONDITIONAL["CIFAR-10"]]
+    return found
