@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.errors import ConfigError
+from variegate.errors import CheckpointError, ConfigError, WeightsError
 from variegate.generators.pixelnn import WHOLE, PixelNN, best_match
 from variegate.methods import method
+from variegate.networks import perceptual, weights
+from variegate.networks.features import unfilled_layers
 from variegate.sampling import decode_in_chunks, to_uint8
+from variegate.training.run import Run
+from variegate.training.saved_model import load_weights
+from variegate.training.state import State
 
 pytestmark = pytest.mark.core
 
@@ -191,10 +197,10 @@ def test_windows_end_at_the_border_and_prefer_their_middle(side: int) -> None:
 # what it is made of
 
 
-def test_what_is_trained_and_saved_is_the_regression_and_the_pictures_alone() -> None:
+def test_what_is_trained_is_the_regression_alone_and_pictures_are_saved_with_it() -> None:
     generator = made(descriptor="random")
     assert all(name.startswith("backbone.") for name, _ in generator.named_parameters())
-    assert {name for name, _ in generator.named_buffers()} == {"images", "smooth", "whole"}
+    assert {name for name, _ in generator.named_buffers()} == {"images", "smooth", "whole", "filters"}
     state = generator.state_dict()
     assert (state["images"].shape, state["whole"].shape) == ((COUNT, 3, *SIZE), (COUNT, 128 * 16))
     again = method("pixelnn", {**TINY, "descriptor": "random"}).build_generator(2, 3, SIZE).eval()
@@ -208,6 +214,36 @@ def test_what_is_trained_and_saved_is_the_regression_and_the_pictures_alone() ->
     with torch.no_grad():
         forgotten = again(condition, every_code()[None])[0]
     assert torch.equal(forgotten, smooth.expand_as(forgotten)), "without pictures there is the regression alone"
+
+
+@pytest.mark.parametrize("descriptor", ["random", "squeeze"])
+def test_a_model_describes_with_the_network_it_was_saved_with(descriptor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    chance = {name: torch.randn(value.shape) / 9 for name, value in unfilled_layers("squeeze").state_dict().items()}
+    here = weights.Weights({f"features.{name}": value for name, value in chance.items()}, "", "")
+    monkeypatch.setattr(weights, "load", lambda name: here)
+    generator, condition = made(descriptor=descriptor), conditions(1, seed=9)
+    drawn = decode_in_chunks(generator, condition, every_code())
+
+    def elsewhere(name: str) -> weights.Weights:
+        raise WeightsError(f"{name} is not at hand")
+
+    monkeypatch.setattr(weights, "load", elsewhere)
+    monkeypatch.setattr(perceptual, "fill_with_fixed_noise", lambda module: None)
+    again = method("pixelnn", {**TINY, "descriptor": descriptor}).build_generator(2, 3, SIZE).eval()
+    again.load_state_dict(generator.state_dict())
+    assert torch.equal(decode_in_chunks(again, condition, every_code()), drawn)
+    state = generator.state_dict() | {"filters": generator.filters[:-1]}
+    with pytest.raises(CheckpointError, match=rf"filters has \d+ numbers, descriptor {descriptor} has \d+; copy the"):
+        load_weights(again, state, Path("model.safetensors"))
+
+
+def test_a_network_that_is_not_at_hand_is_told_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(weights.FOLDER, str(tmp_path))
+    monkeypatch.setattr(weights, "download", lambda entry: (_ for _ in ()).throw(weights.missing(entry, "here")))
+    chosen = method("pixelnn", {**TINY, "descriptor": "vgg19"})
+    with pytest.raises(WeightsError, match=r"vgg19_features.safetensors is not at hand"):
+        State(chosen, 2, 3, SIZE, Run(device="cpu"), None)
 
 
 def test_its_randomness_must_be_none() -> None:

@@ -16,10 +16,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector
 
 from ..errors import ConfigError
 from ..interfaces import Features, Generator, Part, Randomness, Size
-from ..networks.perceptual import PerceptualKind, perceptual
+from ..networks.perceptual import PerceptualKind, perceptual, unfilled
 from .crn import CRNConfig
 from .resnet import ResNetConfig
 from .staged import Staged
@@ -45,7 +46,7 @@ class PixelNN(Generator):
     resized. Regressed pictures are compared in 8 bits, as released, so that float rounding seldom changes a choice.
 
     Args:
-        features: image -> list of feature maps; stacked pixel by pixel they are the descriptor (a hypercolumn).
+        descriptor: the network whose feature maps, stacked pixel by pixel, describe an image (a hypercolumn).
         levels: which of the maps take part; None for all.
         windows: sides of windows in pixels, `WHOLE` for the whole picture.
         sets: (number of pictures, rank of the first from 1).
@@ -54,32 +55,45 @@ class PixelNN(Generator):
         images: uint8 (N, C, H, W), the training pictures.
         smooth: float16 (N, C, H, W), their regression in [-1, 1].
         whole: float16 (N, G), their descriptors as wholes, of length 1.
+        filters: float32 (P,), all weights of the network that described them, so that no other ever describes what is
+            compared with them.
     """
 
     prior = "uniform"
     images: Tensor
     smooth: Tensor
     whole: Tensor
+    filters: Tensor
 
     def __init__(
         self,
         backbone: Staged,
-        features: nn.Module,
+        descriptor: PerceptualKind,
         levels: Sequence[int] | None,
         windows: Sequence[int],
         sets: Sequence[tuple[int, int]],
         image_channels: int,
     ) -> None:
         super().__init__()
-        self.backbone, self.levels, self.windows = backbone, levels, tuple(windows)
-        self.features = (features,)  # a tuple hides what is neither trained nor averaged nor saved
+        self.backbone, self.descriptor, self.levels, self.windows = backbone, descriptor, levels, tuple(windows)
+        self.features: tuple[nn.Module, ...] = ()  # a tuple hides what is neither trained nor averaged
         self.outputs = [Output(i, first - 1, number) for i in range(len(windows)) for number, first in sets]
         self.ranks = max(output.first + output.number for output in self.outputs)
         self.code_size = 1
         self.register_buffer("images", torch.empty(0, image_channels, 1, 1, dtype=torch.uint8))
         self.register_buffer("smooth", torch.empty(0, image_channels, 1, 1, dtype=torch.float16))
         self.register_buffer("whole", torch.empty(0, 0, dtype=torch.float16))
+        self.register_buffer("filters", torch.empty(0))
         self.register_load_state_dict_pre_hook(make_room)
+
+    def get_ready(self) -> None:
+        """Have the network that describes: it was saved with the pictures, or there are none yet.
+
+        Raises:
+            WeightsError: its weights are not at hand.
+        """
+        if not self.features:
+            self.features = (perceptual(self.descriptor, None)[0],)
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """The pictures of an earlier run are left out: what is regressed from them changes."""
@@ -94,6 +108,8 @@ class PixelNN(Generator):
             smooth.append(self.regress(condition).clamp(-1, 1).half())
             whole.append(self.describe_whole(in_8_bits(smooth[-1])).half())
         self.images, self.smooth, self.whole = torch.cat(images), torch.cat(smooth), torch.cat(whole)
+        weights = list(self.features[0].parameters())
+        self.filters = parameters_to_vector(weights) if weights else self.filters[:0]
 
     def regress(self, condition: Tensor) -> Tensor:
         """f: one image (B, C, H, W) of each condition."""
@@ -149,6 +165,7 @@ class PixelNN(Generator):
         return F.normalize(F.adaptive_avg_pool2d(self.maps(image)[-1], CELLS).flatten(1), dim=1)
 
     def maps(self, image: Tensor) -> list[Tensor]:
+        self.get_ready()
         found: list[Tensor] = self.features[0].to(image.device)(image)
         return found
 
@@ -165,14 +182,28 @@ class PixelNN(Generator):
         return torch.stack([self.decode(features, codes) for codes in code.unbind(dim=1)], dim=1)
 
 
-MEMORY = ("images", "smooth", "whole")
+MEMORY = ("images", "smooth", "whole", "filters")
 
 
-def make_room(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """How many pictures are remembered is known only when they are loaded."""
+def make_room(
+    module: PixelNN, state: dict[str, Any], prefix: str, _: Any, __: bool, ___: Any, ____: Any, errors: list[str]
+) -> None:
+    """How many pictures are remembered, and what describes them, is known only when they are loaded."""
+    state.setdefault(prefix + "filters", module.filters[:0])  # models of before did not keep them
     for name in MEMORY:
         if prefix + name in state:
             setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))
+    filters, module.features = state[prefix + "filters"], ()
+    if len(filters):
+        network = unfilled(module.descriptor)
+        weights = list(network.parameters())
+        counts = [weight.numel() for weight in weights]
+        if len(filters) != sum(counts):
+            errors.append(f"filters has {len(filters)} numbers, descriptor {module.descriptor} has {sum(counts)}")
+            return
+        for weight, values in zip(weights, filters.split(counts)):
+            weight.data.copy_(values.view_as(weight))
+        module.features = (network,)
 
 
 def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
@@ -251,5 +282,4 @@ class PixelNNConfig(Part):
         backbone = self.backbone.build(randomness, condition_channels, image_channels, size)
         if backbone.code_size:
             raise ConfigError("generator pixelnn varies what it copies, not what it regresses; its randomness is none")
-        features, _ = perceptual(self.descriptor, None)
-        return PixelNN(backbone, features, self.levels, self.windows, self.sets, image_channels)
+        return PixelNN(backbone, self.descriptor, self.levels, self.windows, self.sets, image_channels)
