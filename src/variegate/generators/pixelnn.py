@@ -22,13 +22,12 @@ from ..errors import ConfigError
 from ..interfaces import Features, Generator, Part, Randomness, Size
 from ..networks.perceptual import PerceptualKind, perceptual, unfilled
 from .crn import CRNConfig
+from .pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
 from .resnet import ResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
 CELLS = (4, 4)  # a picture as a whole is described by so many means of its coarsest features
-ROWS = 1024  # pixels compared with a whole picture at a time
-WHOLE, OUTSIDE = 0, -1
 
 
 class Output(NamedTuple):
@@ -135,15 +134,15 @@ class PixelNN(Generator):
             The greatest cosine, (T, R, H, W), and y_jk - f_j(x_k) at that pixel, (T, R, C, H, W).
         """
         size = (regressed.shape[-2], regressed.shape[-1])
-        own = self.describe(regressed)[0]
+        own, near = stacked(self.described(regressed), size), surroundings(size, self.windows, regressed.device)
         scores, details = [], []
         for k in self.nearest(regressed):
             image = resized(self.images[k : k + 1].float() / 127.5 - 1, size)
             smooth = resized(self.smooth[k : k + 1].float(), size)
-            other, detail = self.describe(in_8_bits(smooth))[0], (image - smooth)[0].flatten(1)
-            best = [best_match(own, other, side) for side in self.windows]
-            scores.append(torch.stack([score for score, _ in best]))
-            details.append(torch.stack([detail[:, place] for _, place in best]))
+            detail = (image - smooth)[0].flatten(1)
+            score, place = best_matches(*comparable(own, self.described(in_8_bits(smooth))), near)
+            scores.append(score)
+            details.append(detail[:, place].movedim(0, 1))
         return torch.stack(scores, dim=1), torch.stack(details, dim=1)
 
     def nearest(self, regressed: Tensor) -> list[int]:
@@ -152,13 +151,12 @@ class PixelNN(Generator):
         order = (self.whole.float() @ query[0]).argsort(descending=True, stable=True)
         return [int(order[rank % len(order)]) for rank in range(self.ranks)]
 
-    def describe(self, image: Tensor) -> Tensor:
-        """Descriptors of length 1 for every pixel: (B, C, H, W) to (B, D, H, W)."""
+    def described(self, image: Tensor) -> list[Tensor]:
+        """What describes the pixels of one image (1, C, H, W): maps (1, D, h, w), each to be resized to its size."""
         maps = self.maps(image)
-        if self.levels is not None:
-            maps = [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
-        size = (image.shape[-2], image.shape[-1])
-        return F.normalize(torch.cat([F.interpolate(m, size, mode="bilinear") for m in maps], dim=1), dim=1)
+        if self.levels is None:
+            return maps
+        return [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
 
     def describe_whole(self, image: Tensor) -> Tensor:
         """Descriptors of length 1 for every picture: (B, C, H, W) to (B, G)."""
@@ -212,38 +210,6 @@ def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
     nearest = scores[output.window, pictures].argmax(dim=0)
     offered = details[output.window, pictures]
     return offered.gather(0, nearest.expand(1, offered.shape[1], -1, -1))[0]
-
-
-def best_match(query: Tensor, other: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """For every pixel of `query` the greatest product with a pixel of `other` in a window around the same place.
-
-    Args:
-        query, other: (D, H, W).
-        side: of the window, which ends at the border; of several equally near pixels the closest counts. With `WHOLE`
-            all pixels are compared.
-
-    Returns:
-        The product, (H, W), and the pixel's place in the flattened picture, (H, W).
-    """
-    _, height, width = query.shape
-    if side == WHOLE:
-        flat = other.flatten(1)
-        best = [(part.T @ flat).max(dim=1) for part in query.flatten(1).split(ROWS, dim=1)]
-        values, places = (torch.cat(parts).unflatten(0, (height, width)) for parts in zip(*best))
-        return values, places
-    before, after = (side - 1) // 2, side // 2
-    margins = (before, after, before, after)
-    padded = F.pad(other, margins)
-    places = F.pad(torch.arange(height * width, device=query.device).view(1, height, width), margins, value=OUTSIDE)[0]
-    score = query.new_full((height, width), -torch.inf)
-    place = torch.full_like(score, OUTSIDE, dtype=torch.long)
-    steps = [(top, left) for top in range(side) for left in range(side)]
-    for top, left in sorted(steps, key=lambda step: (step[0] - before) ** 2 + (step[1] - before) ** 2):
-        window = (slice(top, top + height), slice(left, left + width))
-        product, there = torch.linalg.vecdot(query, padded[:, *window], dim=0), places[window]
-        better = (there != OUTSIDE) & (product > score)
-        score, place = torch.where(better, product, score), torch.where(better, there, place)
-    return score, place
 
 
 def in_8_bits(images: Tensor) -> Tensor:
