@@ -285,6 +285,16 @@ def test_a_wrong_step_is_answered_with_one_sentence(
     assert not out.exists()
 
 
+def test_instances_of_an_earlier_edit_do_not_stay_beside_another_layout(run: Path) -> None:
+    layout, numbers, out = run.parent / "layout.png", run.parent / "numbers.png", run.parent / "out"
+    Image.fromarray(np.ones(SIZE, np.uint16)).save(numbers)
+    command = ["edit", str(run), str(layout), "--steps", "change:20,22:roof", "--out", str(out)]
+    main([*command, "--instances", str(numbers)])
+    assert (out / "instances.png").is_file()
+    main(command)
+    assert sorted(file.name for file in out.iterdir()) == ["after.png", "before.png", "layout.png", "sheet.png"]
+
+
 @pytest.mark.parametrize(("size", "height"), [("32", 32), ("64", 64)])
 def test_layouts_of_another_size_than_the_pictures_are_on_the_sheet_too(run: Path, size: str, height: int) -> None:
     layout, out = run.parent / "large.png", run.parent / "out"

@@ -209,7 +209,8 @@ def evaluate(
     Args:
         protocol: a name of `evaluation.protocols.DIVERSITY`, or "likelihood", which draws nothing.
         detector, embedding, normals: ONNX files, or callables of images (B, 3, H, W) in [-1, 1], that give landmarks
-            (B, P, 2) in pixels, an embedding (B, D) and unit normals (B, 3, H, W); each adds its numbers.
+            (B, P, 2) in pixels, an embedding (B, D) and unit normals (B, 3, H, W); each adds its numbers. An embedding
+            can also be a run of `variegate embed train`.
 
     Returns:
         {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}}}
@@ -222,6 +223,10 @@ def evaluate(
     folder = Path(run)
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
+    if isinstance(embedding, str | Path) and Path(embedding).is_dir():
+        from .embedding import Embedding
+
+        embedding = Embedding.load(embedding)
     brought = networks(detector, embedding, normals)
     model, held, real = Model.load(folder), data_of(run, "held", data), data_of(run, "train")
     raw = raw_generator(model, folder) if isinstance(model.generator, HasLevels) else None

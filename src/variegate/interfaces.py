@@ -176,6 +176,9 @@ class HasMemory(Protocol):
 
     images: Tensor
 
+    def get_ready(self) -> None:
+        """Have what remembering needs; told before a training rather than after it. Raises WeightsError."""
+
     def remember(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, in place of what was known before."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from variegate.api import data_of, load, train
 from variegate.cli import main
 from variegate.doctor import use_of_branches
+from variegate.errors import ConfigError
 from variegate.interfaces import Batch, Generator
 from variegate.methods import method
 from variegate.networks.vgg16 import PUBLISHED, VGG16
@@ -225,3 +229,18 @@ def test_a_run_goes_on_with_the_codes_it_began_with(tmp_path: Path) -> None:
     one, other = load(whole).generator.state_dict(), load(part).generator.state_dict()
     assert "training_codes" in one
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_points_are_summed_and_all_else_is_averaged_or_training_refuses(tmp_path: Path) -> None:
+    faces, same = tmp_path / "faces" / "train", {"run": Run(quiet=True), **OPTIONS}
+    faces.mkdir(parents=True)
+    for i in range(4):
+        Image.fromarray(np.full((16, 16, 3), 60 * i, np.uint8)).save(faces / f"{i}.png")
+    (faces / "landmarks.json").write_text(json.dumps({f"{i}.png": [[i, 2], [9, 8]] for i in range(4)}))
+    with pytest.raises(ConfigError, match=r"landmarks, single points .* give --task landmarks"):
+        train("latent-dropout", faces.parent, tmp_path / "faded", 16, 1, **same)
+    with pytest.raises(ConfigError, match=r"is a label map, .* give --task normals"):
+        train("latent-dropout", "streets:20", tmp_path / "grown", 16, 1, task="landmarks", **same)
+    assert not (tmp_path / "faded").exists()
+    train("latent-dropout", faces.parent, tmp_path / "summed", 16, 1, task="landmarks", **same)
+    train("latent-dropout", faces.parent, tmp_path / "blobs", 16, 1, condition="landmarks:1.5", **same)

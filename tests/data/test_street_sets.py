@@ -160,3 +160,22 @@ def test_a_palette_of_other_colours_is_no_street(tmp_path: Path) -> None:
         picture.save(tmp_path / "labels" / f"{i}.png")
         save(tmp_path / "images" / f"{i}.png", photo())
     assert open_data(tmp_path).condition.channels == 5
+
+
+@pytest.mark.parametrize(
+    ("end", "allowed"),
+    [("labelIds", "label ids 0..34 and 255"), ("labelTrainIds", "train ids 0..18 (label ids 0..34 in files with")],
+)
+def test_a_foreign_id_is_told_in_the_numbers_of_its_file(tmp_path: Path, end: str, allowed: str) -> None:
+    root = cityscapes(tmp_path, (end,))
+    bad = save(root / f"gtFine/train/aachen/aachen_000000_000019_gtFine_{end}.png", ids(7, 77))
+    assert f"{bad}: has label id 77, but allowed are {allowed}" in check(root).text()
+
+
+def test_a_label_map_without_photograph_is_named(tmp_path: Path) -> None:
+    root = cityscapes(tmp_path, ("labelIds",))
+    (root / "leftImg8bit/train/aachen/aachen_000001_000019_leftImg8bit.png").unlink()
+    lost = "gtFine/train/aachen/aachen_000001_000019_gtFine_labelIds.png"
+    assert f"({lost}, without image, left out)" in check(root).text()
+    (root / "leftImg8bit/val/bochum/bochum_000000_000019_leftImg8bit.png").unlink()
+    assert f"({lost} and 1 more, without image, left out)" in check(root).text()

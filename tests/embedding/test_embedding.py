@@ -101,6 +101,24 @@ def test_vectors_have_length_1_and_do_not_depend_on_the_company(run: Path, peopl
         embedding(images[0])
 
 
+def test_a_run_measures_how_far_the_identity_of_samples_spreads(
+    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--size", "32", "--width", "4", "--steps", "1", "--batch-size", "2", "--quiet", "--device", "cpu"]
+    drawn = tmp_path / "drawn"
+    main(["train", "basisgan", "--data", "streets:20", "--blocks", "1", *words, "--out", str(drawn)])
+    capsys.readouterr()
+    main(["evaluate", str(drawn), "--protocol", "quick", "--no-perceptual", "--json", "--embedding", str(run)])
+    content = json.loads(capsys.readouterr().out)
+    protocol = content["protocol"]["std_identity"]
+    assert content["metrics"]["std_identity"]["value"] > 0
+    assert protocol["weights"] == {"Embedding": Embedding.load(run).digest}
+    assert protocol["resize"] == "24 x 24, bicubic, antialiased"
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(drawn), "--protocol", "quick", "--no-perceptual", "--embedding", str(people)])
+    assert "holds no embedding; give a folder that `variegate embed train` wrote" in capsys.readouterr().err
+
+
 def test_vectors_of_a_folder_are_the_same_in_every_kind_of_file(run: Path, people: Path, tmp_path: Path) -> None:
     for kind in ("npy", "npz", "safetensors"):
         main(["embed", "apply", str(run), str(people), "--out", str(tmp_path / f"v.{kind}")])

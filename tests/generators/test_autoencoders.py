@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from variegate.errors import ConfigError
 from variegate.interfaces import Batch, Generator, HasLikelihood
 from variegate.methods import method
 from variegate.networks.bottleneck import Bottleneck
@@ -79,3 +80,10 @@ def test_the_encoder_is_the_public_one() -> None:
     encoder = Bottleneck(1, 10, (28, 28))
     shapes = [tuple(p.shape) for name, p in encoder.named_parameters() if name.endswith("weight")]
     assert shapes == [(100, 1, 5, 5), (150, 100, 5, 5), (200, 150, 3, 3), (10, 200, 7, 7)]
+
+
+@pytest.mark.parametrize("name", ["pixelcnn-autoencoder", "conv-autoencoder"])
+def test_pictures_too_small_to_be_halved_twice_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"pictures of 3x8 are too small for generator.bottleneck.*--size 4 or more"):
+        method(name).build_generator(3, 3, (3, 8))
+    assert Bottleneck(3, 10, (4, 7), 0.1)(torch.zeros(1, 3, 4, 7)).shape == (1, 10, 1, 1)

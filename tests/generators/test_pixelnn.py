@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.errors import ConfigError
-from variegate.generators.pixelnn import WHOLE, PixelNN, best_match
+from variegate.errors import CheckpointError, ConfigError, WeightsError
+from variegate.generators.pixelnn import PixelNN
+from variegate.generators.pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
 from variegate.methods import method
+from variegate.networks import perceptual, weights
+from variegate.networks.features import unfilled_layers
 from variegate.sampling import decode_in_chunks, to_uint8
+from variegate.training.run import Run
+from variegate.training.saved_model import load_weights
+from variegate.training.state import State
 
 pytestmark = pytest.mark.core
 
@@ -150,7 +157,7 @@ def test_of_a_regression_that_says_nothing_every_pixel_is_one_of_a_training_pict
 
 def test_levels_choose_what_describes_a_pixel() -> None:
     colours, both = made(levels="[2]"), made()
-    assert colours.describe(torch.rand(1, 3, *SIZE)).shape == (1, 3, *SIZE)
+    assert [level.shape[1:] for level in colours.described(torch.rand(1, 3, *SIZE))] == [(3, 3, 2)]
     images = [decode_in_chunks(one, conditions(1, seed=9), every_code())[0] for one in (colours, both)]
     assert torch.equal(images[0][:10], images[1][:10]), "one picture at the same place leaves nothing to choose"
     assert not torch.equal(images[0][10:], images[1][10:])
@@ -174,27 +181,76 @@ def test_a_condition_of_another_size_is_drawn_with_resized_pictures() -> None:
     torch.testing.assert_close(features.state[2][0], expected[None], atol=1e-5, rtol=0)
 
 
+def best_match(query: Tensor, other: Tensor, *windows: int) -> list[tuple[Tensor, Tensor]]:
+    size = (query.shape[1], query.shape[2])
+    return list(zip(*best_matches(query, other, surroundings(size, windows, query.device))))
+
+
+def one_by_one(query: Tensor, other: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Pixel by pixel: every place in a window, the closest first."""
+    height, width = query.shape[1:]
+    before, after = ((side - 1) // 2, side // 2) if side != WHOLE else (99, 99)
+    score, place = torch.full((height, width), -torch.inf), torch.zeros(height, width, dtype=torch.long)
+    for y in range(height):
+        for x in range(width):
+            rows = range(max(0, y - before), min(height, y + after + 1))
+            columns = range(max(0, x - before), min(width, x + after + 1))
+            places = [(v, u) for v in rows for u in columns]
+            if side != WHOLE:
+                places.sort(key=lambda spot: (spot[0] - y) ** 2 + (spot[1] - x) ** 2)
+            for v, u in places:
+                product = (query[:, y, x] * other[:, v, u]).sum()
+                if product > score[y, x]:
+                    score[y, x], place[y, x] = product, v * width + u
+    return score, place
+
+
+@pytest.mark.parametrize("windows", [(1, 2, 3, 5, WHOLE), (5, 1, 4), (9, WHOLE), (3, 3), (WHOLE,)])
+@pytest.mark.parametrize("kind", ["any", "few"])
+def test_all_windows_at_once_are_each_as_if_searched_place_by_place(windows: tuple[int, ...], kind: str) -> None:
+    chance = torch.Generator().manual_seed(0)
+    query, other = torch.randn(2, 4, 7, 6, generator=chance)
+    if kind == "few":  # whole numbers of which many products are equal
+        query, other = query.round(), other.round()
+    for side, (score, place) in zip(windows, best_match(query, other, *windows)):
+        expected = one_by_one(query, other, side)
+        torch.testing.assert_close(score, expected[0])
+        assert torch.equal(place, expected[1]), side
+
+
+def test_fewer_numbers_than_channels_give_the_same_products() -> None:
+    chance = torch.Generator().manual_seed(0)
+    shapes = [(3, 12, 8), (5, 6, 4), (70, 3, 2), (40, 1, 1)]
+    query, other = ([torch.randn(1, *shape, generator=chance) for shape in shapes] for _ in range(2))
+    own = stacked(query, (12, 8))
+    few, offered = (one.flatten(1) for one in comparable(own, other))
+    assert len(few) == len(offered) == 3 + 5 + 3 * 2 + 1
+    expected = own.flatten(1).T @ stacked(other, (12, 8)).flatten(1)
+    torch.testing.assert_close(few.T @ offered, expected, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 9])
 def test_windows_end_at_the_border_and_prefer_their_middle(side: int) -> None:
     torch.manual_seed(0)
     query, other = (F.normalize(torch.randn(4, 5, 6), dim=0) for _ in range(2))
-    score, place = best_match(query, other, side)
+    [(score, place)] = best_match(query, other, side)
     torch.testing.assert_close(score, (query * other.flatten(1)[:, place]).sum(dim=0))
     flat = torch.ones(4, 5, 6)
-    assert torch.equal(best_match(flat, flat, side)[1], torch.arange(30).view(5, 6))
+    for windows in ((side,), (side, WHOLE)):
+        assert torch.equal(best_match(flat, flat, *windows)[0][1], torch.arange(30).view(5, 6))
     if side == 9:  # 4 pixels each way reach rows 0 to 4 from the middle one
         near = other.clone()
         near[:, :, :1] = near[:, :, 5:] = -query[:, 2:3, 2:3]
-        assert best_match(query, near, 9)[1][2, 2] == best_match(query, near, WHOLE)[1][2, 2]
+        assert best_match(query, near, 9)[0][1][2, 2] == best_match(query, near, WHOLE)[0][1][2, 2]
 
 
 # what it is made of
 
 
-def test_what_is_trained_and_saved_is_the_regression_and_the_pictures_alone() -> None:
+def test_what_is_trained_is_the_regression_alone_and_pictures_are_saved_with_it() -> None:
     generator = made(descriptor="random")
     assert all(name.startswith("backbone.") for name, _ in generator.named_parameters())
-    assert {name for name, _ in generator.named_buffers()} == {"images", "smooth", "whole"}
+    assert {name for name, _ in generator.named_buffers()} == {"images", "smooth", "whole", "filters"}
     state = generator.state_dict()
     assert (state["images"].shape, state["whole"].shape) == ((COUNT, 3, *SIZE), (COUNT, 128 * 16))
     again = method("pixelnn", {**TINY, "descriptor": "random"}).build_generator(2, 3, SIZE).eval()
@@ -208,6 +264,36 @@ def test_what_is_trained_and_saved_is_the_regression_and_the_pictures_alone() ->
     with torch.no_grad():
         forgotten = again(condition, every_code()[None])[0]
     assert torch.equal(forgotten, smooth.expand_as(forgotten)), "without pictures there is the regression alone"
+
+
+@pytest.mark.parametrize("descriptor", ["random", "squeeze"])
+def test_a_model_describes_with_the_network_it_was_saved_with(descriptor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    chance = {name: torch.randn(value.shape) / 9 for name, value in unfilled_layers("squeeze").state_dict().items()}
+    here = weights.Weights({f"features.{name}": value for name, value in chance.items()}, "", "")
+    monkeypatch.setattr(weights, "load", lambda name: here)
+    generator, condition = made(descriptor=descriptor), conditions(1, seed=9)
+    drawn = decode_in_chunks(generator, condition, every_code())
+
+    def elsewhere(name: str) -> weights.Weights:
+        raise WeightsError(f"{name} is not at hand")
+
+    monkeypatch.setattr(weights, "load", elsewhere)
+    monkeypatch.setattr(perceptual, "fill_with_fixed_noise", lambda module: None)
+    again = method("pixelnn", {**TINY, "descriptor": descriptor}).build_generator(2, 3, SIZE).eval()
+    again.load_state_dict(generator.state_dict())
+    assert torch.equal(decode_in_chunks(again, condition, every_code()), drawn)
+    state = generator.state_dict() | {"filters": generator.filters[:-1]}
+    with pytest.raises(CheckpointError, match=rf"filters has \d+ numbers, descriptor {descriptor} has \d+; copy the"):
+        load_weights(again, state, Path("model.safetensors"))
+
+
+def test_a_network_that_is_not_at_hand_is_told_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(weights.FOLDER, str(tmp_path))
+    monkeypatch.setattr(weights, "download", lambda entry: (_ for _ in ()).throw(weights.missing(entry, "here")))
+    chosen = method("pixelnn", {**TINY, "descriptor": "vgg19"})
+    with pytest.raises(WeightsError, match=r"vgg19_features.safetensors is not at hand"):
+        State(chosen, 2, 3, SIZE, Run(device="cpu"), None)
 
 
 def test_its_randomness_must_be_none() -> None:

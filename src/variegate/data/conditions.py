@@ -29,7 +29,7 @@ from .normals import Normals
 from .picture_condition import Picture
 from .several import Several
 from .sources import OneSource, Source, named, on_disk, planes_last, whole
-from .street_classes import IGNORED, Colour, Numbering, street_values
+from .street_classes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
 from .vectors import Vector
 
 NO_LABEL = 255  # the id that most label sets give to "nothing here"
@@ -97,9 +97,10 @@ class Labels(BaseCondition):
         """Checked class ids (H, W) of one label map."""
         if isinstance(source, str | Path | Image.Image):
             values, colours = pictures.read_labels(on_disk(source), where)
-            if self.numbering is not None and values.ndim == 2:
-                values, colours = street_values(values, colours, self.numbering, where)
-            return self._ids(values, colours, where)
+            if self.numbering is None or values.ndim == 3:
+                return self._ids(values, colours, where)
+            values, colours = street_values(values, colours, self.numbering, where)
+            return self._ids(values, colours, where, IN_FILES[numbering_of(where, self.numbering)])
         values = planes_last(source, where)
         if values.dtype.kind == "f":
             values = whole(values, where)
@@ -112,15 +113,21 @@ class Labels(BaseCondition):
         ids, edge = pixels[..., 0], pixels[..., 1]
         return np.dstack([pictures.resize(ids, size, nearest=True), pictures.resize_largest(edge, size)])
 
-    def _ids(self, values: NDArray[Any], colours: pictures.Pixels | None, where: str) -> pictures.Pixels:
-        """Ids (H, W) within range, from ids (with the file's palette, if any) or from colours (H, W, 3)."""
+    def _ids(
+        self, values: NDArray[Any], colours: pictures.Pixels | None, where: str, allowed: str | None = None
+    ) -> pictures.Pixels:
+        """Ids (H, W) within range, from ids (with the file's palette, if any) or from colours (H, W, 3).
+
+        Args:
+            allowed: ids, in the numbers of the file.
+        """
         if values.ndim == 3:
             return self._match(values.astype(np.int64), where)
         if colours is not None and self._foreign(values) and int(values.max()) < len(colours):
             return self._match(colours[values].astype(np.int64), where)
         foreign = self._foreign(values)
         if foreign:
-            raise DataError(f"{where}: {self._complaint(foreign)}")
+            raise DataError(f"{where}: {self._complaint(foreign, allowed)}")
         ids = values.astype(np.uint8)
         if self.void is not None and self.classes <= NO_LABEL:
             ids[values == NO_LABEL] = self.void
@@ -131,7 +138,7 @@ class Labels(BaseCondition):
         found = [int(value) for value in np.unique(values) if not 0 <= value < self.classes]
         return [value for value in found if value != NO_LABEL or self.void is None]
 
-    def _complaint(self, foreign: list[int]) -> str:
+    def _complaint(self, foreign: list[int], allowed: str | None = None) -> str:
         if foreign == [NO_LABEL]:
             return (
                 f"has label id 255 (usually: no label), but there is no class for unlabelled pixels; "
@@ -139,7 +146,7 @@ class Labels(BaseCondition):
             )
         shown = ", ".join(map(str, foreign[:5])) + (", ..." if len(foreign) > 5 else "")
         return (
-            f"has label id {shown}, but allowed are 0..{self.classes - 1} ({self.classes} classes)"
+            f"has label id {shown}, but allowed are {allowed or f'0..{self.classes - 1} ({self.classes} classes)'}"
             f"{' and 255 for no label' if self.void is not None else ''}; "
             "relabel those pixels, or train with data that has this class"
         )

@@ -52,6 +52,10 @@ IGNORED: tuple[Colour, ...] = (
     (0, 0, 110),
 )
 LAST_LABEL_ID = 34  # GTA-5's licence plates; Cityscapes ends at 33
+IN_FILES: dict[Numbering, str] = {  # what files of grey ids may hold, beside 255
+    "trainIds": f"train ids 0..18 (label ids 0..{LAST_LABEL_ID} in files with labelIds in their name)",
+    "labelIds": f"label ids 0..{LAST_LABEL_ID}",
+}
 LEAST_COLOURS = 4  # of these classes, for colours to be recognised as theirs by chance no more
 
 FROM_LABEL_ID = np.full(256, OTHER, dtype=np.uint8)

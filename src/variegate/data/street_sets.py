@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ def _found(root: Path, known: StreetSet) -> Iterator[Found]:
             first = next(iter(splits))
             places = f"{known.images.format(first)}/ + {known.labels.format(first)}/"
             words = f"{known.name}: {places} paired by name, label maps hold {numbering}"
-            yield Found(words + _left_out(splits, images, labels), numbering, splits)
+            yield Found(words + _left_out(images, labels, root), numbering, splits)
 
 
 def _by_key(folder: Path, end: str) -> dict[str, Path]:
@@ -74,10 +74,12 @@ def _by_key(folder: Path, end: str) -> dict[str, Path]:
     return {str(file.relative_to(folder).with_name(file.stem.removesuffix(end))): file for file in files}
 
 
-def _left_out(splits: dict[str, list[tuple[Path, Path]]], *sides: dict[str, dict[str, Path]]) -> str:
-    """How many images have no label map and how many label maps no image; BDD100K labels a part of its images."""
-    pairs = sum(map(len, splits.values()))
-    lonely: Sequence[int] = [sum(map(len, side.values())) - pairs for side in sides]
-    counts = (f"{n} {noun}" for n, noun in zip(lonely, ("images without label map", "label maps without image")) if n)
-    words = " and ".join(counts)
-    return f" ({words} left out)" if words else ""
+def _left_out(images: dict[str, dict[str, Path]], labels: dict[str, dict[str, Path]], root: Path) -> str:
+    """How many images have no label map, since BDD100K labels a part of its images, and which label maps no image."""
+    bare = sum(len(side.keys() - labels[split].keys()) for split, side in images.items())
+    lost = [side[key] for split, side in labels.items() for key in side if key not in images[split]]
+    told = [f"{bare} image{'s' * (bare > 1)} without label map"] * (bare > 0)
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        told.append(f"{lost[0].relative_to(root)}{more}, without image,")
+    return f" ({' and '.join(told)} left out)" if told else ""

@@ -105,6 +105,11 @@ class Embedding:
         """First 12 hex digits of the sha256 of its weights."""
         return tensor_digest(self.network.state_dict())
 
+    @property
+    def resize(self) -> str:
+        """What is done to the images' size, in words."""
+        return "{} x {}, bicubic, antialiased".format(*self.size)
+
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] != 3:

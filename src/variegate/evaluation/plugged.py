@@ -125,10 +125,13 @@ def plugged(source: Images | str | Path, kind: Kind) -> Plugged:
 
 
 def from_callable(network: Images) -> Plugged:
-    """As it calls itself, else its class or function; the weights are known of a module, or if it has a `digest`."""
+    """As it calls itself, else its class or function; the weights are known of a module, or if it has a `digest`.
+
+    What it does to the images' size is known if it has `resize`, in words.
+    """
     name = getattr(network, "name", getattr(network, "__qualname__", type(network).__qualname__))
     if hasattr(network, "digest"):
-        return Plugged(network, name, {name: network.digest})
+        return Plugged(network, name, {name: network.digest}, getattr(network, "resize", "none"))
     if isinstance(network, nn.Module):
         return Plugged(network, name, {name: tensor_digest(network.state_dict())})
     return Plugged(network, name, {}, notes=("a Python callable: what it computes is not recorded here",))

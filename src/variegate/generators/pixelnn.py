@@ -16,18 +16,18 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector
 
 from ..errors import ConfigError
 from ..interfaces import Features, Generator, Part, Randomness, Size
-from ..networks.perceptual import PerceptualKind, perceptual
+from ..networks.perceptual import PerceptualKind, perceptual, unfilled
 from .crn import CRNConfig
+from .pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
 from .resnet import ResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
 CELLS = (4, 4)  # a picture as a whole is described by so many means of its coarsest features
-ROWS = 1024  # pixels compared with a whole picture at a time
-WHOLE, OUTSIDE = 0, -1
 
 
 class Output(NamedTuple):
@@ -45,7 +45,7 @@ class PixelNN(Generator):
     resized. Regressed pictures are compared in 8 bits, as released, so that float rounding seldom changes a choice.
 
     Args:
-        features: image -> list of feature maps; stacked pixel by pixel they are the descriptor (a hypercolumn).
+        descriptor: the network whose feature maps, stacked pixel by pixel, describe an image (a hypercolumn).
         levels: which of the maps take part; None for all.
         windows: sides of windows in pixels, `WHOLE` for the whole picture.
         sets: (number of pictures, rank of the first from 1).
@@ -54,32 +54,45 @@ class PixelNN(Generator):
         images: uint8 (N, C, H, W), the training pictures.
         smooth: float16 (N, C, H, W), their regression in [-1, 1].
         whole: float16 (N, G), their descriptors as wholes, of length 1.
+        filters: float32 (P,), all weights of the network that described them, so that no other ever describes what is
+            compared with them.
     """
 
     prior = "uniform"
     images: Tensor
     smooth: Tensor
     whole: Tensor
+    filters: Tensor
 
     def __init__(
         self,
         backbone: Staged,
-        features: nn.Module,
+        descriptor: PerceptualKind,
         levels: Sequence[int] | None,
         windows: Sequence[int],
         sets: Sequence[tuple[int, int]],
         image_channels: int,
     ) -> None:
         super().__init__()
-        self.backbone, self.levels, self.windows = backbone, levels, tuple(windows)
-        self.features = (features,)  # a tuple hides what is neither trained nor averaged nor saved
+        self.backbone, self.descriptor, self.levels, self.windows = backbone, descriptor, levels, tuple(windows)
+        self.features: tuple[nn.Module, ...] = ()  # a tuple hides what is neither trained nor averaged
         self.outputs = [Output(i, first - 1, number) for i in range(len(windows)) for number, first in sets]
         self.ranks = max(output.first + output.number for output in self.outputs)
         self.code_size = 1
         self.register_buffer("images", torch.empty(0, image_channels, 1, 1, dtype=torch.uint8))
         self.register_buffer("smooth", torch.empty(0, image_channels, 1, 1, dtype=torch.float16))
         self.register_buffer("whole", torch.empty(0, 0, dtype=torch.float16))
+        self.register_buffer("filters", torch.empty(0))
         self.register_load_state_dict_pre_hook(make_room)
+
+    def get_ready(self) -> None:
+        """Have the network that describes: it was saved with the pictures, or there are none yet.
+
+        Raises:
+            WeightsError: its weights are not at hand.
+        """
+        if not self.features:
+            self.features = (perceptual(self.descriptor, None)[0],)
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """The pictures of an earlier run are left out: what is regressed from them changes."""
@@ -94,6 +107,8 @@ class PixelNN(Generator):
             smooth.append(self.regress(condition).clamp(-1, 1).half())
             whole.append(self.describe_whole(in_8_bits(smooth[-1])).half())
         self.images, self.smooth, self.whole = torch.cat(images), torch.cat(smooth), torch.cat(whole)
+        weights = list(self.features[0].parameters())
+        self.filters = parameters_to_vector(weights) if weights else self.filters[:0]
 
     def regress(self, condition: Tensor) -> Tensor:
         """f: one image (B, C, H, W) of each condition."""
@@ -119,15 +134,15 @@ class PixelNN(Generator):
             The greatest cosine, (T, R, H, W), and y_jk - f_j(x_k) at that pixel, (T, R, C, H, W).
         """
         size = (regressed.shape[-2], regressed.shape[-1])
-        own = self.describe(regressed)[0]
+        own, near = stacked(self.described(regressed), size), surroundings(size, self.windows, regressed.device)
         scores, details = [], []
         for k in self.nearest(regressed):
             image = resized(self.images[k : k + 1].float() / 127.5 - 1, size)
             smooth = resized(self.smooth[k : k + 1].float(), size)
-            other, detail = self.describe(in_8_bits(smooth))[0], (image - smooth)[0].flatten(1)
-            best = [best_match(own, other, side) for side in self.windows]
-            scores.append(torch.stack([score for score, _ in best]))
-            details.append(torch.stack([detail[:, place] for _, place in best]))
+            detail = (image - smooth)[0].flatten(1)
+            score, place = best_matches(*comparable(own, self.described(in_8_bits(smooth))), near)
+            scores.append(score)
+            details.append(detail[:, place].movedim(0, 1))
         return torch.stack(scores, dim=1), torch.stack(details, dim=1)
 
     def nearest(self, regressed: Tensor) -> list[int]:
@@ -136,19 +151,19 @@ class PixelNN(Generator):
         order = (self.whole.float() @ query[0]).argsort(descending=True, stable=True)
         return [int(order[rank % len(order)]) for rank in range(self.ranks)]
 
-    def describe(self, image: Tensor) -> Tensor:
-        """Descriptors of length 1 for every pixel: (B, C, H, W) to (B, D, H, W)."""
+    def described(self, image: Tensor) -> list[Tensor]:
+        """What describes the pixels of one image (1, C, H, W): maps (1, D, h, w), each to be resized to its size."""
         maps = self.maps(image)
-        if self.levels is not None:
-            maps = [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
-        size = (image.shape[-2], image.shape[-1])
-        return F.normalize(torch.cat([F.interpolate(m, size, mode="bilinear") for m in maps], dim=1), dim=1)
+        if self.levels is None:
+            return maps
+        return [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
 
     def describe_whole(self, image: Tensor) -> Tensor:
         """Descriptors of length 1 for every picture: (B, C, H, W) to (B, G)."""
         return F.normalize(F.adaptive_avg_pool2d(self.maps(image)[-1], CELLS).flatten(1), dim=1)
 
     def maps(self, image: Tensor) -> list[Tensor]:
+        self.get_ready()
         found: list[Tensor] = self.features[0].to(image.device)(image)
         return found
 
@@ -165,14 +180,28 @@ class PixelNN(Generator):
         return torch.stack([self.decode(features, codes) for codes in code.unbind(dim=1)], dim=1)
 
 
-MEMORY = ("images", "smooth", "whole")
+MEMORY = ("images", "smooth", "whole", "filters")
 
 
-def make_room(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """How many pictures are remembered is known only when they are loaded."""
+def make_room(
+    module: PixelNN, state: dict[str, Any], prefix: str, _: Any, __: bool, ___: Any, ____: Any, errors: list[str]
+) -> None:
+    """How many pictures are remembered, and what describes them, is known only when they are loaded."""
+    state.setdefault(prefix + "filters", module.filters[:0])  # models of before did not keep them
     for name in MEMORY:
         if prefix + name in state:
             setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))
+    filters, module.features = state[prefix + "filters"], ()
+    if len(filters):
+        network = unfilled(module.descriptor)
+        weights = list(network.parameters())
+        counts = [weight.numel() for weight in weights]
+        if len(filters) != sum(counts):
+            errors.append(f"filters has {len(filters)} numbers, descriptor {module.descriptor} has {sum(counts)}")
+            return
+        for weight, values in zip(weights, filters.split(counts)):
+            weight.data.copy_(values.view_as(weight))
+        module.features = (network,)
 
 
 def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
@@ -181,38 +210,6 @@ def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
     nearest = scores[output.window, pictures].argmax(dim=0)
     offered = details[output.window, pictures]
     return offered.gather(0, nearest.expand(1, offered.shape[1], -1, -1))[0]
-
-
-def best_match(query: Tensor, other: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """For every pixel of `query` the greatest product with a pixel of `other` in a window around the same place.
-
-    Args:
-        query, other: (D, H, W).
-        side: of the window, which ends at the border; of several equally near pixels the closest counts. With `WHOLE`
-            all pixels are compared.
-
-    Returns:
-        The product, (H, W), and the pixel's place in the flattened picture, (H, W).
-    """
-    _, height, width = query.shape
-    if side == WHOLE:
-        flat = other.flatten(1)
-        best = [(part.T @ flat).max(dim=1) for part in query.flatten(1).split(ROWS, dim=1)]
-        values, places = (torch.cat(parts).unflatten(0, (height, width)) for parts in zip(*best))
-        return values, places
-    before, after = (side - 1) // 2, side // 2
-    margins = (before, after, before, after)
-    padded = F.pad(other, margins)
-    places = F.pad(torch.arange(height * width, device=query.device).view(1, height, width), margins, value=OUTSIDE)[0]
-    score = query.new_full((height, width), -torch.inf)
-    place = torch.full_like(score, OUTSIDE, dtype=torch.long)
-    steps = [(top, left) for top in range(side) for left in range(side)]
-    for top, left in sorted(steps, key=lambda step: (step[0] - before) ** 2 + (step[1] - before) ** 2):
-        window = (slice(top, top + height), slice(left, left + width))
-        product, there = torch.linalg.vecdot(query, padded[:, *window], dim=0), places[window]
-        better = (there != OUTSIDE) & (product > score)
-        score, place = torch.where(better, product, score), torch.where(better, there, place)
-    return score, place
 
 
 def in_8_bits(images: Tensor) -> Tensor:
@@ -251,5 +248,4 @@ class PixelNNConfig(Part):
         backbone = self.backbone.build(randomness, condition_channels, image_channels, size)
         if backbone.code_size:
             raise ConfigError("generator pixelnn varies what it copies, not what it regresses; its randomness is none")
-        features, _ = perceptual(self.descriptor, None)
-        return PixelNN(backbone, features, self.levels, self.windows, self.sets, image_channels)
+        return PixelNN(backbone, self.descriptor, self.levels, self.windows, self.sets, image_channels)

@@ -88,6 +88,13 @@ def feature_maps(name: str) -> FeatureMaps:
     return FeatureMaps(assemble(entry.model, loaded.state), entry.taps, loaded.digest, loaded.source)
 
 
+def unfilled_layers(name: str) -> nn.Sequential:
+    """Those of `feature_maps`, with weights that mean nothing yet."""
+    entry = backbone(name)
+    layers = bare(entry.model)[: entry.taps[-1] + 1]
+    return layers.to_empty(device="cpu").eval().requires_grad_(False)
+
+
 def pooled_features(name: str) -> PooledFeatures:
     """Pooled features of one of the networks above."""
     return PooledFeatures(feature_maps(name), backbone(name).channels[-1])
@@ -95,18 +102,24 @@ def pooled_features(name: str) -> PooledFeatures:
 
 def assemble(model: str, state: dict[str, Tensor]) -> nn.Sequential:
     """torchvision's `features` of an architecture, holding the given weights."""
-    from torchvision import models
-
-    # On the meta device nothing is initialised: AlexNet's unused classifier alone would draw 55 million numbers.
-    with torch.device("meta"):
-        layers = models.get_model_builder(model)(weights=None).get_submodule("features")
-    if not isinstance(layers, nn.Sequential):
-        raise WeightsError(f"torchvision's {model} has no sequential `features`")
+    layers = bare(model)
     own = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
     try:
         layers.load_state_dict(own, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"the weights found for {model} do not fit torchvision's network: {error}") from None
+    return layers
+
+
+def bare(model: str) -> nn.Sequential:
+    """torchvision's `features` of an architecture, on the meta device."""
+    from torchvision import models
+
+    # There nothing is initialised: AlexNet's unused classifier alone would draw 55 million numbers.
+    with torch.device("meta"):
+        layers = models.get_model_builder(model)(weights=None).get_submodule("features")
+    if not isinstance(layers, nn.Sequential):
+        raise WeightsError(f"torchvision's {model} has no sequential `features`")
     return layers
 
 

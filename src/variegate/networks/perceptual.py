@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ..errors import ConfigError
 from . import weights as network_weights
-from .features import IMAGENET_MEAN, IMAGENET_STD, feature_maps
+from .features import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, feature_maps, unfilled_layers
 from .vgg16 import PUBLISHED, VGG16
 
 PerceptualKind = Literal["laplacian", "random", "vgg16", "vgg19", "squeeze", "alex"]
@@ -118,13 +118,13 @@ class Tapped(nn.Module):
     """The layers that LPIPS reads of SqueezeNet 1.1 or AlexNet (Zhang et al., CVPR 2018), with ImageNet weights.
 
     Args:
+        layers: of the network, as `feature_maps` has them.
         pixels: the image itself is compared too, as CRN does.
     """
 
-    def __init__(self, name: Literal["squeeze", "alex"], pixels: bool = True) -> None:
+    def __init__(self, name: Literal["squeeze", "alex"], layers: nn.Sequential, pixels: bool = True) -> None:
         super().__init__()
-        maps = feature_maps(name)
-        self.layers, self.taps, self.pixels = maps.layers, maps.taps, pixels
+        self.layers, self.taps, self.pixels = layers, BACKBONES[name].taps, pixels
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
@@ -167,7 +167,18 @@ def perceptual(
         return VGG19(network_weights.load("vgg19").state), weights or published
     if kind == "vgg16":
         return VGG16(network_weights.load("vgg16").state), weights or PUBLISHED
-    return Tapped(kind), weights
+    return Tapped(kind, feature_maps(kind).layers), weights
+
+
+def unfilled(kind: PerceptualKind) -> nn.Module:
+    """The same features, in a network whose weights mean nothing yet."""
+    if kind == "vgg19":
+        return VGG19(None)
+    if kind == "vgg16":
+        return VGG16(None).requires_grad_(False)
+    if kind in ("squeeze", "alex"):
+        return Tapped(kind, unfilled_layers(kind))
+    return perceptual(kind, None)[0]
 
 
 def hd_features(kind: PerceptualKind) -> tuple[nn.Module, list[float]]:
@@ -177,7 +188,7 @@ def hd_features(kind: PerceptualKind) -> tuple[nn.Module, list[float]]:
     if kind == "random":
         return VGG19(None, 0.25, HD_READING), HD_WEIGHTS
     if kind in ("squeeze", "alex"):
-        return Tapped(kind, pixels=False), []
+        return Tapped(kind, feature_maps(kind).layers, pixels=False), []
     if kind == "vgg16":
         raise ConfigError("objective.perceptual: pix2pixHD reads vgg19, squeeze, alex, random or laplacian, not vgg16")
     return VGG19(network_weights.load("vgg19").state, reading=HD_READING), HD_WEIGHTS

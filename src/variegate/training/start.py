@@ -10,8 +10,10 @@ from pydantic import Field, SerializeAsAny
 
 from ..config import Config, to_yaml
 from ..data.conditions import condition_from_mapping
+from ..data.landmarks import Landmarks
 from ..data.pairs import Pairs, open_data
 from ..errors import CheckpointError, ConfigError, DataError
+from ..generators.split_crn import SplitCRNConfig
 from ..interfaces import Method, Size
 from .calibration import calibrated
 from .checkpoints import Checkpoints
@@ -58,6 +60,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> bool:
     if len(pairs) == 0:
         raise DataError(f"{config.data}: no pairs to train on")
     needs_condition(config.method, pairs)
+    fits_pyramid(config.method, pairs)
     if config.predictor is not None:
         same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.previous_role == "predictor"
@@ -83,6 +86,23 @@ def needs_condition(method: Method, pairs: Pairs) -> None:
         raise ConfigError(
             f"{method.name} draws images of conditions, and --condition none leaves it without; give class, edges or "
             "another, or train gated-pixelcnn, which needs none"
+        )
+
+
+def fits_pyramid(method: Method, pairs: Pairs) -> None:
+    """Raises ConfigError for single points that would be averaged away, and for anything else that would be summed."""
+    if not isinstance(method.generator, SplitCRNConfig):
+        return
+    landmarks, sums = isinstance(pairs.condition, Landmarks), method.generator.pyramid == "sum"
+    if isinstance(pairs.condition, Landmarks) and not pairs.condition.heat and not sums:
+        raise ConfigError(
+            "the data's conditions are landmarks, single points that a pyramid of means fades out; give --task "
+            "landmarks, which sums them, or blobs with --condition landmarks:1.5"
+        )
+    if sums and not landmarks:
+        raise ConfigError(
+            f"--task landmarks sums points, but a condition of these data is a {pairs.condition.noun}, whose values "
+            "would grow fourfold from level to level; give --task normals, which averages them"
         )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..config import Training
-from ..interfaces import Generator, HasLikelihood, HasMoments, Method, Size
+from ..interfaces import Generator, HasLikelihood, HasMemory, HasMoments, Method, Size
 from .restart import Fresh
 from .run import Run
 from .saved_model import load_weights
@@ -34,6 +34,8 @@ class State:
         torch.manual_seed(run.seed)
         self.step: int = saved["step"] if saved else 0
         self.generator = method.build_generator(channels, image_channels, size)
+        if isinstance(self.generator, HasMemory):
+            self.generator.get_ready()
         self.objective = method.build_objective(channels, image_channels, size)
         self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
         if saved:  # before wrapping: Fabric can save wrapped modules but not load them

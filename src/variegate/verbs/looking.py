@@ -48,7 +48,7 @@ class Evaluate:
     detector: Path | None = None
     """ONNX file that finds landmarks: their distance to those of the condition"""
     embedding: Path | None = None
-    """ONNX file that embeds faces: how far the identity of samples spreads"""
+    """ONNX file that embeds faces, or a run of `variegate embed train`: how far the identity of samples spreads"""
     normals: Path | None = None
     """ONNX file that estimates surface normals: their angle to those of the real image"""
     json: bool = False

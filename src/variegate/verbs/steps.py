@@ -108,6 +108,8 @@ def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path
         _, numbered = np.unique(scene.instances.numpy(), return_inverse=True)  # colours as ids need more than 16 bits
         ids = scene.instances.numpy() if int(scene.instances.max()) < 2**16 else numbered
         Image.fromarray(ids.reshape(scene.instances.shape).astype(np.uint16)).save(folder / "instances.png")
+    else:
+        (folder / "instances.png").unlink(missing_ok=True)  # of an earlier edit, whose layout is replaced
     before.pil()[0].save(folder / "before.png")
     after.pil()[0].save(folder / "after.png")
     to_pil(page).save(folder / "sheet.png")
