@@ -252,7 +252,8 @@ def test_layers_have_the_published_number_of_weights_and_both_kinds_have_as_many
     with torch.device("meta"):
         layer = GatedLayer(384, 384, 5, "B", 3, 0)
         assert sum(parameter.numel() for parameter in layer.parameters()) == 6_048_384
-        assert count("gated-pixelcnn", {"published": "true"}) == pytest.approx(122e6, rel=0.005)
+        assert count("gated-pixelcnn", {"network": "imagenet"}) == pytest.approx(122e6, rel=0.005)
+        assert count("gated-pixelcnn", {"network": "cifar10"}) == pytest.approx(31e6, rel=0.02)
         with_classes = GatedLayer(384, 384, 5, "B", 3, 1000)
         assert with_classes.condition is not None
         assert with_classes.condition.weight.numel() == 2 * 1000 * 768

@@ -1,0 +1,266 @@
+"""PixelCNN's claims (van den Oord et al., NIPS 2016). What they are measured on is told in `pixelcnn_trials`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from statistics import mean
+
+import torch
+
+from variegate.api import data_of, train
+from variegate.evaluation.likelihood import BITS, likelihood
+from variegate.model import Model
+from variegate.training.run import Run
+
+from .pixelcnn_measures import (
+    classifier,
+    drawn_by_class,
+    images_and_labels,
+    leaks_and_blind,
+    recognised,
+    sharpness,
+    smoothness,
+    stored_beyond,
+    unseen,
+)
+from .pixelcnn_pictures import pictures
+from .pixelcnn_trials import (
+    AUTOENCODERS,
+    CIFAR,
+    GATED_AND_PLAIN,
+    PEOPLE,
+    SIDE,
+    UNCONDITIONAL,
+    all_trials,
+    portraits,
+)
+from .runs import Claim, Settings, Trial, by_name, prepare, say, words
+
+ALL = "digits, CIFAR-10 (7,000 images), streets"
+claim = partial(Claim, data=ALL, paper="van den Oord et al. 2016")
+HELD = 300  # held-out images at most
+DRAWN = 20  # of each class
+WAYS = 12
+FILTERS = (3, 4, 5)
+STORED = {"digits": 299, "CIFAR-10": 12}  # pictures
+Rows = dict[str, dict[str, list[float]]]
+
+
+def claims(settings: Settings) -> list[Claim]:
+    trials = all_trials(settings)
+    prepare(trials, settings, measure=False)
+    at_hand = {trial.name for trial in trials}
+    rows: Rows = {t.name: over_seeds(t, settings, "bits", bits) for t in trials if not t.method.startswith("conv")}
+    sets = [name for name, pair in GATED_AND_PLAIN.items() if pair[0].name in at_hand]
+    found = [causality(), gated(rows, sets), *by_class(rows, sets, settings)]
+    if PEOPLE.is_dir():
+        found.append(interpolation(settings))
+    found += [autoencoders(settings), compression(sets, settings)]
+    if CIFAR.is_file():
+        found.append(published(settings))
+    pictures(settings)
+    return found
+
+
+def over_seeds(
+    trial: Trial, settings: Settings, name: str, measured: Callable[[Trial, int, Settings], dict[str, float]]
+) -> dict[str, list[float]]:
+    """Numbers of every seed, each kept beside its run as NAME.json."""
+    each = []
+    for seed in settings.seeds:
+        path = trial.run(seed, settings) / f"{name}.json"
+        if not path.is_file():
+            path.write_text(json.dumps(measured(trial, seed, settings)))
+        each.append(json.loads(path.read_text()))
+        say(f"{trial.name}, seed {seed}: {each[-1]}")
+    return by_name(each)
+
+
+def bits(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
+    folder = trial.run(seed, settings)
+    model, held = Model.load(folder), data_of(folder, "held")
+    measured = likelihood(model.generator, held, 8 if settings.quick else HELD)
+    assert measured is not None
+    parameters = sum(p.numel() for p in model.generator.parameters())
+    return {BITS: measured.results.measured[BITS].value, "parameters": parameters / 1e6}
+
+
+def causality() -> Claim:
+    found: dict[str, list[float]] = {}
+    for stacks in ("gated", "plain"):
+        for colours, filter in [(3, n) for n in FILTERS] + [(1, 3)]:
+            leaks, blind = leaks_and_blind(stacks, filter, colours)
+            found[f"{stacks}, {colours} colours, {filter}x{filter}"] = [float(leaks), float(blind)]
+    gated = [value for name, value in found.items() if name.startswith("gated")]
+    plain = [value for name, value in found.items() if name.startswith("plain")]
+    return claim(
+        "causality",
+        "random weights, every colour, windows of odd and even sides: no value sees itself or what follows; two gated "
+        "stacks see all that comes before, the single stack does not",
+        not any(leaks for leaks, _ in found.values()) and not any(b for _, b in gated) and all(b for _, b in plain),
+        "values of a 6x6 picture that see what they must not / that do not see all they may: "
+        + "; ".join(f"{name}: {leaks:.0f} / {blind:.0f}" for name, (leaks, blind) in found.items()),
+        found,
+        data="random weights, 6x6 pictures",
+    )
+
+
+def gated(rows: Rows, sets: list[str]) -> Claim:
+    own = {name: [rows[trial.name] for trial in GATED_AND_PLAIN[name]] for name in sets}
+    return claim(
+        "gated",
+        "with as many parameters and steps the gated network takes fewer bits per dimension than the plain one, in "
+        "every seed and on every data set",
+        all(a < b for pair in own.values() for a, b in zip(pair[0][BITS], pair[1][BITS], strict=True)),
+        "; ".join(
+            f"{name}: gated {words(pair[0][BITS])} ({pair[0]['parameters'][0]:.3f} M parameters), plain "
+            f"{words(pair[1][BITS])} ({pair[1]['parameters'][0]:.3f} M)"
+            for name, pair in own.items()
+        ),
+        {f"{name}: {word}": pair[i][BITS] for name, pair in own.items() for i, word in enumerate(("gated", "plain"))},
+    )
+
+
+def by_class(rows: Rows, sets: list[str], settings: Settings) -> list[Claim]:
+    found = []
+    for name in [one for one in sets if one in UNCONDITIONAL]:
+        trial, without = GATED_AND_PLAIN[name][0], UNCONDITIONAL[name]
+        shares = over_seeds(trial, settings, "recognised", recognition)
+        chance = 0.1
+        numbers = {"with class": rows[trial.name][BITS], "without": rows[without.name][BITS], **shares}
+        change = mean(numbers["without"]) - mean(numbers["with class"])
+        found.append(
+            claim(
+                f"class-{name.lower()}",
+                "a classifier that saw real images only recognises the class of samples at least three times as often "
+                "as chance, and knowing the class changes the likelihood by less than 5 %",
+                all(share > 3 * chance for share in shares["drawn"]) and abs(change) < 0.05 * mean(numbers["without"]),
+                f"recognised: drawn {words(shares['drawn'])}, real {words(shares['real'])}, chance {chance}; bits per "
+                f"dimension with class {words(numbers['with class'])}, without {words(numbers['without'])}",
+                numbers,
+                data=name,
+            )
+        )
+    return found
+
+
+def recognition(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
+    folder = trial.run(seed, settings)
+    model, held = Model.load(folder), data_of(folder, "held")
+    names = held.condition.names  # type: ignore[union-attr]
+    network = classifier(data_of(folder), len(names), seed)
+    images, asked = drawn_by_class(model, names, 2 if settings.quick else DRAWN)
+    return {"drawn": recognised(network, images, asked), "real": recognised(network, *images_and_labels(held))}
+
+
+def interpolation(settings: Settings) -> Claim:
+    numbers = over_seeds(portraits(settings), settings, "ways", ways)
+    return claim(
+        "interpolation",
+        "between the embeddings of two unseen people, with one code, portraits change smoothly: adjacent ones of nine "
+        "differ by less than half of what two codes of one embedding do",
+        all(a < 0.5 * b for a, b in zip(numbers["adjacent"], numbers["two codes"], strict=True)),
+        "; ".join(f"{name} {words(values)}" for name, values in numbers.items()) + " (mean L1, images in [0, 1])",
+        numbers,
+        data="grey portraits at 32x32 from embeddings",
+    )
+
+
+def ways(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
+    folder = trial.run(seed, settings)
+    vectors = unseen(folder)
+    ends = list(pairwise(vectors))[: 2 if settings.quick else WAYS]
+    return dict(zip(("adjacent", "ends", "two codes"), smoothness(Model.load(folder), ends)))
+
+
+def autoencoders(settings: Settings) -> Claim:
+    numbers: dict[str, list[float]] = {}
+    for name, (pixels, squares) in AUTOENCODERS.items():
+        for word, trial in (("PixelCNN", pixels), ("squared error", squares)):
+            own = over_seeds(trial, settings, "reconstruction", reconstruction)
+            numbers |= {f"{name}, {word}: {metric}": values for metric, values in own.items()}
+    sharp = [
+        abs(1 - numbers[f"{name}, PixelCNN: sharpness"][i]) < abs(1 - numbers[f"{name}, squared error: sharpness"][i])
+        for name in AUTOENCODERS
+        for i in range(len(settings.seeds))
+    ]
+    used = [value > 0.01 for name in AUTOENCODERS for value in numbers[f"{name}, PixelCNN: swapped"]]
+    return claim(
+        "autoencoder",
+        "behind a vector of 10 numbers a PixelCNN draws pictures as sharp as the real ones where squared error blurs "
+        "(differences of neighbouring pixels over those of the real pictures, nearer to 1 in every seed), and the "
+        "vector is used (another picture's costs more bits)",
+        all(sharp) and all(used),
+        "; ".join(f"{name} {words(values)}" for name, values in numbers.items()),
+        numbers,
+        data="digits; streets at 32x32",
+    )
+
+
+def reconstruction(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
+    """Sharpness over that of the real pictures, error, and the bits per dimension of another picture's vector."""
+    folder = trial.run(seed, settings)
+    model, held = Model.load(folder), data_of(folder, "held")
+    count = 4 if settings.quick else 48
+    real = torch.stack([held.raw(i)[1] for i in range(count)]).float() / 255
+    drawn = torch.cat([model.decode(held.raw(i)[0], model.codes(1, i)) for i in range(count)])
+    found = {
+        "sharpness": sharpness(drawn) / sharpness(real),
+        "rmse": float((drawn - real).square().mean().sqrt()),
+    }
+    if model.generator.code_size:
+        encoded = torch.cat([model.encoded(held.raw(i)[0]) for i in range(count)])
+        own, other = (model.generator.log_prob(c, real * 2 - 1).mean() for c in (encoded, encoded.roll(1, 0)))  # type: ignore[operator]
+        found["swapped"] = float(own - other) / real[0].numel() / torch.tensor(2.0).log().item()
+    return found
+
+
+def compression(sets: list[str], settings: Settings) -> Claim:
+    numbers = {}
+    for name in [one for one in sets if one in STORED]:
+        for metric, values in over_seeds(GATED_AND_PLAIN[name][0], settings, "stored", stored).items():
+            numbers[f"{name}: {metric}"] = values
+    beyond = [value for name, values in numbers.items() if name.endswith("over") for value in values]
+    return claim(
+        "compression",
+        "pictures are stored in at most 2 % more than the bits that the model says (names and classes not counted)",
+        all(value <= 1.02 for value in beyond),
+        "; ".join(f"{name} {words(values)}" for name, values in numbers.items()),
+        numbers,
+        data="digits; CIFAR-10",
+    )
+
+
+def stored(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
+    folder = trial.run(seed, settings)
+    count = STORED[trial.name.partition(",")[0]]
+    over, per_value = stored_beyond(Model.load(folder), data_of(folder, "held"), 2 if settings.quick else count)
+    return {"over": over, "bits per value": per_value}
+
+
+def published(settings: Settings) -> Claim:
+    """Built and trained for a step in bfloat16; nothing is measured of what it learns."""
+    folder = settings.cache / "published"
+    path = folder / "published.json"
+    if not path.is_file():
+        options = {"network": "imagenet", "batch_size": 2, "run": Run(quiet=True, precision="bf16-mixed")}
+        steps, resume = (1, folder.exists())
+        train("gated-pixelcnn", str(CIFAR), folder, SIDE, steps, condition="class", resume=resume, **options)
+        log = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        told = next(line["generator/bits_per_dim"] for line in log if "generator/bits_per_dim" in line)
+        weights = Model.load(folder).generator.parameters()
+        numbers = {"parameters": sum(p.numel() for p in weights) / 1e6, "bits before training": told}
+        path.write_text(json.dumps(numbers))
+    numbers = json.loads(path.read_text())
+    return claim(
+        "published",
+        "the network of the published size (20 layers of 384 maps, 5x5) builds, has about 121 M parameters (and the "
+        "layer that reads the image), and takes a step of training under automatic mixed precision",
+        120 < numbers["parameters"] < 126,
+        ", ".join(f"{name} {value:.4g}" for name, value in numbers.items()),
+        {name: [value] for name, value in numbers.items()},
+        data="CIFAR-10, bfloat16",
+    )

@@ -1,0 +1,159 @@
+"""What PixelCNN's claims are judged by: sight, recognition, sharpness, ways between embeddings, the size of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from variegate.api import data_of
+from variegate.compression import compress
+from variegate.data.pairs import Pairs
+from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
+from variegate.interfaces import Size
+from variegate.model import Model
+from variegate.randomness.none import NoRandomness
+from variegate.sampling import adjacent_difference, to_pil
+
+from .pixelcnn_trials import UNSEEN
+
+EPOCHS, BATCH = 20, 64
+
+
+def untrained(stacks: str, filter: int, colours: int, size: Size, layers: int) -> PixelCNN:
+    """Random weights in double precision; biases keep the last ReLUs open, so that they hide nothing."""
+    torch.manual_seed(0)
+    config = PixelCNNConfig(stacks=stacks, filter=filter, first_filter=filter, layers=layers, width=6, head=6, bits=3)  # type: ignore[arg-type]
+    generator = config.build(NoRandomness(), 0, colours, size).double()
+    with torch.no_grad():
+        generator.head.hidden.bias += 10_000  # type: ignore[operator]
+        if stacks == "gated":
+            generator.stack.layers[-1].output.bias += 100
+    return generator.eval().requires_grad_(False)
+
+
+def sight(generator: PixelCNN, place: tuple[int, int], colour: int) -> Tensor:
+    """Which values (C, H, W) the logits of one value depend on: the size of the derivative."""
+    torch.manual_seed(1)
+    image = torch.rand(1, *generator.shape, dtype=torch.float64).mul(2).sub(1).requires_grad_()
+    empty = image.new_zeros(1, 0, *image.shape[2:])
+    logits = generator.network(image, generator.projections(empty))[0, colour, :, place[0], place[1]]
+    (logits * torch.randn_like(logits)).sum().backward()
+    assert image.grad is not None
+    return image.grad[0].abs()
+
+
+def allowed(shape: Sequence[int], place: tuple[int, int], colour: int) -> Tensor:
+    """Which values (C, H, W) come before a value."""
+    colours, height, width = shape
+    order = torch.arange(colours * height * width).view(height, width, colours).permute(2, 0, 1)
+    return order < order[colour, place[0], place[1]]
+
+
+def leaks_and_blind(stacks: str, filter: int, colours: int, size: Size = (6, 6), layers: int = 8) -> tuple[int, int]:
+    """Over all values of a picture: how many see themselves or what follows; how many do not see all before them."""
+    generator, leaks, blind = untrained(stacks, filter, colours, size, layers), 0, 0
+    for y, x, colour in product(range(size[0]), range(size[1]), range(colours)):
+        seen, may = sight(generator, (y, x), colour) > 0, allowed((colours, *size), (y, x), colour)
+        leaks += bool((seen & ~may).any())
+        blind += bool((may & ~seen).any())
+    return leaks, blind
+
+
+class Classifier(nn.Sequential):
+    """A small convolutional network that is trained on the real images of a data set and sees no drawn one."""
+
+    def __init__(self, colours: int, classes: int) -> None:
+        def block(before: int, after: int) -> list[nn.Module]:
+            return [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+
+        widths = (32, 64, 128)
+        layers = [
+            *block(colours, widths[0]),
+            nn.MaxPool2d(2),
+            *block(*widths[:2]),
+            nn.MaxPool2d(2),
+            *block(*widths[1:]),
+        ]
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[2], classes))
+
+
+def classifier(pairs: Pairs, classes: int, seed: int = 0) -> Classifier:
+    """Adam at 1e-3 for some epochs, images shifted by up to an eighth of their side."""
+    torch.manual_seed(seed)
+    images, labels = images_and_labels(pairs)
+    network = Classifier(images.shape[1], classes)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    reach = images.shape[-1] // 8
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(images)).split(BATCH):
+            down, right = (int(torch.randint(-reach, reach + 1, ())) for _ in range(2))
+            shifted = images[rows].roll((down, right), (2, 3))
+            optimizer.zero_grad()
+            F.cross_entropy(network(shifted), labels[rows]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return network.eval().requires_grad_(False)
+
+
+def images_and_labels(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """Images (N, C, H, W) in [-1, 1] and classes (N,)."""
+    raws, images = zip(*(pairs.raw(i) for i in range(len(pairs))))
+    return torch.stack(images).float() / 127.5 - 1, torch.stack([raw[0, 0, 0] for raw in raws]).long()
+
+
+def recognised(network: Classifier, images: Tensor, labels: Tensor) -> float:
+    return float((network(images).argmax(dim=1) == labels).float().mean())
+
+
+def drawn_by_class(model: Model, classes: Sequence[str], each: int) -> tuple[Tensor, Tensor]:
+    """Images (N, C, H, W) in [-1, 1] and the classes that were asked for."""
+    images = torch.cat([model.sample(f"class:{name}", n=each).images for name in classes]) * 2 - 1
+    return images, torch.arange(len(classes)).repeat_interleave(each)
+
+
+def sharpness(images: Tensor) -> float:
+    """Mean absolute difference of neighbouring pixels of (..., H, W)."""
+    return float(images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()) / 2
+
+
+def unseen(run: Path) -> list[Tensor]:
+    """An embedding of each unseen person, (D,)."""
+    held = data_of(run, "test")
+    return [held.raw(i)[0][:, 0, 0].float() for i in range(0, len(held), len(held) // UNSEEN)]
+
+
+def way(model: Model, start: Tensor, end: Tensor, frames: int, seed: int) -> Tensor:
+    """Images (frames, C, H, W) of vectors on a straight line, all with one code."""
+    shares = torch.linspace(0, 1, frames)
+    vectors = [start.lerp(end, share).numpy() for share in shares.tolist()]
+    return torch.cat([model.sample(vector, codes=model.codes(1, seed)).images for vector in vectors])
+
+
+def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int = 9) -> tuple[float, float, float]:
+    """Mean L1 distance of adjacent images on ways; of the ends of ways; of two codes of one vector."""
+    adjacent, apart, codes = [], [], []
+    for seed, (start, end) in enumerate(ends):
+        images = way(model, start, end, frames, seed)
+        adjacent.append(float(adjacent_difference(images).mean()))
+        apart.append(float((images[0] - images[-1]).abs().mean()))
+        codes.append(float(adjacent_difference(model.sample(start.numpy(), n=4, seed=seed).images).mean()))
+    count = len(ends)
+    return sum(adjacent) / count, sum(apart) / count, sum(codes) / count
+
+
+def stored_beyond(model: Model, pairs: Pairs, count: int) -> tuple[float, float]:
+    """Bytes of the coded pictures / those the model says; bits per value that are really stored."""
+    with TemporaryDirectory() as place:
+        files, conditions = [], []
+        for i in range(count):
+            raw, image = pairs.raw(i)
+            to_pil(image).save(file := Path(place) / f"{i}.png")
+            files.append(file)
+            conditions.append(raw)
+        size = compress(model, files, Path(place) / "pictures.vgz", conditions)
+    return 8 * size.pictures / size.information, 8 * size.pictures / size.values

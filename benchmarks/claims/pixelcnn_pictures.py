@@ -1,0 +1,88 @@
+"""Pictures of PixelCNN's claims: what a pixel sees, reconstructions, samples of each class, portraits."""
+
+from __future__ import annotations
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from variegate.api import data_of
+from variegate.model import Model
+from variegate.sampling import heat, sheet, to_pil, to_uint8
+
+from .pixelcnn_measures import allowed, sight, unseen, untrained, way
+from .pixelcnn_trials import AUTOENCODERS, CIFAR, GATED_AND_PLAIN, PEOPLE, UNSEEN, portraits
+from .runs import Settings
+
+SEED = 0
+
+
+def pictures(settings: Settings) -> None:
+    """Written to the cache as PNG, of the first seed."""
+    save(settings, "blind-spot", blind_spot())
+    for name in AUTOENCODERS:
+        save(settings, f"reconstructions-{name}", reconstructions(name, settings))
+    if CIFAR.is_file():
+        save(settings, "classes", classes(settings))
+    if PEOPLE.is_dir():
+        save(settings, "portraits", faces(settings))
+
+
+def drawn(model: Model, condition: object, n: int) -> Tensor:
+    return to_uint8(model.sample(condition, n=n).images * 2 - 1)  # type: ignore[arg-type]
+
+
+def reconstructions(name: str, settings: Settings) -> list[list[Tensor]]:
+    """A real picture, what squared error makes of its vector, and six pictures that a PixelCNN draws of it."""
+    runs = [trial.run(SEED, settings) for trial in AUTOENCODERS[name]]
+    held, (pixels, squares) = data_of(runs[0], "held"), (Model.load(run) for run in runs)
+    rows = []
+    for i in range(6):
+        raw, real = held.raw(i)
+        rows.append(
+            [
+                real,
+                *(
+                    to_uint8(m.decode(raw, m.codes(n)) * 2 - 1)[k]
+                    for m, n in ((squares, 1), (pixels, 6))
+                    for k in range(n)
+                ),
+            ]
+        )
+    return rows
+
+
+def classes(settings: Settings) -> list[list[Tensor]]:
+    """Ten samples of every class of CIFAR-10."""
+    model = Model.load(GATED_AND_PLAIN["CIFAR-10"][0].run(SEED, settings))
+    return [[*drawn(model, f"class:{name}", 10)] for name in model.condition.names]  # type: ignore[union-attr]
+
+
+def faces(settings: Settings) -> list[list[Tensor]]:
+    """Four unseen people, a real picture and eight portraits of each; then four ways between two of them."""
+    run = portraits(settings).run(SEED, settings)
+    model, held, vectors = Model.load(run), data_of(run, "test"), unseen(run)
+    same = [[held.raw(i * (len(held) // UNSEEN))[1], *drawn(model, v.numpy(), 8)] for i, v in enumerate(vectors[:4])]
+    between = [[*to_uint8(way(model, vectors[i], vectors[i + 1], 9, i) * 2 - 1)] for i in range(4)]
+    return same + between
+
+
+def blind_spot(size: int = 15, layers: int = 4) -> list[list[Tensor]]:
+    """What the middle pixel sees: gated, plain; bright is seen, dark is not though it may be, white must not be."""
+    rows = []
+    for stacks in ("gated", "plain"):
+        generator, place = untrained(stacks, 3, 1, (size, size), layers), (size // 2 + 2, size // 2)
+        seen, may = (sight(generator, place, 0) > 0)[0], allowed((1, size, size), place, 0)[0]
+        shown = heat(0.25 + 0.6 * seen.float(), 1.0)
+        shown[:, ~may] = 255
+        shown[:, place[0], place[1]] = torch.tensor([220, 40, 40], dtype=torch.uint8)
+        rows.append(shown)
+    return [rows]
+
+
+def save(settings: Settings, name: str, rows: list[list[Tensor]]) -> None:
+    page = to_pil(sheet(rows))
+    scale = max(1, 900 // page.width)
+    page.resize((page.width * scale, page.height * scale), Image.Resampling.NEAREST).save(
+        settings.cache / f"{name}.png"
+    )
