@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .errors import ConfigError
+
 Prior = Literal["gaussian", "uniform"]
 Seed = tuple[int, int]  # (seed, index)
 
@@ -46,3 +48,25 @@ def path(start: Tensor, end: Tensor, steps: int, prior: Prior) -> Tensor:
     if angle < 1e-4 or torch.pi - angle < 1e-4:  # parallel codes leave the arc undefined
         return start + t * (end - start)
     return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+
+
+def checked(codes: Tensor, size: int, name: str) -> Tensor:
+    """Codes (n, D) of a user as 32-bit numbers.
+
+    Args:
+        size: D of the model.
+        name: of its method.
+
+    Raises:
+        ConfigError: they are those of another model, none at all, or no finite numbers.
+    """
+    codes = codes.float()
+    if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] != size:
+        raise ConfigError(
+            f"codes have shape {tuple(codes.shape)}, this {name} model reads (n, {size}) with n from 1; use codes "
+            "drawn by this model"
+        )
+    broken = [i for i, good in enumerate(codes.isfinite().all(dim=1).tolist()) if not good]
+    if broken:
+        raise ConfigError(f"code {broken[0]} of {len(codes)} holds NaN or infinity; use codes drawn by this model")
+    return codes

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from . import pictures
 
 OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor
@@ -22,6 +22,20 @@ SHAPES = "(H, W), (H, W, 3) or (3, H, W)"
 def named(source: Source, noun: str) -> str:
     """What to call a source in an error: its path if it has one."""
     return str(source) if isinstance(source, str | Path) else f"the given {noun}"
+
+
+def for_each(conditions: Sequence[Source], number: int, noun: str) -> list[Source]:
+    """A condition for each of so many pictures, from one for all or as many.
+
+    Raises:
+        ConfigError: there are too few or too many.
+    """
+    if len(conditions) not in (1, number):
+        raise ConfigError(
+            f"there are {len(conditions)} conditions for {number} pictures; give --condition one {noun} for all, or "
+            "one for each"
+        )
+    return [*conditions] if len(conditions) == number else [*conditions] * number
 
 
 def on_disk(source: str | Path | Image.Image) -> Path | Image.Image:
