@@ -132,6 +132,8 @@ def same_task(method: Preset, condition: str) -> None:
     kind, wanted = (method.derived or "").partition(":")[0], method.derived
     if kind == "superres" and condition != wanted:
         raise ConfigError(f"{method.name} is built for --condition {wanted}, not {condition}; give --scale its number")
+    if kind == "self" and condition != kind:
+        raise ConfigError(f"{method.name} reads the picture itself, not --condition {condition}; leave it out")
     if kind == "inpaint" and condition.partition(":")[0] != kind:
         raise ConfigError(f"{method.name} fills holes, and --condition {condition} cuts none; leave it out")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from .codes import Seed
@@ -25,6 +27,14 @@ def log_prob(
     """`Model.log_prob`."""
     if not isinstance(model.generator, HasLikelihood):
         raise ConfigError(f"this {model.name} model has no likelihood; train gated-pixelcnn or moment-predictor")
+    if isinstance(images, Tensor) and images.ndim != 4:
+        raise ConfigError(
+            f"images: have shape {tuple(images.shape)}; give one tensor (n, C, H, W), or a list of images"
+        )
+    if isinstance(images, str | Path | Image.Image):
+        raise ConfigError("images: are a single one; give a list of it")
+    if chunk < 1:
+        raise ConfigError(f"chunk = {chunk}: no image is looked at at a time; give 1 or more")
     raw = [model.pictures.read(image, size) for image in images]
     if len({one.shape for one in raw}) != 1:
         sizes = " and ".join(f"{w}x{h}" for h, w in sorted({(one.shape[1], one.shape[2]) for one in raw}))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from ..errors import ConfigError
-from .parsing import folder_for, parse_size, prefixes, size_for
+from .parsing import folder_for, named_or_none, parse_size, prefixes, size_for
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Sample:
         codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
         if self.training_codes:
             codes = model.training_codes()
-        named = conditions_of(self.run_directory, self.conditions)
+        named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
         for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition
             drawn = model.sample(condition, self.n, self.seed, codes=codes, size=size_for(self.size, model.size))
@@ -90,6 +90,8 @@ class Complete:
 
         if self.rows is not None and self.pixels is not None:
             raise ConfigError("--rows and --pixels each say how much is kept; give one of them")
+        if not self.images:
+            raise ConfigError("there are no pictures to complete; name at least one file, or an item such as test:0")
         out = folder_for(self.out, self.run_directory / "completed")
         model = Model.load(self.run_directory, self.device)
         named = images_of(self.run_directory, self.images)
