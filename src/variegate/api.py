@@ -134,6 +134,8 @@ def same_task(method: Preset, condition: str) -> None:
     kind, wanted = (method.derived or "").partition(":")[0], method.derived
     if kind == "superres" and condition != wanted:
         raise ConfigError(f"{method.name} is built for --condition {wanted}, not {condition}; give --scale its number")
+    if kind == "self" and condition != kind:
+        raise ConfigError(f"{method.name} reads the picture itself, not --condition {condition}; leave it out")
     if kind == "inpaint" and condition.partition(":")[0] != kind:
         raise ConfigError(f"{method.name} fills holes, and --condition {condition} cuts none; leave it out")
 
@@ -272,20 +274,42 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
     found: list[tuple[str, Any]] = []
     in_words = not condition_from_mapping(read_record(model_folder(Path(run))).condition).suffixes
     for text in texts:
-        split, colon, number = text.partition(":")
+        split, _, number = text.partition(":")
         if in_words and not (split in SPLITS and number.isdecimal()):
             found.append((file_name(text), text))
-            continue
-        if Path(text).exists() or not (colon and number.isdecimal()):
+        elif (item := item_of(run, text)) is None:
             found.append((Path(text).stem, Path(text)))
-            continue
-        pairs = data_of(run, split)
-        if int(number) >= len(pairs):
-            raise DataError(
-                f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}"
-            )
-        found.append((f"{split}{number}", pairs.raw(int(number))[0]))
+        else:
+            found.append((f"{split}{number}", item[0]))
     return found
+
+
+def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Tensor | None]]:
+    """Pictures as typed: (name for files, picture file or raw tensor, raw condition if `test:3` says which it is).
+
+    Raises:
+        DataError: there is no such item.
+    """
+    items = [(text, item_of(run, text)) for text in texts]
+    return [
+        (Path(text).stem, Path(text), None) if item is None else (text.replace(":", ""), item[1], item[0])
+        for text, item in items
+    ]
+
+
+def item_of(run: str | Path, text: str) -> tuple[Tensor, Tensor] | None:
+    """Raw condition and image of `test:3`, an item of the run's data; None for what is none or is a file.
+
+    Raises:
+        DataError: there is no such item.
+    """
+    split, _, number = text.partition(":")
+    if not number.isdecimal() or Path(text).exists():
+        return None
+    pairs = data_of(run, split)
+    if int(number) >= len(pairs):
+        raise DataError(f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}")
+    return pairs.raw(int(number))
 
 
 def file_name(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import torch
 from torch import Tensor
 
 from .api import data_of
+from .condition_use import condition_use
 from .data.pairs import Pairs
 from .errors import VariegateError
-from .evaluation.evaluate import conditions_differ, sensitivity
+from .evaluation.evaluate import PANEL, conditions_differ
 from .model import Model
+from .sampling import decode_in_chunks
 from .training.checkpoints import Checkpoints
-from .training.health import branch_use, verdict
+from .training.health import IGNORED, branch_use, code_sensitivity, mean_distance, verdict
 from .training.start import saved_config
 
 
@@ -36,20 +39,51 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         model, held = Model.load(folder), data_of(folder, "held")
         if len(held) < 2:
             return healthy, [*lines, "One held-out pair cannot tell whether the code is used; hold out more."]
-        if not conditions_differ(held):
-            return healthy, [*lines, "Held-out conditions are all alike, so nothing tells whether the code is used."]
-        value = sensitivity(model.generator, held).value
+        for found in (code_use(model, held), condition_use(model, held)):
+            if found is not None:
+                healthy &= found[0]
+                lines.append(found[1])
         lines += branches(model, data_of(folder))
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
+    return healthy, lines
+
+
+def code_use(model: Model, held: Pairs) -> tuple[bool, str]:
+    """(used, sentence)."""
+    if model.generator.code_size == 0:
+        return True, "The method has no code: it draws one picture per condition, by design."
+    if model.condition.channels == 0:
+        share = variety(model, held)
+        if share < IGNORED:
+            return False, f"The code is ignored: pictures differ by {share:.1%} of what held-out ones do. Train longer."
+        return (
+            True,
+            f"The code is used: there is no condition, and pictures differ by {share:.0%} of what real ones do.",
+        )
+    if not conditions_differ(held):
+        return True, "Held-out conditions are all alike, so nothing tells whether the code is used."
+    value = code_sensitivity(panel(model, held))
+    if math.isnan(value):
+        return False, "Conditions change nothing: one code gives the same picture for all of them. Train longer."
     warning = verdict(value, model.generator.code_size)
     if warning:
-        return False, [*lines, warning[0].upper() + warning[1:]]
-    if model.generator.code_size == 0:
-        lines.append("The method has no code: it draws one picture per condition, by design.")
-    else:
-        lines.append(f"The code is used: pictures of one condition differ by {value:.0%} of what conditions differ by.")
-    return healthy, lines
+        return False, warning[0].upper() + warning[1:]
+    much = f"{value:.0%} of" if value < 10 else "more than ten times"
+    return True, f"The code is used: pictures of one condition differ by {much} what conditions differ by."
+
+
+def panel(model: Model, held: Pairs) -> Tensor:
+    """Pictures of the same codes on each of the first conditions: (B, S, C, H, W)."""
+    raw = torch.stack([held.raw(i)[0] for i in range(min(PANEL, len(held)))])
+    return decode_in_chunks(model.generator, held.condition.encode(raw), model.codes(8))
+
+
+def variety(model: Model, held: Pairs) -> float:
+    """Mean distance between pictures that were drawn without a condition, over that between held-out ones."""
+    drawn = model.sample("none", n=8, size=held.size).images
+    real = torch.stack([held.raw(i)[1] for i in range(min(8, len(held)))]).float() / 255
+    return mean_distance(drawn[:, None]) / max(mean_distance(real[:, None]), 1e-12)
 
 
 def branches(model: Model, pairs: Pairs) -> list[str]:

@@ -156,6 +156,14 @@ class HasLevels(HasLikelihood, Protocol):
 
 
 @runtime_checkable
+class Completes(Protocol):
+    """A generator that draws pixel after pixel, in raster order, so that it can go on from given ones: PixelCNN."""
+
+    def complete(self, features: Features, code: Tensor, image: Tensor, known: int) -> Tensor:
+        """Images (B, S, C, H, W) of codes (B, S, D), whose first `known` pixels are those of `image` (C, H, W)."""
+
+
+@runtime_checkable
 class HasMoments(Protocol):
     """A generator that predicts, for every pixel and colour, where images lie and how far they spread."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,16 +11,15 @@ from torch import Tensor, nn
 
 from . import codes as code_draws
 from .codes import Seed
-from .data.conditions import AnyCondition, Source, condition_from_mapping
+from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
 from .data.layouts import read_layouts
-from .data.picture_condition import pictures_of
-from .errors import CheckpointError, ConfigError
-from .interfaces import Generator, HasLevels, HasLikelihood, HasMemory, Size
-from .methods import method_from_mapping
+from .errors import ConfigError
+from .interfaces import Generator, Size
+from .loading import networks_of
 from .samples import Samples
 from .sampling import Moments, decode_in_chunks, image_moments
 from .training.run import require_device
-from .training.saved_model import ModelRecord, load_weights, model_folder, read_record, read_weights, write_model
+from .training.saved_model import ModelRecord, model_folder, read_record, write_model
 
 if TYPE_CHECKING:
     from .editing import Editor
@@ -68,21 +67,7 @@ class Model:
         require_device(device)
         folder = model_folder(Path(path))
         record = read_record(folder)
-        method = method_from_mapping(record.method, str(folder / "config.json"))
-        generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
-        load_weights(generator, read_weights(folder), folder / "model.safetensors")
-        if isinstance(generator, HasMemory) and not len(generator.images):
-            raise CheckpointError(
-                f"{folder}: this {method.name} model remembers no training pictures yet, with which it draws; "
-                "they are shown to it when training ends: repeat the command with --resume"
-            )
-        inverter = method.objective.build_inverter(record.image_channels, record.size)
-        if not (folder / "inverter.safetensors").is_file():
-            inverter = None  # nothing to find codes with, as in imported generators
-        if inverter is not None:
-            load_weights(inverter, read_weights(folder, "inverter"), folder / "inverter.safetensors")
-            inverter.eval().requires_grad_(False).to(device)
-        generator.eval().requires_grad_(False).to(device)
+        generator, inverter = networks_of(folder, record, device)
         if channels_last:
             generator.to(memory_format=torch.channels_last)
         if compile:
@@ -108,6 +93,11 @@ class Model:
     @property
     def device(self) -> torch.device:
         return next(self.generator.parameters()).device
+
+    @property
+    def pictures(self) -> Picture:
+        """How pictures are read: in grey if the model draws grey ones."""
+        return Picture(channels=1 if self.record.image_channels == 1 else 3)
 
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
         """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
@@ -155,13 +145,38 @@ class Model:
             DataError: the condition cannot be read.
             ConfigError: codes of another model.
         """
-        if (codes is None and n < 1) or chunk < 1:
-            raise ConfigError(f"n = {n} and chunk = {chunk}: both must be at least 1")
-        seeds = None if codes is not None else [(seed, first + i) for i in range(n)]
-        codes = self.checked(codes) if codes is not None else self.drawn(seeds or [])
+        codes, seeds = self.chosen(codes, n, seed, first)
         raw = self.condition.read(condition, size)
         images = self.decode(raw, codes, chunk)
         return Samples(images, codes, seeds)
+
+    def complete(
+        self,
+        image: Source,
+        condition: Source | None = None,
+        n: int = 16,
+        seed: int = 0,
+        keep: int | None = None,
+        codes: Tensor | None = None,
+        size: Size | None = None,
+    ) -> Samples:
+        """n different images that begin as a picture does; all after its first pixels is drawn.
+
+        Args:
+            image: a picture, in what form `sample` takes one; of its own size unless `size` is given.
+            condition: as in `sample`, resized to the image; left out for models of images alone, and for auto-encoders,
+                which read the image.
+            keep: how many pixels stay, row by row from the top, each from the left; the upper half unless given. They
+                are the picture's own, or with fewer than 8 bits a colour the levels below them.
+            n, seed, codes: as in `sample`.
+
+        Raises:
+            DataError: the image or the condition cannot be read.
+            ConfigError: the model does not draw pixel after pixel, a condition is missing, or there are fewer pixels.
+        """
+        from .given import complete
+
+        return complete(self, image, condition, keep, self.chosen(codes, n, seed), size)
 
     def moments(self, condition: Source, n: int = 32, seed: int = 0, size: Size | None = None) -> Moments:
         """Mean and standard deviation of every pixel: predicted by a moment-predictor, else of n samples.
@@ -188,32 +203,17 @@ class Model:
             DataError: an image or the condition cannot be read, or has values out of range.
             ConfigError: the model has no likelihood, or images differ in size.
         """
-        if not isinstance(self.generator, HasLikelihood):
-            raise ConfigError(f"this {self.name} model has no likelihood; train gated-pixelcnn or moment-predictor")
-        return self.asked(self.generator.log_prob, images, condition, size, chunk)
+        from .given import log_prob
+
+        return log_prob(self, images, condition, size, chunk)
 
     def surprise(
         self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
     ) -> Tensor:
         """Bits of every pixel, given those above and to the left, (n, H, W). Args and errors: those of `log_prob`."""
-        if not isinstance(self.generator, HasLevels):
-            raise ConfigError(f"this {self.name} model knows no probability of a pixel; train gated-pixelcnn")
-        return self.asked(self.generator.surprise, images, condition, size, chunk)
+        from .given import surprise
 
-    @torch.no_grad()
-    def asked(
-        self,
-        what: Callable[[Tensor, Tensor], Tensor],
-        images: Sequence[Source] | Tensor,
-        condition: Source,
-        size: Size | None,
-        chunk: int,
-    ) -> Tensor:
-        """What is said of conditions (B, K, H, W) and images (B, C, H, W), of one condition and n images."""
-        raw = pictures_of(images, self.record.image_channels, size)
-        shown = self.encoded(self.condition.read(condition, (raw.shape[2], raw.shape[3])))
-        parts = (raw.to(self.device).float() / 127.5 - 1).split(chunk)
-        return torch.cat([what(shown.expand(len(part), -1, -1, -1), part).cpu() for part in parts])
+        return surprise(self, images, condition, size, chunk)
 
     def interpolate(
         self,
@@ -276,7 +276,7 @@ class Model:
         """
         if self.inverter is None:
             raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        pixels = pictures_of([image], self.record.image_channels, self.size).to(self.device)
+        pixels = self.pictures.read(image, self.size).unsqueeze(0).to(self.device)
         mean: Tensor = self.inverter(pixels.float() / 127.5 - 1)[0]
         return mean.cpu()
 
@@ -291,11 +291,18 @@ class Model:
         laid_out = self.channels_last and encoded.stride()[2:] != (0, 0)  # constant planes stay views
         return encoded.contiguous(memory_format=torch.channels_last) if laid_out else encoded
 
+    def chosen(self, codes: Tensor | None, n: int, seed: int, first: int = 0) -> tuple[Tensor, list[Seed] | None]:
+        """Given codes, checked; or those of n seeds, and the seeds."""
+        if codes is None and n < 1:
+            raise ConfigError(f"n = {n}: give 1 or more")
+        seeds = [(seed, first + i) for i in range(n)]
+        return (self.drawn(seeds), seeds) if codes is None else (self.checked(codes), None)
+
     def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
         if isinstance(what, Tensor):
             return self.checked(what.unsqueeze(0))[0]
         return self.drawn([what if isinstance(what, tuple) else (seed, what)])[0]
 
     def checked(self, codes: Tensor) -> Tensor:
-        """Codes (n, D) as 32-bit numbers. Raises ConfigError unless this model can read them."""
+        """As `codes.checked`."""
         return code_draws.checked(codes, self.generator.code_size, self.name)

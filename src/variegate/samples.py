@@ -30,11 +30,13 @@ class Samples:
         images: (n, C, H, W) in [0, 1]; C is 1 for grey ones.
         codes: (n, D).
         seeds: the (seed, index) of every code, or None for codes that were mixed or given.
+        before: (k, C, H, W) in [0, 1], what the images go on from; sheets begin with it.
     """
 
     images: Tensor
     codes: Tensor
     seeds: list[Seed] | None
+    before: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -44,11 +46,12 @@ class Samples:
 
     def bytes(self) -> Tensor:
         """uint8 (n, C, H, W)."""
-        return (self.images * 255).round().to(torch.uint8)
+        return eight_bit(self.images)
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All images on one sheet, nearly square unless `columns` is given."""
-        pictures, across = list(self.bytes()), columns or max(1, round(len(self) ** 0.5))
+        pictures = [*(() if self.before is None else eight_bit(self.before)), *self.bytes()]
+        across = columns or max(1, round(len(pictures) ** 0.5))
         return to_pil(sheet([pictures[i : i + across] for i in range(0, len(pictures), across)]))
 
     def save(self, folder: str | Path, name: str = "") -> list[Path]:
@@ -64,6 +67,11 @@ class Samples:
         metadata = {"seeds": json.dumps(self.seeds), "files": json.dumps([path.name for path in files])}
         save_file({"codes": kept.contiguous()}, folder / f"{name}codes.safetensors", metadata=metadata)
         return files
+
+
+def eight_bit(images: Tensor) -> Tensor:
+    """[0, 1] to 0..255, any shape."""
+    return (images * 255).round().to(torch.uint8)
 
 
 def files_of(codes: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .errors import ConfigError
 from .interfaces import Generator, HasMoments
 
 HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
@@ -21,7 +22,12 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
 
     condition (B, K, H, W), codes (B, S, D) or (S, D) for the same codes on every condition -> (B, S, C, H, W) on the
     CPU, in [-1, 1].
+
+    Raises:
+        ConfigError: `chunk` is none.
     """
+    if chunk < 1:
+        raise ConfigError(f"chunk = {chunk}: no image is decoded at a time; give 1 or more")
     if codes.ndim == 2:
         codes = codes.expand(len(condition), -1, -1)
     images = []

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..data import pictures
-from ..data.sources import Source
+from ..data.sources import Source, for_each
 from ..errors import CheckpointError, ConfigError, DataError
 from ..model import Model
 from ..networks.weights import tensor_sha256
@@ -58,7 +58,9 @@ def compress(
         raise ConfigError("there are no pictures to compress; name at least one file")
     images = [levels_shown(model, generator, Path(file), reduce) for file in files]
     sizes = [(image.shape[-2], image.shape[-1]) for image in images]
-    raws = [model.condition.read(one, size) for one, size in zip(for_each(model, conditions, len(files)), sizes)]
+    given = conditions or (["none"] if model.condition.channels == 0 else [])
+    each = for_each(given, len(files), model.condition.noun)
+    raws = [model.condition.read(one, size) for one, size in zip(each, sizes)]
     packed, information = [], 0.0
     for name, image, raw in zip(names([Path(file).stem for file in files]), images, raws):
         found = encode(generator, model.encoded(raw), image)
@@ -145,22 +147,6 @@ def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Te
             "round them, or train with --bits 8"
         )
     return shown
-
-
-def for_each(model: Model, conditions: Sequence[Source], number: int) -> list[Source]:
-    """A condition for each of so many pictures.
-
-    Raises:
-        ConfigError: there are too few or too many.
-    """
-    if not conditions and model.condition.channels == 0:
-        return ["none"] * number
-    if len(conditions) not in (1, number):
-        raise ConfigError(
-            f"there are {len(conditions)} conditions for {number} pictures; give --condition one "
-            f"{model.condition.noun} for all, or one for each"
-        )
-    return [*conditions] if len(conditions) == number else [*conditions] * number
 
 
 def names(stems: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from ..config import Config
 from ..errors import DataError
 from ..interfaces import Size
 from . import pictures
-from .sources import Source, named
+from .sources import Source, drawable, named
 
 
 class BaseCondition(Config, ABC):
@@ -43,7 +43,7 @@ class BaseCondition(Config, ABC):
     def tensor(self, pixels: NDArray[Any], size: Size | None = None, where: str = "the picture") -> Tensor:
         """Valid pixels (H, W[, c]) as raw (c, H, W), resized to `size`, or for their own size unless given."""
         height, width = pixels.shape[:2]
-        pixels = self.resize(pixels, size or (height, width), where)
+        pixels = self.resize(pixels, drawable(size or (height, width)), where)
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(planes))
 

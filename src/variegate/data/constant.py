@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..interfaces import Size
 from .base_condition import BaseCondition
-from .sources import Source, named
+from .sources import Source, drawable, named
 
 TILE = 8  # stripes and tiles are no smaller, so that they can be seen
 
@@ -51,7 +51,7 @@ class Constant(BaseCondition):
         place = size or self.frame
         if place is None:
             raise DataError(f"a {self.noun} has no height and width of its own; give the size of the image to draw")
-        return torch.from_numpy(np.array(values)).view(-1, 1, 1).expand(-1, *place)
+        return torch.from_numpy(np.array(values)).view(-1, 1, 1).expand(-1, *drawable(place))
 
     @abstractmethod
     def values(self, source: Source, where: str) -> NDArray[Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from ..interfaces import Size
 from . import blocks, holes, pictures
 from .base_condition import BaseCondition
@@ -71,22 +70,3 @@ class Picture(BaseCondition):
         if self.channels == 4:
             return torch.where(raw[3:] > 127, torch.full_like(raw[:3], 128), raw[:3])
         return raw.expand(3, -1, -1).contiguous()
-
-
-def pictures_of(images: Sequence[Source] | Tensor, channels: int, size: Size | None = None) -> Tensor:
-    """Pictures of one size, grey or RGB: uint8 (n, 1 or 3, H, W).
-
-    Args:
-        images: n of what `Picture.read` takes, or one tensor (n, C, H, W).
-        size: H, W to resize all of them to.
-
-    Raises:
-        DataError: one cannot be read, or has values out of range.
-        ConfigError: there are none, or they differ in size.
-    """
-    read = Picture(channels=1 if channels == 1 else 3).read
-    raw = [read(image, size) for image in images]
-    if len({one.shape for one in raw}) != 1:
-        sizes = " and ".join(f"{w}x{h}" for h, w in sorted({(one.shape[1], one.shape[2]) for one in raw}))
-        raise ConfigError(f"images: {f'have sizes {sizes}' if raw else 'there are none'}; give some of one size")
-    return torch.stack(raw)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
+from ..interfaces import Size
 from . import pictures
 
 OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor
@@ -24,8 +26,40 @@ def named(source: Source, noun: str) -> str:
     return str(source) if isinstance(source, str | Path) else f"the given {noun}"
 
 
+def for_each(conditions: Sequence[Source], number: int, noun: str) -> list[Source]:
+    """A condition for each of so many pictures, from one for all or as many.
+
+    Raises:
+        ConfigError: there are too few or too many.
+    """
+    if len(conditions) not in (1, number):
+        raise ConfigError(
+            f"there are {len(conditions)} conditions for {number} pictures; give --condition one {noun} for all, or "
+            "one for each"
+        )
+    return [*conditions] if len(conditions) == number else [*conditions] * number
+
+
 def on_disk(source: str | Path | Image.Image) -> Path | Image.Image:
     return Path(source) if isinstance(source, str) else source
+
+
+def numbers(values: NDArray[Any] | Tensor | int) -> NDArray[Any]:
+    """As an array, on the CPU; numpy has no bfloat16."""
+    if not isinstance(values, Tensor):
+        return np.asarray(values)
+    return (values.detach().float() if values.dtype == torch.bfloat16 else values.detach()).cpu().numpy()
+
+
+def drawable(size: Size) -> Size:
+    """The size itself.
+
+    Raises:
+        DataError: it has no pixels.
+    """
+    if min(size) < 1:
+        raise DataError(f"size {size[0]}x{size[1]} (height x width): has no pixels; give 1 or more of each")
+    return size
 
 
 def planes_last(
@@ -39,7 +73,7 @@ def planes_last(
         planes: how many there may be; a single one is dropped.
         right: shapes that would be right, for the error.
     """
-    values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
+    values = numbers(source)
     if values.ndim == 3:
         first, last = values.shape[0] in planes, values.shape[2] in planes
         if first and (isinstance(source, Tensor) or not last or values.shape[0] == 1):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import DataError
 from .constant import Constant
-from .sources import Source
+from .sources import Source, numbers
 from .vector_files import read_vectors
 
 
@@ -43,7 +43,7 @@ class Vector(Constant):
             return self._checked(self._from_file(str(source).removeprefix("vector:")), where)
         if isinstance(source, tuple | Image.Image | int):
             raise DataError(f"{where}: right would be {self.length} numbers, or a file of vectors and the row in it")
-        return self._checked(source.detach().cpu().numpy() if isinstance(source, Tensor) else source, where)
+        return self._checked(numbers(source), where)
 
     def _from_file(self, text: str) -> NDArray[Any]:
         file, colon, row = text.rpartition(":")
@@ -61,9 +61,11 @@ class Vector(Constant):
             raise DataError(f"{where}: holds values of type {values.dtype}; right would be {self.length} numbers")
         if values.shape != (self.length,):
             raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be ({self.length},)")
-        if not np.isfinite(values).all():
-            raise DataError(f"{where}: holds NaN or infinity; right would be {self.length} finite numbers")
-        return values.astype(np.float32)
+        with np.errstate(over="ignore"):
+            single = values.astype(np.float32)
+        if not np.isfinite(single).all():
+            raise DataError(f"{where}: holds NaN or infinity in 32 bits; right would be {self.length} finite numbers")
+        return single
 
     def coded(self, values: Tensor) -> Tensor:
         return values.float()

@@ -8,6 +8,7 @@ Not in the paper         all sizes but the vector's, 10 or 100; the encoder is t
 from __future__ import annotations
 
 from ..config import Training
+from ..errors import ConfigError
 from ..generators.autoencoder import AutoencoderConfig
 from ..objectives.squared_error import SquaredErrorConfig
 from ..randomness.none import NoRandomnessConfig
@@ -26,6 +27,8 @@ def pixelcnn_autoencoder(
     encoder_scale: float = 1.0,
 ) -> Preset:
     """The vector says what the picture shows, the decoder draws the rest: many pictures of one vector."""
+    if bottleneck < 1:
+        raise ConfigError(f"--bottleneck {bottleneck}: the decoder would read the picture itself; give 1 or more")
     base = gated_pixelcnn(layers, width, filter, bits)
     changes = {
         "name": "pixelcnn-autoencoder",

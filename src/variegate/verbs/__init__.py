@@ -2,7 +2,7 @@
 
 from .compressing import Compress, Decompress
 from .data import Check, Export, FindLandmarks, Neighbours, Rarity
-from .drawing import Edit, Interpolate, Sample, Sequence
+from .drawing import Complete, Edit, Interpolate, Sample, Sequence
 from .embed import EmbedApply, EmbedTrain
 from .looking import Doctor, Evaluate, Methods, Moments
 from .training import Demo, DemoLikelihood, Import, ToyRing, Train
@@ -20,6 +20,7 @@ VERBS = {
     "data export-streets": Export,
     "train": Train,
     "sample": Sample,
+    "complete": Complete,
     "interpolate": Interpolate,
     "edit": Edit,
     "sequence": Sequence,

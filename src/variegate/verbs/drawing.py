@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from ..errors import ConfigError
-from .parsing import folder_for, prefixes, size_for
+from .parsing import folder_for, named_or_none, parse_size, prefixes, size_for
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,63 @@ class Sample:
         codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
         if self.training_codes:
             codes = model.training_codes()
-        named = conditions_of(self.run_directory, self.conditions)
+        named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
         for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition
             drawn = model.sample(condition, self.n, self.seed, codes=codes, size=size_for(self.size, model.size))
             drawn.save(out, prefix)
         print(out)
+
+
+@dataclass(frozen=True)
+class Complete:
+    """Keep the upper part of pictures and draw the rest: many endings of each (gated-pixelcnn and its kin)."""
+
+    run_directory: Positional[Path]
+    images: Positional[tuple[str, ...]]
+    """picture files, or items of the run's data such as test:0, whose condition is then their own"""
+    condition: tuple[str, ...] = ()
+    """as in `variegate sample`: one for all pictures or one for each; auto-encoders read the picture unless given"""
+    rows: int | None = None
+    """how many are kept; half of them unless given"""
+    pixels: int | None = None
+    """how many are kept, in place of --rows: row by row from the top, each from the left"""
+    n: Annotated[int, arg(aliases=["-n"])] = 16
+    seed: int = 0
+    size: str | None = None
+    """resize pictures to this; theirs unless given"""
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from ..api import conditions_of, images_of
+        from ..data.sources import for_each
+        from ..model import Model
+
+        if self.rows is not None and self.pixels is not None:
+            raise ConfigError("--rows and --pixels each say how much is kept; give one of them")
+        if not self.images:
+            raise ConfigError("there are no pictures to complete; name at least one file, or an item such as test:0")
+        out = folder_for(self.out, self.run_directory / "completed")
+        model = Model.load(self.run_directory, self.device)
+        named = images_of(self.run_directory, self.images)
+        conditions: list[Any] = [own for *_, own in named]
+        if self.condition:
+            given = [source for _, source in conditions_of(self.run_directory, self.condition)]
+            conditions = for_each(given, len(named), model.condition.noun)
+        pictures = [model.pictures.read(picture, parse_size(self.size)) for _, picture, _ in named]
+        kept = [self.kept(name, *picture.shape[1:]) for (name, *_), picture in zip(named, pictures)]
+        for prefix, picture, keep, condition in zip(prefixes([name for name, *_ in named]), pictures, kept, conditions):
+            model.complete(picture, condition, self.n, self.seed, keep).save(out, prefix)
+        print(out)
+
+    def kept(self, name: str, height: int, width: int) -> int | None:
+        """Pixels of one picture."""
+        if self.rows is None:
+            return self.pixels
+        if not 0 <= self.rows <= height:
+            raise ConfigError(f"--rows {self.rows}: {name} has {height} rows; give 0 to {height}")
+        return self.rows * width
 
 
 @dataclass(frozen=True)

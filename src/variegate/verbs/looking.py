@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from .parsing import folder_for, prefixes, size_for
+from .parsing import folder_for, named_or_none, prefixes, size_for
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Moments:
         out = folder_for(self.out, self.run_directory / "moments")
         model = Model.load(self.run_directory, self.device)
         predictor = load_predictor(self.run_directory, self.device)
-        named = conditions_of(self.run_directory, self.conditions)
+        named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
         for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition
             sources = {"": model} if predictor is None else {"": model, "predicted-": predictor}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..model import Model
 
 Direction = Literal["AtoB", "BtoA"]
 PICTURES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
@@ -36,6 +39,17 @@ def prefixes(names: Sequence[str]) -> list[str]:
         numbered = (f"{name}-{i}" for i in count(2))
         found.append(name if name not in found else next(one for one in numbered if one not in (*found, *names)))
     return [f"{name}-" for name in found]
+
+
+def named_or_none(conditions: tuple[str, ...], model: Model) -> tuple[str, ...]:
+    """Conditions as typed; `none` need not be typed for a model of images alone.
+
+    Raises:
+        ConfigError: there are none, but the model draws with one.
+    """
+    if not conditions and model.condition.channels:
+        raise ConfigError(f"no {model.condition.noun} is given; name one or more, or items of the run's data: test:0")
+    return conditions or ("none",)
 
 
 def folder_for(out: Path | None, default: Path) -> Path:

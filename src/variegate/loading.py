@@ -1,0 +1,36 @@
+"""The networks of a saved model, with their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from .errors import CheckpointError
+from .interfaces import Generator, HasMemory
+from .methods import method_from_mapping
+from .training.saved_model import ModelRecord, load_weights, read_weights
+
+
+def networks_of(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:
+    """The generator, ready to draw, and what finds the codes of images if training made it.
+
+    Raises:
+        CheckpointError: weights are missing or damaged, or a model that draws with pictures has none yet.
+    """
+    method = method_from_mapping(record.method, str(folder / "config.json"))
+    generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
+    load_weights(generator, read_weights(folder), folder / "model.safetensors")
+    if isinstance(generator, HasMemory) and not len(generator.images):
+        raise CheckpointError(
+            f"{folder}: this {method.name} model remembers no training pictures yet, with which it draws; "
+            "they are shown to it when training ends: repeat the command with --resume"
+        )
+    inverter = method.objective.build_inverter(record.image_channels, record.size)
+    if not (folder / "inverter.safetensors").is_file():
+        inverter = None  # nothing to find codes with, as in imported generators
+    if inverter is not None:
+        load_weights(inverter, read_weights(folder, "inverter"), folder / "inverter.safetensors")
+        inverter.eval().requires_grad_(False).to(device)
+    generator.eval().requires_grad_(False).to(device)
+    return generator, inverter

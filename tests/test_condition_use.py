@@ -1,0 +1,65 @@
+"""What the doctor says of a condition: used, or learned around."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from variegate.api import train
+from variegate.doctor import diagnose
+from variegate.training.run import Run
+
+SMALL = {"layers": 2, "width": 12, "bits": 4, "generator.first_filter": 3}
+CODER = {"encoder_scale": 0.2}
+FAST: dict[str, Any] = {"average_decay": 0.9, "learning_rate.generator": 3e-3}
+QUIET = Run(quiet=True, device="cpu")
+
+
+def told(run: Path, start: str) -> tuple[bool, str]:
+    """Is it healthy, and the sentence that starts so."""
+    healthy, lines = diagnose(run)
+    return healthy, next(line for line in lines if line.startswith(start))
+
+
+def deaf(run: Path, out: Path, names: str) -> Path:
+    """A copy whose weights of these names are 0."""
+    shutil.copytree(run, out)
+    weights = load_file(out / "model" / "model.safetensors")
+    chosen = [name for name in weights if names in name]
+    assert chosen, f"none of {list(weights)} is called {names}"
+    changed = {name: torch.zeros_like(value) if name in chosen else value for name, value in weights.items()}
+    save_file(changed, out / "model" / "model.safetensors")
+    return out
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "names", "what"),
+    [
+        ("pixelcnn-autoencoder", {**SMALL, **CODER}, "condition.weight", "bottleneck"),
+        ("conv-autoencoder", {**CODER, "maps": 12}, "encoder", "bottleneck"),
+        ("gated-pixelcnn", SMALL, "condition.weight", "condition"),
+    ],
+)
+def test_the_doctor_tells_a_condition_that_is_used_from_one_that_is_not(
+    method: str, options: dict[str, Any], names: str, what: str, tmp_path: Path
+) -> None:
+    run = train(method, "digits", tmp_path / "run", steps=200, run=QUIET, **options, **FAST)
+    healthy, line = told(run, f"The {what} is")
+    assert line.startswith(f"The {what} is used: held-out images"), line
+    assert healthy
+    healthy, line = told(deaf(run, tmp_path / "deaf", names), f"The {what} is")
+    assert line.startswith(f"The {what} is hardly used: held-out images"), line
+    assert "Train longer; if that does not help" in line
+    assert not healthy
+
+
+def test_the_doctor_of_a_model_without_condition_compares_with_real_pictures(tmp_path: Path) -> None:
+    run = train("gated-pixelcnn", "digits", tmp_path / "run", steps=2, run=QUIET, condition="none", **SMALL)
+    healthy, line = told(run, "The code is")
+    assert line.startswith("The code is used: there is no condition, and pictures differ by ")
+    assert healthy
