@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import ConfigError
 from ..interfaces import Size
 
 WIDTHS = (100, 150, 200)
@@ -19,11 +20,19 @@ class Bottleneck(nn.Sequential):
 
     Args:
         scale: multiplies the widths of its three convolutions.
+
+    Raises:
+        ConfigError: the pictures cannot be halved twice.
     """
 
     def __init__(self, channels: int, length: int, size: Size, scale: float = 1.0) -> None:
+        if min(size) < 4:
+            raise ConfigError(
+                f"pictures of {size[0]}x{size[1]} (height x width) cannot be halved twice, as an auto-encoder does; "
+                "give --size 4 or more"
+            )
         first, second, third = (max(1, round(width * scale)) for width in WIDTHS)
-        left = (max(1, size[0] // 4), max(1, size[1] // 4))
+        left = (size[0] // 4, size[1] // 4)
         super().__init__(
             nn.Conv2d(channels, first, 5, padding=2),
             nn.ReLU(),
