@@ -84,6 +84,6 @@ def test_the_encoder_is_the_public_one() -> None:
 
 @pytest.mark.parametrize("name", ["pixelcnn-autoencoder", "conv-autoencoder"])
 def test_pictures_too_small_to_be_halved_twice_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"pictures of 3x8 are too small for generator.bottleneck.*--size 4 or more"):
+    with pytest.raises(ConfigError, match=r"pictures of 3x8 .* cannot be halved twice.*--size 4 or more"):
         method(name).build_generator(3, 3, (3, 8))
     assert Bottleneck(3, 10, (4, 7), 0.1)(torch.zeros(1, 3, 4, 7)).shape == (1, 10, 1, 1)

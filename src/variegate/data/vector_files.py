@@ -96,7 +96,8 @@ def write_vectors(file: Path, rows: Rows, names: Sequence[str]) -> None:
 def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:
     suffix = file.suffix.lower()
     if suffix == ".npy":
-        return {"vectors": np.load(file, allow_pickle=False)}, None
+        with file.open("rb") as stream:  # what np.load says of other files is how to unpickle them
+            return {"vectors": np.lib.format.read_array(stream, allow_pickle=False)}, None
     if suffix == ".npz":
         with np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}

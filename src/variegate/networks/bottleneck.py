@@ -22,14 +22,14 @@ class Bottleneck(nn.Sequential):
         scale: multiplies the widths of its three convolutions.
 
     Raises:
-        ConfigError: the pictures are too small to be halved twice.
+        ConfigError: the pictures cannot be halved twice.
     """
 
     def __init__(self, channels: int, length: int, size: Size, scale: float = 1.0) -> None:
         if min(size) < 4:
             raise ConfigError(
-                f"pictures of {size[0]}x{size[1]} are too small for generator.bottleneck, whose encoder halves them "
-                "twice; give --size 4 or more"
+                f"pictures of {size[0]}x{size[1]} (height x width) cannot be halved twice, as an auto-encoder does; "
+                "give --size 4 or more"
             )
         first, second, third = (max(1, round(width * scale)) for width in WIDTHS)
         left = (size[0] // 4, size[1] // 4)

@@ -71,7 +71,8 @@ class Complete:
     images: Positional[tuple[str, ...]]
     """picture files, or items of the run's data such as test:0, whose condition is then their own"""
     condition: tuple[str, ...] = ()
-    """as in `variegate sample`: one for all pictures or one for each; auto-encoders read the picture unless given"""
+    """as in `variegate sample`: one for all pictures or one for each; auto-encoders read the whole picture unless
+    given"""
     rows: int | None = None
     """how many are kept; half of them unless given"""
     pixels: int | None = None
