@@ -1,15 +1,16 @@
-"""An image as bits and back, by a model that draws value by value, and a range coder (constriction's).
+"""Images as bits and back, by a model that draws value by value, and a range coder (constriction's).
 
 Encoder and decoder must see the same probabilities to the last bit. Both therefore walk in the same way: one image at a
 time, value by value, on the CPU, in 32 bits, with one thread; a parallel pass over a known image would round otherwise.
-Another processor or another torch may round otherwise too, so a check sum of the image goes with its bits.
+Another processor or another torch may round otherwise too, so a check sum of each image goes with the bits. All images
+share one stream of bits, which ends once: images of few bits would else take half as many again.
 """
 
 from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -40,27 +41,27 @@ class Walks(Protocol):
 
 
 class Encoded(NamedTuple):
-    """An image as bits."""
+    """Images as bits."""
 
     content: bytes
-    check: int  # CRC-32 of the levels
-    information: float  # bits: -log2 p(image | condition), what an ideal coder would need
+    checks: list[int]  # CRC-32 of the levels of each
+    information: float  # bits: the sum of -log2 p(image | condition), what an ideal coder would need
 
 
 @torch.no_grad()
-def encode(generator: Walks, condition: Tensor, image: Tensor) -> Encoded:
+def encode(generator: Walks, pairs: Iterable[tuple[Tensor, Tensor]]) -> Encoded:
     """
     Args:
-        condition: (1, K, H, W).
-        image: (1, C, H, W) in [-1, 1]; its levels are kept.
+        pairs: conditions (1, K, H, W), and images (1, C, H, W) in [-1, 1] whose levels are kept; of any sizes.
 
     Raises:
         ConfigError: the package constriction is not installed.
         DataError: the generator gives no probabilities, or asks in another order than `Walks` says.
     """
     coding = stream()
-    coder = coding.queue.RangeEncoder()
-    values, place, information = in_order(generator.quantised(image)), 0, 0.0
+    coder, checks = coding.queue.RangeEncoder(), []
+    values: NDArray[np.int64]
+    information, place = 0.0, 0
 
     def choose(probabilities: Tensor) -> Tensor:
         nonlocal place, information
@@ -72,20 +73,26 @@ def encode(generator: Walks, condition: Tensor, image: Tensor) -> Encoded:
         place, information = place + 1, information - math.log2(max(float(row[value]), SMALLEST))
         return torch.tensor([value], device=probabilities.device)
 
-    with one_thread():
-        drawn = generator.walk(condition, choose)
-    if place != len(values) or not np.array_equal(in_order(generator.quantised(drawn)), values):
-        raise DataError("the model draws the values of an image in an order that cannot be compressed with")
-    return Encoded(coder.get_compressed().astype("<u4").tobytes(), check_sum(values), information)
+    for condition, image in pairs:
+        values, place = in_order(generator.quantised(image)), 0
+        with one_thread():
+            drawn = generator.walk(condition, choose)
+        if place != len(values) or not np.array_equal(in_order(generator.quantised(drawn)), values):
+            raise DataError("the model draws the values of an image in an order that cannot be compressed with")
+        checks.append(check_sum(values))
+    return Encoded(coder.get_compressed().astype("<u4").tobytes(), checks, information)
 
 
 @torch.no_grad()
-def decode(generator: Walks, condition: Tensor, content: bytes, check: int) -> Tensor:
-    """The image (1, C, H, W) in [-1, 1] of `encode`'s bits and check sum.
+def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes) -> Iterator[Tensor]:
+    """Images (1, C, H, W) in [-1, 1] of `encode`'s bits, one after the other.
+
+    Args:
+        pairs: conditions and check sums, in the order of encoding.
 
     Raises:
         ConfigError: the package constriction is not installed.
-        DataError: the image comes out otherwise, because the condition or the arithmetic is not the encoder's.
+        DataError: an image comes out otherwise, because its condition or the arithmetic is not the encoder's.
     """
     coding = stream()
     coder = coding.queue.RangeDecoder(np.frombuffer(content, dtype="<u4").astype(np.uint32))
@@ -98,11 +105,12 @@ def decode(generator: Walks, condition: Tensor, content: bytes, check: int) -> T
             raise DataError(OTHERWISE) from None
         return torch.tensor([value], device=probabilities.device)
 
-    with one_thread():
-        image = generator.walk(condition, choose)
-    if check_sum(in_order(generator.quantised(image))) != check:
-        raise DataError(OTHERWISE)
-    return image
+    for condition, check in pairs:
+        with one_thread():
+            image = generator.walk(condition, choose)
+        if check_sum(in_order(generator.quantised(image))) != check:
+            raise DataError(OTHERWISE)
+        yield image
 
 
 OTHERWISE = (

@@ -1,15 +1,15 @@
 """Files of compressed pictures (.vgz). All numbers are little-endian; lengths are in bytes.
 
-4   "VGZ" and the format's version, 1
+4   "VGZ" and the format's version, 2
 32  SHA-256 of the model's weights
 4   CRC-32 of all other bytes of the file
 1+  length and text: the torch that compressed
+4   number of conditions that differ; then for each
+    4+  length and content (see `condition_bytes`)
 4   number of pictures; then for each
     2+  length and text: its name
-    1, 4, 4   colours, height, width
-    4+  length and content: its condition (see `condition_bytes`)
-    4   CRC-32 of its levels
-    4+  length and content: its bits, 32-bit words of the range coder
+    1, 4, 4, 4, 4   colours, height, width, number of its condition from 0, CRC-32 of its levels
+4+  length and content: the bits of all pictures, 32-bit words of the range coder
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +27,11 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 
-MAGIC, VERSION = b"VGZ", 1
+MAGIC, VERSION = b"VGZ", 2
 HEAD = struct.Struct("<3sB32s")
 CRC = struct.Struct("<I")
-PICTURE = struct.Struct("<BII")
+NUMBER = struct.Struct("<I")
+PICTURE = struct.Struct("<BIIII")
 
 
 class Packed(NamedTuple):
@@ -39,7 +41,6 @@ class Packed(NamedTuple):
     shape: tuple[int, int, int]  # C, H, W
     condition: bytes
     check: int
-    content: bytes
 
 
 class Archive(NamedTuple):
@@ -48,6 +49,7 @@ class Archive(NamedTuple):
     model: bytes  # SHA-256 of the weights
     torch: str  # version that compressed
     pictures: list[Packed]
+    content: bytes  # their bits
 
 
 def write(path: Path, archive: Archive) -> int:
@@ -70,10 +72,14 @@ def write(path: Path, archive: Archive) -> int:
 
 
 def to_bytes(archive: Archive) -> bytes:
-    parts = [counted(archive.torch.encode(), "<B"), struct.pack("<I", len(archive.pictures))]
+    conditions = list(dict.fromkeys(one.condition for one in archive.pictures))
+    parts = [counted(archive.torch.encode(), "<B"), NUMBER.pack(len(conditions))]
+    parts += [counted(condition, "<I") for condition in conditions]
+    parts.append(NUMBER.pack(len(archive.pictures)))
     for one in archive.pictures:
-        parts += [counted(one.name.encode(), "<H"), PICTURE.pack(*one.shape), counted(one.condition, "<I")]
-        parts += [CRC.pack(one.check), counted(one.content, "<I")]
+        parts.append(counted(one.name.encode(), "<H"))
+        parts.append(PICTURE.pack(*one.shape, conditions.index(one.condition), one.check))
+    parts.append(counted(archive.content, "<I"))
     head, body = HEAD.pack(MAGIC, VERSION, archive.model), b"".join(parts)
     return head + CRC.pack(zlib.crc32(head + body)) + body
 
@@ -101,15 +107,17 @@ def read(path: Path) -> Archive:
     if len(whole) < start or CRC.unpack(whole[HEAD.size : start])[0] != zlib.crc32(head + body):
         raise DataError(f"{path}: is cut short or damaged; copy it again")
     rest = Rest(body)
-    version, [count] = rest.counted("<B").decode(), rest.numbers(struct.Struct("<I"))
-    return Archive(HEAD.unpack(head)[2], version, [packed(rest) for _ in range(count)])
+    version, [count] = rest.counted("<B").decode(), rest.numbers(NUMBER)
+    conditions = [rest.counted("<I") for _ in range(count)]
+    [count] = rest.numbers(NUMBER)
+    pictures = [packed(rest, conditions) for _ in range(count)]
+    return Archive(HEAD.unpack(head)[2], version, pictures, rest.counted("<I"))
 
 
-def packed(rest: Rest) -> Packed:
+def packed(rest: Rest, conditions: Sequence[bytes]) -> Packed:
     name = rest.counted("<H").decode()
-    colours, height, width = rest.numbers(PICTURE)
-    condition, [check] = rest.counted("<I"), rest.numbers(CRC)
-    return Packed(name, (colours, height, width), condition, check, rest.counted("<I"))
+    colours, height, width, condition, check = rest.numbers(PICTURE)
+    return Packed(name, (colours, height, width), conditions[condition], check)
 
 
 class Rest:

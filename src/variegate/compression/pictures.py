@@ -25,9 +25,9 @@ from .file import Archive, Packed, condition_bytes, condition_of, read, write
 class Size(NamedTuple):
     """How large what was written is."""
 
-    written: int  # bytes of the file
+    written: int  # bytes of the file, names and conditions included
+    pictures: int  # bytes of the pictures in it
     information: float  # bits the model needs for all pictures
-    conditions: int  # bytes of the conditions
     values: int  # of all pictures: pixels times colours
 
 
@@ -61,15 +61,14 @@ def compress(
     given = conditions or (["none"] if model.condition.channels == 0 else [])
     each = for_each(given, len(files), model.condition.noun)
     raws = [model.condition.read(one, size) for one, size in zip(each, sizes)]
-    packed, information = [], 0.0
-    for name, image, raw in zip(names([Path(file).stem for file in files]), images, raws):
-        found = encode(generator, model.encoded(raw), image)
-        shape = (image.shape[1], image.shape[2], image.shape[3])
-        packed.append(Packed(name, shape, condition_bytes(raw), found.check, found.content))
-        information += found.information
-    size = write(out, Archive(weights_of(model), torch.__version__, packed))
-    kept = sum(len(one.condition) for one in packed)
-    return Size(size, information, kept, sum(image.numel() for image in images))
+    found = encode(generator, ((model.encoded(raw), image) for raw, image in zip(raws, images)))
+    named = zip(names([Path(file).stem for file in files]), images, raws, found.checks)
+    packed = [
+        Packed(name, (image.shape[1], image.shape[2], image.shape[3]), condition_bytes(raw), check)
+        for name, image, raw, check in named
+    ]
+    size = write(out, Archive(weights_of(model), torch.__version__, packed, found.content))
+    return Size(size, len(found.content), found.information, sum(image.numel() for image in images))
 
 
 def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
@@ -90,13 +89,14 @@ def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
             f"not {weights_of(model).hex()[:12]}... as this {model.name} model; give the run it was compressed with"
         )
     found: dict[str, Tensor] = {}
+    raws = [model.condition.read(condition_of(one.condition, *one.shape[1:])) for one in archive.pictures]
+    pairs = ((model.encoded(raw), one.check) for raw, one in zip(raws, archive.pictures))
+    images = decode(generator, pairs, archive.content)
     for one in archive.pictures:
-        raw = model.condition.read(condition_of(one.condition, *one.shape[1:]))
         try:
-            image = decode(generator, model.encoded(raw), one.content, one.check)
+            found[f"{Path(one.name).name}.png"] = to_uint8(next(images)[0])
         except DataError as error:
             raise DataError(f"{file}, {one.name}: {error} (torch {archive.torch})") from None
-        found[f"{Path(one.name).name}.png"] = to_uint8(image[0])
     with writing(out) as aside:
         for name, pixels in found.items():
             to_pil(pixels).save(aside / name)

@@ -30,9 +30,10 @@ class Compress:
         model = Model.load(self.run_directory)
         conditions = [source for _, source in conditions_of(self.run_directory, self.condition)]
         size = compress(model, self.images, self.out, conditions, self.reduce)
+        beyond = 8 * size.pictures / size.information - 1
         print(
-            f"{self.out}: {size.written} bytes, {8 * size.written / size.values:.3f} bits per value; the model says "
-            f"{size.information / size.values:.3f}, conditions take {size.conditions} bytes"
+            f"{self.out}: {size.written} bytes, of which the pictures take {size.pictures}: "
+            f"{8 * size.pictures / size.values:.3f} bits per value, {beyond:.2%} more than the model says"
         )
 
 
