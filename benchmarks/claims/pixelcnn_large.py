@@ -1,0 +1,41 @@
+"""The networks that are meant for GPUs: do they build, and how do they begin?"""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import torch
+
+from variegate.data.pairs import open_data
+from variegate.methods import method
+from variegate.training.loop import one_step, stream
+from variegate.training.run import Run
+from variegate.training.state import State
+
+from .pixelcnn_trials import CIFAR
+from .runs import Settings, say
+
+
+def first_steps(
+    network: str, steps: int, batch_size: int, precision: Literal["32-true", "bf16-mixed"], settings: Settings
+) -> tuple[float, list[float]]:
+    """Parameters in millions, and bits per dimension of each of the first batches of CIFAR-10; kept in the cache."""
+    path = settings.cache / f"{network}-{steps}-{batch_size}-{precision}.json"
+    if not path.is_file():
+        torch.set_num_threads(settings.workers)
+        preset = method("gated-pixelcnn", {"network": network, "training.batch_size": str(batch_size)})
+        pairs, run = open_data(CIFAR, condition="class"), Run(precision=precision, quiet=True)
+        fabric = run.fabric()
+        state = State(preset, pairs.condition.channels, pairs.image_channels, pairs.size, run, None)
+        state.set_up(fabric, preset.training)
+        told: list[float] = []
+        for batch in stream(pairs, preset.training, run, fabric, 0):
+            logs = one_step(fabric, state, batch, preset.training, run.seed)
+            told.append(float(logs["generator/bits_per_dim"][0]))
+            say(f"{network}, step {state.step}: {told[-1]:.3f} bits per dimension")
+            if state.step == steps:
+                break
+        path.write_text(json.dumps([sum(p.numel() for p in state.generator.parameters()) / 1e6, told]))
+    parameters, told = json.loads(path.read_text())
+    return parameters, told
