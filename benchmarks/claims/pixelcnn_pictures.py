@@ -74,7 +74,7 @@ def blind_spot(size: int = 15, layers: int = 4) -> list[list[Tensor]]:
         generator, place = untrained(stacks, 3, 1, (size, size), layers), (size // 2 + 2, size // 2)
         seen, may = (sight(generator, place, 0) > 0)[0], allowed((1, size, size), place, 0)[0]
         shown = heat(0.25 + 0.6 * seen.float(), 1.0)
-        shown[:, ~may] = 255
+        shown[:, ~may] = 225
         shown[:, place[0], place[1]] = torch.tensor([220, 40, 40], dtype=torch.uint8)
         rows.append(shown)
     return [rows]
