@@ -1,7 +1,7 @@
 """What PixelCNN's claims are measured on: digits (8x8, 16 levels), CIFAR-10 (7,000 of its images), streets from label
 maps, and portraits from embeddings, all of them at 32x32 but for the digits.
 
-Narrow networks and few steps, three seeds. The plain network has as many parameters as the gated one, or up to 6 %
+Narrow networks and few steps, three seeds. The plain network has as many parameters as the gated one, or up to 7 %
 more.
 """
 
