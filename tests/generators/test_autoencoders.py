@@ -94,6 +94,6 @@ def test_the_loss_of_the_baseline_is_the_mean_square() -> None:
     generator, objective = preset.build_generator(3, 3, SIZE), preset.build_objective(3, 3, SIZE)
     images, numbers = pictures(4), torch.arange(4)
     (losses,) = objective.updates(generator, Batch(images, images, numbers, numbers), 0)
-    drawn = generator(images, torch.zeros(4, 1, 0))[:, 0]
+    drawn = generator(images, torch.zeros(4, 1, 0))[:, 0].detach()
     expected = sum(float(gap) ** 2 for gap in (drawn - images).flatten()) / images.numel()
     assert losses["generator"]["squared_error"].item() == pytest.approx(expected, rel=1e-5)
