@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from statistics import mean
 
 import torch
 
 from variegate.api import data_of
+from variegate.errors import TrainingError
 from variegate.evaluation.likelihood import BITS, likelihood
+from variegate.generators.pixelcnn import PixelCNN
 from variegate.model import Model
 
 from .pixelcnn_large import first_steps
@@ -37,7 +38,7 @@ from .pixelcnn_trials import (
     all_trials,
     portraits,
 )
-from .runs import Claim, Settings, Trial, by_name, prepare, say, words
+from .runs import Claim, Settings, Trial, by_name, every, prepare, say, words
 
 ALL = "digits, CIFAR-10 (7,000 images), streets"
 claim = partial(Claim, data=ALL, paper="van den Oord et al. 2016")
@@ -73,6 +74,8 @@ def over_seeds(
     each = []
     for seed in settings.seeds:
         path = trial.run(seed, settings) / f"{name}.json"
+        if trial.diverged(seed, settings):
+            raise TrainingError(f"{trial.name}, seed {seed}: diverged; nothing is measured of it")
         if not path.is_file():
             path.write_text(json.dumps(measured(trial, seed, settings)))
         each.append(json.loads(path.read_text()))
@@ -130,22 +133,26 @@ def by_class(rows: Rows, sets: list[str], settings: Settings) -> list[Claim]:
     for name in [one for one in sets if one in UNCONDITIONAL]:
         trial, without = GATED_AND_PLAIN[name][0], UNCONDITIONAL[name]
         shares = over_seeds(trial, settings, "recognised", recognition)
-        chance = 0.1
         numbers = {"with class": rows[trial.name][BITS], "without": rows[without.name][BITS], **shares}
-        change = mean(numbers["without"]) - mean(numbers["with class"])
-        found.append(
-            claim(
-                f"class-{name.lower()}",
-                "a classifier that saw real images only recognises the class of samples at least three times as often "
-                "as chance, and knowing the class changes the likelihood by less than 5 %",
-                all(share > 3 * chance for share in shares["drawn"]) and abs(change) < 0.05 * mean(numbers["without"]),
-                f"recognised: drawn {words(shares['drawn'])}, real {words(shares['real'])}, chance {chance}; bits per "
-                f"dimension with class {words(numbers['with class'])}, without {words(numbers['without'])}",
-                numbers,
-                data=name,
-            )
-        )
+        found.append(recognised_class(name, numbers))
     return found
+
+
+def recognised_class(name: str, numbers: dict[str, list[float]]) -> Claim:
+    """On digits a class alone is 0.05 bits for each of 64 values, so that their likelihood does change."""
+    large, chance = name != "digits", 0.1
+    pairs = zip(numbers["with class"], numbers["without"], strict=True)
+    hardly = all(abs(b - a) < 0.01 * b for a, b in pairs) or not large
+    return claim(
+        f"class-{name.lower()}",
+        "a classifier that saw real images only recognises the class of samples at least three times as often as chance"
+        + (", and knowing the class changes the likelihood by less than 1 %" if large else ""),
+        all(share >= 3 * chance for share in numbers["drawn"]) and hardly,
+        f"recognised: drawn {words(numbers['drawn'])}, real {words(numbers['real'])}, chance {chance}; bits per "
+        f"dimension with class {words(numbers['with class'])}, without {words(numbers['without'])}",
+        numbers,
+        data=name,
+    )
 
 
 def recognition(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
@@ -161,9 +168,10 @@ def interpolation(settings: Settings) -> Claim:
     numbers = over_seeds(portraits(settings), settings, "ways", ways)
     return claim(
         "interpolation",
-        "between the embeddings of two unseen people, with one code, portraits change smoothly: adjacent ones of nine "
-        "differ by less than half of what two codes of one embedding do",
-        all(a < 0.5 * b for a, b in zip(numbers["adjacent"], numbers["two codes"], strict=True)),
+        "between the embeddings of two unseen people, with one code, portraits change, and smoothly: adjacent ones of "
+        "nine differ by less than half of what the two ends do, and the most different by less than half of what two "
+        "codes of one embedding do",
+        every(numbers["ends"], numbers["adjacent"], 2) and every(numbers["two codes"], numbers["largest"], 2),
         "; ".join(f"{name} {words(values)}" for name, values in numbers.items()) + " (mean L1, images in [0, 1])",
         numbers,
         data="grey portraits at 32x32 from embeddings",
@@ -174,7 +182,7 @@ def ways(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     folder = trial.run(seed, settings)
     vectors = unseen(folder)
     ends = list(pairwise(vectors))[: 2 if settings.quick else WAYS]
-    return dict(zip(("adjacent", "ends", "two codes"), smoothness(Model.load(folder), ends)))
+    return dict(zip(("adjacent", "largest", "ends", "two codes"), smoothness(Model.load(folder), ends)))
 
 
 def autoencoders(settings: Settings) -> Claim:
@@ -207,6 +215,8 @@ def reconstruction(trial: Trial, seed: int, settings: Settings) -> dict[str, flo
     model, held = Model.load(folder), data_of(folder, "held")
     count = 4 if settings.quick else 48
     real = torch.stack([held.raw(i)[1] for i in range(count)]).float() / 255
+    if isinstance(model.generator, PixelCNN):  # at its own levels: rounding alone makes pictures sharper
+        real = (model.generator.shown(model.generator.quantised(real * 2 - 1)) + 1) / 2
     drawn = torch.cat([model.decode(held.raw(i)[0], model.codes(1, i)) for i in range(count)])
     found = {
         "sharpness": sharpness(drawn) / sharpness(real),

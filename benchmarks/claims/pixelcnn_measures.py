@@ -134,16 +134,17 @@ def way(model: Model, start: Tensor, end: Tensor, frames: int, seed: int) -> Ten
     return torch.cat([model.sample(vector, codes=model.codes(1, seed)).images for vector in vectors])
 
 
-def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int = 9) -> tuple[float, float, float]:
-    """Mean L1 distance of adjacent images on ways; of the ends of ways; of two codes of one vector."""
-    adjacent, apart, codes = [], [], []
+def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int = 9) -> tuple[float, ...]:
+    """Mean over ways of L1 distances: of adjacent images, the largest of these, of the ends; and of two codes."""
+    each = []
     for seed, (start, end) in enumerate(ends):
         images = way(model, start, end, frames, seed)
-        adjacent.append(float(adjacent_difference(images).mean()))
-        apart.append(float((images[0] - images[-1]).abs().mean()))
-        codes.append(float(adjacent_difference(model.sample(start.numpy(), n=4, seed=seed).images).mean()))
-    count = len(ends)
-    return sum(adjacent) / count, sum(apart) / count, sum(codes) / count
+        steps, codes = (
+            adjacent_difference(images),
+            adjacent_difference(model.sample(start.numpy(), n=4, seed=seed).images),
+        )
+        each.append((steps.mean(), steps.max(), (images[0] - images[-1]).abs().mean(), codes.mean()))
+    return tuple(float(torch.stack(values).mean()) for values in zip(*each))
 
 
 def stored_beyond(model: Model, pairs: Pairs, count: int) -> tuple[float, float]:

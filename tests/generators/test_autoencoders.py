@@ -87,3 +87,13 @@ def test_pictures_too_small_to_be_halved_twice_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"pictures of 3x8 .* cannot be halved twice.*--size 4 or more"):
         method(name).build_generator(3, 3, (3, 8))
     assert Bottleneck(3, 10, (4, 7), 0.1)(torch.zeros(1, 3, 4, 7)).shape == (1, 10, 1, 1)
+
+
+def test_the_loss_of_the_baseline_is_the_mean_square() -> None:
+    preset = method("conv-autoencoder", {"encoder_scale": "0.1", "bottleneck": "3", "maps": "6"})
+    generator, objective = preset.build_generator(3, 3, SIZE), preset.build_objective(3, 3, SIZE)
+    images, numbers = pictures(4), torch.arange(4)
+    (losses,) = objective.updates(generator, Batch(images, images, numbers, numbers), 0)
+    drawn = generator(images, torch.zeros(4, 1, 0))[:, 0].detach()
+    expected = sum(float(gap) ** 2 for gap in (drawn - images).flatten()) / images.numel()
+    assert losses["generator"]["squared_error"].item() == pytest.approx(expected, rel=1e-5)

@@ -2,12 +2,14 @@
 
 Where chance enters      pixelcnn-autoencoder: every colour of every pixel is drawn; conv-autoencoder: nowhere
 What prevents collapse   pixelcnn-autoencoder: exact likelihood; conv-autoencoder averages what its vector leaves open
-Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear vector
+Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear vector;
+                         a rate that rises over 100 batches, as RMSProp's first steps are ten times as long as others and
+                         may leave nothing but dead ReLUs
 """
 
 from __future__ import annotations
 
-from ..config import Training
+from ..config import Schedule, Training
 from ..errors import ConfigError
 from ..generators.autoencoder import AutoencoderConfig
 from ..objectives.squared_error import SquaredErrorConfig
@@ -36,6 +38,7 @@ def pixelcnn_autoencoder(
         "condition": CONDITION,
         "generator": base.generator.model_copy(update={"bottleneck": bottleneck, "encoder_scale": encoder_scale}),
         "derived": "self",
+        "training": base.training.model_copy(update={"schedule": Schedule(warm_up=100)}),
     }
     return base.model_copy(update=changes)
 
