@@ -2,9 +2,9 @@
 
 Where chance enters      pixelcnn-autoencoder: every colour of every pixel is drawn; conv-autoencoder: nowhere
 What prevents collapse   pixelcnn-autoencoder: exact likelihood; conv-autoencoder averages what its vector leaves open
-Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear vector;
-                         a rate that rises over 100 batches, as RMSProp's first steps are ten times as long as others and
-                         may leave nothing but dead ReLUs
+Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear
+                         vector; the rate rises over 100 batches, as RMSProp's first steps are ten times as long as
+                         others and may leave nothing but dead ReLUs
 """
 
 from __future__ import annotations
