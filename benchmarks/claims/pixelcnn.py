@@ -174,7 +174,7 @@ def interpolation(settings: Settings) -> Claim:
         every(numbers["ends"], numbers["adjacent"], 2) and every(numbers["two codes"], numbers["largest"], 2),
         "; ".join(f"{name} {words(values)}" for name, values in numbers.items()) + " (mean L1, images in [0, 1])",
         numbers,
-        data="grey portraits at 32x32 from embeddings",
+        data="grey portraits at 16x16 from embeddings",
     )
 
 
