@@ -71,6 +71,7 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     for verb in (
         "demo",
+        "demo likelihood",
         "methods",
         "data check",
         "train",
@@ -271,3 +272,20 @@ def test_import_and_help_stay_light() -> None:
     code = "import sys, variegate, variegate.cli; print([m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_demo_of_likelihood_draws_each_digit_and_is_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "likelihood"
+    main(["demo", "likelihood", "--quick", "--out", str(out)])
+    told = capsys.readouterr().err
+    assert "299 held-out digits: " in told
+    assert "bits per dimension, of 4 as stored" in told
+    with Image.open(out / "digits.png") as sheet:
+        assert sheet.size == (4 * (17 * 10 - 2), 4 * (10 * 10 - 2))
+    main(["interpolate", str(out), "class:3", "--frames", "3", "--out", str(tmp_path / "way")])
+    assert (tmp_path / "way" / "strip.png").is_file()
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    assert "three small models" in capsys.readouterr().out

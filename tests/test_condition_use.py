@@ -10,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from variegate.api import train
+from variegate.api import data_of, train
 from variegate.doctor import diagnose
+from variegate.evaluation.evaluate import evaluate
+from variegate.model import Model
 from variegate.training.run import Run
 
 SMALL = {"layers": 2, "width": 12, "bits": 4, "generator.first_filter": 3}
@@ -63,3 +65,14 @@ def test_the_doctor_of_a_model_without_condition_compares_with_real_pictures(tmp
     healthy, line = told(run, "The code is")
     assert line.startswith("The code is used: there is no condition, and pictures differ by ")
     assert healthy
+
+
+def test_evaluation_leaves_the_sensitivity_out_where_conditions_change_nothing(tmp_path: Path) -> None:
+    run = train("gated-pixelcnn", "digits", tmp_path / "run", steps=2, run=QUIET, condition="class", **SMALL)
+    model, held = Model.load(run), data_of(run, "test")
+    for name, parameter in model.generator.named_parameters():
+        if ".condition." in name:
+            parameter.zero_()
+    found = evaluate(model.generator, held, held, "quick", perceptual=False)
+    assert "code_sensitivity" not in found.results.measured
+    assert "code sensitivity: conditions change nothing in what this model draws" in found.skipped

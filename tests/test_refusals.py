@@ -57,6 +57,7 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         (["moments", "DESK/class"], "no class is given; name one or more"),
         (["sample", "DESK/vector", "DESK/v4.npy:0"], "v4.npy:0: has shape (4,); right would be (3,)"),
         (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; write"),
+        (["sample", "DESK/vector", "class:3"], "is a class, but this model reads vectors; give one as vector:FILE:ROW"),
         (["sample", "DESK/none", "class:cat"], "class:cat: this model draws without any condition; write none"),
         (["complete", "DESK/vector", "DESK/one.png"], "draws pictures of a vector, and none is given; say which it is"),
         (["complete", "DESK/class"], "there are no pictures to complete; name at least one file"),
@@ -104,6 +105,10 @@ def test_a_wrong_input_is_answered_with_one_sentence_and_writes_nothing(
         (
             ["pixelcnn-autoencoder", "--data", "digits", "--bottleneck", "0"],
             "the decoder would read the picture itself",
+        ),
+        (
+            ["gated-pixelcnn", "--data", "digits", "--condition", "class+self"],
+            "would read the picture that it is to draw; give --condition none, or train pixelcnn-autoencoder",
         ),
         (["pixelcnn-autoencoder", "--data", "digits", "--condition", "class"], "reads the picture itself, not --cond"),
     ],
@@ -153,6 +158,9 @@ def test_values_out_of_range_are_named(desk: Path) -> None:
             classes.log_prob(wrong, "cat")
         with pytest.raises(DataError, match="right would be uint8"):
             classes.complete(wrong[0], "cat")
+    for keep in (3.0, True, "3"):
+        with pytest.raises(ConfigError, match=r"keep = .*: is no number of pixels; give a whole one, 0 to 64"):
+            classes.complete(image[0], "cat", keep=keep)  # type: ignore[arg-type]
     assert classes.log_prob(image.bfloat16(), "cat").isfinite().all()
     with pytest.raises(ConfigError, match=r"images: have shape \(3, 8, 8\); give one tensor \(n, C, H, W\), or a list"):
         classes.log_prob(torch.rand(3, 8, 8), "cat")

@@ -18,6 +18,7 @@ from .data.items import SPLITS
 from .data.pairs import Pairs, open_data
 from .errors import CheckpointError, ConfigError, DataError
 from .generators.moment_predictor import MomentPredictorConfig
+from .generators.pixelcnn import PixelCNNConfig
 from .imported import read_pth
 from .interfaces import Generator, HasLevels, Size
 from .methods import method as preset
@@ -87,7 +88,7 @@ def train(
     if predictor is not None:
         found = predictor_of(predictor, chosen)
         chosen = Preset.model_validate({**chosen.model_dump(), "previous": found.model_dump()})
-    if condition is not None and chosen.derived is not None:
+    if condition is not None:
         same_task(chosen, condition)
     folder = Path(out) if out else Path("runs") / f"{method}-{Path(str(data).replace(':', '-')).name}"
     config = RunConfig(
@@ -132,6 +133,15 @@ def predictor_of(run: str | Path, method: Preset) -> Preset:
 def same_task(method: Preset, condition: str) -> None:
     """Raises ConfigError for a condition that the method's network is not built for."""
     kind, wanted = (method.derived or "").partition(":")[0], method.derived
+    if (
+        isinstance(method.generator, PixelCNNConfig)
+        and not method.generator.bottleneck
+        and "self" in condition.split("+")
+    ):
+        raise ConfigError(
+            f"{method.name} would read the picture that it is to draw; give --condition none, or train "
+            "pixelcnn-autoencoder"
+        )
     if kind == "superres" and condition != wanted:
         raise ConfigError(f"{method.name} is built for --condition {wanted}, not {condition}; give --scale its number")
     if kind == "self" and condition != kind:

@@ -94,6 +94,8 @@ def complete(
     given = model.pictures.read(image, size)
     shape, pixels = (given.shape[1], given.shape[2]), given.shape[1] * given.shape[2]
     keep = shape[0] // 2 * shape[1] if keep is None else keep
+    if type(keep) is not int:
+        raise ConfigError(f"keep = {keep!r}: is no number of pixels; give a whole one, 0 to {pixels}")
     if not 0 <= keep <= pixels:
         raise ConfigError(f"{keep} pixels to keep: a picture of {shape[1]}x{shape[0]} has {pixels}; give 0 to {pixels}")
     raw = model.condition.read(own_condition(model, given) if condition is None else condition, shape)

@@ -178,7 +178,10 @@ def open_data(
     words = condition if isinstance(condition, str) else words_of(given)
     if is_streets(path):
         if grey:
-            raise DataError("streets: their factors are told by colour, so they cannot be grey; leave --grey out")
+            raise DataError(
+                "streets: their factors are told by colour, so they cannot be read in grey, as --grey or a model "
+                "of grey pictures wants; give other data"
+            )
         shape = shape or STREETS_SIZE
         return _streets(str(path), shape, split, streets_condition(given, words, unpaired, shape), unpaired)
     arrays = find_arrays(path)

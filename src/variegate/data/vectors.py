@@ -39,6 +39,8 @@ class Vector(Constant):
 
         Without a row the file must hold one vector.
         """
+        if str(source).startswith("class:"):
+            raise DataError(f"{where}: is a class, but this model reads vectors; give one as vector:FILE:ROW")
         if isinstance(source, str | Path):
             return self._checked(self._from_file(str(source).removeprefix("vector:")), where)
         if isinstance(source, tuple | Image.Image | int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,14 +93,17 @@ def evaluate(
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
     results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
     results.add(centre_distances(drawn.conditions()))
+    skipped: list[str] = []
     if conditions_differ(pairs):  # it compares with what conditions change
-        results.add({"code_sensitivity": sensitivity(generator, pairs)})
+        matters = sensitivity(generator, pairs)
+        results.add({"code_sensitivity": matters} if matters else {})
+        if matters is None:
+            skipped.append("code sensitivity: conditions change nothing in what this model draws")
     if not pairs.unpaired:
         results.add(fidelity(drawn.with_truth(), measures_for(pairs.size), preset.remarks))
     found = likelihood(generator, pairs, preset.inputs, raw)
     results.add(found.results.measured if found else {})
     results.add(with_networks(drawn, pairs, networks, preset))
-    skipped: list[str] = []
     if pairs.condition.kind == "landmarks" and networks.detector is None:
         skipped.append("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
     levels: Levels | None = None
@@ -175,12 +179,15 @@ def conditions_differ(pairs: Pairs) -> bool:
     return any(not torch.equal(raw[0], other) for other in raw)
 
 
-def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, samples: int = 8) -> Measured:
-    """Whether the code matters at all, on a small panel; about 0 means that it is ignored."""
+def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, samples: int = 8) -> Measured | None:
+    """Whether the code matters at all, on a small panel; about 0: it is ignored. None: conditions change nothing."""
     raw = torch.stack([pairs.raw(i)[0] for i in range(min(conditions, len(pairs)))])
     device = next(generator.parameters()).device
     codes = generator.draw([(0, i) for i in range(samples)])
     images = decode_in_chunks(generator, pairs.condition.encode(raw.to(device)), codes)
+    value = code_sensitivity(images)
+    if math.isnan(value):
+        return None
     record = Protocol(
         name="code_sensitivity",
         metric="mean L1 distance between codes of one condition / between conditions of one code",
@@ -191,7 +198,7 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
         pairs="all",
         size=pairs.size,
     )
-    return Measured(value=code_sensitivity(images), n=len(raw), unit="ratio", better="higher", protocol=record)
+    return Measured(value=value, n=len(raw), unit="ratio", better="higher", protocol=record)
 
 
 def mode_results(

@@ -120,7 +120,8 @@ class Interpolate:
     """Morph between two codes of one condition: a strip and a GIF (MP4 with imageio-ffmpeg)."""
 
     run_directory: Positional[Path]
-    condition: Positional[str]
+    condition: Positional[str] = ""
+    """as in `variegate sample`"""
     start: Annotated[int, arg(name="from")] = 0
     """index of an image of --seed, as in the file names of `variegate sample`"""
     end: Annotated[int, arg(name="to")] = 1
@@ -137,7 +138,8 @@ class Interpolate:
 
         out = folder_for(self.out, self.run_directory / "interpolation")
         model = Model.load(self.run_directory, self.device)
-        [(_, condition)] = conditions_of(self.run_directory, (self.condition,))
+        given = named_or_none((self.condition,) if self.condition else (), model)
+        [(_, condition)] = conditions_of(self.run_directory, given)
         size = size_for(self.size, model.size)
         drawn = model.interpolate(condition, self.start, self.end, self.frames, self.seed, size)
         drawn.grid(columns=self.frames).save(save_frames(drawn, out) / "strip.png")
