@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..data.pairs import Pairs
-from ..interfaces import Generator, HasLikelihood, HasMemory
+from ..interfaces import Generator, HasLevels, HasLikelihood, HasMemory
 from ..sampling import decode_in_chunks, sheet, to_pil, to_uint8
 from .health import best_of_n, code_sensitivity, verdict
 from .logs import Log
@@ -48,8 +48,10 @@ class Panel:
         self.note = f"code sensitivity {sensitivity:.2f}"
         if isinstance(self.generator, HasLikelihood):
             self.score = self.surprise(self.generator, device)
-            self.note = f"validation {self.score:.4f} nats per pixel and colour"
-            log.numbers(step, {"val/nats": self.score})
+            levels = isinstance(self.generator, HasLevels)
+            shown, unit = (self.score / math.log(2), "bits_per_dim") if levels else (self.score, "nats")
+            self.note = f"validation {shown:.4f} {'bits per dimension' if levels else 'nats per pixel and colour'}"
+            log.numbers(step, {f"val/{unit}": shown})
         # before it remembers anything, the code of such a generator has nothing to choose from
         read = 0 if isinstance(self.generator, HasMemory) else self.generator.code_size
         warning = verdict(sensitivity, read)
