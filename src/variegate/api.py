@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from torch import Tensor
 
 from .config import from_mapping
 from .data.conditions import Picture, condition_from_mapping
-from .data.items import SPLITS
 from .data.pairs import Pairs, open_data
-from .errors import CheckpointError, ConfigError, DataError
+from .errors import CheckpointError, ConfigError
 from .generators.moment_predictor import MomentPredictorConfig
 from .generators.pixelcnn import PixelCNNConfig
 from .imported import read_pth
@@ -27,7 +25,7 @@ from .methods.preset import Preset
 from .model import Model, Precision
 from .training.checkpoints import Checkpoints
 from .training.run import Run
-from .training.saved_model import ModelRecord, load_weights, model_folder, read_record, versions, write_model
+from .training.saved_model import ModelRecord, load_weights, read_record, versions, write_model
 from .training.start import RunConfig, saved_config, start
 
 Network = str | Path | Callable[[Tensor], Tensor]
@@ -273,58 +271,6 @@ def load_predictor(run: str | Path, device: str = "cpu") -> Model | None:
         return None
     place = Path(config.get("predictor") or Path(run) / "previous")
     return Model.load(place, device) if (place / "model").is_dir() else None
-
-
-def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:
-    """Conditions as typed: (name for files, picture file, text or raw tensor). `test:3` is an item of the run's data.
-
-    Raises:
-        DataError: neither a file nor an item that exists.
-    """
-    found: list[tuple[str, Any]] = []
-    in_words = not condition_from_mapping(read_record(model_folder(Path(run))).condition).suffixes
-    for text in texts:
-        split, _, number = text.partition(":")
-        if in_words and not (split in SPLITS and number.isdecimal()):
-            found.append((file_name(text), text))
-        elif (item := item_of(run, text)) is None:
-            found.append((Path(text).stem, Path(text)))
-        else:
-            found.append((f"{split}{number}", item[0]))
-    return found
-
-
-def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Tensor | None]]:
-    """Pictures as typed: (name for files, picture file or raw tensor, raw condition if `test:3` says which it is).
-
-    Raises:
-        DataError: there is no such item.
-    """
-    items = [(text, item_of(run, text)) for text in texts]
-    return [
-        (Path(text).stem, Path(text), None) if item is None else (text.replace(":", ""), item[1], item[0])
-        for text, item in items
-    ]
-
-
-def item_of(run: str | Path, text: str) -> tuple[Tensor, Tensor] | None:
-    """Raw condition and image of `test:3`, an item of the run's data; None for what is none or is a file.
-
-    Raises:
-        DataError: there is no such item.
-    """
-    split, _, number = text.partition(":")
-    if not number.isdecimal() or Path(text).exists():
-        return None
-    pairs = data_of(run, split)
-    if int(number) >= len(pairs):
-        raise DataError(f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}")
-    return pairs.raw(int(number))
-
-
-def file_name(text: str) -> str:
-    """What a condition given in words is called in names of files: cat for class:cat, e-3 for vector:dir/e.npy:3."""
-    return re.sub(r"[^\w-]+", "-", re.sub(r"(class|vector):|[^:+]*/|\.(npy|npz|safetensors|png|jpe?g)", "", text))
 
 
 def write_text(path: Path, text: str) -> None:

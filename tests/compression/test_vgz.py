@@ -160,7 +160,9 @@ def test_the_command_line_packs_and_unpacks(
 ) -> None:
     model = table_model()
     monkeypatch.setattr(Model, "load", lambda path: model)
-    monkeypatch.setattr("variegate.api.conditions_of", lambda run, texts: [(text, Path(text)) for text in texts])
+    monkeypatch.setattr(
+        "variegate.verbs.typed.conditions_of", lambda run, texts: [(text, Path(text)) for text in texts]
+    )
     (tmp_path / "a").mkdir()
     one, condition = drawn(tmp_path / "given", model.generator)
     (tmp_path / "a" / "0.png").write_bytes(one.read_bytes())

@@ -11,13 +11,14 @@ import torch
 from PIL import Image
 
 import variegate
-from variegate.api import conditions_of, data_of, file_name, train
+from variegate.api import data_of, train
 from variegate.cli import main
 from variegate.data import ClassName, open_data
 from variegate.errors import ConfigError, DataError
 from variegate.evaluation.evaluate import conditions_differ
 from variegate.training.run import Run
 from variegate.training.start import saved_config
+from variegate.verbs.typed import conditions_of, file_name
 
 OPTIONS = {
     "generator.widths": "[6, 6, 4]",

@@ -23,9 +23,9 @@ class Compress:
     """round colours down to the levels of a model that knows fewer than 256"""
 
     def run(self) -> None:
-        from ..api import conditions_of
         from ..compression import compress
         from ..model import Model
+        from .typed import conditions_of
 
         model = Model.load(self.run_directory)
         conditions = [source for _, source in conditions_of(self.run_directory, self.condition)]

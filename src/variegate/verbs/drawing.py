@@ -41,9 +41,9 @@ class Sample:
     """torch.compile: the first picture takes long, many go faster"""
 
     def run(self) -> None:
-        from ..api import conditions_of
         from ..model import Model
         from ..samples import read_codes
+        from .typed import conditions_of
 
         given = {"--codes": self.codes, "--training-codes": self.training_codes, "--like": self.like}
         sources = [name for name, value in given.items() if value]
@@ -85,9 +85,9 @@ class Complete:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..api import conditions_of, images_of
         from ..data.sources import for_each
         from ..model import Model
+        from .typed import conditions_of, images_of
 
         if self.rows is not None and self.pixels is not None:
             raise ConfigError("--rows and --pixels each say how much is kept; give one of them")
@@ -132,9 +132,9 @@ class Interpolate:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..api import conditions_of
         from ..model import Model
         from ..video import save_frames
+        from .typed import conditions_of
 
         out = folder_for(self.out, self.run_directory / "interpolation")
         model = Model.load(self.run_directory, self.device)
@@ -165,11 +165,11 @@ class Sequence:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..api import conditions_of
         from ..data.layouts import read_layouts
         from ..model import Model
         from ..sequences import flicker
         from ..video import save_frames
+        from .typed import conditions_of
 
         if (self.start is None) != (self.end is None):
             raise ConfigError("a path of codes needs both --from and --to; for one code give --index")
@@ -205,9 +205,9 @@ class Edit:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..api import conditions_of
         from ..model import Model
         from .steps import apply, pick, save_edit, spared
+        from .typed import conditions_of
 
         if not self.steps:
             raise ConfigError("--steps: there are none; give one or more, such as delete:X,Y")

@@ -104,8 +104,9 @@ class Moments:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..api import conditions_of, load_predictor
+        from ..api import load_predictor
         from ..model import Model
+        from .typed import conditions_of
 
         out = folder_for(self.out, self.run_directory / "moments")
         model = Model.load(self.run_directory, self.device)
