@@ -205,7 +205,7 @@ def autoencoders(settings: Settings) -> Claim:
         all(sharp) and all(used),
         "; ".join(f"{name} {words(values)}" for name, values in numbers.items()),
         numbers,
-        data="digits; streets at 32x32",
+        data="digits; streets at 16x16",
     )
 
 
