@@ -110,12 +110,13 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def progress(log: list[dict[str, Any]]) -> list[str]:
-    """Is the best-of-8 error on held-out pairs still falling?"""
-    errors = [line["val/best_of_8"] for line in log if "val/best_of_8" in line]
-    if len(errors) < 4:
-        return []
-    half = len(errors) // 2
-    before, after = min(errors[:half]), min(errors[half:])
-    if after < 0.98 * before:
-        return [f"The best-of-8 error still falls ({before:.3f} to {after:.3f}): more steps will help."]
-    return [f"The best-of-8 error no longer falls ({before:.3f} to {after:.3f}): more steps will help little."]
+    """Is what is measured on held-out pairs still falling: bits per dimension where there are some, else errors?"""
+    known = ("val/bits_per_dim", "bits per dimension of held-out images"), ("val/best_of_8", "best-of-8 error")
+    for key, name in known:
+        values = [line[key] for line in log if key in line]
+        if len(values) >= 4:
+            before, after = min(values[: len(values) // 2]), min(values[len(values) // 2 :])
+            if after < 0.98 * before:
+                return [f"Still falling, {name}: {before:.3f} to {after:.3f}; more steps will help."]
+            return [f"No longer falling, {name}: {before:.3f} to {after:.3f}; more steps will help little."]
+    return []
