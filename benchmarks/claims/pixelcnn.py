@@ -47,7 +47,7 @@ DRAWN = 20  # of each class
 WAYS = 12
 FILTERS = (3, 4, 5)
 STORED = {"digits": 299, "CIFAR-10": 12}  # pictures
-BEGINS = 60  # steps of the network for CIFAR-10
+BEGINS = 20  # steps of the network for CIFAR-10
 Rows = dict[str, dict[str, list[float]]]
 
 
@@ -273,7 +273,7 @@ def begins(settings: Settings) -> Claim:
         "the network for CIFAR-10, which is meant to reach 3.03 bits per dimension on one large GPU, as far as it was "
         "run here: bits per dimension of its first batches (training)",
         None,
-        f"{parameters:.1f} M parameters; " + ", ".join(f"step {i}: {told[i]:.2f}" for i in range(0, len(told), 10)),
+        f"{parameters:.1f} M parameters; " + ", ".join(f"step {i}: {told[i]:.2f}" for i in range(0, len(told), 5)),
         {BITS: told},
         data="CIFAR-10, batches of 4",
     )

@@ -38,7 +38,7 @@ def digits(name: str, method: str, **options: Any) -> Trial:
 
 def cifar(name: str, method: str, **options: Any) -> Trial:
     options = {**AT_32, "bits": 8, **options}
-    return Trial(f"CIFAR-10, {name}", method, options, str(CIFAR), steps=800)
+    return Trial(f"CIFAR-10, {name}", method, options, str(CIFAR), steps=500)
 
 
 def streets(name: str, method: str, **options: Any) -> Trial:
