@@ -231,7 +231,7 @@ def test_grey_images_have_one_channel(tmp_path: Path) -> None:
     assert pairs.image_channels == 1
     assert torch.equal(image[0], torch.from_numpy(np.array(Image.open(pairs.files[0]).convert("L"))))
     assert torch.equal(raw[1:], image.expand(3, -1, -1).float())
-    with pytest.raises(DataError, match="cannot be grey"):
+    with pytest.raises(DataError, match="cannot be read in grey"):
         open_data("streets:10", grey=True)
 
 
