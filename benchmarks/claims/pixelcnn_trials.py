@@ -63,7 +63,7 @@ UNCONDITIONAL = {
     "CIFAR-10": cifar("gated, without class", GATED, width=36, condition="none"),
 }
 ENCODED = {"bottleneck": 10, "encoder_scale": 0.25}
-RISING = {**ENCODED, "schedule.warm_up": 100}  # without it two of three seeds on streets died in their first steps
+RISING = {**ENCODED, "schedule.warmup_steps": 100}  # without it two of three seeds died on streets of 32x32
 AUTOENCODERS = {
     "digits": (
         digits("PixelCNN auto-encoder", "pixelcnn-autoencoder", width=32, **RISING),

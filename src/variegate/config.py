@@ -28,7 +28,7 @@ class Schedule(Config):
     start: float = Field(0.5, ge=0, lt=1, description="linear: constant until this progress, then down to zero")
     power: float = Field(0.9, gt=0, description="poly: (1 - t) ** power")
     every: float = Field(0.1, gt=0, description="halve: after each such share of the training")
-    warm_up: int = Field(0, ge=0, description="batches over which the rate rises from zero, whatever the kind")
+    warmup_steps: int = Field(0, ge=0, description="batches over which the rate rises from zero, whatever the kind")
 
     def factor(self, progress: float) -> float:
         if self.kind == "linear":
@@ -100,7 +100,7 @@ class Training(Config):
         """What every learning rate is multiplied by at a step."""
         second = self.restart.step(self.steps)
         phase = 1.0 if second is None or step < second else self.restart.factor
-        rising = min(1.0, (step + 1) / max(1, self.schedule.warm_up))
+        rising = min(1.0, (step + 1) / max(1, self.schedule.warmup_steps))
         return rising * phase * self.schedule.factor(step / self.steps)
 
 

@@ -38,7 +38,7 @@ def pixelcnn_autoencoder(
         "condition": CONDITION,
         "generator": base.generator.model_copy(update={"bottleneck": bottleneck, "encoder_scale": encoder_scale}),
         "derived": "self",
-        "training": base.training.model_copy(update={"schedule": Schedule(warm_up=100)}),
+        "training": base.training.model_copy(update={"schedule": Schedule(warmup_steps=100)}),
     }
     return base.model_copy(update=changes)
 
