@@ -59,7 +59,7 @@ def claims(settings: Settings) -> list[Claim]:
     sets = [name for name, pair in GATED_AND_PLAIN.items() if pair[0].name in at_hand]
     found = [causality(), gated(rows, sets), *by_class(rows, sets, settings)]
     if PEOPLE.is_dir():
-        found.append(interpolation(settings))
+        found += interpolation(settings)
     found += [autoencoders(settings), compression(sets, settings)]
     if CIFAR.is_file():
         found += [published(settings), begins(settings)]
@@ -164,18 +164,29 @@ def recognition(trial: Trial, seed: int, settings: Settings) -> dict[str, float]
     return {"drawn": recognised(network, images, asked), "real": recognised(network, *images_and_labels(held))}
 
 
-def interpolation(settings: Settings) -> Claim:
+def interpolation(settings: Settings) -> list[Claim]:
     numbers = over_seeds(portraits(settings), settings, "ways", ways)
-    return claim(
-        "interpolation",
-        "between the embeddings of two unseen people, with one code, portraits change, and smoothly: adjacent ones of "
-        "nine differ by less than half of what the two ends do, and the most different by less than half of what two "
-        "codes of one embedding do",
-        every(numbers["ends"], numbers["adjacent"], 2) and every(numbers["two codes"], numbers["largest"], 2),
-        "; ".join(f"{name} {words(values)}" for name, values in numbers.items()) + " (mean L1, images in [0, 1])",
-        numbers,
-        data="grey portraits at 16x16 from embeddings",
-    )
+    told = "; ".join(f"{name} {words(values)}" for name, values in numbers.items()) + " (mean L1, images in [0, 1])"
+    data = "grey portraits at 16x16 from embeddings"
+    return [
+        claim(
+            "interpolation",
+            "between the embeddings of two unseen people, with one code, portraits change, and smoothly: adjacent ones "
+            "of nine differ by less than half of what the two ends do, and of what two codes of one embedding do",
+            all(every(numbers[other], numbers["adjacent"], 2) for other in ("ends", "two codes")),
+            told,
+            numbers,
+            data=data,
+        ),
+        claim(
+            "jumps",
+            "and no step is a jump: the largest of the eight is less than half of what two codes of one embedding do",
+            every(numbers["two codes"], numbers["largest"], 2),
+            told,
+            numbers,
+            data=data,
+        ),
+    ]
 
 
 def ways(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
@@ -257,9 +268,9 @@ def published(settings: Settings) -> Claim:
     return claim(
         "published",
         "the network of the published size (20 layers of 384 maps, 5x5) builds, has about 121 M parameters (and the "
-        "layer that reads the image), and takes steps under automatic mixed precision (bits per dimension of its first "
-        "batches are finite, and the last one takes fewer than the first)",
-        120 < parameters < 126 and all(map(math.isfinite, told)) and told[-1] < told[0],
+        "layer that reads the image), and takes steps of training under automatic mixed precision (bits per dimension "
+        "of its batches are finite)",
+        120 < parameters < 126 and all(map(math.isfinite, told)),
         f"{parameters:.1f} M parameters; bits per dimension of its batches: " + ", ".join(f"{one:.3f}" for one in told),
         {"parameters": [parameters], BITS: told},
         data="CIFAR-10, batches of 2, bfloat16",
