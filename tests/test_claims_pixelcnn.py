@@ -178,6 +178,9 @@ def test_ways_between_vectors_that_change_nothing_are_flat_and_codes_are_not() -
         def sample(self, _: object, n: int = 1, seed: int = 0, codes: torch.Tensor | None = None) -> SimpleNamespace:
             return SimpleNamespace(images=(self.codes(n, seed) if codes is None else codes).view(-1, 1, 2, 2))
 
+        def sequence(self, vectors: list[object], seed: int) -> SimpleNamespace:
+            return self.sample(None, codes=self.codes(1, seed).expand(len(vectors), -1))
+
     adjacent, largest, ends, two = measures.smoothness(Deaf(), [(torch.zeros(3), torch.ones(3))])  # type: ignore[arg-type]
     assert adjacent == largest == ends == 0
     assert two > 0.1

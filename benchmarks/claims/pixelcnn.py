@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 
 from variegate.api import data_of
+from variegate.condition_use import costs
 from variegate.errors import TrainingError
 from variegate.evaluation.likelihood import BITS, likelihood
 from variegate.generators.pixelcnn import PixelCNN
@@ -234,9 +235,8 @@ def reconstruction(trial: Trial, seed: int, settings: Settings) -> dict[str, flo
         "rmse": float((drawn - real).square().mean().sqrt()),
     }
     if model.generator.code_size:
-        encoded = torch.cat([model.encoded(held.raw(i)[0]) for i in range(count)])
-        own, other = (model.generator.log_prob(c, real * 2 - 1).mean() for c in (encoded, encoded.roll(1, 0)))  # type: ignore[operator]
-        found["swapped"] = float(own - other) / real[0].numel() / torch.tensor(2.0).log().item()
+        own, other = (costs(model, held, [(i, (i - k) % count) for i in range(count)]).mean() for k in (0, 1))
+        found["swapped"] = float(other - own) / real[0].numel()
     return found
 
 

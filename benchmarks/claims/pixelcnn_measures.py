@@ -131,7 +131,7 @@ def way(model: Model, start: Tensor, end: Tensor, frames: int, seed: int) -> Ten
     """Images (frames, C, H, W) of vectors on a straight line, all with one code."""
     shares = torch.linspace(0, 1, frames)
     vectors = [start.lerp(end, share).numpy() for share in shares.tolist()]
-    return torch.cat([model.sample(vector, codes=model.codes(1, seed)).images for vector in vectors])
+    return model.sequence(vectors, seed=seed).images
 
 
 def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int = 9) -> tuple[float, ...]:
@@ -139,10 +139,8 @@ def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int 
     each = []
     for seed, (start, end) in enumerate(ends):
         images = way(model, start, end, frames, seed)
-        steps, codes = (
-            adjacent_difference(images),
-            adjacent_difference(model.sample(start.numpy(), n=4, seed=seed).images),
-        )
+        steps = adjacent_difference(images)
+        codes = adjacent_difference(model.sample(start.numpy(), n=4, seed=seed).images)
         each.append((steps.mean(), steps.max(), (images[0] - images[-1]).abs().mean(), codes.mean()))
     return tuple(float(torch.stack(values).mean()) for values in zip(*each))
 

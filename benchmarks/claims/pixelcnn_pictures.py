@@ -39,16 +39,8 @@ def reconstructions(name: str, settings: Settings) -> list[list[Tensor]]:
     rows = []
     for i in range(6):
         raw, real = held.raw(i)
-        rows.append(
-            [
-                real,
-                *(
-                    to_uint8(m.decode(raw, m.codes(n)) * 2 - 1)[k]
-                    for m, n in ((squares, 1), (pixels, 6))
-                    for k in range(n)
-                ),
-            ]
-        )
+        both = torch.cat([squares.decode(raw, squares.codes(1)), pixels.decode(raw, pixels.codes(6))])
+        rows.append([real, *to_uint8(both * 2 - 1)])
     return rows
 
 
@@ -68,7 +60,7 @@ def faces(settings: Settings) -> list[list[Tensor]]:
 
 
 def blind_spot(size: int = 15, layers: int = 4) -> list[list[Tensor]]:
-    """What the middle pixel sees: gated, plain; bright is seen, dark is not though it may be, white must not be."""
+    """What the middle pixel sees: gated, plain; bright is seen, dark is not though it may be, grey must not be."""
     rows = []
     for stacks in ("gated", "plain"):
         generator, place = untrained(stacks, 3, 1, (size, size), layers), (size // 2 + 2, size // 2)

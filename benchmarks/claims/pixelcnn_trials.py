@@ -63,31 +63,19 @@ UNCONDITIONAL = {
     "CIFAR-10": cifar("gated, without class", GATED, width=36, condition="none"),
 }
 ENCODED = {"bottleneck": 10, "encoder_scale": 0.25}
-RISING = {**ENCODED, "schedule.warmup_steps": 100}  # without it two of three seeds died on streets of 32x32
-AUTOENCODERS = {
-    "digits": (
-        digits("PixelCNN auto-encoder", "pixelcnn-autoencoder", width=32, **RISING),
-        Trial(
-            "digits, auto-encoder by squared error",
-            "conv-autoencoder",
-            {**ENCODED, "batch_size": 32, "average_decay": 0.99},
-            "digits",
-            size=8,
-            steps=1200,
-        ),
-    ),
-    "streets": (
-        streets("PixelCNN auto-encoder", "pixelcnn-autoencoder", width=36, **RISING),
-        Trial(
-            "streets, auto-encoder by squared error",
-            "conv-autoencoder",
-            {**ENCODED, "batch_size": 8, "average_decay": 0.99},
-            "streets:2000",
-            size=SIDE,
-            steps=STREET_STEPS,
-        ),
-    ),
-}
+RISING = {**ENCODED, "schedule.warmup_steps": 100}  # RMSProp's first steps may leave nothing but dead ReLUs
+
+
+def squared(pixels: Trial) -> Trial:
+    """The auto-encoder by squared error beside one with a PixelCNN: the same data, steps and batches."""
+    kept = {name: pixels.options[name] for name in ("batch_size", "average_decay")}
+    name = f"{pixels.name.partition(',')[0]}, auto-encoder by squared error"
+    return Trial(name, "conv-autoencoder", {**ENCODED, **kept}, pixels.data, pixels.size, pixels.steps)
+
+
+OF_PIXELS = "PixelCNN auto-encoder", "pixelcnn-autoencoder"
+CODERS = {"digits": digits(*OF_PIXELS, width=32, **RISING), "streets": streets(*OF_PIXELS, width=36, **RISING)}
+AUTOENCODERS = {name: (pixels, squared(pixels)) for name, pixels in CODERS.items()}
 
 
 def portraits(settings: Settings) -> Trial:

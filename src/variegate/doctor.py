@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from .api import data_of
 from .condition_use import condition_use
 from .data.pairs import Pairs
 from .errors import VariegateError
-from .evaluation.evaluate import PANEL, conditions_differ
+from .evaluation.evaluate import conditions_differ, sensitivity
 from .model import Model
-from .sampling import decode_in_chunks
 from .training.checkpoints import Checkpoints
-from .training.health import IGNORED, branch_use, code_sensitivity, mean_distance, verdict
+from .training.health import IGNORED, branch_use, mean_distance, verdict
 from .training.start import saved_config
 
 
@@ -63,20 +61,15 @@ def code_use(model: Model, held: Pairs) -> tuple[bool, str]:
         )
     if not conditions_differ(held):
         return True, "Held-out conditions are all alike, so nothing tells whether the code is used."
-    value = code_sensitivity(panel(model, held))
-    if math.isnan(value):
+    found = sensitivity(model.generator, held)
+    if found is None:
         return False, "Conditions change nothing: one code gives the same picture for all of them. Train longer."
+    value = found.value
     warning = verdict(value, model.generator.code_size)
     if warning:
         return False, warning[0].upper() + warning[1:]
     much = f"{value:.0%} of" if value < 10 else "more than ten times"
     return True, f"The code is used: pictures of one condition differ by {much} what conditions differ by."
-
-
-def panel(model: Model, held: Pairs) -> Tensor:
-    """Pictures of the same codes on each of the first conditions: (B, S, C, H, W)."""
-    raw = torch.stack([held.raw(i)[0] for i in range(min(PANEL, len(held)))])
-    return decode_in_chunks(model.generator, held.condition.encode(raw), model.codes(8))
 
 
 def variety(model: Model, held: Pairs) -> float:
