@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from variegate.api import data_of
+from variegate.core.sampling import sheet, to_pil, to_uint8
 from variegate.evaluation import pictures
 from variegate.model import Model
-from variegate.sampling import sheet, to_pil, to_uint8
 
 SAMPLES, LAYOUT = 8, 6
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from untrained import SIZE, untrained
 from variegate.cli import main
+from variegate.core.errors import ConfigError, DataError, VariegateError
 from variegate.data.conditions import Labels, Picture
 from variegate.data.regions import filled, moved, region_at, shifted
 from variegate.data.streets import CLASSES, PALETTE
 from variegate.editing import Crop, Editor
-from variegate.errors import ConfigError, DataError, VariegateError
 from variegate.model import Model
 
 pytestmark = pytest.mark.core

@@ -11,7 +11,7 @@ from PIL import Image
 
 import variegate
 from variegate.cli import main
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 
 SMALL = ["--width", "4", "--objective.layers", "2", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from variegate.api import train
 from variegate.cli import main
-from variegate.errors import ConfigError, DataError
+from variegate.core.errors import ConfigError, DataError
 from variegate.model import Model
 from variegate.training.run import Run
 

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from untrained import SIZE, untrained
 from variegate.cli import main
+from variegate.core.errors import ConfigError, DataError
+from variegate.core.sampling import adjacent_difference, changed_share
 from variegate.data.conditions import Labels, Picture
 from variegate.data.layouts import palette_picture, read_layouts, save_animation
 from variegate.data.streets import CLASSES, PALETTE, Streets, moving_car
-from variegate.errors import ConfigError, DataError
 from variegate.model import Model
-from variegate.sampling import adjacent_difference, changed_share
 from variegate.sequences import flicker
 from variegate.video import save_frames
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from variegate import toy
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 from variegate.losses.moments import Family, Moments
 from variegate.toy import SETTINGS, VARIANTS, Perceptrons, Variant
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from variegate.training.memory import keep_freed_memory
+from variegate.core.memory import keep_freed_memory
 
 from ..speed.results import machine, versions
 from . import CLAIMS

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from variegate.api import data_of
-from variegate.codes import path
+from variegate.core.codes import path
 from variegate.data.street_reader import read
 from variegate.data.streets import CLASSES, moving_car, odds
 from variegate.model import Model

@@ -8,7 +8,7 @@ from statistics import median
 
 import torch
 
-from variegate.interfaces import Batch
+from variegate.core.interfaces import Batch
 from variegate.methods import method
 
 from ..speed.family import ours

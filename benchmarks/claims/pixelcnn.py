@@ -12,7 +12,7 @@ import torch
 
 from variegate.api import data_of
 from variegate.condition_use import costs
-from variegate.errors import TrainingError
+from variegate.core.errors import TrainingError
 from variegate.evaluation.likelihood import BITS, likelihood
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.model import Model

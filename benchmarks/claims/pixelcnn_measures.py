@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from variegate.api import data_of
 from variegate.compression import compress
+from variegate.core.interfaces import Size
+from variegate.core.sampling import adjacent_difference, to_pil
 from variegate.data.pairs import Pairs
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
-from variegate.interfaces import Size
 from variegate.model import Model
 from variegate.randomness.none import NoRandomness
-from variegate.sampling import adjacent_difference, to_pil
 
 from .pixelcnn_trials import UNSEEN
 

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from variegate.api import data_of, train
-from variegate.errors import TrainingError
+from variegate.core.errors import TrainingError
+from variegate.core.interfaces import Size
+from variegate.core.memory import keep_freed_memory
 from variegate.evaluation.evaluate import evaluate
-from variegate.interfaces import Size
 from variegate.model import Model
-from variegate.training.memory import keep_freed_memory
 from variegate.training.run import Run
 
 METRICS = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "frechet_squeezenet")

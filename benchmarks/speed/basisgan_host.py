@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from variegate.interfaces import Generator, Method
+from variegate.core.interfaces import Generator, Method
 from variegate.methods.basisgan import basisgan
 from variegate.methods.pix2pix import pix2pix
 

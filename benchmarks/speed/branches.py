@@ -14,14 +14,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from variegate.core.interfaces import Batch, Size
+from variegate.core.sampling import decode_in_chunks
 from variegate.generators.split_crn import SplitCRNConfig
 from variegate.generators.staged import Staged
-from variegate.interfaces import Batch, Size
 from variegate.losses.assignment import assign
 from variegate.objectives.multiple_choice import MultipleChoiceConfig
 from variegate.randomness.channel_dropout import ChannelDropoutConfig
 from variegate.randomness.heads import HeadsConfig
-from variegate.sampling import decode_in_chunks
 
 from .encode_once import one_by_one
 from .measure import bound, multiply_adds, parameters, peak_bytes

@@ -15,15 +15,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from variegate.core.interfaces import Size
+from variegate.core.sampling import decode_in_chunks
 from variegate.generators.crn import CRNConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.generators.staged import Staged
 from variegate.generators.unet import UNetConfig
-from variegate.interfaces import Size
 from variegate.randomness.basis_filters import BasisFiltersConfig
 from variegate.randomness.noise_input import NoiseInputConfig
 from variegate.randomness.noise_maps import NoiseMapsConfig
-from variegate.sampling import decode_in_chunks
 
 from .measure import LAYOUTS, bound, multiply_adds, processor_seconds, timed
 from .results import Row, Settings, row

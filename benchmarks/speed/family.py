@@ -19,12 +19,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.config import Training
-from variegate.interfaces import Batch, Generator, Method, Objective
+from variegate.core.config import Training
+from variegate.core.interfaces import Batch, Generator, Method, Objective
+from variegate.core.sampling import decode_in_chunks
 from variegate.losses.adversarial import generator_loss, towards
 from variegate.methods import method
 from variegate.networks.discriminators import logits
-from variegate.sampling import decode_in_chunks
 from variegate.training.loop import update
 from variegate.training.state import optimizer_for
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from variegate.interfaces import Batch, Generator, Size
+from variegate.core.interfaces import Batch, Generator, Size
 from variegate.methods import method
 from variegate.networks.perceptual import VGG19
 from variegate.objectives.nearest_sample import NearestSample, weight_of

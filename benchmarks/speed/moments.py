@@ -14,8 +14,8 @@ from statistics import median
 import torch
 from torch import nn
 
-from variegate.config import Training
-from variegate.interfaces import Batch, Generator
+from variegate.core.config import Training
+from variegate.core.interfaces import Batch, Generator
 from variegate.losses.adversarial import generator_loss
 from variegate.losses.moments import proxy_reconstruction
 from variegate.methods import method

@@ -13,7 +13,7 @@ import tracemalloc
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from variegate.config import Neighbours
+from variegate.core.config import Neighbours
 from variegate.data.descriptors import Described
 from variegate.data.neighbours import ROWS, search
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import evaluate, load, train
-    from .errors import VariegateError
+    from .core.errors import VariegateError
     from .model import Model
     from .samples import Samples
 
@@ -25,7 +25,7 @@ _WHERE = {
     "evaluate": "api",
     "Model": "model",
     "Samples": "samples",
-    "VariegateError": "errors",
+    "VariegateError": "core.errors",
 }
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from torch import Tensor
 
-from .config import from_mapping
+from .core.config import from_mapping
+from .core.errors import CheckpointError, ConfigError
+from .core.interfaces import Generator, HasLevels, Size
 from .data.conditions import Picture, condition_from_mapping
 from .data.pairs import Pairs, open_data
-from .errors import CheckpointError, ConfigError
 from .generators.moment_predictor import MomentPredictorConfig
 from .generators.pixelcnn import PixelCNNConfig
 from .imported import read_pth
-from .interfaces import Generator, HasLevels, Size
 from .methods import method as preset
 from .methods import method_from_mapping
 from .methods.preset import Preset

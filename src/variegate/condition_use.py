@@ -10,9 +10,9 @@ import math
 import torch
 from torch import Tensor
 
+from .core.interfaces import HasLikelihood
 from .data.conditions import Picture
 from .data.pairs import Pairs
-from .interfaces import HasLikelihood
 from .model import Model
 from .training.health import IGNORED
 

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 from .api import data_of, evaluate, train
+from .core.sampling import sheet, to_pil, to_uint8
 from .data.pairs import Pairs
 from .demo import say
 from .model import Model
-from .sampling import sheet, to_pil, to_uint8
 from .training.run import Run
 
 SETTINGS: dict[str, Any] = {

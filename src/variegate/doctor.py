@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .api import data_of
 from .condition_use import condition_use
+from .core.errors import VariegateError
 from .data.pairs import Pairs
-from .errors import VariegateError
 from .evaluation.evaluate import conditions_differ, sensitivity
 from .model import Model
 from .training.checkpoints import Checkpoints

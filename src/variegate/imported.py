@@ -23,8 +23,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from .errors import CheckpointError, ConfigError
-from .interfaces import Size
+from .core.errors import CheckpointError, ConfigError
+from .core.interfaces import Size
 from .methods import method
 
 Weights = dict[str, Tensor]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from .errors import CheckpointError
-from .interfaces import Generator, HasMemory
+from .core.errors import CheckpointError
+from .core.interfaces import Generator, HasMemory
 from .methods import method_from_mapping
 from .training.saved_model import ModelRecord, load_weights, read_weights
 

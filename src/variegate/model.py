@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from . import codes as code_draws
-from .codes import Seed
+from .core import codes as code_draws
+from .core.codes import Seed
+from .core.errors import ConfigError
+from .core.interfaces import Generator, Size
+from .core.sampling import Moments, decode_in_chunks, image_moments
 from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
 from .data.layouts import read_layouts
-from .errors import ConfigError
-from .interfaces import Generator, Size
 from .loading import networks_of
 from .samples import Samples
-from .sampling import Moments, decode_in_chunks, image_moments
 from .training.run import require_device
 from .training.saved_model import ModelRecord, model_folder, read_record, write_model
 

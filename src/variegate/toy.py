@@ -25,8 +25,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor, nn
 
 from .api import write_text
+from .core.errors import ConfigError
 from .demo import say
-from .errors import ConfigError
 from .losses.adversarial import discriminator_loss, generator_loss
 from .losses.moments import Family, Moments, mle
 from .losses.moments import moment_reconstruction_1 as mr1

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from variegate.compression.coder import Choose
+from variegate.core.interfaces import Features, Generator
 from variegate.data.conditions import Picture
-from variegate.interfaces import Features, Generator
 from variegate.model import Model
 from variegate.training.saved_model import ModelRecord, versions
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from variegate.compression import decode, encode
 from variegate.compression.coder import Choose, Encoded, Walks
-from variegate.errors import DataError
+from variegate.core.errors import DataError
 
 
 def packed(table: Table, condition: Tensor, image: Tensor) -> Encoded:

@@ -13,9 +13,9 @@ from tables import Table, by_chance, table_model
 from variegate.cli import main
 from variegate.compression import compress, decompress
 from variegate.compression.file import condition_bytes, condition_of, read
-from variegate.errors import CheckpointError, ConfigError, DataError
+from variegate.core.errors import CheckpointError, ConfigError, DataError
+from variegate.core.sampling import to_pil, to_uint8
 from variegate.model import Model
-from variegate.sampling import to_pil, to_uint8
 
 
 def drawn(folder: Path, table: Table, size: tuple[int, int] = (12, 10), seed: int = 0) -> tuple[Path, Path]:

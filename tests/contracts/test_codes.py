@@ -7,7 +7,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from variegate import codes
+from variegate.core import codes
 
 pytestmark = pytest.mark.core
 

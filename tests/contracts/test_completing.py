@@ -13,7 +13,7 @@ from variants import conditions, model_of, pictures, size_of
 
 from variegate.api import data_of, train
 from variegate.cli import main
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 from variegate.model import Model
 from variegate.training.run import Run
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from variants import ALL, preset
 
-from variegate.config import Schedule, from_mapping, override, to_yaml
-from variegate.errors import ConfigError
+from variegate.core.config import Schedule, from_mapping, override, to_yaml
+from variegate.core.errors import ConfigError
 from variegate.methods import METHODS, method, method_from_mapping
 from variegate.methods.cimle import cimle
 from variegate.methods.pix2pix import pix2pix

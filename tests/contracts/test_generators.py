@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Generator
+from variegate.core.sampling import decode_in_chunks
 from variegate.data.sampler import visit_key
-from variegate.errors import ConfigError
 from variegate.generators.autoencoder import Autoencoder
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.generators.pixelnn import PixelNN
 from variegate.generators.staged import Staged, first_reader
-from variegate.interfaces import Generator
 from variegate.methods import method
 from variegate.randomness.sites import CodeLayer, PlainLayer
-from variegate.sampling import decode_in_chunks
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 

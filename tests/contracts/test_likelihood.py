@@ -14,9 +14,9 @@ from torch import Tensor
 from variants import CONDITION, IMAGE, conditions, generator_of, model_of, pictures, preset, size_of
 
 import variegate
-from variegate.config import from_mapping
-from variegate.errors import ConfigError, DataError
-from variegate.interfaces import Batch
+from variegate.core.config import from_mapping
+from variegate.core.errors import ConfigError, DataError
+from variegate.core.interfaces import Batch
 from variegate.methods import method
 from variegate.methods.preset import Preset
 from variegate.model import Model

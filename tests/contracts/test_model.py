@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from variants import COLOURS, conditions, model_of, size_of
 
-from variegate.errors import CheckpointError, ConfigError, DataError
+from variegate.core.errors import CheckpointError, ConfigError, DataError
+from variegate.core.sampling import sheet, to_pil, to_uint8
 from variegate.model import Model
 from variegate.samples import read_codes
-from variegate.sampling import sheet, to_pil, to_uint8
 
 pytestmark = pytest.mark.core
 

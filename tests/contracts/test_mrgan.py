@@ -15,10 +15,10 @@ from torch.distributions import Laplace, Normal
 
 import variegate
 from variegate.cli import dispatch
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch, Generator, Objective
 from variegate.data.conditions import Labels
-from variegate.errors import ConfigError
 from variegate.generators.moment_predictor import MomentPredictor
-from variegate.interfaces import Batch, Generator, Objective
 from variegate.losses import moments as m
 from variegate.methods import method
 from variegate.objectives.moment_reconstruction import average

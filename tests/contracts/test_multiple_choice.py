@@ -14,9 +14,9 @@ from torch import Tensor
 
 from variegate.api import data_of, load, train
 from variegate.cli import main
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch, Generator
 from variegate.doctor import use_of_branches
-from variegate.errors import ConfigError
-from variegate.interfaces import Batch, Generator
 from variegate.methods import method
 from variegate.networks.vgg16 import PUBLISHED, VGG16
 from variegate.objectives.multiple_choice import MultipleChoice

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from variants import CONDITION, IMAGE, conditions, generator_of, preset, size_of
 
-from variegate.interfaces import Batch, Generator, Objective
+from variegate.core.interfaces import Batch, Generator, Objective
 from variegate.methods import method
 from variegate.objectives.adversarial import Adversarial
 from variegate.objectives.nearest_sample import NearestSample

@@ -13,7 +13,7 @@ from plugs import ALL, Hourglass, codes, conditions, having_seen_data, images, p
 from torch import Tensor, nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 from variegate.generators.plugged import Plugged, PluggedConfig, Site
 from variegate.randomness.basis_filters import BasisFiltersConfig
 from variegate.randomness.latent import LatentConfig

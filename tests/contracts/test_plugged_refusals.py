@@ -6,7 +6,7 @@ import pytest
 from plugs import Hourglass, codes, conditions, images, sampled
 from torch import Tensor, nn
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 from variegate.generators.plugged import Plugged, PluggedConfig
 from variegate.randomness.element_dropout import ElementDropoutConfig
 from variegate.randomness.sites import AtSites

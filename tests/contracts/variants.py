@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from variegate.core.interfaces import Generator, HasMemory, Size
 from variegate.data.conditions import Labels
-from variegate.interfaces import Generator, HasMemory, Size
 from variegate.methods import METHODS, method
 from variegate.methods.pix2pix import pix2pix
 from variegate.methods.preset import Preset

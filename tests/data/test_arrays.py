@@ -10,10 +10,10 @@ import pytest
 import torch
 from tiny import CHANCE, SHARED
 
+from variegate.core.errors import DataError
 from variegate.data import ClassName, Nothing, Picture, open_data
 from variegate.data.check import check
 from variegate.data.derived import edges
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from variegate.core.errors import DataError
 from variegate.data.derived import derive
 from variegate.data.pictures import read_labels, read_picture, size_of
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

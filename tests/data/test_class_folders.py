@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from tiny import photo, real, save
 
+from variegate.core.errors import DataError
 from variegate.data import ClassName, Nothing, Picture, Several, Visits, blocks, open_data
 from variegate.data.check import check
 from variegate.data.conditions import condition_from_mapping
 from variegate.data.facts import evenly
 from variegate.data.layouts import read_layouts
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

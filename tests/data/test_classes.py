@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from tiny import drawing, ids, labelled, photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Labels, open_data
-from variegate.errors import DataError
 
 core = pytest.mark.core
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, condition_from_mapping
 from variegate.data.classes import hues
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

@@ -15,11 +15,11 @@ from tiny import save
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from variegate.core.errors import DataError
 from variegate.data import Picture, Visits, condition_from_mapping, open_data
 from variegate.data.check import check
 from variegate.data.derived import derive
 from variegate.data.masks import Masks
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

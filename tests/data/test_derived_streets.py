@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny import labelled, photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, Visits, open_data
 from variegate.data.check import check
 from variegate.data.streets import Streets, read
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

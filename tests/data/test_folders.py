@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny import drawing, ids, labelled, photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, open_data
-from variegate.errors import DataError
 
 core = pytest.mark.core
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny import photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Picture, Visits, condition_from_mapping, open_data
 from variegate.data.holes import centre, join, rectangle, resize
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny import labelled, photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Labels, condition_from_mapping, open_data
 from variegate.data.check import check
 from variegate.data.instances import boundary
 from variegate.data.pictures import resize_largest
 from variegate.data.rarity import Rarity
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

@@ -12,13 +12,13 @@ import torch
 from tiny import SHARED, photo, real, save
 
 from variegate.cli import main
+from variegate.core.errors import ConfigError, DataError
 from variegate.data import Visits, condition_from_mapping, open_data
 from variegate.data.check import check
 from variegate.data.landmark_files import read_points
 from variegate.data.landmark_search import find_landmarks
 from variegate.data.landmarks import Landmarks, points_of
 from variegate.data.layouts import read_layouts
-from variegate.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.core
 THREE = Landmarks(points=3, frame=(16, 24))

@@ -11,11 +11,11 @@ from lightning_fabric import Fabric
 from tiny import ids, photo, save
 from torch.nn import functional as F
 
-from variegate.config import Training
+from variegate.core.config import Training
+from variegate.core.errors import ConfigError
 from variegate.data.pairs import Pairs, open_data
 from variegate.data.rarity import Rarity
 from variegate.data.sampler import RareFirst
-from variegate.errors import ConfigError
 from variegate.losses.perceptual import feature_l1
 from variegate.training.loop import stream
 from variegate.training.run import Run

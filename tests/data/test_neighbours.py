@@ -18,13 +18,13 @@ from PIL import Image
 from tiny import ids, photo, save
 from torch.utils.data import default_collate
 
-from variegate.config import Neighbours, Training
+from variegate.core.config import Neighbours, Training
+from variegate.core.errors import ConfigError
 from variegate.data import Visits, cache, open_data, to_batch
 from variegate.data import neighbours as module
 from variegate.data.descriptors import Described, describe
 from variegate.data.neighbours import Found, key, neighbours, search, suggested
 from variegate.data.neighbours_sheet import neighbours_sheet, spread
-from variegate.errors import ConfigError
 from variegate.training.loop import stream
 from variegate.training.run import Run
 

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from tiny import photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Visits, condition_from_mapping, open_data, to_batch
 from variegate.data.check import check
 from variegate.data.layouts import read_layouts
 from variegate.data.normals import Normals
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 NORMALS = Normals()

@@ -8,8 +8,8 @@ import torch
 from tiny import labelled, photo, real, save
 from torch.utils.data import default_collate
 
+from variegate.core.errors import ConfigError, DataError
 from variegate.data import Labels, Pairs, Picture, Visits, open_data, to_batch
-from variegate.errors import ConfigError, DataError
 
 core = pytest.mark.core
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from variegate.core.errors import ConfigError
 from variegate.data.pairs import open_data
 from variegate.data.rarity import Rarity, rarity
 from variegate.data.sampler import RareFirst
 from variegate.data.streets import Streets
-from variegate.errors import ConfigError
 from variegate.methods import method
 
 

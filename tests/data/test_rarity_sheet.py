@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from tiny import ids, labelled, photo, save
 
+from variegate.core.errors import ConfigError
 from variegate.data.pairs import open_data
 from variegate.data.rarity import Rarity
 from variegate.data.rarity_sheet import FRAME, NAMES, TALL, extremes, highlighted, rarity_sheet
-from variegate.errors import ConfigError
 
 pytestmark = pytest.mark.core
 

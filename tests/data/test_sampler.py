@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
 
-from variegate import codes
+from variegate.core import codes
+from variegate.core.errors import ConfigError
 from variegate.data import Endless
 from variegate.data.sampler import RareFirst, order, visit_key
-from variegate.errors import ConfigError
 
 pytestmark = pytest.mark.core
 

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from variegate.core.errors import DataError
 from variegate.data.street_reader import COMBINATIONS, expect
 from variegate.data.streets import CLASSES, FACTORS, Streets, export, odds, paint, read
-from variegate.errors import DataError
 
 NAMES = [factor.name for factor in FACTORS]
 

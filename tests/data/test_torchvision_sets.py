@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from tiny import photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.check import check
 from variegate.data.landmarks import points_of
 from variegate.data.normals import Normals
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 BOX = "<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>"

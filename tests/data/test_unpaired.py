@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import ids, labelled, photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, open_data
 from variegate.data.check import check
 from variegate.data.folders import mixed
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 

@@ -12,11 +12,11 @@ from PIL import Image
 from safetensors.numpy import save_file
 from tiny import CHANCE, photo, save
 
+from variegate.core.errors import DataError
 from variegate.data import Several, Vector, Visits, open_data, to_batch
 from variegate.data.check import check
 from variegate.data.vector_files import read_vectors
 from variegate.data.visits import collate
-from variegate.errors import DataError
 
 pytestmark = pytest.mark.core
 NAMES = ["1.png", "2.png", "10.png", "30.png"]  # in natural order

@@ -14,10 +14,10 @@ from PIL import Image
 from safetensors import safe_open
 
 from variegate.cli import main
+from variegate.core.errors import CheckpointError, ConfigError, DataError, VariegateError
 from variegate.embedding import Embedding, embed_folder, open_embedding, train_embedding
 from variegate.embedding.identities import read_identities
 from variegate.embedding.saved import Settings
-from variegate.errors import CheckpointError, ConfigError, DataError, VariegateError
 from variegate.evaluation.plugged import plugged
 
 SMALL = Settings(size=(24, 24), length=16, width=8, people=8, pictures=3, steps=6)

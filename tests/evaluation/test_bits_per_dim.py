@@ -17,8 +17,9 @@ from torch import Tensor
 import variegate
 from variegate.api import data_of, train
 from variegate.cli import main
+from variegate.core.errors import ConfigError
+from variegate.core.sampling import heat
 from variegate.data.pairs import Pairs, open_data
-from variegate.errors import ConfigError
 from variegate.evaluation.evaluate import evaluate
 from variegate.evaluation.likelihood import likelihood
 from variegate.evaluation.page import Picture, Table
@@ -29,7 +30,6 @@ from variegate.evaluation.sheets import surprise_section
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.methods import method
 from variegate.model import Model
-from variegate.sampling import heat
 from variegate.training.run import Run
 
 QUIET = Run(quiet=True, device="cpu")

@@ -11,12 +11,12 @@ from onnx_files import write_onnx
 from torch.nn import functional as F
 
 from variegate.cli import main
+from variegate.core.errors import ConfigError, DataError, WeightsError
+from variegate.core.interfaces import Generator
 from variegate.data.pairs import Pairs, open_data
-from variegate.errors import ConfigError, DataError, WeightsError
 from variegate.evaluation.evaluate import evaluate
 from variegate.evaluation.plugged import Networks, networks, plugged
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset
-from variegate.interfaces import Generator
 from variegate.methods import method
 from variegate.networks.features import IMAGENET_MEAN, IMAGENET_STD
 from variegate.networks.onnx import OnnxNetwork

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-from variegate.errors import ConfigError, DataError
+from variegate.core.errors import ConfigError, DataError
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
 from variegate.evaluation.protocols import (
     DIVERSITY,

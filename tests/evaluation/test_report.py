@@ -15,6 +15,7 @@ import torch
 from jinja2 import UndefinedError
 from PIL import Image
 
+from variegate.core.sampling import HEAT, heat
 from variegate.data.pairs import Pairs, open_data
 from variegate.evaluation import pictures
 from variegate.evaluation.page import number, round_values
@@ -36,7 +37,6 @@ from variegate.evaluation.report import (
 from variegate.evaluation.sheets import samples_section
 from variegate.methods import method
 from variegate.model import Model
-from variegate.sampling import HEAT, heat
 from variegate.training.saved_model import ModelRecord, versions
 
 pytestmark = pytest.mark.core

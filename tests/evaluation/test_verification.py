@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from variegate.cli import main
-from variegate.errors import DataError
+from variegate.core.errors import DataError
 from variegate.evaluation.protocols import Protocol
 from variegate.evaluation.verification import same_person_auc
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from variegate.errors import ConfigError
-from variegate.interfaces import Batch, Generator, HasLikelihood
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch, Generator, HasLikelihood
 from variegate.methods import method
 from variegate.networks.bottleneck import Bottleneck
 

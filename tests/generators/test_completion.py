@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from variegate.config import from_mapping
-from variegate.errors import ConfigError
+from variegate.core.config import from_mapping
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Size
 from variegate.generators.completion import Completion, CompletionConfig
-from variegate.interfaces import Size
 from variegate.randomness.noise_maps import NoiseMaps
 from variegate.randomness.none import NoRandomness
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from variegate.api import train
-from variegate.errors import CheckpointError, ConfigError
-from variegate.interfaces import Generator
+from variegate.core.errors import CheckpointError, ConfigError
+from variegate.core.interfaces import Generator
 from variegate.methods import method
 from variegate.model import Model
 from variegate.networks.blocks import norm_layer

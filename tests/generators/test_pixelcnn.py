@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Size
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
-from variegate.interfaces import Size
 from variegate.methods import method
 from variegate.networks.gated_stacks import GatedLayer
 from variegate.randomness.none import NoRandomness

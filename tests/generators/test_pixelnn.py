@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.errors import CheckpointError, ConfigError, WeightsError
+from variegate.core.errors import CheckpointError, ConfigError, WeightsError
+from variegate.core.sampling import decode_in_chunks, to_uint8
 from variegate.generators.pixelnn import PixelNN
 from variegate.generators.pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
 from variegate.methods import method
 from variegate.networks import perceptual, weights
 from variegate.networks.features import unfilled_layers
-from variegate.sampling import decode_in_chunks, to_uint8
 from variegate.training.run import Run
 from variegate.training.saved_model import load_weights
 from variegate.training.state import State

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from variegate.codes import path
-from variegate.errors import ConfigError
+from variegate.core.codes import path
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Generator
 from variegate.generators.split_crn import SplitCRN, doubled
-from variegate.interfaces import Generator
 from variegate.methods import method
 from variegate.randomness.channel_dropout import ChannelDropout, ChannelDropoutLayer
 from variegate.randomness.heads import HeadLayer

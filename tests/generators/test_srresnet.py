@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Size
 from variegate.generators.srresnet import SRResNet, SRResNetConfig
-from variegate.interfaces import Size
 from variegate.randomness.noise_maps import NoiseMaps
 from variegate.randomness.none import NoRandomness
 

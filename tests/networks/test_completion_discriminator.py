@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from variegate.interfaces import Size
+from variegate.core.interfaces import Size
 from variegate.networks.completion_discriminator import GlobalLocal, corner, crop
 from variegate.networks.discriminators import Judgement, logits
 

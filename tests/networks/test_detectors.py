@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from variegate.errors import WeightsError
+from variegate.core.errors import WeightsError
 from variegate.networks import detectors, weights
 from variegate.networks.detectors import Detector, OnnxLandmarks
 

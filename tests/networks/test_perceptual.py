@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from variegate.errors import ConfigError, WeightsError
+from variegate.core.errors import ConfigError, WeightsError
 from variegate.methods import method
 from variegate.networks import weights as network_weights
 from variegate.networks.features import BACKBONES, feature_maps

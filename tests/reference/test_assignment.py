@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 from variegate.losses.assignment import assign
 
 pytestmark = pytest.mark.core

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from variegate.errors import ConfigError
-from variegate.interfaces import Batch
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch
 from variegate.losses.class_wise import class_distances, class_wise_best
 from variegate.losses.perceptual import feature_l1
 from variegate.methods import method

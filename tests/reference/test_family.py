@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch, Part
 from variegate.generators.pix2pixhd import EnhancerConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.generators.unet import UNetConfig
-from variegate.interfaces import Batch, Part
 from variegate.losses.adversarial import feature_matching
 from variegate.losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
 from variegate.losses.variational import kl_to_standard_normal

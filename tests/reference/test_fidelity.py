@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from variegate.errors import ConfigError, DataError
+from variegate.core.errors import ConfigError, DataError
 from variegate.evaluation.fidelity import MEASURES, PSNR_LIMIT, fidelity, per_sample
 
 pytestmark = pytest.mark.core

@@ -11,7 +11,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from variegate.errors import DataError, WeightsError
+from variegate.core.errors import DataError, WeightsError
 from variegate.evaluation import frechet
 from variegate.evaluation.frechet import (
     Extractor,

@@ -13,7 +13,7 @@ from test_imported import saved, trained
 
 import variegate
 from variegate.cli import main
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 
 
 def test_an_imported_unet_draws_what_the_public_network_draws(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

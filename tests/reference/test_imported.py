@@ -10,9 +10,9 @@ import torch
 from public_networks import PublicAddAll, PublicBlock, PublicResNet, PublicUNet
 from torch import nn
 
-from variegate.errors import CheckpointError
+from variegate.core.errors import CheckpointError
+from variegate.core.interfaces import Generator
 from variegate.imported import ImportedGenerator, read_pth
-from variegate.interfaces import Generator
 from variegate.methods import method
 
 CLOSE = {"rtol": 0, "atol": 1e-5}

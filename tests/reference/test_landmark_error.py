@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from variegate.errors import DataError
+from variegate.core.errors import DataError
 from variegate.evaluation.landmark_error import distances, landmark_error
 from variegate.evaluation.plugged import Plugged, plugged
 from variegate.networks.onnx import OnnxNetwork

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from variegate.core.interfaces import Part
 from variegate.generators.crn import CRNConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.generators.unet import UNetConfig
-from variegate.interfaces import Part
 from variegate.networks.blocks import norm_layer
 from variegate.networks.discriminators import MultiScale, PatchGAN
 from variegate.networks.perceptual import VGG19

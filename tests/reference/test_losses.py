@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from variegate.errors import ConfigError
+from variegate.core.errors import ConfigError
 from variegate.losses.adversarial import discriminator_loss, generator_loss
 from variegate.losses.perceptual import feature_l1
 from variegate.networks.perceptual import LaplacianPyramid

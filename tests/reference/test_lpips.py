@@ -14,7 +14,7 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
-from variegate.errors import DataError, WeightsError
+from variegate.core.errors import DataError, WeightsError
 from variegate.evaluation import diversity
 from variegate.evaluation.diversity import LPIPS, Pixel, pairwise_diversity
 from variegate.networks import weights

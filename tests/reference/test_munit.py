@@ -10,11 +10,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.config import Training
-from variegate.errors import ConfigError
+from variegate.core.config import Training
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch, Generator, Size
 from variegate.generators.content_style import ContentStyle, ContentStyleConfig
 from variegate.generators.resnet import ResNetConfig
-from variegate.interfaces import Batch, Generator, Size
 from variegate.losses.adversarial import discriminator_loss
 from variegate.networks.munit_discriminator import MUNITDiscriminator
 from variegate.networks.style_encoder import StyleEncoder

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cosine
 from torch import Tensor
 from torch.nn import functional as F
 
-from variegate.errors import DataError
+from variegate.core.errors import DataError
 from variegate.evaluation.normal_consistency import WIDTH, angles, normal_consistency
 from variegate.evaluation.plugged import plugged
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import models
 
-from variegate.errors import DataError
+from variegate.core.errors import DataError
 from variegate.evaluation.plugged import plugged
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
 from variegate.networks import features, weights

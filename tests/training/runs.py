@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from variegate.config import from_mapping
+from variegate.core.config import from_mapping
 from variegate.methods import method
 from variegate.training import loop
 from variegate.training.run import Run

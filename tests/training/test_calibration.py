@@ -10,9 +10,9 @@ import torch
 import yaml
 from runs import SIZE, python, settings, state_of, unequal
 
-from variegate.config import to_yaml
+from variegate.core.config import to_yaml
+from variegate.core.errors import ConfigError
 from variegate.data.pairs import open_data
-from variegate.errors import ConfigError
 from variegate.networks.perceptual import perceptual
 from variegate.training.calibration import measured
 from variegate.training.start import saved_config, start

@@ -13,8 +13,8 @@ from PIL import Image
 import variegate
 from variegate.api import data_of, train
 from variegate.cli import main
+from variegate.core.errors import ConfigError, DataError
 from variegate.data import ClassName, open_data
-from variegate.errors import ConfigError, DataError
 from variegate.evaluation.evaluate import conditions_differ
 from variegate.training.run import Run
 from variegate.training.start import saved_config

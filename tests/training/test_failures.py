@@ -14,7 +14,7 @@ import torch
 from runs import at_batch, saved_steps, settings, start, state_of, unequal
 from safetensors.torch import load_file
 
-from variegate.errors import ConfigError, TrainingError
+from variegate.core.errors import ConfigError, TrainingError
 from variegate.model import Model
 from variegate.objectives import adversarial, nearest_sample
 from variegate.training import checkpoints, loop, saved_model

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 import variegate
+from variegate.core.errors import CheckpointError
 from variegate.data.pairs import open_data
-from variegate.errors import CheckpointError
 from variegate.generators.pixelnn import PixelNN
 from variegate.training import loop
 from variegate.training.run import Run

@@ -11,8 +11,8 @@ import torch
 from runs import at_batch, saved_steps, settings, start, state_of, unequal
 from torch import nn
 
-from variegate.config import Restart, Schedule, Training
-from variegate.errors import ConfigError
+from variegate.core.config import Restart, Schedule, Training
+from variegate.core.errors import ConfigError
 from variegate.methods import method
 from variegate.randomness.noise_input import NoiseEncoder
 

@@ -11,7 +11,7 @@ import yaml
 from runs import OPTIONS, PLAYERS, at_batch, logged, python, saved_steps, settings, start, state_of, unequal
 from safetensors.torch import load_file
 
-from variegate.errors import CheckpointError, ConfigError
+from variegate.core.errors import CheckpointError, ConfigError
 from variegate.training.checkpoints import Checkpoints
 
 STEPS = 6

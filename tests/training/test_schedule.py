@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from variegate.config import Training
+from variegate.core.config import Training
 
 pytestmark = pytest.mark.core
 

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
 
 Choose = Callable[[Tensor], Tensor]  # probabilities (B, levels) to levels (B,), whole numbers
 SMALLEST = 2.0**-24  # probability the coder tells from 0; what is less likely costs 24 bits all the same

@@ -25,7 +25,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
 
 MAGIC, VERSION = b"VGZ", 2
 HEAD = struct.Struct("<3sB32s")

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.errors import CheckpointError, ConfigError, DataError
+from ..core.sampling import to_pil, to_uint8
 from ..data import pictures
 from ..data.sources import Source, for_each
-from ..errors import CheckpointError, ConfigError, DataError
 from ..model import Model
 from ..networks.weights import tensor_sha256
-from ..sampling import to_pil, to_uint8
 from ..training.saved_model import writing
 from .coder import Walks, decode, encode
 from .file import Archive, Packed, condition_bytes, condition_of, read, write

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from .array_sets import find_arrays
 from .arrays import Pack, Stored
 from .asked import asked, condition_of

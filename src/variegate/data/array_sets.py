@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..core.errors import DataError
 from . import pictures
 from .arrays import Pack, Stored, headers, labels_in, pack_of
 

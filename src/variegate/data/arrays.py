@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .pictures import Pixels
 
 HOW = "right would be `images` uint8 (N, H, W, 3) or (N, H, W), and perhaps `labels` (N,)"

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import DataError, did_you_mean
-from ..interfaces import Size
+from ..core.errors import DataError, did_you_mean
+from ..core.interfaces import Size
 from .conditions import AnyCondition, ClassName, Nothing, Picture, Several, Vector
 from .derived import DERIVED, check_derived, derived_channels
 

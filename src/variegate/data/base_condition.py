@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..config import Config
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.config import Config
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from . import pictures
 from .sources import Source, drawable, named
 

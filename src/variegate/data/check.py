@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from . import instances, pictures
 from .array_data import find_arrays
 from .asked import asked

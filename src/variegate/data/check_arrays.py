@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .array_data import array_condition, described, rows_of
 from .arrays import Stored
 from .check_words import class_shares, lonely, words

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from .asked import Asked, asked, condition_of, words_of
 from .classes import labels_in
 from .conditions import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector

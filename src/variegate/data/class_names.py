@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ..errors import DataError, did_you_mean
-from ..interfaces import Size
+from ..core.errors import DataError, did_you_mean
+from ..core.interfaces import Size
 from .constant import Constant
 from .sources import Source
 

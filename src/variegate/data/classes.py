@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..core.errors import DataError
 from . import pictures
 from .conditions import NO_LABEL, Colour, Labels
 from .street_classes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour

@@ -17,8 +17,8 @@ from PIL import Image
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from . import pictures
 from .base_condition import BaseCondition
 from .class_names import ClassName

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from .base_condition import BaseCondition
 from .sources import Source, drawable, named
 

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..errors import DataError, did_you_mean
-from ..interfaces import Size
+from ..core.errors import DataError, did_you_mean
+from ..core.interfaces import Size
 from . import blocks, holes
 from .masks import Masks, folder_of
 from .pictures import Pixels

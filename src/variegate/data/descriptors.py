@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from .conditions import AnyCondition, Labels
 from .landmarks import points_of
 from .pairs import Pairs

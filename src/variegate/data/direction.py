@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, did_you_mean
+from ..core.errors import DataError, did_you_mean
 from . import pictures
 from .items import Direction, Folder
 

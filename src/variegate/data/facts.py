@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from .conditions import AnyCondition, ClassName, Nothing, Picture, Several, Vector
 
 P = TypeVar("P", ClassName, Vector, Picture)

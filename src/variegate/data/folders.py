@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ..errors import DataError, did_you_mean
+from ..core.errors import DataError, did_you_mean
 from . import pictures
 from .asked import Asked, asked, with_classes
 from .class_folders import find_classes

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ..errors import DataError
+from ..core.errors import DataError
 from . import pictures
 from .items import SPLITS, Folder, Item, match
 from .landmark_files import TABLES, Points, read_pts, read_table

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import DataError
+from ..core.errors import DataError
 from . import pictures
 from .pictures import Pixels
 from .sources import OneSource, Source, eight_bit, named, on_disk, planes_last

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import DataError
+from ..core.errors import DataError
 from . import pictures
 from .sources import OneSource, on_disk, planes_last, whole
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..core.errors import DataError
 from ..networks.detectors import Detector
 from . import pictures
 from .items import SPLITS

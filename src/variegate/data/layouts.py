@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from . import pictures
 from .conditions import AnyCondition, Colour, Labels
 from .sources import Source

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, did_you_mean
-from ..interfaces import Size
+from ..core.errors import DataError, did_you_mean
+from ..core.interfaces import Size
 from . import holes, pictures
 from .pictures import Pixels
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import Neighbours
-from ..errors import ConfigError
+from ..core.config import Neighbours
+from ..core.errors import ConfigError
 from . import cache
 from .descriptors import Described, Floats, describe, unit
 from .pairs import Pairs

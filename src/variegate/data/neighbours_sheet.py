@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..config import Neighbours, from_mapping
+from ..core.config import Neighbours, from_mapping
 from . import pictures
 from .descriptors import describe, unit
 from .neighbours import Found, neighbours, suggested

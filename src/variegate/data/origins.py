@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DataError
-from ..interfaces import Size
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from . import pictures
 from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
 from .facts import Facts, is_known, part_of, stated

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..errors import DataError, did_you_mean
-from ..interfaces import Size
+from ..core.errors import DataError, did_you_mean
+from ..core.interfaces import Size
 from .array_data import find_arrays, open_arrays
 from .asked import words_of
 from .choice import fits_model, spec_of, streets_condition

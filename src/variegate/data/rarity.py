@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from .conditions import Labels
 from .pairs import Pairs
 

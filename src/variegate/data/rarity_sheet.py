@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from . import pictures
 from .conditions import Labels
 from .pairs import Pairs

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
-from ..interfaces import Size
+from ..core.errors import ConfigError, DataError
+from ..core.interfaces import Size
 from . import pictures
 
 OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .street_paint import MATERIALS, colours, enlarge, materials
 from .street_scene import CLASSES, FACTORS, Bytes
 

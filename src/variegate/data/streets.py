@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..errors import DataError, did_you_mean
+from ..core.errors import DataError, did_you_mean
 from .street_geometry import survey
 from .street_paint import enlarge, render
 from .street_reader import Reading, read

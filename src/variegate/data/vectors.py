@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .constant import Constant
 from .sources import Source, numbers
 from .vector_files import read_vectors

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from ..errors import ConfigError
-from ..interfaces import Batch
+from ..core.errors import ConfigError
+from ..core.interfaces import Batch
 from .conditions import AnyCondition
 from .derived import after_crop
 from .landmarks import NO_MIRROR, Landmarks

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core.errors import DataError
+from ..core.interfaces import Size
 from ..data import pictures
 from ..data.sampler import order
-from ..errors import DataError
-from ..interfaces import Size
 
 _BATCH_WORD = 2**62  # far from the second words of `data.sampler`
 LIGHT = ((0.8, 1.25), (-0.15, 0.15))  # factor and summand of a picture's values

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..config import Config
-from ..errors import CheckpointError, DataError
-from ..interfaces import Size
+from ..core.config import Config
+from ..core.errors import CheckpointError, DataError
+from ..core.interfaces import Size
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
 from ..training.run import require_device

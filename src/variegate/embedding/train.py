@@ -11,8 +11,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from ..config import Config, from_mapping, to_yaml
-from ..errors import ConfigError, TrainingError
+from ..core.config import Config, from_mapping, to_yaml
+from ..core.errors import ConfigError, TrainingError
 from ..evaluation.protocols import Protocol, Results
 from ..evaluation.verification import require, same_person_auc
 from ..losses.triplet import triplet_loss

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.errors import ConfigError, DataError
 from ..data import pictures
 from ..data.vector_files import SUFFIXES, write_vectors
-from ..errors import ConfigError, DataError
 from .identities import read
 from .saved import CHUNK, Embeds
 

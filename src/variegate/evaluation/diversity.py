@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError
+from ..core.errors import DataError
 from ..networks.features import feature_maps, lpips_weights
 from .protocols import DiversityPreset, Measured, Pairing, Protocol, diversity_preset, libraries
 

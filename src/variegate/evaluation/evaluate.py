@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..core.errors import ConfigError, WeightsError
+from ..core.interfaces import Generator
+from ..core.sampling import decode_in_chunks, to_uint8
 from ..data.landmarks import points_of
 from ..data.pairs import Pairs
 from ..data.streets import read
-from ..errors import ConfigError, WeightsError
-from ..interfaces import Generator
-from ..sampling import decode_in_chunks, to_uint8
 from ..training.health import code_sensitivity
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .fidelity import fidelity, measures_for

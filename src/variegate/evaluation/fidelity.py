@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
 from .aggregate import aggregate
 from .protocols import Better, Measured, Protocol, libraries
 

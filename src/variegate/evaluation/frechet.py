@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError, WeightsError
+from ..core.errors import DataError, WeightsError
 from ..networks import weights
 from ..networks.features import PooledFeatures, pooled_features
 from .protocols import Measured, Protocol, libraries

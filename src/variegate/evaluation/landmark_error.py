@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .aggregate import aggregate
 from .plugged import Plugged
 from .protocols import Measured, Protocol, libraries

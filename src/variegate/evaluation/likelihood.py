@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..core.errors import ConfigError
+from ..core.interfaces import Generator, HasLevels
 from ..data.conditions import ClassName
 from ..data.facts import class_in, part_of
 from ..data.pairs import Pairs
-from ..errors import ConfigError
-from ..interfaces import Generator, HasLevels
 from .plugged import Networks
 from .protocols import LIKELIHOOD, Measured, Protocol, Results, libraries
 

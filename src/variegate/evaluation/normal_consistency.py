@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .aggregate import aggregations, completed, ranked
 from .plugged import Plugged
 from .protocols import Better, Measured, Protocol, libraries

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..sampling import to_pil
+from ..core.sampling import to_pil
 from .axes import PLOT, Axis, number, round_values
 from .pictures import GAP
 from .protocols import Measured, Protocol

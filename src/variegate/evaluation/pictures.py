@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..codes import path as code_path
+from ..core.codes import path as code_path
+from ..core.interfaces import Generator
+from ..core.sampling import Moments, heat, sheet, to_uint8
 from ..data.conditions import AnyCondition
 from ..data.pairs import Pairs
-from ..interfaces import Generator
-from ..sampling import Moments, heat, sheet, to_uint8
 from ..training.saved_model import ModelRecord
 
 GAP = 2  # pixels between the cells of a sheet

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import DataError
+from ..core.errors import DataError
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
 

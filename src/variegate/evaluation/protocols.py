@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from ..config import Config
-from ..errors import ConfigError, DataError, did_you_mean
+from ..core.config import Config
+from ..core.errors import ConfigError, DataError, did_you_mean
 
 Better = Literal["higher", "lower"]
 

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..core.interfaces import HasMoments
 from ..data.pairs import Pairs
 from ..data.streets import find, odds
-from ..interfaces import HasMoments
 from . import pictures
 from .likelihood import Likelihood, is_of_class
 from .modes import NAMES, expected_coverage

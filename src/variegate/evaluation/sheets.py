@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ..core.interfaces import HasLevels, HasMoments
+from ..core.sampling import heat
 from ..data.pairs import Pairs
-from ..interfaces import HasLevels, HasMoments
-from ..sampling import heat
 from ..training.health import code_sensitivity, verdict
 from . import pictures
 from .axes import number

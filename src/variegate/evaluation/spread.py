@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ..core.errors import DataError
 from ..networks.features import IMAGENET_MEAN, IMAGENET_STD, backbone, feature_maps
 from .diversity import accumulator, check_images
 from .plugged import Plugged

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..core.interfaces import Features, Generator, Part, Randomness, Size
 from ..networks.bottleneck import Bottleneck
 from ..networks.deconvolution import Deconvolution
 

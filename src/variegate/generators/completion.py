@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Features, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Features, Part, Randomness, Size
 from .resnet import Outer
 from .srresnet import Picture
 from .staged import Stage, Staged, State

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Part, Randomness, Size
+from ..core.interfaces import Part, Randomness, Size
 from ..networks.blocks import init_kaiming
 from .resnet import Maker, Outer
 from .staged import Stage, Staged, State

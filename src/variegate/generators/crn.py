@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Features, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Features, Part, Randomness, Size
 from ..networks.blocks import Norm, init_glorot, norm_layer
 from ..randomness.heads import HeadLayer
 from ..randomness.sites import CodeLayer, PlainLayer

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from ..errors import ConfigError
-from ..interfaces import Features, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Features, Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal
 from .resnet import Maker
 from .staged import Staged

@@ -13,8 +13,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..errors import ConfigError
-from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Features, Generator, Part, Randomness, Size
 from ..losses.moments import Family, mle
 from ..randomness.sites import tile_to
 from .completion import LOG_DISPERSION_OUTSIDE, CompletionConfig

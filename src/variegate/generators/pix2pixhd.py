@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from ..interfaces import Part, Randomness, Size
+from ..core.interfaces import Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal
 from ..networks.discriminators import halve
 from .resnet import Maker

@@ -18,8 +18,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Features, Generator, Part, Randomness, Size
 from ..networks.blocks import init_glorot
 from ..networks.bottleneck import Bottleneck
 from ..networks.colour_head import ColourHead

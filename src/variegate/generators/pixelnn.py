@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
-from ..errors import ConfigError
-from ..interfaces import Features, Generator, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Features, Generator, Part, Randomness, Size
 from ..networks.perceptual import PerceptualKind, perceptual, unfilled
 from .crn import CRNConfig
 from .pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..interfaces import Size
+from ..core.interfaces import Size
 
 BLOCK, FEWEST = 2**20, 64  # products at a time, but those of so many pixels at least
 WHOLE, OUTSIDE = 0, -1

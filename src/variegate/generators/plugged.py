@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Features, Generator, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Features, Generator, Part, Randomness, Size
 from ..randomness.basis_filters import BasisFilters
 from ..randomness.latent import Latent
 from ..randomness.none import NoRandomness

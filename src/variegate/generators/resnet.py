@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Conv, Part, Randomness, Size
+from ..core.interfaces import Conv, Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal, norm_layer
 from .staged import Stage, Staged, State
 

@@ -17,8 +17,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Features, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Features, Part, Randomness, Size
 from ..networks.blocks import init_leaky, init_normal
 from ..randomness.sites import CodeLayer, side_by_side
 from .staged import Stage, Staged, State

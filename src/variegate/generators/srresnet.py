@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Part, Randomness, Size
 from .staged import Stage, Staged, State, bounded
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Features, Generator, Randomness
+from ..core.interfaces import Features, Generator, Randomness
 from ..randomness.sites import CodeLayer
 
 State = tuple[Tensor, ...]

@@ -13,8 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Features, Part, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Features, Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
 from ..randomness.sites import side_by_side
 from .staged import Stage, Staged, State, bounded

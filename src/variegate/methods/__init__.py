@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 
-from ..config import explain, from_mapping, override, value_in
-from ..errors import ConfigError, did_you_mean
+from ..core.config import explain, from_mapping, override, value_in
+from ..core.errors import ConfigError, did_you_mean
 from .autoencoders import conv_autoencoder, pixelcnn_autoencoder
 from .basisgan import basisgan, basisgan_autoencoder, basisgan_dsgan, basisgan_hd, basisgan_inpainting, filtergan
 from .bicyclegan import bicyclegan

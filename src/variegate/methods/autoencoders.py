@@ -9,8 +9,8 @@ Not in the paper         all sizes but the vector's, 10 or 100; the encoder is t
 
 from __future__ import annotations
 
-from ..config import Schedule, Training
-from ..errors import ConfigError
+from ..core.config import Schedule, Training
+from ..core.errors import ConfigError
 from ..generators.autoencoder import AutoencoderConfig
 from ..objectives.squared_error import SquaredErrorConfig
 from ..randomness.none import NoRandomnessConfig

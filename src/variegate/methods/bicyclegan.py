@@ -8,7 +8,7 @@ Differs from the paper   nothing of the released code's settings; its scripts ad
 
 from __future__ import annotations
 
-from ..config import Schedule, Training
+from ..core.config import Schedule, Training
 from ..generators.unet import UNetConfig
 from ..objectives.cvae_gan import CVAEGANConfig
 from ..randomness.latent import LatentConfig

@@ -14,7 +14,7 @@ released code; `--restart.at 0` leaves this out of short runs.
 
 from __future__ import annotations
 
-from ..config import Restart, Training
+from ..core.config import Restart, Training
 from ..generators.crn import CRNConfig
 from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.noise_input import NoiseInputConfig

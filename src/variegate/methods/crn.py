@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Training
+from ..core.config import Training
 from ..generators.crn import CRNConfig
 from ..objectives.class_wise import ClassWiseConfig, Dataset
 from ..randomness.heads import HeadsConfig

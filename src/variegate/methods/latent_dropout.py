@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Schedule, Training
-from ..errors import ConfigError
+from ..core.config import Schedule, Training
+from ..core.errors import ConfigError
 from ..generators.split_crn import SplitCRNConfig
 from ..objectives.multiple_choice import MultipleChoiceConfig
 from ..randomness.channel_dropout import ChannelDropoutConfig

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Schedule, Training
+from ..core.config import Schedule, Training
 from ..generators.inpainter import InpainterConfig
 from ..generators.unet import UNetConfig
 from ..objectives.adversarial import AdversarialConfig, Seeking

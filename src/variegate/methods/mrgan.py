@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Training
+from ..core.config import Training
 from ..generators.completion import CompletionConfig
 from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.srresnet import SRResNetConfig

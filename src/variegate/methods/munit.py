@@ -12,7 +12,7 @@ Differs from the paper   one draw of styles serves the discriminators' and the g
 
 from __future__ import annotations
 
-from ..config import Schedule, Training
+from ..core.config import Schedule, Training
 from ..generators.content_style import ContentStyleConfig
 from ..objectives.munit import MUNITConfig
 from ..randomness.adain import AdaINConfig

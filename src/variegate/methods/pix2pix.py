@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Schedule, Training
+from ..core.config import Schedule, Training
 from ..generators.resnet import ResNetConfig
 from ..generators.unet import UNetConfig
 from ..objectives.adversarial import AdversarialConfig

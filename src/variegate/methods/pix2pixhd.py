@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Hold, Schedule, Training
+from ..core.config import Hold, Schedule, Training
 from ..generators.pix2pixhd import EnhancerConfig
 from ..generators.resnet import ResNetConfig
 from ..objectives.adversarial import AdversarialConfig

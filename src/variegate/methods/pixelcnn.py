@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Training
+from ..core.config import Training
 from ..generators.pixelcnn import PixelCNNConfig
 from ..objectives.likelihood import LikelihoodConfig
 from ..randomness.none import NoRandomnessConfig

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Training
+from ..core.config import Training
 from ..generators.crn import CRNConfig
 from ..generators.pixelnn import PixelNNConfig
 from ..generators.unet import UNetConfig

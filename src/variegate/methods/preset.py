@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
+from ..core.interfaces import Method
 from ..generators.autoencoder import AutoencoderConfig
 from ..generators.completion import CompletionConfig
 from ..generators.content_style import ContentStyleConfig
@@ -21,7 +22,6 @@ from ..generators.resnet import ResNetConfig
 from ..generators.split_crn import SplitCRNConfig
 from ..generators.srresnet import SRResNetConfig
 from ..generators.unet import UNetConfig
-from ..interfaces import Method
 from ..objectives.adversarial import AdversarialConfig
 from ..objectives.class_wise import ClassWiseConfig
 from ..objectives.cvae_gan import CVAEGANConfig

@@ -10,7 +10,7 @@ from math import ceil, log2
 import torch
 from torch import Tensor, nn
 
-from ..interfaces import Size
+from ..core.interfaces import Size
 from .discriminators import Judgement
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import WeightsError
+from ..core.errors import WeightsError
 from . import weights
 from .onnx import open_session
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import WeightsError, did_you_mean
+from ..core.errors import WeightsError, did_you_mean
 from . import weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import ConfigError, WeightsError
+from ..core.errors import ConfigError, WeightsError
 from .features import IMAGENET_MEAN, IMAGENET_STD
 from .weights import file_digest
 

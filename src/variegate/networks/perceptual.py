@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from . import weights as network_weights
 from .features import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, feature_maps, unfilled_layers
 from .vgg16 import PUBLISHED, VGG16

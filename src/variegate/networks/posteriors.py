@@ -7,7 +7,7 @@ from math import log2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Size
+from ..core.interfaces import Size
 from .blocks import init_xavier
 
 

@@ -8,7 +8,7 @@ from math import log2
 import torch
 from torch import Tensor, nn
 
-from ..interfaces import Size
+from ..core.interfaces import Size
 from .blocks import init_kaiming
 
 

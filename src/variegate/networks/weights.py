@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..errors import WeightsError, did_you_mean
+from ..core.errors import WeightsError, did_you_mean
 
 FOLDER = "VARIEGATE_WEIGHTS"
 # What a download raises: no network, a wrong hash, a file in torch.hub's cache that is cut short.

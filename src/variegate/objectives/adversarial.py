@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..config import Config
-from ..errors import ConfigError
-from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.config import Config
+from ..core.errors import ConfigError
+from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.adversarial import Mode, discriminator_loss, feature_matching, generator_loss
 from ..losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
 from ..losses.perceptual import feature_l1

@@ -12,8 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..errors import ConfigError
-from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.class_wise import class_distances, class_wise_best
 from ..losses.perceptual import feature_l1
 from ..networks.perceptual import CITYSCAPES, CITYSCAPES_LARGER, GTA, LayerWeights, PerceptualKind, perceptual

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.variational import kl_to_standard_normal
 from ..networks.blocks import init_xavier

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from ..interfaces import Batch, Generator, HasLikelihood, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, HasLikelihood, Losses, Objective, Opposite, Part, Size
 
 
 class Likelihood(Objective):

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from pydantic import Field
 
-from ..interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
 from ..losses.moments import Family, mle
 
 

@@ -15,8 +15,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..errors import ConfigError
-from ..interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
 from ..losses import moments as m
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks.blocks import Norm

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.assignment import assign
 from ..losses.perceptual import feature_l1
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual

@@ -23,8 +23,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Batch, Features, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Batch, Features, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks import weights as network_weights
 from ..networks.discriminators import logits

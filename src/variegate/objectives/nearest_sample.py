@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.perceptual import feature_l1
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch.nn import functional as F
 
-from ..interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
 
 
 class SquaredError(Objective):

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Part, Size
 from ..networks.blocks import init_kaiming
 from .sites import AtSites, CodeLayer, convolution
 

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer
 
 

@@ -10,7 +10,7 @@ from typing import Literal, Unpack
 from pydantic import Field
 from torch import Tensor
 
-from ..interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, convolution, in_format_of, normalisation, row_by_row
 
 

@@ -15,8 +15,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Part, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Part, Size
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ..interfaces import Conv, Randomness, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Randomness, Size
 
 
 def convolution(in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:

@@ -13,7 +13,7 @@ from typing import Literal, Unpack
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Part, Size
 from .basis_filters import SampledConv
 from .sites import AtSites
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ..core.errors import ConfigError
 from ..data.pairs import Pairs
-from ..errors import ConfigError
 from ..networks.perceptual import perceptual
 from .checkpoints import Checkpoints
 

@@ -18,17 +18,17 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ..config import Training
+from ..core.config import Training
+from ..core.errors import DataError, TrainingError
+from ..core.interfaces import Batch, Generator, HasMemory, Losses, Method
+from ..core.memory import keep_freed_memory
 from ..data.neighbours import neighbours
 from ..data.pairs import Pairs
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
 from ..data.visits import Visits, collate, to_batch
-from ..errors import DataError, TrainingError
-from ..interfaces import Batch, Generator, HasMemory, Losses, Method
 from .checkpoints import Checkpoints
 from .logs import Log
-from .memory import keep_freed_memory
 from .panel import Panel
 from .remembering import remember_pictures
 from .run import Run, Stop

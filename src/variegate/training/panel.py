@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
+from ..core.interfaces import Generator, HasLevels, HasLikelihood, HasMemory
+from ..core.sampling import decode_in_chunks, sheet, to_pil, to_uint8
 from ..data.pairs import Pairs
-from ..interfaces import Generator, HasLevels, HasLikelihood, HasMemory
-from ..sampling import decode_in_chunks, sheet, to_pil, to_uint8
 from .health import best_of_n, code_sensitivity, verdict
 from .logs import Log
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..core.interfaces import Generator, HasMemory
 from ..data.pairs import Pairs
-from ..interfaces import Generator, HasMemory
 from .saved_model import load_weights, read_record, read_weights, write_model
 
 BATCH = 16

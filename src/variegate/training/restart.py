@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..config import Restart
-from ..errors import ConfigError
-from ..interfaces import Generator
+from ..core.config import Restart
+from ..core.errors import ConfigError
+from ..core.interfaces import Generator
 
 STREAM = 0x5EED  # keeps the new values apart from the first ones of the same seed
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from pydantic import Field
 
-from ..config import Config
-from ..errors import ConfigError
+from ..core.config import Config
+from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

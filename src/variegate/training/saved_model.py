@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..config import Config
-from ..errors import CheckpointError, ConfigError, TrainingError
-from ..interfaces import Generator, Size
+from ..core.config import Config
+from ..core.errors import CheckpointError, ConfigError, TrainingError
+from ..core.interfaces import Generator, Size
 
 
 class ModelRecord(Config):

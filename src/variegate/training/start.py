@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import Field, SerializeAsAny
 
-from ..config import Config, to_yaml
+from ..core.config import Config, to_yaml
+from ..core.errors import CheckpointError, ConfigError, DataError
+from ..core.interfaces import Method, Size
 from ..data.conditions import condition_from_mapping
 from ..data.landmarks import Landmarks
 from ..data.pairs import Pairs, open_data
-from ..errors import CheckpointError, ConfigError, DataError
 from ..generators.split_crn import SplitCRNConfig
-from ..interfaces import Method, Size
 from .calibration import calibrated
 from .checkpoints import Checkpoints
 from .run import Run

@@ -12,8 +12,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..config import Training
-from ..interfaces import Generator, HasLikelihood, HasMemory, HasMoments, Method, Size
+from ..core.config import Training
+from ..core.interfaces import Generator, HasLikelihood, HasMemory, HasMoments, Method, Size
 from .restart import Fresh
 from .run import Run
 from .saved_model import load_weights

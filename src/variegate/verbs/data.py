@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from ..errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
 from .parsing import Direction, parse_size
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from .parsing import folder_for, named_or_none, parse_size, prefixes, size_for
 
 

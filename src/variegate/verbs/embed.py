@@ -41,7 +41,7 @@ class EmbedTrain:
     def run(self) -> None:
         import json
 
-        from ..config import from_mapping
+        from ..core.config import from_mapping
         from ..embedding import train_embedding
         from ..embedding.saved import Settings
 

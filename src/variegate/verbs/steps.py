@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, did_you_mean
+from ..core.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,8 +95,8 @@ def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path
     from PIL import Image
     from torch.nn.functional import interpolate
 
+    from ..core.sampling import sheet, to_pil
     from ..data.layouts import palette_picture
-    from ..sampling import sheet, to_pil
 
     after, condition = scene.draw(), scene.condition
     both = torch.stack([condition.picture(ids[None]) for ids in (was, scene.layout)])

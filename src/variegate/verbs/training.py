@@ -86,7 +86,7 @@ class Train:
 
     def run(self, options: dict[str, str]) -> None:
         from ..api import data_of, train
-        from ..config import from_mapping
+        from ..core.config import from_mapping
         from ..training.run import Run
 
         names = ("save_every", "keep_every", "log_every", "workers", "device", "precision", "compile", "quiet")

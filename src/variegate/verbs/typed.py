@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from ..api import data_of
+from ..core.errors import DataError
 from ..data.conditions import condition_from_mapping
 from ..data.items import SPLITS
-from ..errors import DataError
 from ..training.saved_model import model_folder, read_record
 
 
