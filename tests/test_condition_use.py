@@ -14,7 +14,7 @@ from variegate.api import data_of, train
 from variegate.doctor import diagnose
 from variegate.evaluation.evaluate import evaluate
 from variegate.model import Model
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 SMALL = {"layers": 2, "width": 12, "bits": 4, "generator.first_filter": 3}
 CODER = {"encoder_scale": 0.2}

@@ -8,7 +8,7 @@ from variegate.data.conditions import Labels, Picture
 from variegate.data.streets import CLASSES, PALETTE
 from variegate.methods import method
 from variegate.model import Model
-from variegate.training.saved_model import ModelRecord, versions
+from variegate.runs.saved_model import ModelRecord, versions
 
 SIZE = (32, 32)
 

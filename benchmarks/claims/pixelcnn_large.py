@@ -9,8 +9,8 @@ import torch
 
 from variegate.data.pairs import open_data
 from variegate.methods import method
+from variegate.runs.settings import Run
 from variegate.training.loop import one_step, stream
-from variegate.training.run import Run
 from variegate.training.state import State
 
 from .pixelcnn_trials import CIFAR

@@ -23,7 +23,7 @@ from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
 from variegate.evaluation.evaluate import evaluate
 from variegate.model import Model
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 METRICS = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "frechet_squeezenet")
 

@@ -23,9 +23,9 @@ from .methods import method as preset
 from .methods import method_from_mapping
 from .methods.preset import Preset
 from .model import Model, Precision
-from .training.checkpoints import Checkpoints
-from .training.run import Run
-from .training.saved_model import ModelRecord, load_weights, read_record, versions, write_model
+from .runs.checkpoints import Checkpoints
+from .runs.saved_model import ModelRecord, load_weights, read_record, versions, write_model
+from .runs.settings import Run
 from .training.start import RunConfig, saved_config, start
 
 Network = str | Path | Callable[[Tensor], Tensor]

@@ -14,7 +14,7 @@ from .core.interfaces import HasLikelihood
 from .data.conditions import Picture
 from .data.pairs import Pairs
 from .model import Model
-from .training.health import IGNORED
+from .runs.health import IGNORED
 
 IMAGES, PIXELS = 64, 2**18  # held-out images at most, and of large ones so many pixels
 LEAST_IMAGES = 8

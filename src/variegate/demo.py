@@ -17,7 +17,7 @@ from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.page import Report, write_report
 from .evaluation.report import compare_sections, sections_of
 from .model import Model
-from .training.run import Run
+from .runs.settings import Run
 
 DATA = "streets:2000"
 

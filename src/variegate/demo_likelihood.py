@@ -17,7 +17,7 @@ from .core.sampling import sheet, to_pil, to_uint8
 from .data.pairs import Pairs
 from .demo import say
 from .model import Model
-from .training.run import Run
+from .runs.settings import Run
 
 SETTINGS: dict[str, Any] = {
     "bits": 4,

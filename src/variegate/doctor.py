@@ -15,8 +15,8 @@ from .core.errors import VariegateError
 from .data.pairs import Pairs
 from .evaluation.evaluate import conditions_differ, sensitivity
 from .model import Model
-from .training.checkpoints import Checkpoints
-from .training.health import IGNORED, branch_use, mean_distance, verdict
+from .runs.checkpoints import Checkpoints
+from .runs.health import IGNORED, branch_use, mean_distance, verdict
 from .training.start import saved_config
 
 

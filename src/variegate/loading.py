@@ -9,7 +9,7 @@ from torch import nn
 from .core.errors import CheckpointError
 from .core.interfaces import Generator, HasMemory
 from .methods import method_from_mapping
-from .training.saved_model import ModelRecord, load_weights, read_weights
+from .runs.saved_model import ModelRecord, load_weights, read_weights
 
 
 def networks_of(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:

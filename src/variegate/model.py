@@ -17,9 +17,9 @@ from .core.sampling import Moments, decode_in_chunks, image_moments
 from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
 from .data.layouts import read_layouts
 from .loading import networks_of
+from .runs.saved_model import ModelRecord, model_folder, read_record, write_model
+from .runs.settings import require_device
 from .samples import Samples
-from .training.run import require_device
-from .training.saved_model import ModelRecord, model_folder, read_record, write_model
 
 if TYPE_CHECKING:
     from .editing import Editor

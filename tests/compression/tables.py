@@ -9,7 +9,7 @@ from variegate.compression.coder import Choose
 from variegate.core.interfaces import Features, Generator
 from variegate.data.conditions import Picture
 from variegate.model import Model
-from variegate.training.saved_model import ModelRecord, versions
+from variegate.runs.saved_model import ModelRecord, versions
 
 
 class Table(Generator):

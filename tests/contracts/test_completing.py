@@ -15,7 +15,7 @@ from variegate.api import data_of, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.model import Model
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 EIGHT, THREE = "gated pixelcnn", "gated pixelcnn 3 bits"
 SMALL = {"layers": 2, "width": 6, "bits": 4, "generator.first_filter": 3, "batch_size": 4}

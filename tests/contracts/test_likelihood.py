@@ -21,7 +21,7 @@ from variegate.methods import method
 from variegate.methods.preset import Preset
 from variegate.model import Model
 from variegate.randomness.latent import LatentConfig
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 pytestmark = pytest.mark.core
 

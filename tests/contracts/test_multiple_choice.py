@@ -21,9 +21,9 @@ from variegate.methods import method
 from variegate.networks.vgg16 import PUBLISHED, VGG16
 from variegate.objectives.multiple_choice import MultipleChoice
 from variegate.randomness.element_dropout import ElementDropout
+from variegate.runs.health import branch_use
+from variegate.runs.settings import Run
 from variegate.samples import read_codes
-from variegate.training.health import branch_use
-from variegate.training.run import Run
 
 pytestmark = pytest.mark.core
 

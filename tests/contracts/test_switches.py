@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import variegate
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "pix2pix": {"noise": "input"},

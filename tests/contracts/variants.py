@@ -13,7 +13,7 @@ from variegate.methods.preset import Preset
 from variegate.model import Model
 from variegate.randomness.latent import LatentConfig
 from variegate.randomness.noise_maps import NoiseMapsConfig
-from variegate.training.saved_model import ModelRecord, versions
+from variegate.runs.saved_model import ModelRecord, versions
 
 CONDITION, IMAGE = 4, 3  # channels
 COLOURS = ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200))

@@ -17,8 +17,8 @@ from variegate.data.pairs import Pairs, open_data
 from variegate.data.rarity import Rarity
 from variegate.data.sampler import RareFirst
 from variegate.losses.perceptual import feature_l1
+from variegate.runs.settings import Run
 from variegate.training.loop import stream
-from variegate.training.run import Run
 
 pytestmark = pytest.mark.core
 

@@ -25,8 +25,8 @@ from variegate.data import neighbours as module
 from variegate.data.descriptors import Described, describe
 from variegate.data.neighbours import Found, key, neighbours, search, suggested
 from variegate.data.neighbours_sheet import neighbours_sheet, spread
+from variegate.runs.settings import Run
 from variegate.training.loop import stream
-from variegate.training.run import Run
 
 pytestmark = pytest.mark.core
 

@@ -30,7 +30,7 @@ from variegate.evaluation.sheets import surprise_section
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.methods import method
 from variegate.model import Model
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 QUIET = Run(quiet=True, device="cpu")
 SMALL: dict[str, Any] = {"layers": 2, "width": 12, "batch_size": 4, "generator.first_filter": 3}

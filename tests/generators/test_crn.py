@@ -18,7 +18,7 @@ from variegate.methods import method
 from variegate.model import Model
 from variegate.networks.blocks import norm_layer
 from variegate.randomness.noise_input import NoiseInputLayer
-from variegate.training.run import Run
+from variegate.runs.settings import Run
 
 pytestmark = pytest.mark.core
 

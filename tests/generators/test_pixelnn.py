@@ -18,8 +18,8 @@ from variegate.generators.pixelnn_search import WHOLE, best_matches, comparable,
 from variegate.methods import method
 from variegate.networks import perceptual, weights
 from variegate.networks.features import unfilled_layers
-from variegate.training.run import Run
-from variegate.training.saved_model import load_weights
+from variegate.runs.saved_model import load_weights
+from variegate.runs.settings import Run
 from variegate.training.state import State
 
 pytestmark = pytest.mark.core

@@ -13,7 +13,8 @@ from typing import Any
 
 from runs import settings, start
 
-from variegate.training import checkpoints, loop
+from variegate.runs import checkpoints
+from variegate.training import loop
 
 
 def main(name: str, folder: str, steps: str, where: str, number: str) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from variegate.core.config import from_mapping
 from variegate.methods import method
+from variegate.runs.settings import Run
 from variegate.training import loop
-from variegate.training.run import Run
 from variegate.training.start import RunConfig, start
 
 DATA, SIZE = "streets:20", (32, 32)

@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 from variegate.core.errors import ConfigError, TrainingError
 from variegate.model import Model
 from variegate.objectives import adversarial, nearest_sample
-from variegate.training import checkpoints, loop, saved_model
-from variegate.training.run import Stop
-from variegate.training.saved_model import writing
+from variegate.runs import checkpoints, saved_model
+from variegate.runs.saved_model import writing
+from variegate.runs.settings import Stop
+from variegate.training import loop
 
 pytestmark = pytest.mark.core
 
@@ -119,7 +120,7 @@ def test_a_disk_that_is_full_for_the_small_files_stops_with_words_too(
 ) -> None:
     from PIL import Image
 
-    from variegate.training.logs import Log
+    from variegate.runs.logs import Log
 
     target, name = (Image.Image, "save") if what == "samples" else (Log, "numbers")
     monkeypatch.setattr(target, name, full)

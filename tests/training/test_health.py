@@ -8,7 +8,7 @@ import pytest
 import torch
 from runs import logged, settings, start
 
-from variegate.training.health import IGNORED, best_of_n, code_sensitivity, verdict
+from variegate.runs.health import IGNORED, best_of_n, code_sensitivity, verdict
 
 pytestmark = pytest.mark.core
 

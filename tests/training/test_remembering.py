@@ -14,8 +14,8 @@ import variegate
 from variegate.core.errors import CheckpointError
 from variegate.data.pairs import open_data
 from variegate.generators.pixelnn import PixelNN
+from variegate.runs.settings import Run
 from variegate.training import loop
-from variegate.training.run import Run
 
 QUICK = {"descriptor": "laplacian", "backbone.widths": [6, 6, 4], "batch_size": 4}
 DATA, SIZE = "streets:20", 16

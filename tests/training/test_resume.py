@@ -12,7 +12,7 @@ from runs import OPTIONS, PLAYERS, at_batch, logged, python, saved_steps, settin
 from safetensors.torch import load_file
 
 from variegate.core.errors import CheckpointError, ConfigError
-from variegate.training.checkpoints import Checkpoints
+from variegate.runs.checkpoints import Checkpoints
 
 STEPS = 6
 

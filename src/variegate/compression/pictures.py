@@ -17,7 +17,7 @@ from ..data import pictures
 from ..data.sources import Source, for_each
 from ..model import Model
 from ..networks.weights import tensor_sha256
-from ..training.saved_model import writing
+from ..runs.saved_model import writing
 from .coder import Walks, decode, encode
 from .file import Archive, Packed, condition_bytes, condition_of, read, write
 

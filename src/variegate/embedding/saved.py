@@ -16,8 +16,8 @@ from ..core.errors import CheckpointError, DataError
 from ..core.interfaces import Size
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
-from ..training.run import require_device
-from ..training.saved_model import load_weights, model_folder, read_weights, writing
+from ..runs.saved_model import load_weights, model_folder, read_weights, writing
+from ..runs.settings import require_device
 from .network import EmbeddingNetwork
 
 CHUNK = 64  # images at a time

@@ -16,10 +16,10 @@ from ..core.errors import ConfigError, TrainingError
 from ..evaluation.protocols import Protocol, Results
 from ..evaluation.verification import require, same_person_auc
 from ..losses.triplet import triplet_loss
-from ..training.checkpoints import Checkpoints
-from ..training.logs import Log
-from ..training.run import Stop, require_device
-from ..training.saved_model import versions, words_for_a_full_disk
+from ..runs.checkpoints import Checkpoints
+from ..runs.logs import Log
+from ..runs.saved_model import versions, words_for_a_full_disk
+from ..runs.settings import Stop, require_device
 from ..training.start import differences, saved_config
 from .identities import Identities, read_identities
 from .network import EmbeddingNetwork

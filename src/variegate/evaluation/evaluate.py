@@ -16,7 +16,7 @@ from ..core.sampling import decode_in_chunks, to_uint8
 from ..data.landmarks import points_of
 from ..data.pairs import Pairs
 from ..data.streets import read
-from ..training.health import code_sensitivity
+from ..runs.health import code_sensitivity
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .fidelity import fidelity, measures_for
 from .frechet import extractor, set_distances

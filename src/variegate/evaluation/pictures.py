@@ -16,7 +16,7 @@ from ..core.interfaces import Generator
 from ..core.sampling import Moments, heat, sheet, to_uint8
 from ..data.conditions import AnyCondition
 from ..data.pairs import Pairs
-from ..training.saved_model import ModelRecord
+from ..runs.saved_model import ModelRecord
 
 GAP = 2  # pixels between the cells of a sheet
 LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more

@@ -10,7 +10,7 @@ import torch
 from ..core.interfaces import HasLevels, HasMoments
 from ..core.sampling import heat
 from ..data.pairs import Pairs
-from ..training.health import code_sensitivity, verdict
+from ..runs.health import code_sensitivity, verdict
 from . import pictures
 from .axes import number
 from .likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprises

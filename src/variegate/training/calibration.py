@@ -20,7 +20,7 @@ from torch import nn
 from ..core.errors import ConfigError
 from ..data.pairs import Pairs
 from ..networks.perceptual import perceptual
-from .checkpoints import Checkpoints
+from ..runs.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -27,12 +27,12 @@ from ..data.pairs import Pairs
 from ..data.rarity import Rarity
 from ..data.sampler import Endless, RareFirst
 from ..data.visits import Visits, collate, to_batch
-from .checkpoints import Checkpoints
-from .logs import Log
+from ..runs.checkpoints import Checkpoints
+from ..runs.logs import Log
+from ..runs.saved_model import ModelRecord, versions, words_for_a_full_disk, write_model
+from ..runs.settings import Run, Stop
 from .panel import Panel
 from .remembering import remember_pictures
-from .run import Run, Stop
-from .saved_model import ModelRecord, versions, words_for_a_full_disk, write_model
 from .state import Handed, State
 
 LOOK = 100  # updates of one batch after which its losses are looked at

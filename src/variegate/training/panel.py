@@ -10,8 +10,8 @@ import torch
 from ..core.interfaces import Generator, HasLevels, HasLikelihood, HasMemory
 from ..core.sampling import decode_in_chunks, sheet, to_pil, to_uint8
 from ..data.pairs import Pairs
-from .health import best_of_n, code_sensitivity, verdict
-from .logs import Log
+from ..runs.health import best_of_n, code_sensitivity, verdict
+from ..runs.logs import Log
 
 CONDITIONS, SAMPLES = 8, 8
 LIKELY = 256  # held-out images whose likelihood is measured

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..core.interfaces import Generator, HasMemory
 from ..data.pairs import Pairs
-from .saved_model import load_weights, read_record, read_weights, write_model
+from ..runs.saved_model import load_weights, read_record, read_weights, write_model
 
 BATCH = 16
 

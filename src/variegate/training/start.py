@@ -15,10 +15,10 @@ from ..data.conditions import condition_from_mapping
 from ..data.landmarks import Landmarks
 from ..data.pairs import Pairs, open_data
 from ..generators.split_crn import SplitCRNConfig
+from ..runs.checkpoints import Checkpoints
+from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights
+from ..runs.settings import Run
 from .calibration import calibrated
-from .checkpoints import Checkpoints
-from .run import Run
-from .saved_model import ModelRecord, model_folder, read_record, read_weights
 
 if TYPE_CHECKING:
     from .state import Handed

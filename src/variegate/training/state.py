@@ -14,9 +14,9 @@ from torch.optim import Optimizer
 
 from ..core.config import Training
 from ..core.interfaces import Generator, HasLikelihood, HasMemory, HasMoments, Method, Size
+from ..runs.saved_model import load_weights
+from ..runs.settings import Run
 from .restart import Fresh
-from .run import Run
-from .saved_model import load_weights
 
 
 class State:

@@ -87,7 +87,7 @@ class Train:
     def run(self, options: dict[str, str]) -> None:
         from ..api import data_of, train
         from ..core.config import from_mapping
-        from ..training.run import Run
+        from ..runs.settings import Run
 
         names = ("save_every", "keep_every", "log_every", "workers", "device", "precision", "compile", "quiet")
         run = from_mapping(Run, {name: getattr(self, name) for name in names}, "options")

@@ -13,7 +13,7 @@ from ..api import data_of
 from ..core.errors import DataError
 from ..data.conditions import condition_from_mapping
 from ..data.items import SPLITS
-from ..training.saved_model import model_folder, read_record
+from ..runs.saved_model import model_folder, read_record
 
 
 def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:

@@ -1,0 +1,1 @@
+"""What a run is made of: its settings, checkpoints, logs and saved model."""
