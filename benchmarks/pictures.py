@@ -13,7 +13,7 @@ from PIL import Image
 from variegate.api import data_of
 from variegate.core.sampling import sheet, to_pil, to_uint8
 from variegate.evaluation import pictures
-from variegate.model import Model
+from variegate.model.model import Model
 
 SAMPLES, LAYOUT = 8, 6
 

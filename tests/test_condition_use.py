@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from variegate.api import data_of, train
 from variegate.doctor import diagnose
 from variegate.evaluation.evaluate import evaluate
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.settings import Run
 
 SMALL = {"layers": 2, "width": 12, "bits": 4, "generator.first_filter": 3}

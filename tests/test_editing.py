@@ -17,8 +17,8 @@ from variegate.core.errors import ConfigError, DataError, VariegateError
 from variegate.data.conditions import Labels, Picture
 from variegate.data.regions import filled, moved, region_at, shifted
 from variegate.data.streets import CLASSES, PALETTE
-from variegate.editing import Crop, Editor
-from variegate.model import Model
+from variegate.model.editing import Crop, Editor
+from variegate.model.model import Model
 
 pytestmark = pytest.mark.core
 

@@ -13,7 +13,7 @@ from PIL import Image
 from variegate.api import train
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.settings import Run
 
 SMALL: dict[str, Any] = {"layers": 2, "width": 6, "generator.first_filter": 3, "batch_size": 4}

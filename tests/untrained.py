@@ -7,7 +7,7 @@ import torch
 from variegate.data.conditions import Labels, Picture
 from variegate.data.streets import CLASSES, PALETTE
 from variegate.methods import method
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.saved_model import ModelRecord, versions
 
 SIZE = (32, 32)

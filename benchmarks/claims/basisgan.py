@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from variegate.api import data_of
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.randomness.basis_filters import SampledConv
 
 from .cost import cost

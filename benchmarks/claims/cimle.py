@@ -19,8 +19,8 @@ from variegate.api import data_of
 from variegate.core.codes import path
 from variegate.data.street_reader import read
 from variegate.data.streets import CLASSES, moving_car, odds
-from variegate.model import Model
-from variegate.sequences import flicker
+from variegate.model.model import Model
+from variegate.model.sequences import flicker
 
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 

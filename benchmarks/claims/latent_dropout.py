@@ -22,7 +22,7 @@ from variegate.doctor import use_of_branches
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.scatter import Scatter
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
-from variegate.model import Model
+from variegate.model.model import Model
 
 from .runs import Claim, Settings, Trial, by_name, every, prepare, table, words
 

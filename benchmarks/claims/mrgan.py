@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from variegate.api import data_of
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.toy import ring
 
 from .runs import Claim, Settings, Trial, every, prepare, table, words

@@ -15,7 +15,7 @@ from variegate.condition_use import costs
 from variegate.core.errors import TrainingError
 from variegate.evaluation.likelihood import BITS, likelihood
 from variegate.generators.pixelcnn import PixelCNN
-from variegate.model import Model
+from variegate.model.model import Model
 
 from .pixelcnn_large import first_steps
 from .pixelcnn_measures import (

@@ -17,7 +17,7 @@ from variegate.core.interfaces import Size
 from variegate.core.sampling import adjacent_difference, to_pil
 from variegate.data.pairs import Pairs
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.randomness.none import NoRandomness
 
 from .pixelcnn_trials import UNSEEN

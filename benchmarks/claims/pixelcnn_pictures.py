@@ -8,7 +8,7 @@ from torch import Tensor
 
 from variegate.api import data_of
 from variegate.core.sampling import heat, sheet, to_pil, to_uint8
-from variegate.model import Model
+from variegate.model.model import Model
 
 from .pixelcnn_measures import allowed, sight, unseen, untrained, way
 from .pixelcnn_trials import AUTOENCODERS, CIFAR, GATED_AND_PLAIN, PEOPLE, UNSEEN, portraits

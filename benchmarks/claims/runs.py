@@ -22,7 +22,7 @@ from variegate.core.errors import TrainingError
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
 from variegate.evaluation.evaluate import evaluate
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.settings import Run
 
 METRICS = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "frechet_squeezenet")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import evaluate, load, train
     from .core.errors import VariegateError
-    from .model import Model
-    from .samples import Samples
+    from .model.model import Model
+    from .model.samples import Samples
 
 __all__ = ["Model", "Samples", "VariegateError", "evaluate", "load", "train"]
 
@@ -23,8 +23,8 @@ _WHERE = {
     "load": "api",
     "train": "api",
     "evaluate": "api",
-    "Model": "model",
-    "Samples": "samples",
+    "Model": "model.model",
+    "Samples": "model.samples",
     "VariegateError": "core.errors",
 }
 

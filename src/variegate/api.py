@@ -18,11 +18,11 @@ from .data.conditions import Picture, condition_from_mapping
 from .data.pairs import Pairs, open_data
 from .generators.moment_predictor import MomentPredictorConfig
 from .generators.pixelcnn import PixelCNNConfig
-from .imported import read_pth
 from .methods import method as preset
 from .methods import method_from_mapping
 from .methods.preset import Preset
-from .model import Model, Precision
+from .model.imported import read_pth
+from .model.model import Model, Precision
 from .runs.checkpoints import Checkpoints
 from .runs.saved_model import ModelRecord, load_weights, read_record, versions, write_model
 from .runs.settings import Run

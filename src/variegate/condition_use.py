@@ -13,7 +13,7 @@ from torch import Tensor
 from .core.interfaces import HasLikelihood
 from .data.conditions import Picture
 from .data.pairs import Pairs
-from .model import Model
+from .model.model import Model
 from .runs.health import IGNORED
 
 IMAGES, PIXELS = 64, 2**18  # held-out images at most, and of large ones so many pixels

@@ -16,7 +16,7 @@ from .api import data_of, train, write_text
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.page import Report, write_report
 from .evaluation.report import compare_sections, sections_of
-from .model import Model
+from .model.model import Model
 from .runs.settings import Run
 
 DATA = "streets:2000"

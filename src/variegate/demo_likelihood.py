@@ -16,7 +16,7 @@ from .api import data_of, evaluate, train
 from .core.sampling import sheet, to_pil, to_uint8
 from .data.pairs import Pairs
 from .demo import say
-from .model import Model
+from .model.model import Model
 from .runs.settings import Run
 
 SETTINGS: dict[str, Any] = {

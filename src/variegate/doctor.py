@@ -14,7 +14,7 @@ from .condition_use import condition_use
 from .core.errors import VariegateError
 from .data.pairs import Pairs
 from .evaluation.evaluate import conditions_differ, sensitivity
-from .model import Model
+from .model.model import Model
 from .runs.checkpoints import Checkpoints
 from .runs.health import IGNORED, branch_use, mean_distance, verdict
 from .training.start import saved_config

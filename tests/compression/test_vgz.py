@@ -15,7 +15,7 @@ from variegate.compression import compress, decompress
 from variegate.compression.file import condition_bytes, condition_of, read
 from variegate.core.errors import CheckpointError, ConfigError, DataError
 from variegate.core.sampling import to_pil, to_uint8
-from variegate.model import Model
+from variegate.model.model import Model
 
 
 def drawn(folder: Path, table: Table, size: tuple[int, int] = (12, 10), seed: int = 0) -> tuple[Path, Path]:

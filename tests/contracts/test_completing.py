@@ -14,7 +14,7 @@ from variants import conditions, model_of, pictures, size_of
 from variegate.api import data_of, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.settings import Run
 
 EIGHT, THREE = "gated pixelcnn", "gated pixelcnn 3 bits"

@@ -19,7 +19,7 @@ from variegate.core.errors import ConfigError, DataError
 from variegate.core.interfaces import Batch
 from variegate.methods import method
 from variegate.methods.preset import Preset
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.randomness.latent import LatentConfig
 from variegate.runs.settings import Run
 

@@ -17,8 +17,8 @@ from variants import COLOURS, conditions, model_of, size_of
 
 from variegate.core.errors import CheckpointError, ConfigError, DataError
 from variegate.core.sampling import sheet, to_pil, to_uint8
-from variegate.model import Model
-from variegate.samples import read_codes
+from variegate.model.model import Model
+from variegate.model.samples import read_codes
 
 pytestmark = pytest.mark.core
 

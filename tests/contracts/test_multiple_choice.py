@@ -18,12 +18,12 @@ from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator
 from variegate.doctor import use_of_branches
 from variegate.methods import method
+from variegate.model.samples import read_codes
 from variegate.networks.vgg16 import PUBLISHED, VGG16
 from variegate.objectives.multiple_choice import MultipleChoice
 from variegate.randomness.element_dropout import ElementDropout
 from variegate.runs.health import branch_use
 from variegate.runs.settings import Run
-from variegate.samples import read_codes
 
 pytestmark = pytest.mark.core
 

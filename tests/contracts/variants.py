@@ -10,7 +10,7 @@ from variegate.data.conditions import Labels
 from variegate.methods import METHODS, method
 from variegate.methods.pix2pix import pix2pix
 from variegate.methods.preset import Preset
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.randomness.latent import LatentConfig
 from variegate.randomness.noise_maps import NoiseMapsConfig
 from variegate.runs.saved_model import ModelRecord, versions

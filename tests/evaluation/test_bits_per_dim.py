@@ -29,7 +29,7 @@ from variegate.evaluation.report import compare_sections
 from variegate.evaluation.sheets import surprise_section
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.methods import method
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.settings import Run
 
 QUIET = Run(quiet=True, device="cpu")

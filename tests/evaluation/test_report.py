@@ -36,7 +36,7 @@ from variegate.evaluation.report import (
 )
 from variegate.evaluation.sheets import samples_section
 from variegate.methods import method
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.runs.saved_model import ModelRecord, versions
 
 pytestmark = pytest.mark.core

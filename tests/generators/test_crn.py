@@ -15,7 +15,7 @@ from variegate.api import train
 from variegate.core.errors import CheckpointError, ConfigError
 from variegate.core.interfaces import Generator
 from variegate.methods import method
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.networks.blocks import norm_layer
 from variegate.randomness.noise_input import NoiseInputLayer
 from variegate.runs.settings import Run

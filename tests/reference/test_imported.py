@@ -12,8 +12,8 @@ from torch import nn
 
 from variegate.core.errors import CheckpointError
 from variegate.core.interfaces import Generator
-from variegate.imported import ImportedGenerator, read_pth
 from variegate.methods import method
+from variegate.model.imported import ImportedGenerator, read_pth
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 

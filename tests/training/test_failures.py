@@ -15,7 +15,7 @@ from runs import at_batch, saved_steps, settings, start, state_of, unequal
 from safetensors.torch import load_file
 
 from variegate.core.errors import ConfigError, TrainingError
-from variegate.model import Model
+from variegate.model.model import Model
 from variegate.objectives import adversarial, nearest_sample
 from variegate.runs import checkpoints, saved_model
 from variegate.runs.saved_model import writing

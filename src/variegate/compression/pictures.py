@@ -15,7 +15,7 @@ from ..core.errors import CheckpointError, ConfigError, DataError
 from ..core.sampling import to_pil, to_uint8
 from ..data import pictures
 from ..data.sources import Source, for_each
-from ..model import Model
+from ..model.model import Model
 from ..networks.weights import tensor_sha256
 from ..runs.saved_model import writing
 from .coder import Walks, decode, encode

@@ -24,7 +24,7 @@ class Compress:
 
     def run(self) -> None:
         from ..compression import compress
-        from ..model import Model
+        from ..model.model import Model
         from .typed import conditions_of
 
         model = Model.load(self.run_directory)
@@ -48,7 +48,7 @@ class Decompress:
 
     def run(self) -> None:
         from ..compression import decompress
-        from ..model import Model
+        from ..model.model import Model
 
         for path in decompress(Model.load(self.run_directory), self.file, self.out):
             print(path)

@@ -41,8 +41,8 @@ class Sample:
     """torch.compile: the first picture takes long, many go faster"""
 
     def run(self) -> None:
-        from ..model import Model
-        from ..samples import read_codes
+        from ..model.model import Model
+        from ..model.samples import read_codes
         from .typed import conditions_of
 
         given = {"--codes": self.codes, "--training-codes": self.training_codes, "--like": self.like}
@@ -86,7 +86,7 @@ class Complete:
 
     def run(self) -> None:
         from ..data.sources import for_each
-        from ..model import Model
+        from ..model.model import Model
         from .typed import conditions_of, images_of
 
         if self.rows is not None and self.pixels is not None:
@@ -132,8 +132,8 @@ class Interpolate:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..model import Model
-        from ..video import save_frames
+        from ..model.model import Model
+        from ..model.video import save_frames
         from .typed import conditions_of
 
         out = folder_for(self.out, self.run_directory / "interpolation")
@@ -166,9 +166,9 @@ class Sequence:
 
     def run(self) -> None:
         from ..data.layouts import read_layouts
-        from ..model import Model
-        from ..sequences import flicker
-        from ..video import save_frames
+        from ..model.model import Model
+        from ..model.sequences import flicker
+        from ..model.video import save_frames
         from .typed import conditions_of
 
         if (self.start is None) != (self.end is None):
@@ -205,7 +205,7 @@ class Edit:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..model import Model
+        from ..model.model import Model
         from .steps import apply, pick, save_edit, spared
         from .typed import conditions_of
 

@@ -105,7 +105,7 @@ class Moments:
 
     def run(self) -> None:
         from ..api import load_predictor
-        from ..model import Model
+        from ..model.model import Model
         from .typed import conditions_of
 
         out = folder_for(self.out, self.run_directory / "moments")

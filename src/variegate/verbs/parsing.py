@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..model.model import Model
 
 Direction = Literal["AtoB", "BtoA"]
 PICTURES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")

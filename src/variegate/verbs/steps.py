@@ -11,9 +11,9 @@ from ..core.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..editing import Editor
-    from ..model import Model
-    from ..samples import Samples
+    from ..model.editing import Editor
+    from ..model.model import Model
+    from ..model.samples import Samples
 
 FORMS = {
     "move": "move:X,Y:DX,DY",
@@ -31,7 +31,7 @@ def apply(scene: Editor, step: str, find: Callable[[str], Any]) -> None:
     Raises:
         ConfigError: the step is not written as in FORMS, or cannot be done; its text begins with the step.
     """
-    from ..editing import Crop
+    from ..model.editing import Crop
 
     verb, _, rest = step.partition(":")
     if verb not in FORMS:
@@ -70,7 +70,7 @@ def pick(model: Model, file: Path, index: int) -> Tensor:
         CheckpointError: the file holds no codes.
         ConfigError: they are those of another model, or not so many.
     """
-    from ..samples import read_codes
+    from ..model.samples import read_codes
 
     codes = model.checked(read_codes(file))
     if not 0 <= index < len(codes):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from .core.sampling import adjacent_difference, changed_share
-from .data.conditions import ClassName, Labels
+from ..core.sampling import adjacent_difference, changed_share
+from ..data.conditions import ClassName, Labels
 
 if TYPE_CHECKING:
     from .model import Model

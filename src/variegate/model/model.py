@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from .core import codes as code_draws
-from .core.codes import Seed
-from .core.errors import ConfigError
-from .core.interfaces import Generator, Size
-from .core.sampling import Moments, decode_in_chunks, image_moments
-from .data.conditions import AnyCondition, Picture, Source, condition_from_mapping
-from .data.layouts import read_layouts
+from ..core import codes as code_draws
+from ..core.codes import Seed
+from ..core.errors import ConfigError
+from ..core.interfaces import Generator, Size
+from ..core.sampling import Moments, decode_in_chunks, image_moments
+from ..data.conditions import AnyCondition, Picture, Source, condition_from_mapping
+from ..data.layouts import read_layouts
+from ..runs.saved_model import ModelRecord, model_folder, read_record, write_model
+from ..runs.settings import require_device
 from .loading import networks_of
-from .runs.saved_model import ModelRecord, model_folder, read_record, write_model
-from .runs.settings import require_device
 from .samples import Samples
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Model:
             DataError: the image or the condition cannot be read.
             ConfigError: the model does not draw pixel after pixel, a condition is missing, or there are fewer pixels.
         """
-        from .given import complete
+        from .likelihood import complete
 
         return complete(self, image, condition, keep, self.chosen(codes, n, seed), size)
 
@@ -203,7 +203,7 @@ class Model:
             DataError: an image or the condition cannot be read, or has values out of range.
             ConfigError: the model has no likelihood, or images differ in size.
         """
-        from .given import log_prob
+        from .likelihood import log_prob
 
         return log_prob(self, images, condition, size, chunk)
 
@@ -211,7 +211,7 @@ class Model:
         self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
     ) -> Tensor:
         """Bits of every pixel, given those above and to the left, (n, H, W). Args and errors: those of `log_prob`."""
-        from .given import surprise
+        from .likelihood import surprise
 
         return surprise(self, images, condition, size, chunk)
 

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .core.codes import Seed
-from .core.errors import ConfigError
-from .core.interfaces import Completes, HasLevels, HasLikelihood, Size
-from .data.conditions import Picture, Source
+from ..core.codes import Seed
+from ..core.errors import ConfigError
+from ..core.interfaces import Completes, HasLevels, HasLikelihood, Size
+from ..data.conditions import Picture, Source
 from .model import Model
 from .samples import Samples
 

@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .core.codes import Seed
-from .core.errors import CheckpointError
-from .core.sampling import sheet, to_pil
+from ..core.codes import Seed
+from ..core.errors import CheckpointError
+from ..core.sampling import sheet, to_pil
 
 if TYPE_CHECKING:
     from PIL import Image

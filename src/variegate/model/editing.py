@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .core.errors import ConfigError, DataError, did_you_mean
-from .core.interfaces import Size
-from .data.conditions import Labels
-from .data.instances import boundary, misfit, read_instances
-from .data.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed
-from .data.sources import OneSource, Source, named
+from ..core.errors import ConfigError, DataError, did_you_mean
+from ..core.interfaces import Size
+from ..data.conditions import Labels
+from ..data.instances import boundary, misfit, read_instances
+from ..data.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed
+from ..data.sources import OneSource, Source, named
 
 if TYPE_CHECKING:
     from .model import Model

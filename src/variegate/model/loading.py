@@ -6,10 +6,10 @@ from pathlib import Path
 
 from torch import nn
 
-from .core.errors import CheckpointError
-from .core.interfaces import Generator, HasMemory
-from .methods import method_from_mapping
-from .runs.saved_model import ModelRecord, load_weights, read_weights
+from ..core.errors import CheckpointError
+from ..core.interfaces import Generator, HasMemory
+from ..methods import method_from_mapping
+from ..runs.saved_model import ModelRecord, load_weights, read_weights
 
 
 def networks_of(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:

@@ -23,9 +23,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from .core.errors import CheckpointError, ConfigError
-from .core.interfaces import Size
-from .methods import method
+from ..core.errors import CheckpointError, ConfigError
+from ..core.interfaces import Size
+from ..methods import method
 
 Weights = dict[str, Tensor]
 Layers = dict[str, Weights]  # our layer, such as down1 or block1.conv1 -> conv.weight, norm.running_mean, ...

@@ -1,0 +1,1 @@
+"""What a user holds: a trained generator, what it draws, and what it says of images."""
