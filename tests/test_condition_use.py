@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from variegate.api import data_of, train
-from variegate.doctor import diagnose
-from variegate.evaluation.evaluate import evaluate
+from variegate.evaluation.doctor import diagnose
+from variegate.evaluation.measure import evaluate
 from variegate.model.model import Model
 from variegate.runs.settings import Run
 

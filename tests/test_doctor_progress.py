@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from variegate.doctor import progress
+from variegate.evaluation.doctor import progress
 
 pytestmark = pytest.mark.core
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from variegate.api import data_of
-from variegate.doctor import use_of_branches
+from variegate.evaluation.doctor import use_of_branches
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.scatter import Scatter
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread

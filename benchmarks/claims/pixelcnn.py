@@ -11,8 +11,8 @@ from itertools import pairwise
 import torch
 
 from variegate.api import data_of
-from variegate.condition_use import costs
 from variegate.core.errors import TrainingError
+from variegate.evaluation.condition_use import costs
 from variegate.evaluation.likelihood import BITS, likelihood
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.model.model import Model

@@ -21,7 +21,7 @@ from variegate.api import data_of, train
 from variegate.core.errors import TrainingError
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
-from variegate.evaluation.evaluate import evaluate
+from variegate.evaluation.measure import evaluate
 from variegate.model.model import Model
 from variegate.runs.settings import Run
 

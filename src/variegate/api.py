@@ -225,7 +225,7 @@ def evaluate(
     Returns:
         {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}}}
     """
-    from .evaluation.evaluate import evaluate as measure
+    from .evaluation.measure import evaluate as measure
     from .evaluation.plugged import networks
     from .evaluation.protocols import LIKELIHOOD
     from .evaluation.report import Report, sections_of, write_report

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .api import data_of, train, write_text
-from .evaluation.evaluate import Evaluation, evaluate
+from .evaluation.measure import Evaluation, evaluate
 from .evaluation.page import Report, write_report
 from .evaluation.report import compare_sections, sections_of
 from .model.model import Model

@@ -16,7 +16,7 @@ from variegate.api import data_of, load, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator
-from variegate.doctor import use_of_branches
+from variegate.evaluation.doctor import use_of_branches
 from variegate.methods import method
 from variegate.model.samples import read_codes
 from variegate.networks.vgg16 import PUBLISHED, VGG16

@@ -20,8 +20,8 @@ from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.sampling import heat
 from variegate.data.pairs import Pairs, open_data
-from variegate.evaluation.evaluate import evaluate
 from variegate.evaluation.likelihood import likelihood
+from variegate.evaluation.measure import evaluate
 from variegate.evaluation.page import Picture, Table
 from variegate.evaluation.plugged import networks
 from variegate.evaluation.protocols import Results

@@ -15,7 +15,7 @@ from variegate.api import data_of, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import ClassName, open_data
-from variegate.evaluation.evaluate import conditions_differ
+from variegate.evaluation.measure import conditions_differ
 from variegate.runs.settings import Run
 from variegate.training.start import saved_config
 from variegate.verbs.typed import conditions_of, file_name

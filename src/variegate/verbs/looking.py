@@ -79,7 +79,7 @@ class Doctor:
     run_directory: Positional[Path]
 
     def run(self) -> None:
-        from ..doctor import diagnose
+        from ..evaluation.doctor import diagnose
 
         healthy, lines = diagnose(self.run_directory)
         print("\n".join(lines))

@@ -10,11 +10,11 @@ import math
 import torch
 from torch import Tensor
 
-from .core.interfaces import HasLikelihood
-from .data.conditions import Picture
-from .data.pairs import Pairs
-from .model.model import Model
-from .runs.health import IGNORED
+from ..core.interfaces import HasLikelihood
+from ..data.conditions import Picture
+from ..data.pairs import Pairs
+from ..model.model import Model
+from ..runs.health import IGNORED
 
 IMAGES, PIXELS = 64, 2**18  # held-out images at most, and of large ones so many pixels
 LEAST_IMAGES = 8

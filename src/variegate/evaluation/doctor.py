@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .api import data_of
+from ..api import data_of
+from ..core.errors import VariegateError
+from ..data.pairs import Pairs
+from ..model.model import Model
+from ..runs.checkpoints import Checkpoints
+from ..runs.health import IGNORED, branch_use, mean_distance, verdict
+from ..training.start import saved_config
 from .condition_use import condition_use
-from .core.errors import VariegateError
-from .data.pairs import Pairs
-from .evaluation.evaluate import conditions_differ, sensitivity
-from .model.model import Model
-from .runs.checkpoints import Checkpoints
-from .runs.health import IGNORED, branch_use, mean_distance, verdict
-from .training.start import saved_config
+from .measure import conditions_differ, sensitivity
 
 
 def diagnose(run: str | Path) -> tuple[bool, list[str]]:
