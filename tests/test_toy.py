@@ -11,10 +11,10 @@ import torch
 from PIL import Image, ImageColor
 from torch import Tensor
 
-from variegate import toy
 from variegate.core.errors import ConfigError
+from variegate.demos import ring as toy
+from variegate.demos.ring import SETTINGS, VARIANTS, Perceptrons, Variant
 from variegate.losses.moments import Family, Moments
-from variegate.toy import SETTINGS, VARIANTS, Perceptrons, Variant
 
 NAMES = ["GAN", "GAN + L2"] + [
     f"{term}, {family}" for family in ("Gaussian", "Laplace") for term in ("MR1", "MR2", "proxy MR1", "proxy MR2")

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from variegate.api import data_of
+from variegate.demos.ring import ring
 from variegate.model.model import Model
-from variegate.toy import ring
 
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 

@@ -23,7 +23,7 @@ class Demo:
     """a few steps only, to see that everything runs"""
 
     def run(self) -> None:
-        from ..demo import demo
+        from ..demos.streets import demo
 
         demo(self.out, self.seed, self.quick)
 
@@ -39,7 +39,7 @@ class DemoLikelihood:
     """two steps only, to see that everything runs"""
 
     def run(self) -> None:
-        from ..demo_likelihood import demo_likelihood
+        from ..demos.likelihood import demo_likelihood
 
         demo_likelihood(self.out, self.seed, self.quick)
 
@@ -144,6 +144,6 @@ class ToyRing:
     """a few steps only, to see that it runs"""
 
     def run(self) -> None:
-        from ..toy import ring
+        from ..demos.ring import ring
 
         ring(self.out, self.seed, self.steps, self.quick)

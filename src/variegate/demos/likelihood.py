@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from .api import data_of, evaluate, train
-from .core.sampling import sheet, to_pil, to_uint8
-from .data.pairs import Pairs
-from .demo import say
-from .model.model import Model
-from .runs.settings import Run
+from ..api import data_of, evaluate, train
+from ..core.sampling import sheet, to_pil, to_uint8
+from ..data.pairs import Pairs
+from ..model.model import Model
+from ..runs.settings import Run
+from .streets import say
 
 SETTINGS: dict[str, Any] = {
     "bits": 4,

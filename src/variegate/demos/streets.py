@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .api import data_of, train, write_text
-from .evaluation.measure import Evaluation, evaluate
-from .evaluation.page import Report, write_report
-from .evaluation.report import compare_sections, sections_of
-from .model.model import Model
-from .runs.settings import Run
+from ..api import data_of, train, write_text
+from ..evaluation.measure import Evaluation, evaluate
+from ..evaluation.page import Report, write_report
+from ..evaluation.report import compare_sections, sections_of
+from ..model.model import Model
+from ..runs.settings import Run
 
 DATA = "streets:2000"
 

@@ -24,14 +24,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor, nn
 
-from .api import write_text
-from .core.errors import ConfigError
-from .demo import say
-from .losses.adversarial import discriminator_loss, generator_loss
-from .losses.moments import Family, Moments, mle
-from .losses.moments import moment_reconstruction_1 as mr1
-from .losses.moments import moment_reconstruction_2 as mr2
-from .losses.moments import proxy_reconstruction as proxy
+from ..api import write_text
+from ..core.errors import ConfigError
+from ..losses.adversarial import discriminator_loss, generator_loss
+from ..losses.moments import Family, Moments, mle
+from ..losses.moments import moment_reconstruction_1 as mr1
+from ..losses.moments import moment_reconstruction_2 as mr2
+from ..losses.moments import proxy_reconstruction as proxy
+from .streets import say
 
 MODES = 8
 Term = Literal["none", "L2", "MR1", "MR2", "proxy MR1", "proxy MR2"]
