@@ -9,7 +9,7 @@ from torch import Tensor
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, HasLikelihood
 from variegate.methods import method
-from variegate.networks.bottleneck import Bottleneck
+from variegate.networks.pixelcnn.bottleneck import Bottleneck
 
 SIZE = (8, 8)
 

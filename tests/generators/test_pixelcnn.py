@@ -14,7 +14,7 @@ from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Size
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.methods import method
-from variegate.networks.gated_stacks import GatedLayer
+from variegate.networks.pixelcnn.gated_stacks import GatedLayer
 from variegate.randomness.none import NoRandomness
 from variegate.randomness.sites import tile_to
 

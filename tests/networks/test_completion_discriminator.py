@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from variegate.core.interfaces import Size
-from variegate.networks.completion_discriminator import GlobalLocal, corner, crop
-from variegate.networks.discriminators import Judgement, logits
+from variegate.networks.discriminators.completion import GlobalLocal, corner, crop
+from variegate.networks.discriminators.patch import Judgement, logits
 
 pytestmark = pytest.mark.core
 

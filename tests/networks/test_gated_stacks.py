@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from variegate.networks.deconvolution import Deconvolution
-from variegate.networks.gated_stacks import GatedLayer
+from variegate.networks.pixelcnn.deconvolution import Deconvolution
+from variegate.networks.pixelcnn.gated_stacks import GatedLayer
 
 
 def at(x: Tensor, y: int, column: int) -> Tensor:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from variegate.networks.discriminators import logits
-from variegate.networks.srgan_discriminator import SRGANDiscriminator
+from variegate.networks.discriminators.patch import logits
+from variegate.networks.discriminators.srgan import SRGANDiscriminator
 
 pytestmark = pytest.mark.core
 

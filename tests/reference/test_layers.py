@@ -14,7 +14,7 @@ from variegate.generators.crn import CRNConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.generators.unet import UNetConfig
 from variegate.networks.blocks import norm_layer
-from variegate.networks.discriminators import MultiScale, PatchGAN
+from variegate.networks.discriminators.patch import MultiScale, PatchGAN
 from variegate.networks.perceptual import VGG19
 from variegate.randomness.basis_filters import BasisConv, BasisFiltersConfig
 from variegate.randomness.element_dropout import ElementDropoutConfig

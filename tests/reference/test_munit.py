@@ -16,7 +16,7 @@ from variegate.core.interfaces import Batch, Generator, Size
 from variegate.generators.content_style import ContentStyle, ContentStyleConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.losses.adversarial import discriminator_loss
-from variegate.networks.munit_discriminator import MUNITDiscriminator
+from variegate.networks.discriminators.munit import MUNITDiscriminator
 from variegate.networks.style_encoder import StyleEncoder
 from variegate.objectives.munit import MUNIT, MUNITConfig
 from variegate.randomness.adain import AdaIN, AdaINConfig

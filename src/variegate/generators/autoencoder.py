@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.interfaces import Features, Generator, Part, Randomness, Size
-from ..networks.bottleneck import Bottleneck
-from ..networks.deconvolution import Deconvolution
+from ..networks.pixelcnn.bottleneck import Bottleneck
+from ..networks.pixelcnn.deconvolution import Deconvolution
 
 
 class Autoencoder(Generator):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.interfaces import Part, Randomness, Size
 from ..networks.blocks import Norm, init_normal
-from ..networks.discriminators import halve
+from ..networks.discriminators.patch import halve
 from .resnet import Maker
 from .staged import Stage, Staged, State
 

@@ -21,14 +21,14 @@ from torch.nn import functional as F
 from ..core.errors import ConfigError
 from ..core.interfaces import Features, Generator, Part, Randomness, Size
 from ..networks.blocks import init_glorot
-from ..networks.bottleneck import Bottleneck
-from ..networks.colour_head import ColourHead
-from ..networks.deconvolution import Deconvolution
-from ..networks.gated_stacks import GatedStacks
-from ..networks.gated_steps import GatedSteps
-from ..networks.masked_stack import MaskedStack
-from ..networks.masked_steps import MaskedSteps
-from ..networks.steps import Steps
+from ..networks.pixelcnn.bottleneck import Bottleneck
+from ..networks.pixelcnn.colour_head import ColourHead
+from ..networks.pixelcnn.deconvolution import Deconvolution
+from ..networks.pixelcnn.gated_stacks import GatedStacks
+from ..networks.pixelcnn.gated_steps import GatedSteps
+from ..networks.pixelcnn.masked_stack import MaskedStack
+from ..networks.pixelcnn.masked_steps import MaskedSteps
+from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
 from .pixelcnn_drawing import Choose, by_field, draw, shade
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..networks.colour_head import ColourHead, HeadSteps
-from ..networks.steps import Steps
+from ..networks.pixelcnn.colour_head import ColourHead, HeadSteps
+from ..networks.pixelcnn.steps import Steps
 
 Choose = Callable[[Tensor], Tensor]  # probabilities (N, levels) to levels (N,)
 

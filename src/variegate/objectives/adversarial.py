@@ -20,7 +20,7 @@ from ..losses.adversarial import Mode, discriminator_loss, feature_matching, gen
 from ..losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
 from ..losses.perceptual import feature_l1
 from ..networks.blocks import Norm
-from ..networks.discriminators import Judgement, MultiScale, PatchGAN, logits
+from ..networks.discriminators.patch import Judgement, MultiScale, PatchGAN, logits
 from ..networks.perceptual import PerceptualKind, hd_features
 
 

@@ -24,7 +24,7 @@ from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Par
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.variational import kl_to_standard_normal
 from ..networks.blocks import init_xavier
-from ..networks.discriminators import logits
+from ..networks.discriminators.patch import logits
 from ..networks.posteriors import Posterior
 from .adversarial import AdversarialConfig, discriminator_of
 

@@ -20,9 +20,9 @@ from ..core.interfaces import Batch, Generator, HasMoments, Losses, Objective, O
 from ..losses import moments as m
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks.blocks import Norm
-from ..networks.completion_discriminator import GlobalLocal
-from ..networks.discriminators import Judgement, logits
-from ..networks.srgan_discriminator import SRGANDiscriminator
+from ..networks.discriminators.completion import GlobalLocal
+from ..networks.discriminators.patch import Judgement, logits
+from ..networks.discriminators.srgan import SRGANDiscriminator
 from .adversarial import AdversarialConfig, discriminator_of
 
 

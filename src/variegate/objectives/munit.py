@@ -27,8 +27,8 @@ from ..core.errors import ConfigError
 from ..core.interfaces import Batch, Features, Generator, Losses, Objective, Opposite, Part, Size
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks import weights as network_weights
-from ..networks.discriminators import logits
-from ..networks.munit_discriminator import MUNITDiscriminator
+from ..networks.discriminators.munit import MUNITDiscriminator
+from ..networks.discriminators.patch import logits
 from ..networks.perceptual import VGG19, Reading
 from ..networks.style_encoder import StyleEncoder
 

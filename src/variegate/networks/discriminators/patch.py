@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .blocks import Norm, init_normal, norm_layer
+from ..blocks import Norm, init_normal, norm_layer
 
 Judgement = list[list[Tensor]]
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from .blocks import init_normal
-from .discriminators import Judgement, halve
+from ..blocks import init_normal
+from .patch import Judgement, halve
 
 
 class StridedPatches(nn.Module):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.interfaces import Size
+from ...core.interfaces import Size
 from .gated_stacks import GatedLayer, GatedStacks
 from .masked import gate
 from .steps import Steps, bias_of, centre_of, empty, left_of, push

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.interfaces import Size
+from ...core.interfaces import Size
 from .masked_stack import MaskedBlock, MaskedStack
 from .steps import Steps, bias_of, centre_of, empty, left_of, push
 

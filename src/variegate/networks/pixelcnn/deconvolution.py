@@ -8,7 +8,7 @@ from math import ceil, log2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Size
+from ...core.interfaces import Size
 
 
 class Deconvolution(nn.Module):

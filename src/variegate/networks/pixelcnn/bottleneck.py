@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.errors import ConfigError
-from ..core.interfaces import Size
+from ...core.errors import ConfigError
+from ...core.interfaces import Size
 
 WIDTHS = (100, 150, 200)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..core.interfaces import Size
+from ...core.interfaces import Size
 from .masked import Masked
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .discriminators import Judgement
+from .patch import Judgement
 
 
 class SRGANDiscriminator(nn.Module):

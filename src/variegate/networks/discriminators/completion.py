@@ -10,8 +10,8 @@ from math import ceil, log2
 import torch
 from torch import Tensor, nn
 
-from ..core.interfaces import Size
-from .discriminators import Judgement
+from ...core.interfaces import Size
+from .patch import Judgement
 
 
 class Branch(nn.Module):

@@ -1,0 +1,1 @@
+"""Who tells real images from drawn ones."""

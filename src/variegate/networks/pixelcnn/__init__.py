@@ -1,0 +1,1 @@
+"""Masked layers, their cached steps, and what conditions and colours need."""
