@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from variegate.cli import main
-from variegate.verbs.parsing import prefixes
+from variegate.cli.parsing import prefixes
 
 QUICK = [
     "--noise",

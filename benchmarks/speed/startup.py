@@ -24,7 +24,7 @@ def rows(settings: Settings) -> list[Row]:
 
 
 def measure(case: str, code: str, allowed: float, settings: Settings) -> Row:
-    if "cli" in code and find_spec("variegate.cli") is None:
+    if "cli" in code and find_spec("variegate.cli.dispatch") is None:
         return row(case, None, 1.0, seconds=None, allowed=allowed, note="there is no variegate.cli")
     timed = settings.compare(interpreter(code), interpreter("pass"), REPEATS)
     seconds, bare = timed.seconds

@@ -161,7 +161,7 @@ def test_the_command_line_packs_and_unpacks(
     model = table_model()
     monkeypatch.setattr(Model, "load", lambda path: model)
     monkeypatch.setattr(
-        "variegate.verbs.typed.conditions_of", lambda run, texts: [(text, Path(text)) for text in texts]
+        "variegate.cli.verbs.typed.conditions_of", lambda run, texts: [(text, Path(text)) for text in texts]
     )
     (tmp_path / "a").mkdir()
     one, condition = drawn(tmp_path / "given", model.generator)

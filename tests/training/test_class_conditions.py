@@ -13,12 +13,12 @@ from PIL import Image
 import variegate
 from variegate.api import data_of, train
 from variegate.cli import main
+from variegate.cli.typed import conditions_of, file_name
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import ClassName, open_data
 from variegate.evaluation.measure import conditions_differ
 from variegate.runs.settings import Run
 from variegate.training.start import saved_config
-from variegate.verbs.typed import conditions_of, file_name
 
 OPTIONS = {
     "generator.widths": "[6, 6, 4]",

@@ -8,8 +8,8 @@ from typing import Any
 
 import tyro
 
-from .core.errors import ConfigError, VariegateError, did_you_mean
-from .core.memory import keep_freed_memory
+from ..core.errors import ConfigError, VariegateError, did_you_mean
+from ..core.memory import keep_freed_memory
 from .verbs import VERBS, Train
 
 

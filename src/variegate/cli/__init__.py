@@ -1,0 +1,6 @@
+"""The command line: one dataclass a verb, whose fields are its options."""
+
+from .dispatch import main
+from .verbs import VERBS
+
+__all__ = ["VERBS", "main"]
