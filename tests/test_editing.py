@@ -16,7 +16,7 @@ from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, VariegateError
 from variegate.data.conditions import Labels, Picture
 from variegate.data.regions import filled, moved, region_at, shifted
-from variegate.data.streets import CLASSES, PALETTE
+from variegate.data.streets.streets import CLASSES, PALETTE
 from variegate.model.editing import Crop, Editor
 from variegate.model.model import Model
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from variegate.api import data_of
 from variegate.core.codes import path
-from variegate.data.street_reader import read
-from variegate.data.streets import CLASSES, moving_car, odds
+from variegate.data.streets.factors import read
+from variegate.data.streets.streets import CLASSES, moving_car, odds
 from variegate.model.model import Model
 from variegate.model.sequences import flicker
 

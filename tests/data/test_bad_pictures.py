@@ -8,7 +8,7 @@ from PIL import Image
 
 from variegate.core.errors import DataError
 from variegate.data.derived import derive
-from variegate.data.pictures import read_labels, read_picture, size_of
+from variegate.data.files.images import read_labels, read_picture, size_of
 
 pytestmark = pytest.mark.core
 

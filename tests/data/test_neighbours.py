@@ -20,9 +20,10 @@ from torch.utils.data import default_collate
 
 from variegate.core.config import Neighbours, Training
 from variegate.core.errors import ConfigError
-from variegate.data import Visits, cache, open_data, to_batch
+from variegate.data import Visits, open_data, to_batch
 from variegate.data import neighbours as module
 from variegate.data.descriptors import Described, describe
+from variegate.data.files import cache
 from variegate.data.neighbours import Found, key, neighbours, search, suggested
 from variegate.data.neighbours_sheet import neighbours_sheet, spread
 from variegate.runs.settings import Run

@@ -12,7 +12,7 @@ from variegate.core.errors import ConfigError
 from variegate.data.pairs import open_data
 from variegate.data.rarity import Rarity, rarity
 from variegate.data.sampler import RareFirst
-from variegate.data.streets import Streets
+from variegate.data.streets.streets import Streets
 from variegate.methods import method
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from variegate.core.errors import DataError
-from variegate.data.street_reader import COMBINATIONS, expect
-from variegate.data.streets import CLASSES, FACTORS, Streets, export, odds, paint, read
+from variegate.data.streets.factors import COMBINATIONS, expect
+from variegate.data.streets.streets import CLASSES, FACTORS, Streets, export, odds, paint, read
 
 NAMES = [factor.name for factor in FACTORS]
 

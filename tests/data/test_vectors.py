@@ -15,7 +15,7 @@ from tiny import CHANCE, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Several, Vector, Visits, open_data, to_batch
 from variegate.data.check import check
-from variegate.data.vector_files import read_vectors
+from variegate.data.files.vectors import read_vectors
 from variegate.data.visits import collate
 
 pytestmark = pytest.mark.core

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from variegate.core.errors import DataError
-from variegate.data.street_reader import Reading
-from variegate.data.streets import Streets, odds, paint, read
+from variegate.data.streets.factors import Reading
+from variegate.data.streets.streets import Streets, odds, paint, read
 from variegate.evaluation.modes import RARE, expected_coverage, mode_metrics, modes
 
 pytestmark = pytest.mark.core

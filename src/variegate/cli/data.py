@@ -120,7 +120,7 @@ class Export:
 
     def run(self) -> None:
         from ..data.layouts import save_animation
-        from ..data.streets import PALETTE, Streets, export, moving_car
+        from ..data.streets.streets import PALETTE, Streets, export, moving_car
 
         size = parse_size(self.size) or (64, 64)
         if self.frames is not None:

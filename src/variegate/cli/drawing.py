@@ -85,7 +85,7 @@ class Complete:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..data.sources import for_each
+        from ..data.files.sources import for_each
         from ..model.model import Model
         from .typed import conditions_of, images_of
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..core.errors import CheckpointError, ConfigError, DataError
 from ..core.sampling import to_pil, to_uint8
-from ..data import pictures
-from ..data.sources import Source, for_each
+from ..data.files import images as pictures
+from ..data.files.sources import Source, for_each
 from ..model.model import Model
 from ..networks.weights import tensor_sha256
 from ..runs.saved_model import writing

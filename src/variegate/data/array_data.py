@@ -15,14 +15,14 @@ from torch import Tensor
 from ..core.errors import DataError
 from ..core.interfaces import Size
 from .array_sets import find_arrays
-from .arrays import Pack, Stored
 from .asked import asked, condition_of
 from .choice import same_length
 from .conditions import AnyCondition, Picture
 from .facts import Facts, evenly, is_known, part_of, stated, translated
+from .files.arrays import Pack, Stored
+from .files.vectors import matched, read_vectors
 from .folders import hold_out
 from .origins import Origin
-from .vector_files import matched, read_vectors
 
 __all__ = ["Opened", "Rows", "find_arrays", "open_arrays"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError
-from . import pictures
-from .arrays import Pack, Stored, headers, labels_in, pack_of
+from .files import images as pictures
+from .files.arrays import Pack, Stored, headers, labels_in, pack_of
 
 IMAGENET = "train_data_batch_*.npz"
 CIFAR = "cifar-10-batches-py"

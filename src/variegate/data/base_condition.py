@@ -13,8 +13,8 @@ from torch import Tensor
 from ..core.config import Config
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import pictures
-from .sources import Source, drawable, named
+from .files import images as pictures
+from .files.sources import Source, drawable, named
 
 
 class BaseCondition(Config, ABC):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from .pictures import Pixels, resize
+from .files.images import Pixels, resize
 
 
 def factor_of(kind: str | None) -> int | None:

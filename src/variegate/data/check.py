@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import instances, pictures
 from .array_data import find_arrays
 from .asked import asked
 from .check_arrays import check_arrays
@@ -24,6 +23,8 @@ from .conditions import AnyCondition, ClassName, Labels, Normals
 from .derived import check_size, explain
 from .direction import choose_direction
 from .facts import part_of
+from .files import images as pictures
+from .files import instances
 from .folders import hold_out, recognise
 from .items import Direction, Folder, Item
 from .landmarks import check_inside

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import DataError
 from .array_data import array_condition, described, rows_of
-from .arrays import Stored
 from .check_words import class_shares, lonely, words
 from .conditions import ClassName, Picture
 from .derived import check_size, explain
 from .facts import part_of
+from .files.arrays import Stored
 from .masks import open_masks
 
 if TYPE_CHECKING:

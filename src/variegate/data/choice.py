@@ -57,8 +57,8 @@ def streets_condition(given: AnyCondition | None, words: str | None, unpaired: b
     Raises:
         DataError: no such derived condition, or a trained model whose conditions streets cannot give.
     """
-    from .street_geometry import point_count
-    from .streets import CLASSES, PALETTE
+    from .streets.geometry import point_count
+    from .streets.streets import CLASSES, PALETTE
 
     geometry = asked_geometry(words)
     if geometry is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..core.errors import DataError, did_you_mean
 from ..core.interfaces import Size
 from .constant import Constant
-from .sources import Source
+from .files.sources import Source
 
 SMALL = 256  # classes that uint8 can number
 

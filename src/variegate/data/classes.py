@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError
-from . import pictures
 from .conditions import NO_LABEL, Colour, Labels
+from .files import images as pictures
 from .street_classes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes

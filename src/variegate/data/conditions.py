@@ -19,16 +19,16 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import pictures
 from .base_condition import BaseCondition
 from .class_names import ClassName
 from .constant import Nothing
-from .instances import boundary, read_instances, with_boundaries
+from .files import images as pictures
+from .files.instances import boundary, read_instances, with_boundaries
+from .files.sources import OneSource, Source, named, on_disk, planes_last, whole
 from .landmarks import Landmarks
 from .normals import Normals
 from .picture_condition import Picture
 from .several import Several
-from .sources import OneSource, Source, named, on_disk, planes_last, whole
 from .street_classes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
 from .vectors import Vector
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..core.errors import DataError
 from ..core.interfaces import Size
 from .base_condition import BaseCondition
-from .sources import Source, drawable, named
+from .files.sources import Source, drawable, named
 
 TILE = 8  # stripes and tiles are no smaller, so that they can be seen
 

@@ -10,8 +10,8 @@ from PIL import Image, ImageFilter
 from ..core.errors import DataError, did_you_mean
 from ..core.interfaces import Size
 from . import blocks, holes
+from .files.images import Pixels
 from .masks import Masks, folder_of
-from .pictures import Pixels
 
 PLAIN = ("edges", "grey", "inpaint", "inpaint:centre", "self")
 DERIVED = (*PLAIN, "inpaint:FOLDER", "superres:K")

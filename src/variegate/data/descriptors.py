@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from ..core.errors import ConfigError
 from .conditions import AnyCondition, Labels
+from .files.images import resize
 from .landmarks import points_of
 from .pairs import Pairs
-from .pictures import resize
 
 Floats = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import DataError, did_you_mean
-from . import pictures
+from .files import images as pictures
 from .items import Direction, Folder
 
 

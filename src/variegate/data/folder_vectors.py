@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from . import pictures
 from .facts import Facts
+from .files import images as pictures
+from .files.vectors import matched, read_vectors
 from .items import Folder
-from .vector_files import matched, read_vectors
 
 
 def add_vectors(folder: Folder, file: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from ..core.errors import DataError, did_you_mean
-from . import pictures
 from .asked import Asked, asked, with_classes
 from .class_folders import find_classes
+from .files import images as pictures
 from .folder_vectors import add_vectors
 from .geometry import Geometry, asked_geometry, find_geometry
 from .items import SPLITS, Folder, Item, match, missing_partners

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from ..core.errors import DataError
-from . import pictures
+from .files import images as pictures
+from .files.landmarks import TABLES, Points, read_pts, read_table
 from .items import SPLITS, Folder, Item, match
-from .landmark_files import TABLES, Points, read_pts, read_table
 from .normals import Normals
 
 Geometry = Literal["landmarks", "normals"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from . import pictures
 from .facts import Facts
-from .landmark_files import Points
+from .files import images as pictures
+from .files.landmarks import Points
 from .street_classes import Numbering
 
 Direction = Literal["AtoB", "BtoA"]

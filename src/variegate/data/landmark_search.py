@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError
 from ..networks.detectors import Detector
-from . import pictures
+from .files import images as pictures
+from .files.landmarks import TABLES, write_table
 from .items import SPLITS
-from .landmark_files import TABLES, write_table
 
 AT_ONCE = 32  # pictures that are in memory together
 

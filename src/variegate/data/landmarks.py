@@ -19,10 +19,10 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import pictures
 from .base_condition import BaseCondition
-from .landmark_files import Points, read_points
-from .sources import Source
+from .files import images as pictures
+from .files.landmarks import Points, read_points
+from .files.sources import Source
 
 FAR = 0.5  # of a side: points further outside than this belong to another picture
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import pictures
 from .conditions import AnyCondition, Colour, Labels
-from .sources import Source
+from .files import images as pictures
+from .files.sources import Source
 
 
 def palette_picture(ids: NDArray[Any] | Tensor, palette: Sequence[Colour]) -> Image.Image:

@@ -10,8 +10,9 @@ from typing import Any
 
 from ..core.errors import DataError, did_you_mean
 from ..core.interfaces import Size
-from . import holes, pictures
-from .pictures import Pixels
+from . import holes
+from .files import images as pictures
+from .files.images import Pixels
 
 CACHE_BYTES = 1 << 28
 RIGHT = f"a mask is a picture, in which {holes.BY_MASK}"

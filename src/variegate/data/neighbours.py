@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from ..core.config import Neighbours
 from ..core.errors import ConfigError
-from . import cache
 from .descriptors import Described, Floats, describe, unit
+from .files import cache
 from .pairs import Pairs
 
 Numbers = NDArray[np.int64]

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..core.config import Neighbours, from_mapping
-from . import pictures
 from .descriptors import describe, unit
+from .files import images as pictures
 from .neighbours import Found, neighbours, suggested
 from .pairs import Pairs
 from .rarity_sheet import GAP, GREY, INK, LINE, PAPER, font, thumbnail_size

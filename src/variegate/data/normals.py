@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import pictures
 from .base_condition import BaseCondition
-from .sources import Source
+from .files import images as pictures
+from .files.sources import Source
 
 STEPS = 32767  # raw value of 1
 NOTHING = 0.1  # a vector shorter than this is no normal; grey 127 or 128 has length 0.007

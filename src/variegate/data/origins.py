@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import pictures
 from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
 from .facts import Facts, is_known, part_of, stated
+from .files import images as pictures
+from .files.sources import Source
 from .folders import STEP
 from .items import SPLITS, Direction, Item
-from .sources import Source
 
 
 class Origin(Protocol):
@@ -167,7 +167,7 @@ class Procedural:
     """
 
     def __init__(self, size: Size, count: int, split: str, condition: AnyCondition, unpaired: bool = False) -> None:
-        from .streets import Streets
+        from .streets.streets import Streets
 
         self.size, self.split, self.condition, self.unpaired = size, split, condition, unpaired
         self.streets: Any = Streets(size=size, count=count, split=split)

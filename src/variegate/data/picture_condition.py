@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from . import blocks, holes, pictures
+from . import blocks, holes
 from .base_condition import BaseCondition
 from .derived import cuts_hole
-from .sources import Source
+from .files import images as pictures
+from .files.sources import Source
 
 
 class Picture(BaseCondition):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..core.errors import ConfigError
-from . import pictures
 from .conditions import Labels
+from .files import images as pictures
 from .pairs import Pairs
 from .rarity import FEWEST, FLOOR, SMALLEST, Rarity
 

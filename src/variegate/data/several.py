@@ -17,8 +17,8 @@ from ..core.interfaces import Size
 from .base_condition import BaseCondition
 from .class_names import SMALL, ClassName
 from .constant import Constant
+from .files.sources import OneSource, Source, named
 from .picture_condition import Picture
-from .sources import OneSource, Source, named
 from .vectors import Vector
 
 Part = Annotated[ClassName | Vector | Picture, Field(discriminator="kind")]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from . import pictures
+from .files import images as pictures
 from .street_classes import Numbering
 
 

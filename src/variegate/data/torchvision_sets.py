@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from . import pictures
+from .files import images as pictures
+from .files.landmarks import TABLES, read_table
 from .geometry import count_of, other_numbers
 from .items import Box, Folder, Item
-from .landmark_files import TABLES, read_table
 from .normals import Normals
 
 PETS_SPLITS = {"train": "trainval.txt", "test": "test.txt"}

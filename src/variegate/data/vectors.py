@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from .constant import Constant
-from .sources import Source, numbers
-from .vector_files import read_vectors
+from .files.sources import Source, numbers
+from .files.vectors import read_vectors
 
 
 class Vector(Constant):

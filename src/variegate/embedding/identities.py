@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from ..data import pictures
+from ..data.files import images as pictures
 from ..data.sampler import order
 
 _BATCH_WORD = 2**62  # far from the second words of `data.sampler`

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, DataError
-from ..data import pictures
-from ..data.vector_files import SUFFIXES, write_vectors
+from ..data.files import images as pictures
+from ..data.files.vectors import SUFFIXES, write_vectors
 from .identities import read
 from .saved import CHUNK, Embeds
 

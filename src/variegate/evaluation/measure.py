@@ -15,7 +15,7 @@ from ..core.interfaces import Generator
 from ..core.sampling import decode_in_chunks, to_uint8
 from ..data.landmarks import points_of
 from ..data.pairs import Pairs
-from ..data.streets import read
+from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .fidelity import fidelity, measures_for

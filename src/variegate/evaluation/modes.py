@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import DataError
-from ..data.street_reader import Reading
-from ..data.street_scene import FACTORS
-from ..data.streets import find, odds
+from ..data.streets.factors import Reading
+from ..data.streets.scene import FACTORS
+from ..data.streets.streets import find, odds
 
 NAMES = ("time", "paint")
 RARE = 0.05  # a mode is rare if its odds are at most this: 4 of the 12 time x paint modes, 14 % of all images

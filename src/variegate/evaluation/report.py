@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..core.interfaces import HasMoments
 from ..data.pairs import Pairs
-from ..data.streets import find, odds
+from ..data.streets.streets import find, odds
 from . import pictures
 from .likelihood import Likelihood, is_of_class
 from .modes import NAMES, expected_coverage

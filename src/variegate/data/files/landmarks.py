@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
+from ...core.errors import DataError
 
 Points = NDArray[np.float32]  # x, y (P, 2) in pixels, NaN where a point is absent
 TABLES = ("landmarks.json", "landmarks.csv")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .street_scene import BUILDING, CAR, FACTORS, OVERSAMPLING, PAVEMENT, ROAD, ROOF, SKY, TREE, WINDOW, Bytes
+from .scene import BUILDING, CAR, FACTORS, OVERSAMPLING, PAVEMENT, ROAD, ROOF, SKY, TREE, WINDOW, Bytes
 
 Floats = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, did_you_mean
+from ...core.errors import DataError, did_you_mean
 
 Rows = NDArray[np.float32]
 SUFFIXES = (".npy", ".npz", ".safetensors")

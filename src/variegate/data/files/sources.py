@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..core.errors import ConfigError, DataError
-from ..core.interfaces import Size
-from . import pictures
+from ...core.errors import ConfigError, DataError
+from ...core.interfaces import Size
+from . import images as pictures
 
 OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor
 Source = OneSource | tuple[OneSource, ...]  # a tuple: picture and mask of its hole, label map and instance map, parts

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
-from .pictures import Pixels
+from ...core.errors import DataError
+from .images import Pixels
 
 HOW = "right would be `images` uint8 (N, H, W, 3) or (N, H, W), and perhaps `labels` (N,)"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .street_scene import (
+from .scene import (
     CAR,
     OVERSAMPLING,
     PAVEMENT,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..core.errors import DataError
-from . import pictures
+from ...core.errors import DataError
+from . import images as pictures
 from .sources import OneSource, on_disk, planes_last, whole
 
 

@@ -22,11 +22,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..core.errors import DataError, did_you_mean
-from .street_geometry import survey
-from .street_paint import enlarge, render
-from .street_reader import Reading, read
-from .street_scene import CLASSES, FACTORS, OVERSAMPLING, PALETTE, Bytes, Factor, draw_labels, draw_passing_car
+from ...core.errors import DataError, did_you_mean
+from .factors import Reading, read
+from .geometry import survey
+from .paint import enlarge, render
+from .scene import CLASSES, FACTORS, OVERSAMPLING, PALETTE, Bytes, Factor, draw_labels, draw_passing_car
 
 __all__ = [
     "CLASSES",

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..core.errors import DataError
-from .street_paint import MATERIALS, colours, enlarge, materials
-from .street_scene import CLASSES, FACTORS, Bytes
+from ...core.errors import DataError
+from .paint import MATERIALS, colours, enlarge, materials
+from .scene import CLASSES, FACTORS, Bytes
 
 COMBINATIONS = np.array(list(itertools.product(*(range(len(factor.values)) for factor in FACTORS))))  # (288, F)
 SOFTNESS = (1, 3)  # how often a picture may have been softened: as painted, and visibly blurred by a generator

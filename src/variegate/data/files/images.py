@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from ..core.errors import DataError
+from ...core.errors import DataError
 
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])

@@ -1,0 +1,1 @@
+"""One file read robustly: images, label maps, vectors, landmarks, arrays."""

@@ -1,0 +1,1 @@
+"""Drawn streets, whose true distribution is known."""
