@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from variegate.data.conditions import Labels, Picture
+from variegate.data.conditions.labels import Labels, Picture
 from variegate.data.streets.streets import CLASSES, PALETTE
 from variegate.methods import method
 from variegate.model.model import Model

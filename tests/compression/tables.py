@@ -7,7 +7,7 @@ from torch import Tensor
 
 from variegate.compression.coder import Choose
 from variegate.core.interfaces import Features, Generator
-from variegate.data.conditions import Picture
+from variegate.data.conditions.labels import Picture
 from variegate.model.model import Model
 from variegate.runs.saved_model import ModelRecord, versions
 

@@ -17,7 +17,7 @@ import variegate
 from variegate.cli import dispatch
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, Objective
-from variegate.data.conditions import Labels
+from variegate.data.conditions.labels import Labels
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.losses import moments as m
 from variegate.methods import method

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from variegate.core.interfaces import Generator, HasMemory, Size
-from variegate.data.conditions import Labels
+from variegate.data.conditions.labels import Labels
 from variegate.methods import METHODS, method
 from variegate.methods.pix2pix import pix2pix
 from variegate.methods.preset import Preset

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from variegate.core.errors import DataError
-from variegate.data.derived import derive
+from variegate.data.derived.derived import derive
 from variegate.data.files.images import read_labels, read_picture, size_of
 
 pytestmark = pytest.mark.core

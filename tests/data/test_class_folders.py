@@ -12,10 +12,11 @@ from PIL import Image
 from tiny import photo, real, save
 
 from variegate.core.errors import DataError
-from variegate.data import ClassName, Nothing, Picture, Several, Visits, blocks, open_data
+from variegate.data import ClassName, Nothing, Picture, Several, Visits, open_data
 from variegate.data.check import check
-from variegate.data.conditions import condition_from_mapping
-from variegate.data.facts import evenly
+from variegate.data.conditions.labels import condition_from_mapping
+from variegate.data.conditions.metadata import evenly
+from variegate.data.derived import blocks
 from variegate.data.layouts import read_layouts
 
 pytestmark = pytest.mark.core

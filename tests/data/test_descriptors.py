@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from variegate.data import descriptors
-from variegate.data.conditions import Labels, Picture
+from variegate.data.conditions.labels import Labels, Picture
 from variegate.data.descriptors import describe_condition, histograms, lab
 
 pytestmark = pytest.mark.core

@@ -12,7 +12,7 @@ from tiny import photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Picture, Visits, condition_from_mapping, open_data
-from variegate.data.holes import centre, join, rectangle, resize
+from variegate.data.derived.holes import centre, join, rectangle, resize
 
 pytestmark = pytest.mark.core
 

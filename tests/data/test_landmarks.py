@@ -15,9 +15,9 @@ from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import Visits, condition_from_mapping, open_data
 from variegate.data.check import check
+from variegate.data.conditions.landmarks import Landmarks, points_of
 from variegate.data.files.landmarks import read_points
 from variegate.data.landmark_search import find_landmarks
-from variegate.data.landmarks import Landmarks, points_of
 from variegate.data.layouts import read_layouts
 
 pytestmark = pytest.mark.core

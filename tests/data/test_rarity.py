@@ -101,7 +101,7 @@ def test_loss_weights_are_the_score_of_each_pixels_class_over_the_images_largest
 
 @pytest.mark.core
 def test_pictures_have_no_classes_to_balance(tmp_path: object) -> None:
-    from variegate.data.conditions import Picture
+    from variegate.data.conditions.labels import Picture
 
     class Fake:
         condition, name = Picture(), "photos"

@@ -8,7 +8,7 @@ import torch
 
 from variegate.core.errors import DataError
 from variegate.data import open_data
-from variegate.data.landmarks import Landmarks, points_of
+from variegate.data.conditions.landmarks import Landmarks, points_of
 from variegate.data.streets.geometry import point_count, point_names, survey
 from variegate.data.streets.scene import BUILDING, CAR, CLASSES, PAVEMENT, ROAD, ROOF, SKY, TREE, WINDOW, draw_labels
 from variegate.data.streets.streets import GEOMETRY, Streets

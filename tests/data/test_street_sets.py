@@ -13,8 +13,8 @@ from tiny import ids, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Labels, open_data
 from variegate.data.check import check
-from variegate.data.conditions import condition_from_mapping
-from variegate.data.street_classes import CLASSES, NAMES, PALETTE
+from variegate.data.conditions.cityscapes import CLASSES, NAMES, PALETTE
+from variegate.data.conditions.labels import condition_from_mapping
 
 pytestmark = pytest.mark.core
 LABEL_IDS = {"road": 7, "sky": 23, "car": 26}

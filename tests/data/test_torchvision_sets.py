@@ -14,8 +14,8 @@ from tiny import photo, save
 from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.check import check
-from variegate.data.landmarks import points_of
-from variegate.data.normals import Normals
+from variegate.data.conditions.landmarks import points_of
+from variegate.data.conditions.normals import Normals
 
 pytestmark = pytest.mark.core
 BOX = "<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>"

@@ -1,6 +1,6 @@
 """Data: pairs of condition and image from folders, what a condition is, and which pair is visited when."""
 
-from .conditions import (
+from .conditions.labels import (
     AnyCondition,
     ClassName,
     Labels,

@@ -15,10 +15,10 @@ from torch import Tensor
 from ..core.errors import DataError
 from ..core.interfaces import Size
 from .array_sets import find_arrays
-from .asked import asked, condition_of
 from .choice import same_length
-from .conditions import AnyCondition, Picture
-from .facts import Facts, evenly, is_known, part_of, stated, translated
+from .conditions.asked import asked, condition_of
+from .conditions.labels import AnyCondition, Picture
+from .conditions.metadata import Facts, evenly, is_known, part_of, stated, translated
 from .files.arrays import Pack, Stored
 from .files.vectors import matched, read_vectors
 from .folders import hold_out

@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from ..core.errors import DataError
 from ..core.interfaces import Size
 from .array_data import find_arrays
-from .asked import asked
 from .check_arrays import check_arrays
 from .check_words import class_shares, lonely, words
 from .choice import spec_of
 from .classes import labels_in
-from .conditions import AnyCondition, ClassName, Labels, Normals
-from .derived import check_size, explain
+from .conditions.asked import asked
+from .conditions.labels import AnyCondition, ClassName, Labels, Normals
+from .conditions.landmarks import check_inside
+from .conditions.metadata import part_of
+from .derived.derived import check_size, explain
+from .derived.masks import Masks, folder_of
 from .direction import choose_direction
-from .facts import part_of
 from .files import images as pictures
 from .files import instances
 from .folders import hold_out, recognise
 from .items import Direction, Folder, Item
-from .landmarks import check_inside
-from .masks import Masks, folder_of
 from .origins import cut_out, native_size, normals_of
 from .pairs import is_streets, open_data
 

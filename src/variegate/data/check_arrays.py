@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from ..core.errors import DataError
 from .array_data import array_condition, described, rows_of
 from .check_words import class_shares, lonely, words
-from .conditions import ClassName, Picture
-from .derived import check_size, explain
-from .facts import part_of
+from .conditions.labels import ClassName, Picture
+from .conditions.metadata import part_of
+from .derived.derived import check_size, explain
+from .derived.masks import open_masks
 from .files.arrays import Stored
-from .masks import open_masks
 
 if TYPE_CHECKING:
     from .check import Report

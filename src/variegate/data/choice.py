@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from .asked import Asked, asked, condition_of, words_of
 from .classes import labels_in
-from .conditions import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector
+from .conditions.asked import Asked, asked, condition_of, words_of
+from .conditions.labels import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector
+from .conditions.metadata import part_of
 from .direction import is_grey
-from .facts import part_of
 from .geometry import asked_geometry, count_of
 from .items import Direction, Folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .facts import Facts, evenly
+from .conditions.metadata import Facts, evenly
 from .files import images as pictures
 from .items import SPLITS, Folder, Item
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError
-from .conditions import NO_LABEL, Colour, Labels
+from .conditions.cityscapes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
+from .conditions.labels import NO_LABEL, Colour, Labels
 from .files import images as pictures
-from .street_classes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes
     "sky": (70, 130, 180),

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from .conditions import AnyCondition, Labels
+from .conditions.labels import AnyCondition, Labels
+from .conditions.landmarks import points_of
 from .files.images import resize
-from .landmarks import points_of
 from .pairs import Pairs
 
 Floats = NDArray[np.float32]

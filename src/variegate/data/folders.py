@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from ..core.errors import DataError, did_you_mean
-from .asked import Asked, asked, with_classes
 from .class_folders import find_classes
+from .conditions.asked import Asked, asked, with_classes
+from .derived.masks import folder_of
 from .files import images as pictures
 from .folder_vectors import add_vectors
 from .geometry import Geometry, asked_geometry, find_geometry
 from .items import SPLITS, Folder, Item, match, missing_partners
-from .masks import folder_of
 from .street_sets import find_street_set
 from .torchvision_sets import NO_CONDITION, find_torchvision_set
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..core.errors import DataError
+from .conditions.normals import Normals
 from .files import images as pictures
 from .files.landmarks import TABLES, Points, read_pts, read_table
 from .items import SPLITS, Folder, Item, match
-from .normals import Normals
 
 Geometry = Literal["landmarks", "normals"]
 NORMALS = [("{}_normals", "{}_img"), ("{}_normals", "{}"), ("normals/{}", "images/{}")]  # of a split

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from .conditions import AnyCondition, Colour, Labels
+from .conditions.labels import AnyCondition, Colour, Labels
 from .files import images as pictures
 from .files.sources import Source
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from .conditions import AnyCondition, Labels, Landmarks, Normals, Picture
-from .facts import Facts, is_known, part_of, stated
+from .conditions.labels import AnyCondition, Labels, Landmarks, Normals, Picture
+from .conditions.metadata import Facts, is_known, part_of, stated
 from .files import images as pictures
 from .files.sources import Source
 from .folders import STEP

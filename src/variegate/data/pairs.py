@@ -12,15 +12,15 @@ from torch.utils.data import Dataset
 from ..core.errors import DataError, did_you_mean
 from ..core.interfaces import Size
 from .array_data import find_arrays, open_arrays
-from .asked import words_of
 from .choice import fits_model, spec_of, streets_condition
-from .conditions import AnyCondition, Labels, Picture
-from .derived import check_size, derive
+from .conditions.asked import words_of
+from .conditions.labels import AnyCondition, Labels, Picture
+from .conditions.metadata import part_of, stated, translated
+from .derived.derived import check_size, derive
+from .derived.masks import Masks, open_masks
 from .direction import choose_direction
-from .facts import part_of, stated, translated
 from .folders import hold_out, recognise
 from .items import SPLITS, Direction, Folder
-from .masks import Masks, open_masks
 from .origins import Files, Origin, Procedural, item_number, native_size, renumbered
 
 CACHE_BYTES = 1 << 30

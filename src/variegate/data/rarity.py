@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from .conditions import Labels
+from .conditions.labels import Labels
 from .pairs import Pairs
 
 FLOOR = 0.01  # of the largest density of a class

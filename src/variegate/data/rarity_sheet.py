@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..core.errors import ConfigError
-from .conditions import Labels
+from .conditions.labels import Labels
 from .files import images as pictures
 from .pairs import Pairs
 from .rarity import FEWEST, FLOOR, SMALLEST, Rarity

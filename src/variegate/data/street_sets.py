@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .conditions.cityscapes import Numbering
 from .files import images as pictures
-from .street_classes import Numbering
 
 
 class StreetSet(NamedTuple):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from .conditions.normals import Normals
 from .files import images as pictures
 from .files.landmarks import TABLES, read_table
 from .geometry import count_of, other_numbers
 from .items import Box, Folder, Item
-from .normals import Normals
 
 PETS_SPLITS = {"train": "trainval.txt", "test": "test.txt"}
 FACES_SPLITS = {"train": "peopleDevTrain.txt", "test": "peopleDevTest.txt"}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.interfaces import HasLikelihood
-from ..data.conditions import Picture
+from ..data.conditions.labels import Picture
 from ..data.pairs import Pairs
 from ..model.model import Model
 from ..runs.health import IGNORED

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.interfaces import Generator, HasLevels
-from ..data.conditions import ClassName
-from ..data.facts import class_in, part_of
+from ..data.conditions.labels import ClassName
+from ..data.conditions.metadata import class_in, part_of
 from ..data.pairs import Pairs
 from .plugged import Networks
 from .protocols import LIKELIHOOD, Measured, Protocol, Results, libraries

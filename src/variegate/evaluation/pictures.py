@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..core.codes import path as code_path
 from ..core.interfaces import Generator
 from ..core.sampling import Moments, heat, sheet, to_uint8
-from ..data.conditions import AnyCondition
+from ..data.conditions.labels import AnyCondition
 from ..data.pairs import Pairs
 from ..runs.saved_model import ModelRecord
 

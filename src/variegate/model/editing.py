@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..core.errors import ConfigError, DataError, did_you_mean
 from ..core.interfaces import Size
-from ..data.conditions import Labels
+from ..data.conditions.labels import Labels
 from ..data.files.instances import boundary, misfit, read_instances
 from ..data.files.sources import OneSource, Source, named
 from ..data.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed

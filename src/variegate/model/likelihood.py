@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.codes import Seed
 from ..core.errors import ConfigError
 from ..core.interfaces import Completes, HasLevels, HasLikelihood, Size
-from ..data.conditions import Picture, Source
+from ..data.conditions.labels import Picture, Source
 from .model import Model
 from .samples import Samples
 

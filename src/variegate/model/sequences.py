@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.sampling import adjacent_difference, changed_share
-from ..data.conditions import ClassName, Labels
+from ..data.conditions.labels import ClassName, Labels
 
 if TYPE_CHECKING:
     from .model import Model

@@ -11,8 +11,8 @@ from pydantic import Field, SerializeAsAny
 from ..core.config import Config, to_yaml
 from ..core.errors import CheckpointError, ConfigError, DataError
 from ..core.interfaces import Method, Size
-from ..data.conditions import condition_from_mapping
-from ..data.landmarks import Landmarks
+from ..data.conditions.labels import condition_from_mapping
+from ..data.conditions.landmarks import Landmarks
 from ..data.pairs import Pairs, open_data
 from ..generators.split_crn import SplitCRNConfig
 from ..runs.checkpoints import Checkpoints

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.errors import DataError, did_you_mean
-from ..core.interfaces import Size
-from .conditions import AnyCondition, ClassName, Nothing, Picture, Several, Vector
-from .derived import DERIVED, check_derived, derived_channels
+from ...core.errors import DataError, did_you_mean
+from ...core.interfaces import Size
+from ..derived.derived import DERIVED, check_derived, derived_channels
+from .labels import AnyCondition, ClassName, Nothing, Picture, Several, Vector
 
 GIVEN = ("class", "none", "vectors:FILE")
 JOINT = re.compile(r"\+(?=(?:class|none|vectors|edges|grey|self|superres|inpaint|landmarks|normals)\b)")

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..core.errors import DataError
-from .files import images as pictures
-from .files.images import Pixels
-from .files.sources import OneSource, Source, eight_bit, named, on_disk, planes_last
+from ...core.errors import DataError
+from ..files import images as pictures
+from ..files.images import Pixels
+from ..files.sources import OneSource, Source, eight_bit, named, on_disk, planes_last
 
 WHITE = 255  # inside the hole, in RGB and mask
 MOST = 0.9  # share of the picture; a larger hole is rather a mask the wrong way round

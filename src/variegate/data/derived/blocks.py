@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .files.images import Pixels, resize
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files.images import Pixels, resize
 
 
 def factor_of(kind: str | None) -> int | None:

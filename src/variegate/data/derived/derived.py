@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..core.errors import DataError, did_you_mean
-from ..core.interfaces import Size
+from ...core.errors import DataError, did_you_mean
+from ...core.interfaces import Size
+from ..files.images import Pixels
 from . import blocks, holes
-from .files.images import Pixels
 from .masks import Masks, folder_of
 
 PLAIN = ("edges", "grey", "inpaint", "inpaint:centre", "self")

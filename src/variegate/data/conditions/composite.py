@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .base_condition import BaseCondition
-from .class_names import SMALL, ClassName
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files.sources import OneSource, Source, named
+from .base import BaseCondition
+from .class_label import SMALL, ClassName
 from .constant import Constant
-from .files.sources import OneSource, Source, named
-from .picture_condition import Picture
-from .vectors import Vector
+from .image import Picture
+from .vector import Vector
 
 Part = Annotated[ClassName | Vector | Picture, Field(discriminator="kind")]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .conditions import AnyCondition, ClassName, Nothing, Picture, Several, Vector
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from .labels import AnyCondition, ClassName, Nothing, Picture, Several, Vector
 
 P = TypeVar("P", ClassName, Vector, Picture)
 

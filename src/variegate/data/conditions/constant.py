@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .base_condition import BaseCondition
-from .files.sources import Source, drawable, named
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files.sources import Source, drawable, named
+from .base import BaseCondition
 
 TILE = 8  # stripes and tiles are no smaller, so that they can be seen
 

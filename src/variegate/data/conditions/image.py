@@ -8,13 +8,13 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from . import blocks, holes
-from .base_condition import BaseCondition
-from .derived import cuts_hole
-from .files import images as pictures
-from .files.sources import Source
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..derived import blocks, holes
+from ..derived.derived import cuts_hole
+from ..files import images as pictures
+from ..files.sources import Source
+from .base import BaseCondition
 
 
 class Picture(BaseCondition):

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import DataError, did_you_mean
-from ..core.interfaces import Size
+from ...core.errors import DataError, did_you_mean
+from ...core.interfaces import Size
+from ..files import images as pictures
+from ..files.images import Pixels
 from . import holes
-from .files import images as pictures
-from .files.images import Pixels
 
 CACHE_BYTES = 1 << 28
 RIGHT = f"a mask is a picture, in which {holes.BY_MASK}"

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .base_condition import BaseCondition
-from .files import images as pictures
-from .files.sources import Source
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files import images as pictures
+from ..files.sources import Source
+from .base import BaseCondition
 
 STEPS = 32767  # raw value of 1
 NOTHING = 0.1  # a vector shorter than this is no normal; grey 127 or 128 has length 0.007

@@ -12,10 +12,10 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ..core.errors import DataError
+from ...core.errors import DataError
+from ..files.sources import Source, numbers
+from ..files.vectors import read_vectors
 from .constant import Constant
-from .files.sources import Source, numbers
-from .files.vectors import read_vectors
 
 
 class Vector(Constant):

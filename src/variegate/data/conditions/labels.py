@@ -17,20 +17,20 @@ from PIL import Image
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .base_condition import BaseCondition
-from .class_names import ClassName
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files import images as pictures
+from ..files.instances import boundary, read_instances, with_boundaries
+from ..files.sources import OneSource, Source, named, on_disk, planes_last, whole
+from .base import BaseCondition
+from .cityscapes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
+from .class_label import ClassName
+from .composite import Several
 from .constant import Nothing
-from .files import images as pictures
-from .files.instances import boundary, read_instances, with_boundaries
-from .files.sources import OneSource, Source, named, on_disk, planes_last, whole
+from .image import Picture
 from .landmarks import Landmarks
 from .normals import Normals
-from .picture_condition import Picture
-from .several import Several
-from .street_classes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
-from .vectors import Vector
+from .vector import Vector
 
 NO_LABEL = 255  # the id that most label sets give to "nothing here"
 

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.config import Config
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .files import images as pictures
-from .files.sources import Source, drawable, named
+from ...core.config import Config
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files import images as pictures
+from ..files.sources import Source, drawable, named
 
 
 class BaseCondition(Config, ABC):

@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ..core.errors import DataError, did_you_mean
-from ..core.interfaces import Size
+from ...core.errors import DataError, did_you_mean
+from ...core.interfaces import Size
+from ..files.sources import Source
 from .constant import Constant
-from .files.sources import Source
 
 SMALL = 256  # classes that uint8 can number
 

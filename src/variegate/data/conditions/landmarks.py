@@ -17,12 +17,12 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .base_condition import BaseCondition
-from .files import images as pictures
-from .files.landmarks import Points, read_points
-from .files.sources import Source
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..files import images as pictures
+from ..files.landmarks import Points, read_points
+from ..files.sources import Source
+from .base import BaseCondition
 
 FAR = 0.5  # of a side: points further outside than this belong to another picture
 

@@ -1,0 +1,1 @@
+"""Conditions that are made from the image itself."""
