@@ -15,7 +15,7 @@ from untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, VariegateError
 from variegate.data.conditions.labels import Labels, Picture
-from variegate.data.regions import filled, moved, region_at, shifted
+from variegate.data.scenes.regions import filled, moved, region_at, shifted
 from variegate.data.streets.streets import CLASSES, PALETTE
 from variegate.model.editing import Crop, Editor
 from variegate.model.model import Model

@@ -16,7 +16,7 @@ from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.core.sampling import adjacent_difference, changed_share
 from variegate.data.conditions.labels import Labels, Picture
-from variegate.data.layouts import palette_picture, read_layouts, save_animation
+from variegate.data.scenes.layouts import palette_picture, read_layouts, save_animation
 from variegate.data.streets.streets import CLASSES, PALETTE, Streets, moving_car
 from variegate.model.model import Model
 from variegate.model.sequences import flicker

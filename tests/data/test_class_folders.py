@@ -17,7 +17,7 @@ from variegate.data.check import check
 from variegate.data.conditions.labels import condition_from_mapping
 from variegate.data.conditions.metadata import evenly
 from variegate.data.derived import blocks
-from variegate.data.layouts import read_layouts
+from variegate.data.scenes.layouts import read_layouts
 
 pytestmark = pytest.mark.core
 

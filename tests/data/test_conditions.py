@@ -9,7 +9,7 @@ from PIL import Image
 
 from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, condition_from_mapping
-from variegate.data.classes import hues
+from variegate.data.readers.classes import hues
 
 pytestmark = pytest.mark.core
 

@@ -17,8 +17,8 @@ from variegate.data import Visits, condition_from_mapping, open_data
 from variegate.data.check import check
 from variegate.data.conditions.landmarks import Landmarks, points_of
 from variegate.data.files.landmarks import read_points
-from variegate.data.landmark_search import find_landmarks
-from variegate.data.layouts import read_layouts
+from variegate.data.readers.landmark_search import find_landmarks
+from variegate.data.scenes.layouts import read_layouts
 
 pytestmark = pytest.mark.core
 THREE = Landmarks(points=3, frame=(16, 24))

@@ -15,7 +15,7 @@ from variegate.core.errors import DataError
 from variegate.data import Visits, condition_from_mapping, open_data, to_batch
 from variegate.data.check import check
 from variegate.data.conditions.normals import Normals
-from variegate.data.layouts import read_layouts
+from variegate.data.scenes.layouts import read_layouts
 
 pytestmark = pytest.mark.core
 NORMALS = Normals()

@@ -45,7 +45,7 @@ class FindLandmarks:
     """an ONNX network, RGB in [0, 1] to x, y as shares of the sides; a name is looked for in VARIEGATE_WEIGHTS too"""
 
     def run(self) -> None:
-        from ..data.landmark_search import find_landmarks
+        from ..data.readers.landmark_search import find_landmarks
         from ..networks.detectors import OnnxLandmarks
 
         detector = OnnxLandmarks(self.detector)
@@ -119,7 +119,7 @@ class Export:
     """write one GIF of so many label maps instead, in which a car drives through a street; for `variegate sequence`"""
 
     def run(self) -> None:
-        from ..data.layouts import save_animation
+        from ..data.scenes.layouts import save_animation
         from ..data.streets.streets import PALETTE, Streets, export, moving_car
 
         size = parse_size(self.size) or (64, 64)

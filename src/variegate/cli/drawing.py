@@ -165,7 +165,7 @@ class Sequence:
     device: str = "cpu"
 
     def run(self) -> None:
-        from ..data.layouts import read_layouts
+        from ..data.scenes.layouts import read_layouts
         from ..model.model import Model
         from ..model.sequences import flicker
         from ..model.video import save_frames

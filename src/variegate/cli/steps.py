@@ -96,7 +96,7 @@ def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path
     from torch.nn.functional import interpolate
 
     from ..core.sampling import sheet, to_pil
-    from ..data.layouts import palette_picture
+    from ..data.scenes.layouts import palette_picture
 
     after, condition = scene.draw(), scene.condition
     both = torch.stack([condition.picture(ids[None]) for ids in (was, scene.layout)])

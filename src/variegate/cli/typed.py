@@ -12,7 +12,7 @@ from torch import Tensor
 from ..api import data_of
 from ..core.errors import DataError
 from ..data.conditions.labels import condition_from_mapping
-from ..data.items import SPLITS
+from ..data.readers.items import SPLITS
 from ..runs.saved_model import model_folder, read_record
 
 

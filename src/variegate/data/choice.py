@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
-from .classes import labels_in
 from .conditions.asked import Asked, asked, condition_of, words_of
 from .conditions.labels import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector
 from .conditions.metadata import part_of
-from .direction import is_grey
-from .geometry import asked_geometry, count_of
-from .items import Direction, Folder
+from .readers.classes import labels_in
+from .readers.direction import is_grey
+from .readers.geometry import asked_geometry, count_of
+from .readers.items import Direction, Folder
 
 
 def spec_of(folder: Folder, condition: str | None, direction: Direction, size: Size) -> AnyCondition:

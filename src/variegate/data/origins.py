@@ -17,8 +17,8 @@ from .conditions.labels import AnyCondition, Labels, Landmarks, Normals, Picture
 from .conditions.metadata import Facts, is_known, part_of, stated
 from .files import images as pictures
 from .files.sources import Source
-from .folders import STEP
-from .items import SPLITS, Direction, Item
+from .readers.folders import STEP
+from .readers.items import SPLITS, Direction, Item
 
 
 class Origin(Protocol):

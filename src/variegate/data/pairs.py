@@ -18,10 +18,10 @@ from .conditions.labels import AnyCondition, Labels, Picture
 from .conditions.metadata import part_of, stated, translated
 from .derived.derived import check_size, derive
 from .derived.masks import Masks, open_masks
-from .direction import choose_direction
-from .folders import hold_out, recognise
-from .items import SPLITS, Direction, Folder
 from .origins import Files, Origin, Procedural, item_number, native_size, renumbered
+from .readers.direction import choose_direction
+from .readers.folders import hold_out, recognise
+from .readers.items import SPLITS, Direction, Folder
 
 CACHE_BYTES = 1 << 30
 STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)

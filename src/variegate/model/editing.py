@@ -20,7 +20,7 @@ from ..core.interfaces import Size
 from ..data.conditions.labels import Labels
 from ..data.files.instances import boundary, misfit, read_instances
 from ..data.files.sources import OneSource, Source, named
-from ..data.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed
+from ..data.scenes.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed
 
 if TYPE_CHECKING:
     from .model import Model

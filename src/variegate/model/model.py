@@ -15,7 +15,7 @@ from ..core.errors import ConfigError
 from ..core.interfaces import Generator, Size
 from ..core.sampling import Moments, decode_in_chunks, image_moments
 from ..data.conditions.labels import AnyCondition, Picture, Source, condition_from_mapping
-from ..data.layouts import read_layouts
+from ..data.scenes.layouts import read_layouts
 from ..runs.saved_model import ModelRecord, model_folder, read_record, write_model
 from ..runs.settings import require_device
 from .loading import networks_of

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from .conditions.normals import Normals
-from .files import images as pictures
-from .files.landmarks import TABLES, read_table
+from ..conditions.normals import Normals
+from ..files import images as pictures
+from ..files.landmarks import TABLES, read_table
 from .geometry import count_of, other_numbers
 from .items import Box, Folder, Item
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .conditions.cityscapes import Numbering
-from .conditions.metadata import Facts
-from .files import images as pictures
-from .files.landmarks import Points
+from ..conditions.cityscapes import Numbering
+from ..conditions.metadata import Facts
+from ..files import images as pictures
+from ..files.landmarks import Points
 
 Direction = Literal["AtoB", "BtoA"]
 SPLITS = ("train", "val", "test")

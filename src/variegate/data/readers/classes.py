@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
-from .conditions.cityscapes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
-from .conditions.labels import NO_LABEL, Colour, Labels
-from .files import images as pictures
+from ...core.errors import DataError
+from ..conditions.cityscapes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
+from ..conditions.labels import NO_LABEL, Colour, Labels
+from ..files import images as pictures
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes
     "sky": (70, 130, 180),

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .conditions.labels import AnyCondition, Colour, Labels
-from .files import images as pictures
-from .files.sources import Source
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..conditions.labels import AnyCondition, Colour, Labels
+from ..files import images as pictures
+from ..files.sources import Source
 
 
 def palette_picture(ids: NDArray[Any] | Tensor, palette: Sequence[Colour]) -> Image.Image:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ..core.errors import DataError
-from .conditions.normals import Normals
-from .files import images as pictures
-from .files.landmarks import TABLES, Points, read_pts, read_table
+from ...core.errors import DataError
+from ..conditions.normals import Normals
+from ..files import images as pictures
+from ..files.landmarks import TABLES, Points, read_pts, read_table
 from .items import SPLITS, Folder, Item, match
 
 Geometry = Literal["landmarks", "normals"]

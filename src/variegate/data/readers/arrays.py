@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
-from .files import images as pictures
-from .files.arrays import Pack, Stored, headers, labels_in, pack_of
+from ...core.errors import DataError
+from ..files import images as pictures
+from ..files.arrays import Pack, Stored, headers, labels_in, pack_of
 
 IMAGENET = "train_data_batch_*.npz"
 CIFAR = "cifar-10-batches-py"

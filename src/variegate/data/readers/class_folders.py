@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .conditions.metadata import Facts, evenly
-from .files import images as pictures
+from ..conditions.metadata import Facts, evenly
+from ..files import images as pictures
 from .items import SPLITS, Folder, Item
 
 PARTS = ("images", "image", "imgs", "img", "labels", "label", "masks", "mask", "normals", "A", "B")  # of pairs

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .conditions.cityscapes import Numbering
-from .files import images as pictures
+from ..conditions.cityscapes import Numbering
+from ..files import images as pictures
 
 
 class StreetSet(NamedTuple):

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ..core.errors import DataError, did_you_mean
+from ...core.errors import DataError, did_you_mean
+from ..conditions.asked import Asked, asked, with_classes
+from ..derived.masks import folder_of
+from ..files import images as pictures
+from .cityscapes import find_street_set
 from .class_folders import find_classes
-from .conditions.asked import Asked, asked, with_classes
-from .derived.masks import folder_of
-from .files import images as pictures
-from .folder_vectors import add_vectors
 from .geometry import Geometry, asked_geometry, find_geometry
 from .items import SPLITS, Folder, Item, match, missing_partners
-from .street_sets import find_street_set
-from .torchvision_sets import NO_CONDITION, find_torchvision_set
+from .torchvision import NO_CONDITION, find_torchvision_set
+from .vectors import add_vectors
 
 LABELLED = [  # (condition folder, image folder) of a split; labels are class ids or exact colours
     ("{}_label", "{}_img"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from .conditions.metadata import Facts
-from .files import images as pictures
-from .files.vectors import matched, read_vectors
+from ..conditions.metadata import Facts
+from ..files import images as pictures
+from ..files.vectors import matched, read_vectors
 from .items import Folder
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
-from ..networks.detectors import Detector
-from .files import images as pictures
-from .files.landmarks import TABLES, write_table
+from ...core.errors import DataError
+from ...networks.detectors import Detector
+from ..files import images as pictures
+from ..files.landmarks import TABLES, write_table
 from .items import SPLITS
 
 AT_ONCE = 32  # pictures that are in memory together

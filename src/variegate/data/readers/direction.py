@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import DataError, did_you_mean
-from .files import images as pictures
+from ...core.errors import DataError, did_you_mean
+from ..files import images as pictures
 from .items import Direction, Folder
 
 

@@ -1,0 +1,1 @@
+"""What a folder or file is, worked out before its images are decoded."""

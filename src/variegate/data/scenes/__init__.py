@@ -1,0 +1,1 @@
+"""Label maps that are edited, animated and shown."""
