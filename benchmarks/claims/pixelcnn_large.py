@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from variegate.data.pairs import open_data
+from variegate.data.dataset.pairs import open_data
 from variegate.methods import method
 from variegate.runs.settings import Run
 from variegate.training.loop import one_step, stream

@@ -15,7 +15,7 @@ from variegate.api import data_of
 from variegate.compression import compress
 from variegate.core.interfaces import Size
 from variegate.core.sampling import adjacent_difference, to_pil
-from variegate.data.pairs import Pairs
+from variegate.data.dataset.pairs import Pairs
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.model.model import Model
 from variegate.randomness.none import NoRandomness

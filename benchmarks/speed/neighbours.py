@@ -14,8 +14,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from variegate.core.config import Neighbours
-from variegate.data.descriptors import Described
-from variegate.data.neighbours import ROWS, search
+from variegate.data.statistics.descriptors import Described
+from variegate.data.statistics.neighbours import ROWS, search
 
 from .results import Row, Settings, row
 

@@ -15,7 +15,7 @@ from .core.config import from_mapping
 from .core.errors import CheckpointError, ConfigError
 from .core.interfaces import Generator, HasLevels, Size
 from .data.conditions.labels import Picture, condition_from_mapping
-from .data.pairs import Pairs, open_data
+from .data.dataset.pairs import Pairs, open_data
 from .generators.moment_predictor import MomentPredictorConfig
 from .generators.pixelcnn import PixelCNNConfig
 from .methods import method as preset

@@ -12,7 +12,7 @@ from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Generator
 from variegate.core.sampling import decode_in_chunks
-from variegate.data.sampler import visit_key
+from variegate.data.dataset.sampler import visit_key
 from variegate.generators.autoencoder import Autoencoder
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.generators.pixelcnn import PixelCNN

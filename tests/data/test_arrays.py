@@ -12,7 +12,7 @@ from tiny import CHANCE, SHARED
 
 from variegate.core.errors import DataError
 from variegate.data import ClassName, Nothing, Picture, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.derived.derived import edges
 
 pytestmark = pytest.mark.core

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny import photo, real, save
 
-from variegate.data.check import check
+from variegate.data.checks.check import check
 
 core = pytest.mark.core
 

@@ -13,7 +13,7 @@ from tiny import photo, real, save
 
 from variegate.core.errors import DataError
 from variegate.data import ClassName, Nothing, Picture, Several, Visits, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.conditions.labels import condition_from_mapping
 from variegate.data.conditions.metadata import evenly
 from variegate.data.derived import blocks

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from variegate.core.errors import DataError
 from variegate.data import Picture, Visits, condition_from_mapping, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.derived.derived import derive
 from variegate.data.derived.masks import Masks
 

@@ -9,7 +9,7 @@ from tiny import labelled, photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, Visits, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.streets.streets import Streets, read
 
 pytestmark = pytest.mark.core

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from variegate.data import descriptors
 from variegate.data.conditions.labels import Labels, Picture
-from variegate.data.descriptors import describe_condition, histograms, lab
+from variegate.data.statistics import descriptors
+from variegate.data.statistics.descriptors import describe_condition, histograms, lab
 
 pytestmark = pytest.mark.core
 

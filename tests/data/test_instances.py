@@ -12,10 +12,10 @@ from tiny import labelled, photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Labels, condition_from_mapping, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.files.images import resize_largest
 from variegate.data.files.instances import boundary
-from variegate.data.rarity import Rarity
+from variegate.data.statistics.rarity import Rarity
 
 pytestmark = pytest.mark.core
 

@@ -14,7 +14,7 @@ from tiny import SHARED, photo, real, save
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import Visits, condition_from_mapping, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.conditions.landmarks import Landmarks, points_of
 from variegate.data.files.landmarks import read_points
 from variegate.data.readers.landmark_search import find_landmarks

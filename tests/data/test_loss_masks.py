@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from variegate.core.config import Training
 from variegate.core.errors import ConfigError
-from variegate.data.pairs import Pairs, open_data
-from variegate.data.rarity import Rarity
-from variegate.data.sampler import RareFirst
+from variegate.data.dataset.pairs import Pairs, open_data
+from variegate.data.dataset.sampler import RareFirst
+from variegate.data.statistics.rarity import Rarity
 from variegate.losses.perceptual import feature_l1
 from variegate.runs.settings import Run
 from variegate.training.loop import stream

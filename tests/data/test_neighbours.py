@@ -21,11 +21,11 @@ from torch.utils.data import default_collate
 from variegate.core.config import Neighbours, Training
 from variegate.core.errors import ConfigError
 from variegate.data import Visits, open_data, to_batch
-from variegate.data import neighbours as module
-from variegate.data.descriptors import Described, describe
 from variegate.data.files import cache
-from variegate.data.neighbours import Found, key, neighbours, search, suggested
-from variegate.data.neighbours_sheet import neighbours_sheet, spread
+from variegate.data.statistics import neighbours as module
+from variegate.data.statistics.descriptors import Described, describe
+from variegate.data.statistics.neighbours import Found, key, neighbours, search, suggested
+from variegate.data.statistics.neighbours_sheet import neighbours_sheet, spread
 from variegate.runs.settings import Run
 from variegate.training.loop import stream
 

@@ -13,7 +13,7 @@ from tiny import photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Visits, condition_from_mapping, open_data, to_batch
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.conditions.normals import Normals
 from variegate.data.scenes.layouts import read_layouts
 

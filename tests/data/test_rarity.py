@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from variegate.core.errors import ConfigError
-from variegate.data.pairs import open_data
-from variegate.data.rarity import Rarity, rarity
-from variegate.data.sampler import RareFirst
+from variegate.data.dataset.pairs import open_data
+from variegate.data.dataset.sampler import RareFirst
+from variegate.data.statistics.rarity import Rarity, rarity
 from variegate.data.streets.streets import Streets
 from variegate.methods import method
 

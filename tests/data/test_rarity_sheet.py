@@ -13,9 +13,9 @@ from PIL import Image
 from tiny import ids, labelled, photo, save
 
 from variegate.core.errors import ConfigError
-from variegate.data.pairs import open_data
-from variegate.data.rarity import Rarity
-from variegate.data.rarity_sheet import FRAME, NAMES, TALL, extremes, highlighted, rarity_sheet
+from variegate.data.dataset.pairs import open_data
+from variegate.data.statistics.rarity import Rarity
+from variegate.data.statistics.rarity_sheet import FRAME, NAMES, TALL, extremes, highlighted, rarity_sheet
 
 pytestmark = pytest.mark.core
 

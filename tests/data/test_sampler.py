@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from variegate.core import codes
 from variegate.core.errors import ConfigError
 from variegate.data import Endless
-from variegate.data.sampler import RareFirst, order, visit_key
+from variegate.data.dataset.sampler import RareFirst, order, visit_key
 
 pytestmark = pytest.mark.core
 

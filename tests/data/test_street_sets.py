@@ -12,7 +12,7 @@ from tiny import ids, photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Labels, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.conditions.cityscapes import CLASSES, NAMES, PALETTE
 from variegate.data.conditions.labels import condition_from_mapping
 

@@ -13,7 +13,7 @@ from tiny import photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.conditions.landmarks import points_of
 from variegate.data.conditions.normals import Normals
 

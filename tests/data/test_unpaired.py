@@ -11,7 +11,7 @@ from tiny import ids, labelled, photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, open_data
-from variegate.data.check import check
+from variegate.data.checks.check import check
 from variegate.data.readers.folders import mixed
 
 pytestmark = pytest.mark.core

@@ -14,9 +14,9 @@ from tiny import CHANCE, photo, save
 
 from variegate.core.errors import DataError
 from variegate.data import Several, Vector, Visits, open_data, to_batch
-from variegate.data.check import check
+from variegate.data.checks.check import check
+from variegate.data.dataset.visits import collate
 from variegate.data.files.vectors import read_vectors
-from variegate.data.visits import collate
 
 pytestmark = pytest.mark.core
 NAMES = ["1.png", "2.png", "10.png", "30.png"]  # in natural order

@@ -19,7 +19,7 @@ from variegate.api import data_of, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.sampling import heat
-from variegate.data.pairs import Pairs, open_data
+from variegate.data.dataset.pairs import Pairs, open_data
 from variegate.evaluation.likelihood import likelihood
 from variegate.evaluation.measure import evaluate
 from variegate.evaluation.page import Picture, Table

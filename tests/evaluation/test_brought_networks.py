@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, WeightsError
 from variegate.core.interfaces import Generator
-from variegate.data.pairs import Pairs, open_data
+from variegate.data.dataset.pairs import Pairs, open_data
 from variegate.evaluation.measure import evaluate
 from variegate.evaluation.plugged import Networks, networks, plugged
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset

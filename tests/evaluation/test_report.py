@@ -16,7 +16,7 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from variegate.core.sampling import HEAT, heat
-from variegate.data.pairs import Pairs, open_data
+from variegate.data.dataset.pairs import Pairs, open_data
 from variegate.evaluation import pictures
 from variegate.evaluation.page import number, round_values
 from variegate.evaluation.protocols import Measured, Protocol, Results

@@ -12,7 +12,7 @@ from runs import SIZE, python, settings, state_of, unequal
 
 from variegate.core.config import to_yaml
 from variegate.core.errors import ConfigError
-from variegate.data.pairs import open_data
+from variegate.data.dataset.pairs import open_data
 from variegate.networks.perceptual import perceptual
 from variegate.training.calibration import measured
 from variegate.training.start import saved_config, start

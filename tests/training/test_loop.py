@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import default_collate
 
 from variegate.data import Visits, open_data, to_batch
-from variegate.data.sampler import Endless
+from variegate.data.dataset.sampler import Endless
 
 pytestmark = pytest.mark.core
 

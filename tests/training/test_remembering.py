@@ -12,7 +12,7 @@ from PIL import Image
 
 import variegate
 from variegate.core.errors import CheckpointError
-from variegate.data.pairs import open_data
+from variegate.data.dataset.pairs import open_data
 from variegate.generators.pixelnn import PixelNN
 from variegate.runs.settings import Run
 from variegate.training import loop

@@ -27,7 +27,7 @@ class Check:
     """open at most this many pairs of each split"""
 
     def run(self) -> None:
-        from ..data.check import check
+        from ..data.checks.check import check
 
         report = check(self.path, self.direction, self.condition, self.limit, self.unpaired)
         print(report.text())
@@ -68,8 +68,8 @@ class Rarity:
     """classes that are shown, largest area first"""
 
     def run(self) -> None:
-        from ..data.pairs import open_data
-        from ..data.rarity_sheet import explained, rarity_sheet
+        from ..data.dataset.pairs import open_data
+        from ..data.statistics.rarity_sheet import explained, rarity_sheet
 
         pairs = open_data(self.path, parse_size(self.size))
         written = rarity_sheet(pairs, self.out, self.count, self.classes)
@@ -96,8 +96,8 @@ class Neighbours:
     """as in `variegate data check`"""
 
     def run(self) -> None:
-        from ..data.neighbours_sheet import neighbours_sheet
-        from ..data.pairs import open_data
+        from ..data.dataset.pairs import open_data
+        from ..data.statistics.neighbours_sheet import neighbours_sheet
 
         pairs = open_data(self.path, parse_size(self.size), direction=self.direction, condition=self.condition)
         written = neighbours_sheet(pairs, self.out, self.threshold, self.most, self.count)

@@ -12,9 +12,9 @@ from .conditions.labels import (
     Vector,
     condition_from_mapping,
 )
-from .pairs import Pairs, open_data
-from .sampler import Endless
-from .visits import Visits, to_batch
+from .dataset.pairs import Pairs, open_data
+from .dataset.sampler import Endless
+from .dataset.visits import Visits, to_batch
 
 __all__ = [
     "AnyCondition",

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..api import data_of, evaluate, train
 from ..core.sampling import sheet, to_pil, to_uint8
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.settings import Run
 from .streets import say

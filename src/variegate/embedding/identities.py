@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.interfaces import Size
+from ..data.dataset.sampler import order
 from ..data.files import images as pictures
-from ..data.sampler import order
 
 _BATCH_WORD = 2**62  # far from the second words of `data.sampler`
 LIGHT = ((0.8, 1.25), (-0.15, 0.15))  # factor and summand of a picture's values

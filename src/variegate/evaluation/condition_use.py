@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.interfaces import HasLikelihood
 from ..data.conditions.labels import Picture
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.health import IGNORED
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..api import data_of
 from ..core.errors import VariegateError
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.checkpoints import Checkpoints
 from ..runs.health import IGNORED, branch_use, mean_distance, verdict

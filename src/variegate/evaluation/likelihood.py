@@ -18,7 +18,7 @@ from ..core.errors import ConfigError
 from ..core.interfaces import Generator, HasLevels
 from ..data.conditions.labels import ClassName
 from ..data.conditions.metadata import class_in, part_of
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from .plugged import Networks
 from .protocols import LIKELIHOOD, Measured, Protocol, Results, libraries
 

@@ -14,7 +14,7 @@ from ..core.errors import ConfigError, WeightsError
 from ..core.interfaces import Generator
 from ..core.sampling import decode_in_chunks, to_uint8
 from ..data.conditions.landmarks import points_of
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
 from .diversity import LPIPS, Distance, Pixel, diversity

@@ -15,7 +15,7 @@ from ..core.codes import path as code_path
 from ..core.interfaces import Generator
 from ..core.sampling import Moments, heat, sheet, to_uint8
 from ..data.conditions.labels import AnyCondition
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..runs.saved_model import ModelRecord
 
 GAP = 2  # pixels between the cells of a sheet

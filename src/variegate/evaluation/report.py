@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.interfaces import HasMoments
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..data.streets.streets import find, odds
 from . import pictures
 from .likelihood import Likelihood, is_of_class

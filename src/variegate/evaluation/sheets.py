@@ -9,7 +9,7 @@ import torch
 
 from ..core.interfaces import HasLevels, HasMoments
 from ..core.sampling import heat
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..runs.health import code_sensitivity, verdict
 from . import pictures
 from .axes import number

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ..core.errors import ConfigError
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..networks.perceptual import perceptual
 from ..runs.checkpoints import Checkpoints
 

@@ -22,11 +22,11 @@ from ..core.config import Training
 from ..core.errors import DataError, TrainingError
 from ..core.interfaces import Batch, Generator, HasMemory, Losses, Method
 from ..core.memory import keep_freed_memory
-from ..data.neighbours import neighbours
-from ..data.pairs import Pairs
-from ..data.rarity import Rarity
-from ..data.sampler import Endless, RareFirst
-from ..data.visits import Visits, collate, to_batch
+from ..data.dataset.pairs import Pairs
+from ..data.dataset.sampler import Endless, RareFirst
+from ..data.dataset.visits import Visits, collate, to_batch
+from ..data.statistics.neighbours import neighbours
+from ..data.statistics.rarity import Rarity
 from ..runs.checkpoints import Checkpoints
 from ..runs.logs import Log
 from ..runs.saved_model import ModelRecord, versions, words_for_a_full_disk, write_model

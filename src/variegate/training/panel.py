@@ -9,7 +9,7 @@ import torch
 
 from ..core.interfaces import Generator, HasLevels, HasLikelihood, HasMemory
 from ..core.sampling import decode_in_chunks, sheet, to_pil, to_uint8
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..runs.health import best_of_n, code_sensitivity, verdict
 from ..runs.logs import Log
 

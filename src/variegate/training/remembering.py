@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.interfaces import Generator, HasMemory
-from ..data.pairs import Pairs
+from ..data.dataset.pairs import Pairs
 from ..runs.saved_model import load_weights, read_record, read_weights, write_model
 
 BATCH = 16

@@ -13,7 +13,7 @@ from ..core.errors import CheckpointError, ConfigError, DataError
 from ..core.interfaces import Method, Size
 from ..data.conditions.labels import condition_from_mapping
 from ..data.conditions.landmarks import Landmarks
-from ..data.pairs import Pairs, open_data
+from ..data.dataset.pairs import Pairs, open_data
 from ..generators.split_crn import SplitCRNConfig
 from ..runs.checkpoints import Checkpoints
 from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .conditions.asked import Asked, asked, condition_of, words_of
-from .conditions.labels import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector
-from .conditions.metadata import part_of
-from .readers.classes import labels_in
-from .readers.direction import is_grey
-from .readers.geometry import asked_geometry, count_of
-from .readers.items import Direction, Folder
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..conditions.asked import Asked, asked, condition_of, words_of
+from ..conditions.labels import AnyCondition, Labels, Landmarks, Normals, Nothing, Picture, Vector
+from ..conditions.metadata import part_of
+from ..readers.classes import labels_in
+from ..readers.direction import is_grey
+from ..readers.geometry import asked_geometry, count_of
+from ..readers.items import Direction, Folder
 
 
 def spec_of(folder: Folder, condition: str | None, direction: Direction, size: Size) -> AnyCondition:
@@ -57,8 +57,8 @@ def streets_condition(given: AnyCondition | None, words: str | None, unpaired: b
     Raises:
         DataError: no such derived condition, or a trained model whose conditions streets cannot give.
     """
-    from .streets.geometry import point_count
-    from .streets.streets import CLASSES, PALETTE
+    from ..streets.geometry import point_count
+    from ..streets.streets import CLASSES, PALETTE
 
     geometry = asked_geometry(words)
     if geometry is not None:

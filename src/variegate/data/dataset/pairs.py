@@ -9,19 +9,19 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..core.errors import DataError, did_you_mean
-from ..core.interfaces import Size
-from .array_data import find_arrays, open_arrays
+from ...core.errors import DataError, did_you_mean
+from ...core.interfaces import Size
+from ..conditions.asked import words_of
+from ..conditions.labels import AnyCondition, Labels, Picture
+from ..conditions.metadata import part_of, stated, translated
+from ..derived.derived import check_size, derive
+from ..derived.masks import Masks, open_masks
+from ..readers.direction import choose_direction
+from ..readers.folders import hold_out, recognise
+from ..readers.items import SPLITS, Direction, Folder
+from .arrays import find_arrays, open_arrays
 from .choice import fits_model, spec_of, streets_condition
-from .conditions.asked import words_of
-from .conditions.labels import AnyCondition, Labels, Picture
-from .conditions.metadata import part_of, stated, translated
-from .derived.derived import check_size, derive
-from .derived.masks import Masks, open_masks
 from .origins import Files, Origin, Procedural, item_number, native_size, renumbered
-from .readers.direction import choose_direction
-from .readers.folders import hold_out, recognise
-from .readers.items import SPLITS, Direction, Folder
 
 CACHE_BYTES = 1 << 30
 STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .conditions.labels import AnyCondition, Labels, Landmarks, Normals, Picture
-from .conditions.metadata import Facts, is_known, part_of, stated
-from .files import images as pictures
-from .files.sources import Source
-from .readers.folders import STEP
-from .readers.items import SPLITS, Direction, Item
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..conditions.labels import AnyCondition, Labels, Landmarks, Normals, Picture
+from ..conditions.metadata import Facts, is_known, part_of, stated
+from ..files import images as pictures
+from ..files.sources import Source
+from ..readers.folders import STEP
+from ..readers.items import SPLITS, Direction, Item
 
 
 class Origin(Protocol):
@@ -167,7 +167,7 @@ class Procedural:
     """
 
     def __init__(self, size: Size, count: int, split: str, condition: AnyCondition, unpaired: bool = False) -> None:
-        from .streets.streets import Streets
+        from ..streets.streets import Streets
 
         self.size, self.split, self.condition, self.unpaired = size, split, condition, unpaired
         self.streets: Any = Streets(size=size, count=count, split=split)

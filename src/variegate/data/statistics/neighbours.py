@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.config import Neighbours
-from ..core.errors import ConfigError
+from ...core.config import Neighbours
+from ...core.errors import ConfigError
+from ..dataset.pairs import Pairs
+from ..files import cache
 from .descriptors import Described, Floats, describe, unit
-from .files import cache
-from .pairs import Pairs
 
 Numbers = NDArray[np.int64]
 

@@ -15,11 +15,11 @@ from PIL import Image, ImageCms
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.errors import ConfigError
-from .conditions.labels import AnyCondition, Labels
-from .conditions.landmarks import points_of
-from .files.images import resize
-from .pairs import Pairs
+from ...core.errors import ConfigError
+from ..conditions.labels import AnyCondition, Labels
+from ..conditions.landmarks import points_of
+from ..dataset.pairs import Pairs
+from ..files.images import resize
 
 Floats = NDArray[np.float32]
 

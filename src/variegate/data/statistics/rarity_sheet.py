@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..core.errors import ConfigError
-from .conditions.labels import Labels
-from .files import images as pictures
-from .pairs import Pairs
+from ...core.errors import ConfigError
+from ..conditions.labels import Labels
+from ..dataset.pairs import Pairs
+from ..files import images as pictures
 from .rarity import FEWEST, FLOOR, SMALLEST, Rarity
 
 TALL = 128  # pixels of a thumbnail, about

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from ..core.errors import ConfigError
-from ..core.interfaces import Batch
-from .conditions.labels import AnyCondition
-from .conditions.landmarks import NO_MIRROR, Landmarks
-from .derived.derived import after_crop
+from ...core.errors import ConfigError
+from ...core.interfaces import Batch
+from ..conditions.labels import AnyCondition
+from ..conditions.landmarks import NO_MIRROR, Landmarks
+from ..derived.derived import after_crop
 from .pairs import Pairs
 
 VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too

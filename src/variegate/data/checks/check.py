@@ -11,26 +11,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
-from .array_data import find_arrays
-from .check_arrays import check_arrays
-from .check_words import class_shares, lonely, words
-from .choice import spec_of
-from .conditions.asked import asked
-from .conditions.labels import AnyCondition, ClassName, Labels, Normals
-from .conditions.landmarks import check_inside
-from .conditions.metadata import part_of
-from .derived.derived import check_size, explain
-from .derived.masks import Masks, folder_of
-from .files import images as pictures
-from .files import instances
-from .origins import cut_out, native_size, normals_of
-from .pairs import is_streets, open_data
-from .readers.classes import labels_in
-from .readers.direction import choose_direction
-from .readers.folders import hold_out, recognise
-from .readers.items import Direction, Folder, Item
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..conditions.asked import asked
+from ..conditions.labels import AnyCondition, ClassName, Labels, Normals
+from ..conditions.landmarks import check_inside
+from ..conditions.metadata import part_of
+from ..dataset.arrays import find_arrays
+from ..dataset.choice import spec_of
+from ..dataset.origins import cut_out, native_size, normals_of
+from ..dataset.pairs import is_streets, open_data
+from ..derived.derived import check_size, explain
+from ..derived.masks import Masks, folder_of
+from ..files import images as pictures
+from ..files import instances
+from ..readers.classes import labels_in
+from ..readers.direction import choose_direction
+from ..readers.folders import hold_out, recognise
+from ..readers.items import Direction, Folder, Item
+from .arrays import check_arrays
+from .words import class_shares, lonely, words
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
 

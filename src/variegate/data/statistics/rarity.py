@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.errors import ConfigError
-from .conditions.labels import Labels
-from .pairs import Pairs
+from ...core.errors import ConfigError
+from ..conditions.labels import Labels
+from ..dataset.pairs import Pairs
 
 FLOOR = 0.01  # of the largest density of a class
 SMALLEST = 0.001  # share of the image below which a class's mean colour says nothing

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..core.config import Neighbours, from_mapping
+from ...core.config import Neighbours, from_mapping
+from ..dataset.pairs import Pairs
+from ..files import images as pictures
 from .descriptors import describe, unit
-from .files import images as pictures
 from .neighbours import Found, neighbours, suggested
-from .pairs import Pairs
 from .rarity_sheet import GAP, GREY, INK, LINE, PAPER, font, thumbnail_size
 
 QUANTILES = {"10%": 0.1, "25%": 0.25, "50%": 0.5, "75%": 0.75, "90%": 0.9, "100%": 1.0}

@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.errors import DataError
-from ..core.interfaces import Size
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..conditions.asked import asked, condition_of
+from ..conditions.labels import AnyCondition, Picture
+from ..conditions.metadata import Facts, evenly, is_known, part_of, stated, translated
+from ..files.arrays import Pack, Stored
+from ..files.vectors import matched, read_vectors
+from ..readers.arrays import find_arrays
+from ..readers.folders import hold_out
 from .choice import same_length
-from .conditions.asked import asked, condition_of
-from .conditions.labels import AnyCondition, Picture
-from .conditions.metadata import Facts, evenly, is_known, part_of, stated, translated
-from .files.arrays import Pack, Stored
-from .files.vectors import matched, read_vectors
 from .origins import Origin
-from .readers.arrays import find_arrays
-from .readers.folders import hold_out
 
 __all__ = ["Opened", "Rows", "find_arrays", "open_arrays"]
 

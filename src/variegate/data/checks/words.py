@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .conditions.labels import AnyCondition, ClassName, Labels, Landmarks, Normals, Nothing, Several, Vector
+from ..conditions.labels import AnyCondition, ClassName, Labels, Landmarks, Normals, Nothing, Several, Vector
 
 MOST = 20  # classes that are listed
 

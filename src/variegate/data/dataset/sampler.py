@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from ..core.errors import ConfigError
+from ...core.errors import ConfigError
 
 SEED_BITS, POSITION_BITS = 22, 40  # together they fit a positive int64
 _RARITY_WORD = 2**64 - 2

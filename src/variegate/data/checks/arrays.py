@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.errors import DataError
-from .array_data import array_condition, described, rows_of
-from .check_words import class_shares, lonely, words
-from .conditions.labels import ClassName, Picture
-from .conditions.metadata import part_of
-from .derived.derived import check_size, explain
-from .derived.masks import open_masks
-from .files.arrays import Stored
+from ...core.errors import DataError
+from ..conditions.labels import ClassName, Picture
+from ..conditions.metadata import part_of
+from ..dataset.arrays import array_condition, described, rows_of
+from ..derived.derived import check_size, explain
+from ..derived.masks import open_masks
+from ..files.arrays import Stored
+from .words import class_shares, lonely, words
 
 if TYPE_CHECKING:
     from .check import Report

@@ -1,0 +1,1 @@
+"""Pairs of condition and image, and which of them is visited when."""

@@ -1,0 +1,1 @@
+"""What is rare in a data set, and which pairs are alike."""
