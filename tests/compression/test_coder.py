@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tables import Table, by_chance
 from torch import Tensor
 
+from helpers.tables import Table, by_chance
 from variegate.compression import decode, encode
 from variegate.compression.coder import Choose, Encoded, Walks
 from variegate.core.errors import DataError

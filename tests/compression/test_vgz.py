@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tables import Table, by_chance, table_model
 
+from helpers.tables import Table, by_chance, table_model
 from variegate.cli import main
 from variegate.compression import compress, decompress
 from variegate.compression.file import condition_bytes, condition_of, read

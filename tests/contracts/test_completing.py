@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from variants import conditions, model_of, pictures, size_of
 
+from helpers.variants import conditions, model_of, pictures, size_of
 from variegate.api import data_of, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError

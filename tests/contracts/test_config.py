@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from variants import ALL, preset
 
+from helpers.variants import ALL, preset
 from variegate.core.config import Schedule, from_mapping, override, to_yaml
 from variegate.core.errors import ConfigError
 from variegate.methods import METHODS, method, method_from_mapping

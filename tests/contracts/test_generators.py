@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from variants import ALL, NOISY, codes, conditions, generator_of, size_of
 
+from helpers.variants import ALL, NOISY, codes, conditions, generator_of, size_of
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Generator
 from variegate.core.sampling import decode_in_chunks

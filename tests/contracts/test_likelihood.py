@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from variants import CONDITION, IMAGE, conditions, generator_of, model_of, pictures, preset, size_of
 
 import variegate
+from helpers.variants import CONDITION, IMAGE, conditions, generator_of, model_of, pictures, preset, size_of
 from variegate.core.config import from_mapping
 from variegate.core.errors import ConfigError, DataError
 from variegate.core.interfaces import Batch

@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from variants import COLOURS, conditions, model_of, size_of
 
+from helpers.variants import COLOURS, conditions, model_of, size_of
 from variegate.core.errors import CheckpointError, ConfigError, DataError
 from variegate.core.sampling import sheet, to_pil, to_uint8
 from variegate.model.model import Model

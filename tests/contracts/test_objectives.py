@@ -10,8 +10,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
-from variants import CONDITION, IMAGE, conditions, generator_of, preset, size_of
 
+from helpers.variants import CONDITION, IMAGE, conditions, generator_of, preset, size_of
 from variegate.core.interfaces import Batch, Generator, Objective
 from variegate.methods import method
 from variegate.objectives.adversarial import Adversarial

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from plugs import ALL, Hourglass, codes, conditions, having_seen_data, images, plugged, sampled
 from torch import Tensor, nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
+from helpers.plugs import ALL, Hourglass, codes, conditions, having_seen_data, images, plugged, sampled
 from variegate.core.errors import ConfigError
 from variegate.generators.plugged import Plugged, PluggedConfig, Site
 from variegate.randomness.basis_filters import BasisFiltersConfig

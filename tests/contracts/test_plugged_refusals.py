@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plugs import Hourglass, codes, conditions, images, sampled
 from torch import Tensor, nn
 
+from helpers.plugs import Hourglass, codes, conditions, images, sampled
 from variegate.core.errors import ConfigError
 from variegate.generators.plugged import Plugged, PluggedConfig
 from variegate.randomness.element_dropout import ElementDropoutConfig

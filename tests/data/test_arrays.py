@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import CHANCE, SHARED
 
+from helpers.shared import shared
+from helpers.tiny import CHANCE
 from variegate.core.errors import DataError
 from variegate.data import ClassName, Nothing, Picture, open_data
 from variegate.data.checks.check import check
@@ -212,11 +213,9 @@ def test_digits_are_grey_in_sixteen_levels_with_a_fixed_split() -> None:
 
 
 def test_the_real_cifar_subset() -> None:
-    if not (SHARED / "cifar10_train.npz").is_file():
-        pytest.skip(f"{SHARED / 'cifar10_train.npz'} is not here; set VARIEGATE_SHARED")
-    pairs = open_data(SHARED / "cifar10_train.npz")
+    pairs = open_data(shared("data", "cifar10_train.npz"))
     assert (len(pairs), len(pairs.of_split("test"))) == (7000, 1500)
-    with np.load(SHARED / "cifar10_test.npz", allow_pickle=False) as content:
+    with np.load(shared("data", "cifar10_test.npz"), allow_pickle=False) as content:
         images, labels, classes = content["images"], content["labels"], content["classes"]
     for k in (0, 700, 1499):
         raw, image = pairs.of_split("test").raw(k)

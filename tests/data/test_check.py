@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import photo, real, save
 
+from helpers.tiny import photo, real, save
 from variegate.data.checks.check import check
 
 core = pytest.mark.core

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import photo, real, save
 
+from helpers.tiny import photo, real, save
 from variegate.core.errors import DataError
 from variegate.data import ClassName, Nothing, Picture, Several, Visits, open_data
 from variegate.data.checks.check import check

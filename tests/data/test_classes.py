@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tiny import drawing, ids, labelled, photo, save
 
+from helpers.tiny import drawing, ids, labelled, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Labels, open_data
 

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tiny import save
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from helpers.tiny import save
 from variegate.core.errors import DataError
 from variegate.data import Picture, Visits, condition_from_mapping, open_data
 from variegate.data.checks.check import check

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import drawing, ids, labelled, photo, save
 
+from helpers.tiny import drawing, ids, labelled, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, open_data
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tiny import photo, save
 
+from helpers.tiny import photo, save
 from variegate.core.errors import DataError
 from variegate.data import Picture, Visits, condition_from_mapping, open_data
 from variegate.data.derived.holes import centre, join, rectangle, resize

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import SHARED, photo, real, save
 
+from helpers.shared import shared_weights
+from helpers.tiny import photo, real, save
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import Visits, condition_from_mapping, open_data
@@ -289,10 +290,8 @@ def test_a_detector_writes_what_is_recognised(tmp_path: Path) -> None:
 
 def test_the_command_finds_landmarks_of_real_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
-    root, weights = real("faces_landmarks"), SHARED.parent / "weights"
-    if not (weights / "pfld_68landmarks.onnx").is_file():
-        pytest.skip(f"{weights} has no pfld_68landmarks.onnx; set VARIEGATE_SHARED")
-    monkeypatch.setenv("VARIEGATE_WEIGHTS", str(weights))
+    root = real("faces_landmarks")
+    shared_weights(monkeypatch, "pfld_68landmarks.onnx")
     for i in range(6):
         shutil.copy(root / "test" / f"{i:04d}.jpg", tmp_path)
     main(["data", "landmarks", str(tmp_path), "--detector", "pfld_68landmarks.onnx"])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tiny import ids, photo, save
 from torch.nn import functional as F
 
+from helpers.tiny import ids, photo, save
 from variegate.core.config import Training
 from variegate.core.errors import ConfigError
 from variegate.data.dataset.pairs import Pairs, open_data

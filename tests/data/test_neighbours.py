@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import ids, photo, save
 from torch.utils.data import default_collate
 
+from helpers.tiny import ids, photo, save
 from variegate.core.config import Neighbours, Training
 from variegate.core.errors import ConfigError
 from variegate.data import Visits, open_data, to_batch

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import labelled, photo, real, save
 from torch.utils.data import default_collate
 
+from helpers.tiny import labelled, photo, real, save
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import Labels, Pairs, Picture, Visits, open_data, to_batch
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import ids, labelled, photo, save
 
+from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import ConfigError
 from variegate.data.dataset.pairs import open_data
 from variegate.data.statistics.rarity import Rarity

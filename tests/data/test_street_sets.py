@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import ids, photo, save
 
+from helpers.tiny import ids, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Labels, open_data
 from variegate.data.checks.check import check

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import photo, save
 
+from helpers.tiny import photo, save
 from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.checks.check import check

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import ids, labelled, photo, save
 
+from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Labels, Picture, open_data
 from variegate.data.checks.check import check

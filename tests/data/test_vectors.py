@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.numpy import save_file
-from tiny import CHANCE, photo, save
 
+from helpers.tiny import CHANCE, photo, save
 from variegate.core.errors import DataError
 from variegate.data import Several, Vector, Visits, open_data, to_batch
 from variegate.data.checks.check import check

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from people import draw_people
 from PIL import Image
 from safetensors import safe_open
 
+from helpers.people import draw_people
 from variegate.cli import main
 from variegate.core.errors import CheckpointError, ConfigError, DataError, VariegateError
 from variegate.embedding import Embedding, embed_folder, open_embedding, train_embedding

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from onnx_files import write_onnx
 from torch.nn import functional as F
 
+from helpers.onnx_files import write_onnx
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, WeightsError
 from variegate.core.interfaces import Generator

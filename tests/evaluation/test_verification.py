@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx_files import write_onnx
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from helpers.onnx_files import write_onnx
 from variegate.cli import main
 from variegate.core.errors import DataError
 from variegate.evaluation.protocols import Protocol

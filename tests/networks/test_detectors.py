@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,21 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.shared import shared, shared_weights
 from variegate.core.errors import WeightsError
 from variegate.networks import detectors, weights
 from variegate.networks.detectors import Detector, OnnxLandmarks
 
 pytestmark = pytest.mark.core
-SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[2].parent / "shared"))
 FILE = "pfld_68landmarks.onnx"
 
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> Detector:
     pytest.importorskip("onnxruntime")
-    if not (SHARED / "weights" / FILE).is_file():
-        pytest.skip(f"{SHARED} has no weights/{FILE}; set VARIEGATE_SHARED")
-    monkeypatch.setenv(weights.FOLDER, str(SHARED / "weights"))
+    shared_weights(monkeypatch, FILE)
     return OnnxLandmarks(FILE)
 
 
@@ -48,9 +45,7 @@ class Corners:
 
 
 def test_points_are_where_the_faces_have_them(detector: Detector) -> None:
-    folder = SHARED / "data" / "faces_landmarks" / "test"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there; set VARIEGATE_SHARED")
+    folder = shared("data", "faces_landmarks", "test")
     truth = json.loads((folder / "landmarks.json").read_text())
     names = list(truth)[:24]
     pictures = np.stack([np.asarray(Image.open(folder / name).convert("RGB")) for name in names])

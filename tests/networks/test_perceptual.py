@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
 
+from helpers.shared import shared_weights
 from variegate.core.errors import ConfigError, WeightsError
 from variegate.methods import method
 from variegate.networks import weights as network_weights
@@ -15,14 +13,11 @@ from variegate.networks.features import BACKBONES, feature_maps
 from variegate.networks.perceptual import CITYSCAPES, CITYSCAPES_LARGER, GTA, PerceptualKind, hd_features, perceptual
 
 pytestmark = pytest.mark.core
-SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[2].parent / "shared")) / "weights"
 
 
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(network_weights.FOLDER, str(SHARED))
-    if not (SHARED / "squeezenet1_1.safetensors").is_file():
-        pytest.skip(f"{SHARED} has no network weights; set VARIEGATE_SHARED")
+    shared_weights(monkeypatch, "squeezenet1_1.safetensors")
 
 
 @pytest.mark.parametrize("kind", ["squeeze", "alex"])

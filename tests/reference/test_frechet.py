@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from helpers.shared import shared_weights
 from variegate.core.errors import DataError, WeightsError
 from variegate.evaluation import frechet
 from variegate.evaluation.frechet import (
@@ -24,8 +24,6 @@ from variegate.evaluation.frechet import (
     set_distances,
 )
 from variegate.networks import weights
-
-WEIGHTS = Path(os.environ.get(weights.FOLDER, Path(__file__).resolve().parents[2].parent / "shared" / "weights"))
 
 
 def features(count: int, size: int, seed: int, spread: float = 1.0) -> Tensor:
@@ -79,17 +77,15 @@ def test_too_few_images_are_said_to_bias_the_number() -> None:
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (WEIGHTS / "squeezenet1_1.safetensors").is_file():
-        pytest.skip(f"squeezenet1_1.safetensors is not in {WEIGHTS}; set {weights.FOLDER}")
-    monkeypatch.setenv(weights.FOLDER, str(WEIGHTS))
+def folder(monkeypatch: pytest.MonkeyPatch) -> Path:
+    return shared_weights(monkeypatch, "squeezenet1_1.safetensors")
 
 
 def pictures(count: int, seed: int) -> Tensor:
     return torch.rand(count, 3, 40, 48, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def test_distances_carry_the_name_of_their_network_and_a_full_protocol(folder: None) -> None:
+def test_distances_carry_the_name_of_their_network_and_a_full_protocol(folder: Path) -> None:
     network = extractor("squeezenet")
     results = set_distances([pictures(6, 0), pictures(2, 1)], [pictures(8, 2)], network, sets="test against training")
     assert set(results) == {"frechet_squeezenet", "kid_squeezenet"}
@@ -100,12 +96,12 @@ def test_distances_carry_the_name_of_their_network_and_a_full_protocol(folder: N
     ]
     assert value.value == pytest.approx(frechet_distance(*rows))
     assert value.protocol.size == (40, 48)
-    assert list(value.protocol.weights.values()) == [weights.file_digest(WEIGHTS / "squeezenet1_1.safetensors")]
+    assert list(value.protocol.weights.values()) == [weights.file_digest(folder / "squeezenet1_1.safetensors")]
     assert any("biased upward" in note for note in value.protocol.notes)
     assert any("8 against 8" in note for note in value.protocol.notes)
 
 
-def test_without_inception_the_number_is_not_called_fid(folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_inception_the_number_is_not_called_fid(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> Extractor:
         raise WeightsError("not at hand")
 

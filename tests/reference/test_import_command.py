@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from public_networks import PublicAddAll, PublicUNet
 from test_imported import saved, trained
 
 import variegate
+from helpers.public_networks import PublicAddAll, PublicUNet
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from public_networks import PublicAddAll, PublicBlock, PublicResNet, PublicUNet
 from torch import nn
 
+from helpers.public_networks import PublicAddAll, PublicBlock, PublicResNet, PublicUNet
 from variegate.core.errors import CheckpointError
 from variegate.core.interfaces import Generator
 from variegate.methods import method

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from helpers.shared import shared
 from variegate.core.errors import DataError
 from variegate.evaluation.landmark_error import distances, landmark_error
 from variegate.evaluation.plugged import Plugged, plugged
 from variegate.networks.onnx import OnnxNetwork
 
-SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[3] / "shared"))
-DETECTOR, FACES = SHARED / "weights/pfld_68landmarks.onnx", SHARED / "data/faces_landmarks/test"
+DETECTOR = ("weights", "pfld_68landmarks.onnx")
 
 
 def corners(images: Tensor) -> Tensor:
@@ -73,7 +71,7 @@ def test_other_points_and_other_numbers_of_samples_are_refused() -> None:
 
 
 def as_callable() -> Plugged:
-    network = OnnxNetwork(DETECTOR, mean=(0, 0, 0), deviation=(1, 1, 1))
+    network = OnnxNetwork(shared(*DETECTOR), mean=(0, 0, 0), deviation=(1, 1, 1))
 
     def detector(images: Tensor) -> Tensor:
         return network(images).unflatten(1, (-1, 2)) * torch.tensor([images.shape[-1], images.shape[-2]]) - 0.5
@@ -83,18 +81,17 @@ def as_callable() -> Plugged:
 
 def as_file() -> Plugged:
     pytest.importorskip("variegate.networks.detectors", reason="there is no reader of detectors' files")
-    return plugged(DETECTOR, "detector")
+    return plugged(shared(*DETECTOR), "detector")
 
 
 @pytest.mark.parametrize("brought", [as_callable, as_file])
 def test_a_real_detector_tells_the_right_face_from_another(brought: Callable[[], Plugged]) -> None:
     """Error of the true landmarks against those of the next face, of 20 test faces."""
     pytest.importorskip("onnxruntime")
-    if not (DETECTOR.is_file() and FACES.is_dir()):
-        pytest.skip(f"{DETECTOR} or {FACES} is not here; set VARIEGATE_SHARED")
+    faces_folder = shared("data", "faces_landmarks", "test")
     detector = brought()
-    names, points = zip(*list(json.loads((FACES / "landmarks.json").read_text()).items())[:20])
-    faces = [torch.from_numpy(np.array(Image.open(FACES / name))).permute(2, 0, 1) / 127.5 - 1 for name in names]
+    names, points = zip(*list(json.loads((faces_folder / "landmarks.json").read_text()).items())[:20])
+    faces = [torch.from_numpy(np.array(Image.open(faces_folder / name))).permute(2, 0, 1) / 127.5 - 1 for name in names]
     true = torch.tensor(points).round().clamp(0, 127)
     measured = [
         landmark_error([(face[None], one) for face, one in zip(faces, order)], detector)

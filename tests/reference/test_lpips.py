@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,25 +13,20 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
+from helpers.shared import SHARED, shared_weights
 from variegate.core.errors import DataError, WeightsError
 from variegate.evaluation import diversity
 from variegate.evaluation.diversity import LPIPS, Pixel, pairwise_diversity
 from variegate.networks import weights
 from variegate.networks.features import BACKBONES, assemble
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
-WEIGHTS = Path(os.environ.get(weights.FOLDER, SHARED / "weights"))
 EXAMPLES = SHARED / "data" / "lpips_examples"
 NETS = ("alex", "squeeze")
 
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Path:
-    lacking = [name for name in ("alexnet", "squeezenet1_1") if not (WEIGHTS / weights.KNOWN[name].file).is_file()]
-    if lacking:
-        pytest.skip(f"{weights.KNOWN[lacking[0]].file} is not in {WEIGHTS}; set {weights.FOLDER}")
-    monkeypatch.setenv(weights.FOLDER, str(WEIGHTS))
-    return WEIGHTS
+    return shared_weights(monkeypatch, *(weights.KNOWN[name].file for name in ("alexnet", "squeezenet1_1")))
 
 
 def reference(net: str, version: str) -> nn.Module:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,13 +9,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision import models
 
+from helpers.shared import shared
 from variegate.core.errors import DataError
 from variegate.evaluation.plugged import plugged
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
 from variegate.networks import features, weights
-
-SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[3] / "shared"))
-EMBEDDING, PEOPLE = SHARED / "weights/mobilefacenet_128d.onnx", SHARED / "data/faces_identity"
 
 
 def conditions(count: int = 3, samples: int = 5, side: int = 40) -> list[Tensor]:
@@ -97,12 +92,11 @@ def test_an_embedding_alone_gives_no_score_and_bad_ones_are_refused() -> None:
 def test_identity_spreads_less_among_pictures_of_one_person() -> None:
     """Five pictures of one person against one picture each of five persons, eight times."""
     pytest.importorskip("onnxruntime")
-    if not (EMBEDDING.is_file() and PEOPLE.is_dir()):
-        pytest.skip(f"{EMBEDDING} or {PEOPLE} is not here; set VARIEGATE_SHARED")
-    people = sorted(PEOPLE.iterdir())[:8]
+    network = shared("weights", "mobilefacenet_128d.onnx")
+    people = sorted(shared("data", "faces_identity").iterdir())[:8]
     shown = [[np.array(Image.open(file)) for file in sorted(person.glob("*.jpg"))[:5]] for person in people]
     faces = torch.from_numpy(np.array(shown)).permute(0, 1, 4, 2, 3) / 127.5 - 1  # (8, 5, 3, 96, 96)
-    embedding = plugged(EMBEDDING, "embedding")
+    embedding = plugged(network, "embedding")
     one = feature_spread(faces, None, embedding)["std_identity"]
     several = [torch.stack([faces[(first + i) % 8, i] for i in range(5)]) for first in range(8)]
     many = feature_spread(several, None, embedding)["std_identity"]
@@ -110,5 +104,5 @@ def test_identity_spreads_less_among_pictures_of_one_person() -> None:
     assert one.ci is not None
     assert many.ci is not None
     assert one.ci[1] < many.ci[0]
-    assert one.protocol.weights == {EMBEDDING.name: weights.file_digest(EMBEDDING)}
+    assert one.protocol.weights == {network.name: weights.file_digest(network)}
     assert one.protocol.resize == "112 x 112, bilinear, antialiased"

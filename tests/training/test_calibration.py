@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from runs import SIZE, python, settings, state_of, unequal
 
+from helpers.runs import SIZE, python, settings, state_of, unequal
 from variegate.core.config import to_yaml
 from variegate.core.errors import ConfigError
 from variegate.data.dataset.pairs import open_data
@@ -67,9 +67,7 @@ def test_two_processes_measure_once(tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     config = settings("cimle", 2, CALIBRATED)
     script.write_text(
-        "import sys; from pathlib import Path\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from runs import settings\nfrom variegate.training.start import start\n"
+        "from pathlib import Path\nfrom helpers.runs import settings\nfrom variegate.training.start import start\n"
         f"start(settings('cimle', 2, {CALIBRATED!r}), Path({str(tmp_path / 'two')!r}))\n"
     )
     assert "weights: calibrated" in to_yaml(config)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from runs import at_batch, saved_steps, settings, start, state_of, unequal
 from safetensors.torch import load_file
 
+from helpers.runs import at_batch, saved_steps, settings, start, state_of, unequal
 from variegate.core.errors import ConfigError, TrainingError
 from variegate.model.model import Model
 from variegate.objectives import adversarial, nearest_sample

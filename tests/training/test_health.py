@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import logged, settings, start
 
+from helpers.runs import logged, settings, start
 from variegate.runs.health import IGNORED, best_of_n, code_sensitivity, verdict
 
 pytestmark = pytest.mark.core

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import SIZE, settings, start, state_of, unequal
 from torch.nn import functional as F
 from torch.utils.data import default_collate
 
+from helpers.runs import SIZE, settings, start, state_of, unequal
 from variegate.data import Visits, open_data, to_batch
 from variegate.data.dataset.sampler import Endless
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import logged, python, state_of, unequal
-from together import RUNS, STEPS
+
+from helpers.runs import logged, python, state_of, unequal
+from helpers.together import RUNS, STEPS
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 

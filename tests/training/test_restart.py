@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import at_batch, saved_steps, settings, start, state_of, unequal
 from torch import nn
 
+from helpers.runs import at_batch, saved_steps, settings, start, state_of, unequal
 from variegate.core.config import Restart, Schedule, Training
 from variegate.core.errors import ConfigError
 from variegate.methods import method

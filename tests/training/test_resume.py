@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from runs import OPTIONS, PLAYERS, at_batch, logged, python, saved_steps, settings, start, state_of, unequal
 from safetensors.torch import load_file
 
+from helpers.runs import OPTIONS, PLAYERS, at_batch, logged, python, saved_steps, settings, start, state_of, unequal
 from variegate.core.errors import CheckpointError, ConfigError
 from variegate.runs.checkpoints import Checkpoints
 

@@ -1,20 +1,17 @@
-"""Tiny folders of pictures for the tests beside this file, and where the real ones are."""
+"""Tiny folders of pictures for the tests beside this file."""
 
-import os
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
+from helpers.shared import shared
+
 CHANCE = np.random.default_rng(0)
-SHARED = Path(os.environ.get("VARIEGATE_SHARED", Path(__file__).parents[2].parent / "shared")) / "data"
 
 
 def real(name: str) -> Path:
-    if not (SHARED / name).is_dir():
-        pytest.skip(f"{SHARED / name} is not here; set VARIEGATE_SHARED to the folder that holds data/{name}")
-    return SHARED / name
+    return shared("data", name)
 
 
 def save(file: Path, pixels: np.ndarray) -> Path:

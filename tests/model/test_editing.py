@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from untrained import SIZE, untrained
+from helpers.untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, VariegateError
 from variegate.data.conditions.labels import Labels, Picture

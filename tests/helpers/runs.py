@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.shared import ROOT
 from variegate.core.config import from_mapping
 from variegate.methods import method
 from variegate.runs.settings import Run
@@ -110,7 +111,7 @@ def at_batch(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], Non
 def python(script: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run a script of this folder in a fresh process."""
     folder = Path(__file__).parent
-    paths = os.pathsep.join([str(folder), str(folder.parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     threads = str(torch.get_num_threads())  # sums are split among threads, so bit-equality needs as many of them
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return subprocess.run(

@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runs import settings, start
-
+from helpers.runs import settings, start
 from variegate.runs import checkpoints
 from variegate.training import loop
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from untrained import SIZE, untrained
+from helpers.untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.core.sampling import adjacent_difference, changed_share

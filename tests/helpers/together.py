@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runs import settings, start
 
+from helpers.runs import settings, start
 from variegate.training import loop
 
 RUNS: dict[str, tuple[str, dict[str, str]]] = {

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SHARED = Path(os.environ.get("VARIEGATE_SHARED", ROOT.parent / "shared"))
+from helpers.shared import ROOT, SHARED
+
 NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-pictures")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 MADE_BY_MAKE = ("make ", "git ", "cd ")  # continuous integration runs these
