@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from variegate.api import data_of
 from variegate.model.model import Model
 from variegate.randomness.basis_filters import SampledConv
+from variegate.runs.folder import RunFolder
 
 from .cost import cost
 from .runs import Claim, Settings, Trial, every, prepare, table, words
@@ -22,7 +22,7 @@ SHARED: dict[str, Any] = {
     "batch_size": 8,
     "objective.width": 16,
     "objective.layers": 2,
-    "average_decay": 0.99,
+    "ema_decay": 0.99,
     "jitter": 1.0,
     "flip": False,
     "schedule.kind": "linear",
@@ -66,7 +66,7 @@ TRIED = {  # single measurements of other settings, made by hand before these we
     "codes": ". Tried too: 700 steps at five times these learning rates, where noise was used more than filters (1.2 "
     "and 0.48), and 1,500 steps at these (0.14 and 0.28): noise is ignored later than it is learned",
     "autoencoder": ". Tried too: 700 steps at five times these rates, L1 100, 10 and 1: shares of 0.16, 0.17 and 0.13, "
-    "the last with broken pictures",
+    "the last with broken images",
 }
 
 
@@ -116,7 +116,7 @@ def as_cheap_as_its_host() -> Claim:
         holds,
         f"ratios to the host at full width, `python -m benchmarks.speed basisgan_host`: {worst}",
         judged,
-        data="random pictures at 128x128 and 256x256",
+        data="random images at 128x128 and 256x256",
     )
 
 
@@ -185,8 +185,8 @@ def more_diverse_together(rows: dict[str, dict[str, list[float]]]) -> Claim:
 
 @torch.no_grad()
 def distances_to_input(folder: Path, images: int = 16, samples: int = 8) -> tuple[float, float]:
-    """Mean |sample - input| and mean |sample - other sample| of held-out pictures, in [0, 1] units."""
-    model, held = Model.load(folder), data_of(folder, "held")
+    """Mean |sample - input| and mean |sample - other sample| of held-out images, in [0, 1] units."""
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
     to_input, between = [], []
     for i in range(min(images, len(held))):
         raw, image = held.raw(i)

@@ -1,7 +1,7 @@
 """Conditional IMLE's claims: streets at 32x32, whose times of day and paints have skewed odds; CamVid once.
 
 Narrow networks, equal updates of equal batches, three seeds, a Laplacian pyramid as perceptual distance. Codes are
-short vectors that pass a small network and are spread over the picture; without a noise encoder they enter as they are.
+short vectors that pass a small network and are spread over the image; without a noise encoder they enter as they are.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from variegate.api import data_of
 from variegate.core.codes import path
 from variegate.data.streets.factors import read
 from variegate.data.streets.streets import CLASSES, moving_car, odds
 from variegate.model.model import Model
 from variegate.model.sequences import flicker
+from variegate.runs.folder import RunFolder
 
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 
@@ -44,7 +44,7 @@ IMLE = {
     "objective.inner_steps": INNER,
     "objective.inner_batch": BATCH,
     "batch_size": POOL,
-    "average_decay": 0.98,
+    "ema_decay": 0.98,
     "restart.at": 0,  # at the published share of so short a training, there is nothing left to learn again from
 }
 REBALANCED = {"rebalance": "both"}
@@ -55,7 +55,7 @@ def imle(name: str, **options: Any) -> Trial:
 
 
 def crn(name: str, **options: Any) -> Trial:
-    settings = {**STREETS, "batch_size": BATCH, "average_decay": 0.99, **options}
+    settings = {**STREETS, "batch_size": BATCH, "ema_decay": 0.99, **options}
     return Trial(name, "crn", settings, data="streets:2000", steps=POOLS * INNER)
 
 
@@ -73,7 +73,7 @@ GAN = {
     "objective.layers": 2,
     "learning_rate.generator": 4e-4,
     "learning_rate.discriminator": 4e-4,
-    "average_decay": 0.99,
+    "ema_decay": 0.99,
     "flip": False,
     "batch_size": BATCH,
 }
@@ -160,11 +160,11 @@ def rare_modes(rows: Rows) -> Claim:
 
 @torch.no_grad()
 def style_is_kept(settings: Settings, codes: int = 48, layouts: int = 8) -> Claim:
-    """Agreement: of all pairs of layouts and readable pictures of one code, those that show equal values."""
+    """Agreement: of all pairs of layouts and readable images of one code, those that show equal values."""
     found: dict[str, list[float]] = {"time": [], "paint": []}
     for seed in settings.seeds:
         folder = FULL.run(seed, settings)
-        model, held = Model.load(folder), data_of(folder, "held")
+        model, held = Model.load(folder), RunFolder(folder).pairs("held")
         drawn, factors = model.codes(codes), []
         for raw in (held.raw(i)[0] for i in range(layouts)):
             factors.append(read(model.decode(raw, drawn) * 2 - 1, raw).factors)
@@ -213,15 +213,15 @@ def steady_sequences(settings: Settings, frames: int = 16, codes: int = 8) -> Cl
 
 @torch.no_grad()
 def monotone_brightness(settings: Settings, steps: int = 9, pairs: int = 8) -> Claim:
-    """Shares of the steps from a night's to a day's picture in which the sky grows brighter, or not visibly darker.
+    """Shares of the steps from a night's to a day's image in which the sky grows brighter, or not visibly darker.
 
-    The sky's brightness depends on the time alone, but for weather; the picture's also on paint, which the two codes
+    The sky's brightness depends on the time alone, but for weather; the image's also on paint, which the two codes
     may not share. Near both ends all steps look alike, and a change of less than 1 % of the range is not seen.
     """
     rows: dict[str, list[float]] = {"not darker": [], "brighter": [], "night to day": []}
     for seed in settings.seeds:
         folder = FULL.run(seed, settings)
-        model, raw = Model.load(folder), data_of(folder, "held").raw(0)[0]
+        model, raw = Model.load(folder), RunFolder(folder).pairs("held").raw(0)[0]
         codes, sky = model.codes(128), raw[0] == CLASSES.index("sky")
         times = read(model.decode(raw, codes) * 2 - 1, raw).factors[:, 0]
         days, nights = ((times == value).nonzero().flatten()[:pairs].tolist() for value in (0, 2))

@@ -1,14 +1,13 @@
-"""What a training step of a configuration costs: seconds and memory, on random pictures, without reading data."""
+"""What a training step of a configuration costs: seconds and memory, on random images, without reading data."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from statistics import median
 
 import torch
 
-from variegate.core.interfaces import Batch
+from variegate.core.interfaces import Batch, Shapes
 from variegate.methods import method
 
 from ..speed.family import ours
@@ -20,10 +19,13 @@ CLASSES = 8  # of a street layout
 
 def step_of(trial: Trial) -> Callable[[], None]:
     """A training step of freshly made networks."""
-    chosen = method(trial.method, {k: v if isinstance(v, str) else json.dumps(v) for k, v in trial.options.items()})
+    chosen = method(trial.method, trial.options)
     size = (trial.size, trial.size)
     torch.manual_seed(0)
-    generator, objective = chosen.build_generator(CLASSES, 3, size), chosen.build_objective(CLASSES, 3, size)
+    generator, objective = (
+        chosen.build_generator(Shapes(CLASSES, 3, size)),
+        chosen.build_objective(Shapes(CLASSES, 3, size)),
+    )
     for network in (generator, objective):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     count = chosen.training.batch_size

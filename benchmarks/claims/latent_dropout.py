@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from variegate.api import data_of
 from variegate.evaluation.doctor import use_of_branches
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.scatter import Scatter
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
 from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
 
 from .runs import Claim, Settings, Trial, by_name, every, prepare, table, words
 
@@ -40,7 +40,7 @@ STREETS: dict[str, Any] = {
     "objective.warm_up": 600,
     "learning_rate.generator": 1e-3,
     "weight_decay": 0.0,
-    "average_decay": 0.99,
+    "ema_decay": 0.99,
     "batch_size": 4,
 }
 NAMES = {"shared": "shared early split", "separate": "separate early split", "late": "late split"}
@@ -68,7 +68,7 @@ def face(architecture: str, threshold: float) -> Trial:
 
 
 FACES_DATA = "faces with 68 landmarks at 32x32"
-THRESHOLD = 300.0  # as published: summed over 136 coordinates of a picture 128 pixels high
+THRESHOLD = 300.0  # as published: summed over 136 coordinates of an image 128 pixels high
 TRIALS = {(name, n): street(name, n) for name in NAMES for n in BRANCHES}
 ELEMENTS = street("shared", MOST, dropout="element")
 ALONE, BESIDE = ({name: face(name, threshold) for name in NAMES} for threshold in (0.0, THRESHOLD))
@@ -110,8 +110,8 @@ def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     if path.is_file():
         kept: dict[str, float] = json.loads(path.read_text())
         return kept
-    model, held = Model.load(folder), data_of(folder, "held")
-    codes = model.training_codes()
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
+    codes = model.fixed_codes()
     count = 4 if settings.quick else min(INPUTS, len(held))
     pairs = [held.raw(i) for i in range(count)]
     truth = torch.stack([image for _, image in pairs]).float() / 127.5 - 1
@@ -120,7 +120,7 @@ def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     if trial.options["architecture"] == "shared":
         fresh = drawn(model, [raw for raw, _ in pairs], model.codes(NEW * len(codes)))
         found |= with_new_codes(trained, fresh, truth)
-    use = use_of_branches(model, data_of(folder)).float()
+    use = use_of_branches(model, RunFolder(folder).pairs()).float()
     found["least_used"], found["dead"] = float(use.min() / use.sum()), float((use == 0).sum())
     found["parameters"] = sum(p.numel() for p in model.generator.parameters()) / 1e6
     path.write_text(json.dumps(found))

@@ -2,7 +2,7 @@
 
 Narrow networks, equal steps, three seeds. "Ratio" is the variance of 16 samples over the variance that a Gaussian
 predictor of the same seed expects, both averaged over pixels, colours and 24 held-out conditions: 1 is right, 0 is one
-picture per condition.
+image per condition.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 
 import torch
 
-from variegate.api import data_of
 from variegate.demos.ring import ring
 from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
 
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 
 PAPER = "Lee, Ha, Kim 2019"
 PHOTOS = str(Path(__file__).parents[3] / "shared" / "data" / "photos")
 CONDITIONS, SAMPLES = 24, 16
-NARROW: dict[str, Any] = {"generator.width": 16, "objective.width": 16, "average_decay": 0.99, "flip": False}
+NARROW: dict[str, Any] = {"generator.width": 16, "objective.width": 16, "ema_decay": 0.99, "flip": False}
 RATES = {"learning_rate.generator": 4e-4, "learning_rate.discriminator": 4e-4}  # short trainings: 4 times published
 STREETS = {**NARROW, **RATES, "objective.layers": 2, "batch_size": 8, "objective.samples": 8}
 STEPS = 1000
@@ -88,7 +88,7 @@ HEAVIER = {  # published for maps; for Cityscapes the weight is 1
 def pair(
     task: str, base: str, ours: str, data: str, shape: dict[str, Any], own: dict[str, Any], samples: int
 ) -> tuple[Trial, Trial]:
-    """Baseline with noise, and MR-GAN, at 64x64; the predictor sees 12,000 pictures."""
+    """Baseline with noise, and MR-GAN, at 64x64; the predictor sees 12,000 images."""
     on = partial(Trial, data=data, size=64)
     rate = {"learning_rate.generator": 1e-3}
     shared = {**NARROW, **rate, **own, **{f"generator.{name}": value for name, value in shape.items()}}
@@ -154,7 +154,7 @@ def ratio(trial: Trial, seed: int, settings: Settings) -> float:
     path = folder / "ratio.json"
     if not path.is_file():
         model = Model.load(folder)
-        predictor, held = Model.load(PREDICTORS["gaussian"].run(seed, settings)), data_of(folder, "held")
+        predictor, held = Model.load(PREDICTORS["gaussian"].run(seed, settings)), RunFolder(folder).pairs("held")
         raws = [held.raw(i)[0] for i in range(min(CONDITIONS, len(held)))]
         drawn = [model.decode(raw, model.codes(SAMPLES)).var(dim=0).mean() for raw in raws]
         expected = [predictor.moments(raw).deviation.square().mean() for raw in raws]
@@ -247,8 +247,8 @@ def stable_weights(ratios: Ratios) -> Claim:
 
 @torch.no_grad()
 def difference_when_small(folder: Path, items: int = 16) -> float:
-    """Root mean square between the given small picture and reduced samples, in units of [0, 1]."""
-    model, held = Model.load(folder), data_of(folder, "held")
+    """Root mean square between the given small image and reduced samples, in units of [0, 1]."""
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
     errors = []
     for raw in (held.raw(i)[0] for i in range(items)):
         drawn = model.decode(raw, model.codes(4))

@@ -10,13 +10,14 @@ from itertools import pairwise
 
 import torch
 
-from variegate.api import data_of
 from variegate.core.errors import TrainingError
 from variegate.evaluation.condition_use import costs
 from variegate.evaluation.likelihood import BITS, likelihood
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
 
+from .pixelcnn_figures import pictures
 from .pixelcnn_large import first_steps
 from .pixelcnn_measures import (
     classifier,
@@ -29,7 +30,6 @@ from .pixelcnn_measures import (
     stored_beyond,
     unseen,
 )
-from .pixelcnn_pictures import pictures
 from .pixelcnn_trials import (
     AUTOENCODERS,
     CIFAR,
@@ -47,7 +47,7 @@ HELD = 300  # held-out images at most
 DRAWN = 20  # of each class
 WAYS = 12
 FILTERS = (3, 4, 5)
-STORED = {"digits": 299, "CIFAR-10": 12}  # pictures
+STORED = {"digits": 299, "CIFAR-10": 12}  # images
 BEGINS = 20  # steps of the network for CIFAR-10
 Rows = dict[str, dict[str, list[float]]]
 
@@ -86,7 +86,7 @@ def over_seeds(
 
 def bits(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     folder = trial.run(seed, settings)
-    model, held = Model.load(folder), data_of(folder, "held")
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
     measured = likelihood(model.generator, held, 8 if settings.quick else HELD)
     assert measured is not None
     parameters = sum(p.numel() for p in model.generator.parameters())
@@ -106,10 +106,10 @@ def causality() -> Claim:
         "random weights, every colour, windows of odd and even sides: no value sees itself or what follows; two gated "
         "stacks see all that comes before, the single stack does not",
         not any(leaks for leaks, _ in found.values()) and not any(b for _, b in gated) and all(b for _, b in plain),
-        "values of a 6x6 picture that see what they must not / that do not see all they may: "
+        "values of a 6x6 image that see what they must not / that do not see all they may: "
         + "; ".join(f"{name}: {leaks:.0f} / {blind:.0f}" for name, (leaks, blind) in found.items()),
         found,
-        data="random weights, 6x6 pictures",
+        data="random weights, 6x6 images",
     )
 
 
@@ -158,9 +158,9 @@ def recognised_class(name: str, numbers: dict[str, list[float]]) -> Claim:
 
 def recognition(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     folder = trial.run(seed, settings)
-    model, held = Model.load(folder), data_of(folder, "held")
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
     names = held.condition.names  # type: ignore[union-attr]
-    network = classifier(data_of(folder), len(names), seed)
+    network = classifier(RunFolder(folder).pairs(), len(names), seed)
     images, asked = drawn_by_class(model, names, 2 if settings.quick else DRAWN)
     return {"drawn": recognised(network, images, asked), "real": recognised(network, *images_and_labels(held))}
 
@@ -211,9 +211,9 @@ def autoencoders(settings: Settings) -> Claim:
     used = [value > 0.01 for name in AUTOENCODERS for value in numbers[f"{name}, PixelCNN: swapped"]]
     return claim(
         "autoencoder",
-        "behind a vector of 10 numbers a PixelCNN draws pictures as sharp as the real ones where squared error blurs "
-        "(differences of neighbouring pixels over those of the real pictures, nearer to 1 in every seed), and the "
-        "vector is used (another picture's costs more bits)",
+        "behind a vector of 10 numbers a PixelCNN draws images as sharp as the real ones where squared error blurs "
+        "(differences of neighbouring pixels over those of the real images, nearer to 1 in every seed), and the "
+        "vector is used (another image's costs more bits)",
         all(sharp) and all(used),
         "; ".join(f"{name} {words(values)}" for name, values in numbers.items()),
         numbers,
@@ -222,12 +222,12 @@ def autoencoders(settings: Settings) -> Claim:
 
 
 def reconstruction(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
-    """Sharpness over that of the real pictures, error, and the bits per dimension of another picture's vector."""
+    """Sharpness over that of the real images, error, and the bits per dimension of another image's vector."""
     folder = trial.run(seed, settings)
-    model, held = Model.load(folder), data_of(folder, "held")
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
     count = 4 if settings.quick else 48
     real = torch.stack([held.raw(i)[1] for i in range(count)]).float() / 255
-    if isinstance(model.generator, PixelCNN):  # at its own levels: rounding alone makes pictures sharper
+    if isinstance(model.generator, PixelCNN):  # at its own levels: rounding alone makes images sharper
         real = (model.generator.shown(model.generator.quantised(real * 2 - 1)) + 1) / 2
     drawn = torch.cat([model.decode(held.raw(i)[0], model.codes(1, i)) for i in range(count)])
     found = {
@@ -248,7 +248,7 @@ def compression(sets: list[str], settings: Settings) -> Claim:
     beyond = [value for name, values in numbers.items() if name.endswith("over") for value in values]
     return claim(
         "compression",
-        "pictures are stored in at most 2 % more than the bits that the model says (names and classes not counted)",
+        "images are stored in at most 2 % more than the bits that the model says (names and classes not counted)",
         all(value <= 1.02 for value in beyond),
         "; ".join(f"{name} {words(values)}" for name, values in numbers.items()),
         numbers,
@@ -259,7 +259,7 @@ def compression(sets: list[str], settings: Settings) -> Claim:
 def stored(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     folder = trial.run(seed, settings)
     count = STORED[trial.name.partition(",")[0]]
-    over, per_value = stored_beyond(Model.load(folder), data_of(folder, "held"), 2 if settings.quick else count)
+    over, per_value = stored_beyond(Model.load(folder), RunFolder(folder).pairs("held"), 2 if settings.quick else count)
     return {"over": over, "bits per value": per_value}
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import torch
 
-from variegate.data.dataset.pairs import open_data
+from variegate.data import open_data
 from variegate.methods import method
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 from variegate.training.loop import one_step, stream
 from variegate.training.state import State
 
@@ -24,8 +24,8 @@ def first_steps(
     path = settings.cache / f"{network}-{steps}-{batch_size}-{precision}.json"
     if not path.is_file():
         torch.set_num_threads(settings.workers)
-        preset = method("gated-pixelcnn", {"network": network, "training.batch_size": str(batch_size)})
-        pairs, run = open_data(CIFAR, condition="class"), Run(precision=precision, quiet=True)
+        preset = method("gated-pixelcnn", {"network": network, "training.batch_size": batch_size})
+        pairs, run = open_data(CIFAR, condition="class"), ExecutionSettings(precision=precision, quiet=True)
         fabric = run.fabric()
         state = State(preset, pairs.condition.channels, pairs.image_channels, pairs.size, run, None)
         state.set_up(fabric, preset.training)

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.api import data_of
 from variegate.compression import compress
-from variegate.core.interfaces import Size
-from variegate.core.sampling import adjacent_difference, to_pil
+from variegate.core.images import to_pil
+from variegate.core.interfaces import Shapes, Size
 from variegate.data.dataset.pairs import Pairs
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.model.model import Model
+from variegate.model.sequences import adjacent_difference
 from variegate.randomness.none import NoRandomness
+from variegate.runs.folder import RunFolder
 
 from .pixelcnn_trials import UNSEEN
 
@@ -29,7 +30,7 @@ def untrained(stacks: str, filter: int, colours: int, size: Size, layers: int) -
     """Random weights in double precision; biases keep the last ReLUs open, so that they hide nothing."""
     torch.manual_seed(0)
     config = PixelCNNConfig(stacks=stacks, filter=filter, first_filter=filter, layers=layers, width=6, head=6, bits=3)  # type: ignore[arg-type]
-    generator = config.build(NoRandomness(), 0, colours, size).double()
+    generator = config.build(NoRandomness(), Shapes(0, colours, size)).double()
     with torch.no_grad():
         generator.head.hidden.bias += 10_000  # type: ignore[operator]
         if stacks == "gated":
@@ -56,7 +57,7 @@ def allowed(shape: Sequence[int], place: tuple[int, int], colour: int) -> Tensor
 
 
 def leaks_and_blind(stacks: str, filter: int, colours: int, size: Size = (6, 6), layers: int = 8) -> tuple[int, int]:
-    """Over all values of a picture: how many see themselves or what follows; how many do not see all before them."""
+    """Over all values of an image: how many see themselves or what follows; how many do not see all before them."""
     generator, leaks, blind = untrained(stacks, filter, colours, size, layers), 0, 0
     for y, x, colour in product(range(size[0]), range(size[1]), range(colours)):
         seen, may = sight(generator, (y, x), colour) > 0, allowed((colours, *size), (y, x), colour)
@@ -123,7 +124,7 @@ def sharpness(images: Tensor) -> float:
 
 def unseen(run: Path) -> list[Tensor]:
     """An embedding of each unseen person, (D,)."""
-    held = data_of(run, "test")
+    held = RunFolder(run).pairs("test")
     return [held.raw(i)[0][:, 0, 0].float() for i in range(0, len(held), len(held) // UNSEEN)]
 
 
@@ -146,7 +147,7 @@ def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int 
 
 
 def stored_beyond(model: Model, pairs: Pairs, count: int) -> tuple[float, float]:
-    """Bytes of the coded pictures / those the model says; bits per value that are really stored."""
+    """Bytes of the coded images / those the model says; bits per value that are really stored."""
     with TemporaryDirectory() as place:
         files, conditions = [], []
         for i in range(count):
@@ -155,4 +156,4 @@ def stored_beyond(model: Model, pairs: Pairs, count: int) -> tuple[float, float]
             files.append(file)
             conditions.append(raw)
         size = compress(model, files, Path(place) / "pictures.vgz", conditions)
-    return 8 * size.pictures / size.information, 8 * size.pictures / size.values
+    return 8 * size.images / size.information, 8 * size.images / size.values

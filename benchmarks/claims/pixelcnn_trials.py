@@ -24,10 +24,10 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 CIFAR, PEOPLE = SHARED / "cifar10_train.npz", SHARED / "faces_identity"
 UNSEEN = 50  # people, the last ones, whom neither the embedding nor the PixelCNN is shown
 SIDE = 16
-CROP = 64  # portraits: the middle of pictures of 96x96, made small
+CROP = 64  # portraits: the middle of images of 96x96, made small
 STREET_STEPS = 3000
 
-SHORT: dict[str, Any] = {"learning_rate.generator": 2e-3, "schedule.kind": "linear", "average_decay": 0.99}
+SHORT: dict[str, Any] = {"learning_rate.generator": 2e-3, "schedule.kind": "linear", "ema_decay": 0.99}
 AT_8 = {**SHORT, "bits": 4, "layers": 4, "batch_size": 32}
 AT_32 = {**SHORT, "layers": 6, "batch_size": 8}
 
@@ -68,7 +68,7 @@ RISING = {**ENCODED, "schedule.warmup_steps": 100}  # RMSProp's first steps may 
 
 def squared(pixels: Trial) -> Trial:
     """The auto-encoder by squared error beside one with a PixelCNN: the same data, steps and batches."""
-    kept = {name: pixels.options[name] for name in ("batch_size", "average_decay")}
+    kept = {name: pixels.options[name] for name in ("batch_size", "ema_decay")}
     name = f"{pixels.name.partition(',')[0]}, auto-encoder by squared error"
     return Trial(name, "conv-autoencoder", {**ENCODED, **kept}, pixels.data, pixels.size, pixels.steps)
 
@@ -79,7 +79,7 @@ AUTOENCODERS = {name: (pixels, squared(pixels)) for name, pixels in CODERS.items
 
 
 def portraits(settings: Settings) -> Trial:
-    """Portraits of people from the embedding of one of their pictures; the last people are its test split."""
+    """Portraits of people from the embedding of one of their images; the last people are its test split."""
     place = settings.cache.resolve() / ("portraits-quick" if settings.quick else "portraits")
     vectors = place / "people.npy"
     if not vectors.is_file():
@@ -89,7 +89,7 @@ def portraits(settings: Settings) -> Trial:
 
 
 def make_portraits(place: Path, vectors: Path, steps: int) -> None:
-    """Grey pictures as arrays, and the vectors that an embedding trained here gives their originals."""
+    """Grey images as arrays, and the vectors that an embedding trained here gives their originals."""
     say("portraits: training the embedding")
     embedding = EmbeddingSettings(size=(48, 48), length=32, width=16, people=32, steps=steps)
     run = train_embedding(PEOPLE, place / "embedding", embedding, resume=(place / "embedding").exists(), quiet=True)
@@ -106,7 +106,7 @@ def make_portraits(place: Path, vectors: Path, steps: int) -> None:
 
 
 def middle(file: Path) -> NDArray[np.uint8]:
-    """The middle of a picture, small and grey: (H, W)."""
+    """The middle of an image, small and grey: (H, W)."""
     picture = Image.open(file).convert("L")
     left, top = (picture.width - CROP) // 2, (picture.height - CROP) // 2
     box = (left, top, left + CROP, top + CROP)

@@ -17,13 +17,14 @@ from typing import Any
 
 import torch
 
-from variegate.api import data_of, train
+from variegate import train
 from variegate.core.errors import TrainingError
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
-from variegate.evaluation.measure import evaluate
+from variegate.evaluation.measure import measure
 from variegate.model.model import Model
-from variegate.runs.settings import Run
+from variegate.runs.folder import RunFolder
+from variegate.runs.settings import ExecutionSettings
 
 METRICS = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "frechet_squeezenet")
 
@@ -72,7 +73,7 @@ class Trial:
             given["saves"] = self.saves
         if self.predictor is not None:
             given["predictor"] = self.predictor.content()
-        return given | {"name": ""}
+        return given | {"name": None}
 
     def run(self, seed: int, settings: Settings) -> Path:
         """The trained run of one seed."""
@@ -81,11 +82,11 @@ class Trial:
         if not done.is_file():
             predictor = self.predictor.run(seed, settings) if self.predictor is not None else None
             say(f"{self.name}, seed {seed}: training")
-            run = Run(quiet=True, save_every=max(1, steps // self.saves))
+            run = ExecutionSettings(quiet=True, save_every=max(1, steps // self.saves))
             given = {"resume": folder.exists(), "run": run, "predictor": predictor, **self.options}
             problem = None
             try:
-                train(self.method, self.data, folder, self.size, steps, seed, **given)
+                train(self.method, self.data, folder, size=self.size, steps=steps, seed=seed, **given)
             except TrainingError as error:
                 problem = str(error)
                 say(f"{self.name}, seed {seed}: {problem}")
@@ -104,8 +105,8 @@ class Trial:
             return dict.fromkeys(METRICS, math.nan)
         path = folder / "measured.json"
         if not path.is_file():
-            model, held = Model.load(folder), data_of(folder, "held")
-            evaluation = evaluate(model.generator, held, data_of(folder), "quick", 0)
+            model, held = Model.load(folder), RunFolder(folder).pairs("held")
+            evaluation = measure(model.generator, held, RunFolder(folder).pairs(), "quick", 0)
             found = {name: value.value for name, value in evaluation.results.measured.items() if name in METRICS}
             found["parameters"] = sum(p.numel() for p in model.generator.parameters()) / 1e6
             path.write_text(json.dumps(found))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from variegate.core.interfaces import Generator, Method
+from variegate.core.interfaces import Generator, Shapes
+from variegate.core.method import Method
 from variegate.methods.basisgan import basisgan
 from variegate.methods.pix2pix import pix2pix
 
@@ -49,7 +50,7 @@ def speed(ours: Method, host: Method, side: int, batch: int, layout: str, settin
 
 def built(method: Method, side: int, seed: int, layout: str = "channels_last") -> Generator:
     torch.manual_seed(seed)
-    return method.build_generator(3, 3, (side, side)).to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
+    return method.build_generator(Shapes(3, 3, (side, side))).to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
 
 
 def drawing(method: Method, side: int, batch: int, layout: str, seed: int) -> Task:

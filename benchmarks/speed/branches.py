@@ -3,7 +3,7 @@
 "drawn": `ratio` is the time of the library over the time it may take, which is that of 72 passes of the whole network
 divided by the bound from multiply-adds; `speed_up` is the plain factor. "memory": most bytes alive while 72 images are
 drawn, parameters included, and parameters alone, of the shared early split over the separate one. "matching": the
-assignment of 8 targets to 72 branches over a training step of 16 conditions, at 32x32: larger pictures make its share
+assignment of 8 targets to 72 branches over a training step of 16 conditions, at 32x32: larger images make its share
 smaller.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from variegate.core.interfaces import Batch, Size
+from variegate.core.interfaces import Batch, Shapes, Size
 from variegate.core.sampling import decode_in_chunks
 from variegate.generators.split_crn import SplitCRNConfig
 from variegate.generators.staged import Staged
@@ -38,7 +38,7 @@ def network(architecture: str, size: Size, scale: float) -> Staged:
         "shared": ChannelDropoutConfig(),
         "separate": HeadsConfig(heads=BRANCHES, sites=("own*", "fine*", "output")),
     }[architecture]
-    return SplitCRNConfig(scale=scale).build(chance.build(CHANNELS, size), CHANNELS, 3, size)
+    return SplitCRNConfig(scale=scale).build(chance.build(Shapes(CHANNELS, 3, size)), Shapes(CHANNELS, 3, size))
 
 
 @torch.no_grad()
@@ -87,7 +87,7 @@ def matching(settings: Settings) -> Row:
     shared = network("shared", size, 1 / 8)
     shared.register_buffer("training_codes", torch.rand(BRANCHES, shared.code_size))
     objective = MultipleChoiceConfig(perceptual="laplacian", reduction="mean", count=BRANCHES, warm_up=0).build(
-        CHANNELS, 3, size
+        Shapes(CHANNELS, 3, size), None
     )
     others = picture(batch * (TARGETS - 1), size, 1).unflatten(0, (batch, TARGETS - 1))
     numbers = torch.arange(batch)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from variegate.core.interfaces import Size
+from variegate.core.interfaces import Shapes, Size
 from variegate.core.sampling import decode_in_chunks
 from variegate.generators.crn import CRNConfig
 from variegate.generators.resnet import ResNetConfig
@@ -47,20 +47,21 @@ def unet(size: Size) -> Staged:
     sites = tuple(f"up{k}" for k in range(depth, max(depth - 3, 0), -1))
     width = 64 if min(size) > 64 else 4
     return UNetConfig(width=width).build(
-        NoiseMapsConfig(sites=sites, channels=32).build(CONDITION_CHANNELS, size), CONDITION_CHANNELS, 3, size
+        NoiseMapsConfig(sites=sites, channels=32).build(Shapes(CONDITION_CHANNELS, 3, size)),
+        Shapes(CONDITION_CHANNELS, 3, size),
     )
 
 
 def resnet(size: Size) -> Staged:
     width = 64 if min(size) > 64 else 4
-    randomness = BasisFiltersConfig(sites=("block[789].conv2",)).build(CONDITION_CHANNELS, size)
-    return ResNetConfig(width=width).build(randomness, CONDITION_CHANNELS, 3, size)
+    randomness = BasisFiltersConfig(sites=("block[789].conv2",)).build(Shapes(CONDITION_CHANNELS, 3, size))
+    return ResNetConfig(width=width).build(randomness, Shapes(CONDITION_CHANNELS, 3, size))
 
 
 def crn(size: Size) -> Staged:
     scale = 0.25 if min(size) > 64 else 1 / 128
-    randomness = NoiseInputConfig().build(CONDITION_CHANNELS, size)
-    return CRNConfig(scale=scale).build(randomness, CONDITION_CHANNELS, 3, size)
+    randomness = NoiseInputConfig().build(Shapes(CONDITION_CHANNELS, 3, size))
+    return CRNConfig(scale=scale).build(randomness, Shapes(CONDITION_CHANNELS, 3, size))
 
 
 CASES = (

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from variegate.core.config import Training
-from variegate.core.interfaces import Batch, Generator, Method, Objective
+from variegate.core.interfaces import Batch, Generator, Objective, Shapes
+from variegate.core.method import Method
 from variegate.core.sampling import decode_in_chunks
 from variegate.losses.adversarial import generator_loss, towards
 from variegate.methods import method
@@ -35,7 +36,7 @@ from .results import Row, Settings, row
 IMAGES = 20
 LIMIT, NEVER_SLOWER = 1.1, 1.0
 CHANNELS = 3  # of conditions and images
-DRAWING: dict[str, dict[str, str]] = {
+DRAWING: dict[str, dict[str, Any]] = {
     "pix2pix": {},
     "pix2pixhd": {"noise": "input"},
     "bicyclegan": {},
@@ -50,18 +51,18 @@ def rows(settings: Settings) -> list[Row]:
     return drawn + [training(name, settings) for name in TRAINING]
 
 
-def small(name: str, settings: Settings) -> tuple[dict[str, str], int]:
+def small(name: str, settings: Settings) -> tuple[dict[str, Any], int]:
     """Options and side: full width at 128 pixels; pix2pixHD, whose 182 million parameters are made for more, half."""
     if settings.quick:
-        return {"width": "4", **({"generator.blocks": "1"} if name in ("basisgan", "munit", "pix2pixhd") else {})}, 64
-    return ({"width": "32"} if name == "pix2pixhd" else {}), 128
+        return {"width": 4, **({"generator.blocks": 1} if name in ("basisgan", "munit", "pix2pixhd") else {})}, 64
+    return ({"width": 32} if name == "pix2pixhd" else {}), 128
 
 
-def built(name: str, options: dict[str, str], settings: Settings) -> tuple[Method, Generator, int]:
+def built(name: str, options: dict[str, Any], settings: Settings) -> tuple[Method, Generator, int]:
     narrow, side = small(name, settings)
     chosen = method(name, {**options, **narrow})
     torch.manual_seed(settings.seed)
-    generator = chosen.build_generator(CHANNELS, CHANNELS, (side, side))
+    generator = chosen.build_generator(Shapes(CHANNELS, CHANNELS, (side, side)))
     return chosen, generator.to(memory_format=LAYOUTS["channels_last"]), side  # type: ignore[call-overload]
 
 
@@ -71,7 +72,7 @@ def pictures(count: int, side: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def drawing(name: str, options: dict[str, str], settings: Settings) -> list[Row]:
+def drawing(name: str, options: dict[str, Any], settings: Settings) -> list[Row]:
     _, generator, side = built(name, options, settings)
     generator.eval()
     images = 4 if settings.quick else IMAGES
@@ -104,7 +105,7 @@ def training(name: str, settings: Settings) -> Row:
     sides = []
     for plain in (False, True):
         chosen, generator, side = built(name, {}, settings)
-        objective = chosen.build_objective(CHANNELS, CHANNELS, (side, side))
+        objective = chosen.build_objective(Shapes(CHANNELS, CHANNELS, (side, side)))
         objective.to(memory_format=LAYOUTS["channels_last"])  # type: ignore[call-overload]
         batch = batch_of(chosen.training.batch_size, side, settings.seed)
         make = PLAIN[name] if plain else ours

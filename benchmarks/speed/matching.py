@@ -4,7 +4,7 @@ Public formulation: one candidate at a time passes the generator and the percept
 anew for each candidate; no gradients. Both sides have the same networks, codes and distances and must name the same
 winners, which is asserted. `ratio` is our time over theirs, `speed_up` its inverse, `bound` the speed-up that
 multiply-adds allow, since convolutions of the candidates are done either way: batching can beat it only by what it
-saves in calls and small tensors. The demo matches pictures of 64x64 at a quarter of the size, on both sides here.
+saves in calls and small tensors. The demo matches images of 64x64 at a quarter of the size, on both sides here.
 
 A pool keeps the key and the winner's index of every slot, from which its code is drawn again; the other side keeps the
 winners' codes, which are noise fields as large as the image. `kilobytes_kept` are alive when matching has ended,
@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from variegate.core.interfaces import Batch, Generator, Size
+from variegate.core.interfaces import Batch, Generator, Shapes, Size
 from variegate.methods import method
 from variegate.networks.perceptual import VGG19
 from variegate.objectives.nearest_sample import NearestSample, weight_of
@@ -35,13 +35,13 @@ LIMIT = 1 / 3  # three times the candidates per second
 SAME_AT_EVERY_SIZE = 1.0
 SLOTS, CANDIDATES = 16, 10
 DEMO = {
-    "generator.widths": "[32, 24, 16, 12]",
-    "randomness.vector": "5",
-    "randomness.channels": "12",
-    "randomness.encoder": "false",
-    "objective.chunk": "1024",
+    "generator.widths": [32, 24, 16, 12],
+    "randomness.vector": 5,
+    "randomness.channels": 12,
+    "randomness.encoder": False,
+    "objective.chunk": 1024,
 }  # as `variegate demo` has it
-FIELDS = {"scale": "0.0625", "randomness.hidden": "16"}  # noise fields, as published; 64 channels at the most
+FIELDS = {"scale": 0.0625, "randomness.hidden": 16}  # noise fields, as published; 64 channels at the most
 MORE_CANDIDATES, MORE_SLOTS = (5, 10, 20, 40), (8, 16, 32, 64)
 
 
@@ -49,7 +49,7 @@ class Case(NamedTuple):
     """A pool to be matched. `kind` is a perceptual network; "vgg19" has random filters: the time is the same."""
 
     name: str
-    options: dict[str, str]
+    options: dict[str, Any]
     kind: str
     size: Size = (64, 64)
     slots: int = SLOTS
@@ -68,7 +68,7 @@ CASES = [
     *(Case("demo", DEMO, kind, limit=LIMIT) for kind in ("laplacian", "random")),
     *(Case("demo", DEMO, kind, (128, 256), slots=4) for kind in ("laplacian", "random")),
     *(Case("CRN x 1/16", FIELDS, kind, slots=4) for kind in ("laplacian", "random")),
-    Case("CRN x 1/8", {"scale": "0.125"}, "random", slots=4),
+    Case("CRN x 1/8", {"scale": 0.125}, "random", slots=4),
     Case("CRN", {}, "vgg19", slots=1),
 ]
 QUICK = [Case("demo, at 1/4", DEMO, "laplacian", slots=2, match_scale=4, limit=LIMIT)]
@@ -81,11 +81,11 @@ def rows(settings: Settings) -> list[Row]:
 
 def built(case: Case, candidates: int, settings: Settings) -> Side:
     kind = "laplacian" if case.kind == "vgg19" else case.kind
-    asked = {"perceptual": kind, "candidates": str(candidates), "match_scale": str(case.match_scale)}
+    asked = {"perceptual": kind, "candidates": candidates, "match_scale": case.match_scale}
     chosen = method("cimle", {**case.options, **{f"objective.{key}": value for key, value in asked.items()}})
     torch.manual_seed(settings.seed)
-    generator = chosen.build_generator(CHANNELS, CHANNELS, case.size)
-    objective = chosen.build_objective(CHANNELS, CHANNELS, case.size)
+    generator = chosen.build_generator(Shapes(CHANNELS, CHANNELS, case.size))
+    objective = chosen.build_objective(Shapes(CHANNELS, CHANNELS, case.size))
     assert isinstance(objective, NearestSample)
     if case.kind == "vgg19":
         objective.features = VGG19(None)
@@ -113,7 +113,7 @@ def public_match(side: Side) -> tuple[Tensor, Tensor]:
     winners, fields = [], []
     for slot in torch.arange(len(batch.image)).split(1):
         best = torch.inf
-        for index in range(objective.candidates):
+        for index in range(objective.config.candidates):
             code = generator.draw([(int(batch.key[slot]), index)])
             x, y, mask = objective.smaller(batch.condition[slot], batch.image[slot], weight_of(batch, slot))
             image = generator(x, code.unsqueeze(1))[:, 0]
@@ -131,7 +131,7 @@ def against_public(case: Case, settings: Settings) -> Row:
     tasks = (lambda: won.append(ours(side)), lambda: won.append(public_match(side)[0]))
     taken = settings.compare(*tasks, pairs=2 if case.slots == 1 else 5, seconds=0.0 if case.limit is None else 10.0)
     assert all(one.equal(won[0]) for one in won), f"{case.name}, {case.kind}: the winners differ"
-    tried = case.slots * side.objective.candidates
+    tried = case.slots * side.objective.config.candidates
     return row(
         f"{case.name}, {case.kind}",
         taken.ratio,
@@ -139,8 +139,8 @@ def against_public(case: Case, settings: Settings) -> Row:
         size=list(case.size),
         matched_at=[length // case.match_scale for length in case.size],
         slots=case.slots,
-        candidates=side.objective.candidates,
-        chunk=side.objective.chunk,
+        candidates=side.objective.config.candidates,
+        chunk=side.objective.config.chunk,
         speed_up=1 / taken.ratio,
         bound=bound(side),
         candidates_per_second=tried / taken.seconds[0],
@@ -156,7 +156,7 @@ def bound(side: Side) -> float:
     x, y, _ = objective.smaller(batch.condition[:1], batch.image[:1], None)
     codes = generator.draw_for(batch.key[:1], 1)
     drawing, seeing = multiply_adds(lambda: generator(x, codes)), multiply_adds(lambda: objective.features(y))
-    return (drawing + 2 * seeing) / (drawing + seeing + seeing / objective.candidates)
+    return (drawing + 2 * seeing) / (drawing + seeing + seeing / objective.config.candidates)
 
 
 def growth(settings: Settings) -> list[Row]:
@@ -168,7 +168,7 @@ def growth(settings: Settings) -> list[Row]:
         sides = [built(case._replace(slots=slots), m, settings) for m, slots in pairs]
         seconds = in_turns([partial(ours, side) for side in sides], settings)
         for value, side, taken in zip(more if letter == "m" else most, sides, seconds, strict=True):
-            tried = len(side.batch.image) * side.objective.candidates
+            tried = len(side.batch.image) * side.objective.config.candidates
             found.append(
                 row(
                     f"demo, at 1/4, laplacian, {letter} = {value}, against {letter} = {pairs[0][letter == 'S']}",
@@ -176,7 +176,7 @@ def growth(settings: Settings) -> list[Row]:
                     None,
                     size=list(case.size),
                     slots=len(side.batch.image),
-                    candidates=side.objective.candidates,
+                    candidates=side.objective.config.candidates,
                     seconds_ours=taken,
                     candidates_per_second=tried / taken,
                 )

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from variegate.core.config import Training
-from variegate.core.interfaces import Batch, Generator
+from variegate.core.interfaces import Batch, Generator, Shapes
 from variegate.losses.adversarial import generator_loss
 from variegate.losses.moments import proxy_reconstruction
 from variegate.methods import method
@@ -27,7 +27,7 @@ from .results import Row, Settings, row
 
 LIMIT = 1.0
 SIDE, CONDITIONS = 64, 4
-CASES = {"mrgan": ("32", 10), "mrgan-superres": ("32", 24)}  # width and K
+CASES = {"mrgan": (32, 10), "mrgan-superres": (32, 24)}  # width and K
 GROWTH = (2, 5, 10, 20, 40)
 Step = Callable[[], None]
 Side = tuple[Generator, MomentReconstruction, Batch, Training]
@@ -40,11 +40,14 @@ def rows(settings: Settings) -> list[Row]:
 
 def built(name: str, samples: int, settings: Settings) -> Side:
     """Networks, batch and settings of a generator's move; the discriminator is not due."""
-    options = {"objective.samples": str(samples), "objective.share": "1.0", "objective.generator_steps": "2"}
-    chosen = method(name, {**options, "width": "4" if settings.quick else CASES[name][0]})
+    options = {"objective.samples": samples, "objective.share": 1.0, "objective.generator_steps": 2}
+    chosen = method(name, {**options, "width": 4 if settings.quick else CASES[name][0]})
     torch.manual_seed(settings.seed)
     size = (SIDE, SIDE)
-    generator, objective = chosen.build_generator(CHANNELS, CHANNELS, size), chosen.build_objective(CHANNELS, 3, size)
+    generator, objective = (
+        chosen.build_generator(Shapes(CHANNELS, CHANNELS, size)),
+        chosen.build_objective(Shapes(CHANNELS, 3, size)),
+    )
     assert isinstance(objective, MomentReconstruction)
     for network in (generator, objective):
         network.to(memory_format=LAYOUTS["channels_last"])  # type: ignore[call-overload]

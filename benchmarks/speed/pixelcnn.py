@@ -2,7 +2,7 @@
 
 A row's `ratio` is the time, or the most memory alive at once, of drawing over that of one pass, for the same number of
 images. `speed_up` is against one pass for every value, as public code draws; those passes are counted, not run. The
-last rows tell how the time of a pixel grows with the picture.
+last rows tell how the time of a pixel grows with the image.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import torch
 
+from variegate.core.interfaces import Shapes
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.randomness.none import NoRandomness
 
@@ -32,7 +33,7 @@ def built(stacks: str, side: int, settings: Settings) -> PixelCNN:
     torch.manual_seed(settings.seed)
     size = {"layers": 2, "width": 6, "head": 6} if settings.quick else {"layers": 10, "width": 66, "head": 66}
     config = PixelCNNConfig.model_validate({"stacks": stacks, **size})
-    return config.build(NoRandomness(), 0, COLOURS, (side, side)).eval()
+    return config.build(NoRandomness(), Shapes(0, COLOURS, (side, side))).eval()
 
 
 def tasks(generator: PixelCNN, batch: int, side: int, settings: Settings) -> tuple[Task, Task]:

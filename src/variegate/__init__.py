@@ -12,17 +12,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import evaluate, load, train
     from .core.errors import VariegateError
-    from .model.model import Model
+    from .evaluation.evaluate import evaluate
+    from .model.model import Model, load
     from .model.samples import Samples
+    from .training.train import train
 
 __all__ = ["Model", "Samples", "VariegateError", "evaluate", "load", "train"]
 
 _WHERE = {
-    "load": "api",
-    "train": "api",
-    "evaluate": "api",
+    "load": "model.model",
+    "train": "training.train",
+    "evaluate": "evaluation.evaluate",
     "Model": "model.model",
     "Samples": "model.samples",
     "VariegateError": "core.errors",

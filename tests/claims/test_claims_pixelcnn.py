@@ -13,6 +13,7 @@ from benchmarks.claims import pixelcnn_measures as measures
 from benchmarks.claims.pixelcnn_trials import AUTOENCODERS, GATED_AND_PLAIN, UNCONDITIONAL
 from benchmarks.claims.runs import Settings
 
+from variegate.core.interfaces import Shapes
 from variegate.methods import method
 
 SEEDS = 3
@@ -154,9 +155,9 @@ def test_leaks_are_seen_where_a_mask_is_missing(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_plain_network_has_as_many_weights_as_the_gated_one_or_few_more() -> None:
     def weights(name: str, options: dict[str, object], classes: int, colours: int, side: int) -> int:
-        given = {key: str(options[key]) for key in ("layers", "width", "bits")}
+        given = {key: options[key] for key in ("layers", "width", "bits")}
         with torch.device("meta"):
-            generator = method(name, given).build_generator(classes, colours, (side, side))
+            generator = method(name, given).build_generator(Shapes(classes, colours, (side, side)))
         return sum(parameter.numel() for parameter in generator.parameters())
 
     for name, (classes, colours, side) in {

@@ -118,7 +118,7 @@ def test_methods_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> 
         (["data", "export-streets", "x.gif"], "x.gif: is the name of an animated label map; add --frames"),
         (
             ["sequence", "run", "y.gif", "--out", "x.gif"],
-            "--out x.gif: is the name of a picture; give that of a folder",
+            "--out x.gif: is the name of an image; give that of a folder",
         ),
         (["edit", "run", "y.png", "--steps"], "--steps: there are none"),
         (["sample", "no-such-run", "x.png"], "no-such-run"),
@@ -160,7 +160,7 @@ def spoil_odd_width(folder: Path) -> str:
 
 
 def spoil_not_an_image(folder: Path) -> str:
-    (folder / "train" / "notes.png").write_text("not a picture")
+    (folder / "train" / "notes.png").write_text("not an image")
     return "notes.png"
 
 
@@ -172,7 +172,7 @@ def spoil_empty(folder: Path) -> str:
 
 @pytest.mark.core
 @pytest.mark.parametrize("spoil", [spoil_truncated, spoil_odd_width, spoil_not_an_image, spoil_empty])
-def test_bad_pictures_are_named(spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_images_are_named(spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = pairs(tmp_path / "data")
     name = spoil(folder)  # type: ignore[operator]
     sentence = refused(["train", "pix2pix", "--data", str(folder), "--out", str(tmp_path / "run"), *QUICK], capsys)
@@ -222,7 +222,7 @@ def test_the_command_that_training_ends_with_works(tmp_path: Path, capsys: pytes
     assert len(list((tmp_path / "drawn").glob("0-*.png"))) == 16
 
 
-def test_an_interpolation_is_a_strip_and_a_moving_picture(run: Path, tmp_path: Path) -> None:
+def test_an_interpolation_is_a_strip_and_a_moving_image(run: Path, tmp_path: Path) -> None:
     words = ["interpolate", str(run), "val:1", "--from", "3", "--to", "7", "--frames", "5", "--out", str(tmp_path)]
     main(words)
     assert Image.open(tmp_path / "strip.png").size == (5 * 16 + 4 * 2, 16)

@@ -12,6 +12,7 @@ from PIL import Image
 import variegate
 from variegate.cli import main
 from variegate.core.errors import ConfigError
+from variegate.runs.folder import RunFolder
 
 SMALL = ["--width", "4", "--objective.layers", "2", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]
 
@@ -49,7 +50,7 @@ def test_the_style_of_a_given_image_can_be_drawn_on_another_layout(tmp_path: Pat
     model = variegate.load(run)
     code = model.invert(image)
     assert code.shape == (1, 8)
-    held = variegate.api.data_of(run, "test").raw(0)[0]
+    held = RunFolder(run).pairs("test").raw(0)[0]
     expected = model.sample(held, codes=code).pil()[0]
     assert np.array_equal(np.asarray(Image.open(tmp_path / "drawn" / "0000.png")), np.asarray(expected))
     assert not np.allclose(model.invert(picture(tmp_path / "other.png", seed=1)), code)
@@ -93,6 +94,6 @@ def test_a_network_of_torchvision_gets_sampled_filters(tmp_path: Path) -> None:
     options += ["--objective.width", "4", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]
     main(["train", "basisgan", "--data", "streets:20", "--size", "32", "--out", str(tmp_path / "run"), *options])
     model = variegate.load(tmp_path / "run")
-    images = model.sample(variegate.api.data_of(tmp_path / "run", "test").raw(0)[0], n=3).images
+    images = model.sample(RunFolder(tmp_path / "run").pairs("test").raw(0)[0], n=3).images
     assert images.shape == (3, 3, 32, 32)
     assert float((images[0] - images[1]).abs().max()) > 0

@@ -10,19 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
-from variegate.api import train
+from variegate import train
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.model.model import Model
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 
 SMALL: dict[str, Any] = {"layers": 2, "width": 6, "generator.first_filter": 3, "batch_size": 4}
-QUIET = Run(quiet=True, device="cpu")
+QUIET = ExecutionSettings(quiet=True, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of classes, vectors and nothing; vectors that fit and that do not; pictures."""
+    """Runs of classes, vectors and nothing; vectors that fit and that do not; images."""
     desk, chance = tmp_path_factory.mktemp("desk"), np.random.default_rng(0)
     images = chance.integers(0, 256, (20, 8, 8)).astype(np.uint8)
     np.savez(desk / "images.npz", images=images, labels=np.arange(20) % 2, classes=np.array(["cat", "dog"]))
@@ -59,16 +59,16 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; write"),
         (["sample", "DESK/vector", "class:3"], "is a class, but this model reads vectors; give one as vector:FILE:ROW"),
         (["sample", "DESK/none", "class:cat"], "class:cat: this model draws without any condition; write none"),
-        (["complete", "DESK/vector", "DESK/one.png"], "draws pictures of a vector, and none is given; say which it is"),
-        (["complete", "DESK/class"], "there are no pictures to complete; name at least one file"),
+        (["complete", "DESK/vector", "DESK/one.png"], "draws images of a vector, and none is given; say which it is"),
+        (["complete", "DESK/class"], "there are no images to complete; name at least one file"),
         (["compress", "DESK/class", "DESK/one.png", "--condition", "7"], "there is no class of number 7"),
         (
             ["compress", "DESK/class", "DESK/one.png"],
-            "there are 0 conditions for 1 pictures; give --condition one class",
+            "there are 0 conditions for 1 images; give --condition one class",
         ),
         (
             ["compress", "DESK/none", "DESK/colour.png"],
-            "has colours, but this gated-pixelcnn model draws grey pictures",
+            "has colours, but this gated-pixelcnn model draws grey images",
         ),
     ],
 )
@@ -104,13 +104,13 @@ def test_a_wrong_input_is_answered_with_one_sentence_and_writes_nothing(
         ),
         (
             ["pixelcnn-autoencoder", "--data", "digits", "--bottleneck", "0"],
-            "the decoder would read the picture itself",
+            "the decoder would read the image itself",
         ),
         (
             ["gated-pixelcnn", "--data", "digits", "--condition", "class+self"],
-            "would read the picture that it is to draw; give --condition none, or train pixelcnn-autoencoder",
+            "would read the image that it is to draw; give --condition none, or train pixelcnn-autoencoder",
         ),
-        (["pixelcnn-autoencoder", "--data", "digits", "--condition", "class"], "reads the picture itself, not --cond"),
+        (["pixelcnn-autoencoder", "--data", "digits", "--condition", "class"], "reads the image itself, not --cond"),
     ],
 )
 def test_training_refuses_what_cannot_be_learned(
@@ -166,7 +166,7 @@ def test_values_out_of_range_are_named(desk: Path) -> None:
         classes.log_prob(torch.rand(3, 8, 8), "cat")
     with pytest.raises(ConfigError, match="images: are a single one; give a list of it"):
         classes.log_prob(str(desk / "one.png"), "cat")
-    with pytest.raises(ConfigError, match="chunk = 0"):
+    with pytest.raises(ConfigError, match="chunk must be at least 1, got 0"):
         classes.log_prob(image, "cat", chunk=0)
     for wrong in (np.array([1, 2, np.nan]), np.full(3, 1e300)):
         with pytest.raises(DataError, match="the given vector: holds NaN or infinity in 32 bits"):

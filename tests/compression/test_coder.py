@@ -8,7 +8,8 @@ from torch import Tensor
 
 from helpers.tables import Table, by_chance
 from variegate.compression import decode, encode
-from variegate.compression.coder import Choose, Encoded, Walks
+from variegate.compression.coder import Encoded
+from variegate.core.capabilities import Choose, Walks
 from variegate.core.errors import DataError
 
 

@@ -1,4 +1,4 @@
-"""Compressed files: the same pictures again, or one sentence and nothing written."""
+"""Compressed files: the same images again, or one sentence and nothing written."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from variegate.cli import main
 from variegate.compression import compress, decompress
 from variegate.compression.file import condition_bytes, condition_of, read
 from variegate.core.errors import CheckpointError, ConfigError, DataError
-from variegate.core.sampling import to_pil, to_uint8
+from variegate.core.images import to_pil, to_uint8
 from variegate.model.model import Model
 
 
 def drawn(folder: Path, table: Table, size: tuple[int, int] = (12, 10), seed: int = 0) -> tuple[Path, Path]:
-    """A picture as the table draws it on a condition, and that condition: files."""
+    """An image as the table draws it on a condition, and that condition: files."""
     planes = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
     condition, file = folder / f"condition-{seed}.png", folder / f"{seed}.png"
     folder.mkdir(exist_ok=True)
@@ -35,7 +35,7 @@ def pixels(file: Path) -> np.ndarray:
 
 @pytest.fixture
 def packed(tmp_path: Path) -> tuple[Model, Path, list[Path]]:
-    """A model, a file of three pictures, and those pictures."""
+    """A model, a file of three images, and those images."""
     model = table_model()
     pairs = [drawn(tmp_path / "given", model.generator, (12 + seed, 10), seed) for seed in range(3)]
     files = [file for file, _ in pairs]
@@ -43,7 +43,7 @@ def packed(tmp_path: Path) -> tuple[Model, Path, list[Path]]:
     return model, tmp_path / "all.vgz", files
 
 
-def test_pictures_come_back_byte_for_byte(packed: tuple[Model, Path, list[Path]], tmp_path: Path) -> None:
+def test_images_come_back_byte_for_byte(packed: tuple[Model, Path, list[Path]], tmp_path: Path) -> None:
     model, file, files = packed
     found = decompress(model, file, tmp_path / "out")
     assert [path.name for path in found] == ["0.png", "1.png", "2.png"]
@@ -62,8 +62,8 @@ def test_a_file_is_as_large_as_the_model_says(tmp_path: Path, colours: int) -> N
     assert size.values == 48 * 40 * colours
     assert size.information == pytest.approx(model.generator.bits_of(torch.ones(1, 1, 48, 40), image), rel=1e-5)
     assert size.written == (tmp_path / "one.vgz").stat().st_size
-    assert size.information / 8 <= size.pictures <= size.information / 8 * 1.02
-    assert size.written <= size.pictures + 200
+    assert size.information / 8 <= size.images <= size.information / 8 * 1.02
+    assert size.written <= size.images + 200
     assert np.array_equal(pixels(decompress(model, tmp_path / "one.vgz", tmp_path / "out")[0]), pixels(file))
 
 
@@ -105,7 +105,7 @@ def test_arithmetic_that_differs_is_noticed_and_writes_nothing(
     model, file, _ = packed
     usual = Table.probabilities
     monkeypatch.setattr(Table, "probabilities", lambda *given: usual(*given).sqrt())
-    with pytest.raises(DataError, match=r"all\.vgz, 0: the picture comes out otherwise than it was"):
+    with pytest.raises(DataError, match=r"all\.vgz, 0: the image comes out otherwise than it was"):
         decompress(model, file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -122,7 +122,7 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
         compress(model, [tmp_path / "clear.png"], out, dark)
     with pytest.raises(DataError, match="has colours, but this table model draws grey"):
         compress(table_model(Table(colours=1)), [tmp_path / "photo.png"], out, dark)
-    with pytest.raises(ConfigError, match="there are 0 conditions for 1 pictures"):
+    with pytest.raises(ConfigError, match="there are 0 conditions for 1 images"):
         compress(model, [tmp_path / "photo.png"], out, reduce=True)
     assert not out.exists()
     compress(model, [tmp_path / "photo.png"], out, dark, reduce=True)
@@ -160,9 +160,7 @@ def test_the_command_line_packs_and_unpacks(
 ) -> None:
     model = table_model()
     monkeypatch.setattr(Model, "load", lambda path: model)
-    monkeypatch.setattr(
-        "variegate.cli.verbs.typed.conditions_of", lambda run, texts: [(text, Path(text)) for text in texts]
-    )
+    monkeypatch.setattr("variegate.cli.typed.conditions_of", lambda run, texts: [(text, Path(text)) for text in texts])
     (tmp_path / "a").mkdir()
     one, condition = drawn(tmp_path / "given", model.generator)
     (tmp_path / "a" / "0.png").write_bytes(one.read_bytes())

@@ -1,4 +1,4 @@
-"""Pictures that go on from the first pixels of a given one: what is kept, what is drawn, and who can do it."""
+"""Images that go on from the first pixels of a given one: what is kept, what is drawn, and who can do it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from helpers.variants import conditions, model_of, pictures, size_of
-from variegate.api import data_of, train
+from variegate import train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.model.model import Model
-from variegate.runs.settings import Run
+from variegate.runs.folder import RunFolder
+from variegate.runs.settings import ExecutionSettings
 
 EIGHT, THREE = "gated pixelcnn", "gated pixelcnn 3 bits"
 SMALL = {"layers": 2, "width": 6, "bits": 4, "generator.first_filter": 3, "batch_size": 4}
-QUIET = Run(quiet=True, device="cpu")
+QUIET = ExecutionSettings(quiet=True, device="cpu")
 
 
 def layout() -> Tensor:
@@ -33,7 +34,7 @@ def model() -> Model:
 
 @pytest.mark.core
 @pytest.mark.parametrize("keep", [0, 1, 33, 80, None])
-def test_what_is_kept_is_the_given_picture_and_the_rest_is_drawn(model: Model, keep: int | None) -> None:
+def test_what_is_kept_is_the_given_image_and_the_rest_is_drawn(model: Model, keep: int | None) -> None:
     given = pictures(1, size_of(EIGHT))[0]
     done = model.complete(given, layout(), n=3, seed=2, keep=keep)
     kept = 40 if keep is None else keep  # of 8x10
@@ -57,7 +58,7 @@ def test_fewer_bits_keep_the_level_below() -> None:
 
 
 @pytest.mark.core
-def test_a_picture_of_any_size_goes_on_and_its_condition_is_resized_to_it(model: Model) -> None:
+def test_an_image_of_any_size_goes_on_and_its_condition_is_resized_to_it(model: Model) -> None:
     given = pictures(1, (13, 9))[0]
     done = model.complete(given, layout(), n=2, keep=20)
     assert done.images.shape == (2, 3, 13, 9)
@@ -66,7 +67,7 @@ def test_a_picture_of_any_size_goes_on_and_its_condition_is_resized_to_it(model:
 
 
 @pytest.mark.core
-def test_sheets_begin_with_the_given_picture_and_what_is_kept(model: Model, tmp_path: Path) -> None:
+def test_sheets_begin_with_the_given_image_and_what_is_kept(model: Model, tmp_path: Path) -> None:
     given = pictures(1, size_of(EIGHT))[0]
     done = model.complete(given, layout(), n=2, keep=25)
     done.save(tmp_path)
@@ -86,10 +87,10 @@ def test_what_cannot_go_on_says_why(model: Model) -> None:
         ConfigError, match=r"this basisgan model does not draw pixel after pixel, .*train gated-pixelcnn"
     ):
         model_of("basisgan").complete(given, layout())
-    with pytest.raises(ConfigError, match="draws pictures of a label map, and none is given; say which it is"):
+    with pytest.raises(ConfigError, match="draws images of a label map, and none is given; say which it is"):
         model.complete(given)
     for keep in (-1, 81):
-        with pytest.raises(ConfigError, match=rf"{keep} pixels to keep: a picture of 10x8 has 80; give 0 to 80"):
+        with pytest.raises(ConfigError, match=rf"{keep} pixels to keep: an image of 10x8 has 80; give 0 to 80"):
             model.complete(given, layout(), keep=keep)
     with pytest.raises(ConfigError, match="n = 0: give 1 or more"):
         model.complete(given, layout(), n=0)
@@ -101,7 +102,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_line_completes_files_and_items(classes: Path, tmp_path: Path) -> None:
-    label, given = data_of(classes, "test").raw(3)
+    label, given = RunFolder(classes).pairs("test").raw(3)
     main(["complete", str(classes), "test:3", "-n", "2", "--rows", "3", "--out", str(tmp_path / "item")])
     first = np.array(Image.open(tmp_path / "item" / "0-0.png"))
     assert np.array_equal(first[:3], given[0, :3].numpy())
@@ -121,7 +122,7 @@ def test_the_command_line_completes_files_and_items(classes: Path, tmp_path: Pat
         (["test:0", "--rows", "9"], "--rows 9: test0 has 8 rows; give 0 to 8"),
         (["test:0", "--rows", "1", "--pixels", "8"], "--rows and --pixels each say how much is kept; give one of them"),
         (["test:999"], "test:999: digits has 299 pairs in test, the last is test:298"),
-        (["test:0", "--condition", "1", "2"], "there are 2 conditions for 1 pictures; give --condition one class"),
+        (["test:0", "--condition", "1", "2"], "there are 2 conditions for 1 images; give --condition one class"),
         (["no.png", "--condition", "1"], "no.png: there is no such file"),
     ],
 )
@@ -138,7 +139,7 @@ def test_a_mistake_is_one_sentence_and_nothing_is_drawn(
 def test_no_condition_need_be_typed_for_images_alone_and_for_auto_encoders(tmp_path: Path) -> None:
     alone = train("gated-pixelcnn", "digits", tmp_path / "alone", steps=1, run=QUIET, condition="none", **SMALL)
     coder = train("pixelcnn-autoencoder", "digits", tmp_path / "coder", steps=1, run=QUIET, encoder_scale=0.1, **SMALL)
-    given = data_of(alone, "test").raw(0)[1]
+    given = RunFolder(alone).pairs("test").raw(0)[1]
     Image.fromarray(given[0].numpy()).save(tmp_path / "one.png")
     for run in (alone, coder):
         main(["complete", str(run), str(tmp_path / "one.png"), "-n", "1", "--out", str(tmp_path / "out")])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from helpers.variants import ALL, NOISY, codes, conditions, generator_of, size_of
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Generator
+from variegate.core.interfaces import Generator, Shapes
 from variegate.core.sampling import decode_in_chunks
 from variegate.data.dataset.sampler import visit_key
 from variegate.generators.autoencoder import Autoencoder
@@ -119,7 +119,7 @@ def test_training_mode_has_no_other_randomness_than_evaluation_mode(case: tuple[
 def test_different_codes_give_different_images_in_both_modes(noisy: tuple[str, Generator]) -> None:
     name, generator = noisy
     images = decode_in_chunks(generator, conditions(name, 1), codes(generator, 0, 4))[0]
-    assert spread(images) > 1e-5 * float(images.abs().mean()), "two codes drew the same picture"
+    assert spread(images) > 1e-5 * float(images.abs().mean()), "two codes drew the same image"
 
 
 def spread(images: Tensor) -> float:
@@ -301,7 +301,7 @@ ANY_SIZE = [
 
 @pytest.mark.core
 @pytest.mark.parametrize("name", ANY_SIZE)
-def test_pictures_of_any_size_keep_their_size(name: str) -> None:
+def test_images_of_any_size_keep_their_size(name: str) -> None:
     generator = generator_of(name)
 
     @settings(max_examples=8, deadline=None, derandomize=True, database=None)
@@ -337,17 +337,17 @@ def test_padding_only_adds_what_is_cropped_again() -> None:
 
 @pytest.mark.core
 def test_a_site_that_the_backbone_lacks_is_refused_with_the_names_it_has() -> None:
-    wrong = method("basisgan", {"width": "4", "blocks": "2", "randomness.sites": "['blok*.conv2']"})
+    wrong = method("basisgan", {"width": 4, "blocks": 2, "randomness.sites": ["blok*.conv2"]})
     with pytest.raises(ConfigError, match=r"'blok\*.conv2'.*block1\.conv2"):
-        wrong.build_generator(3, 3, (16, 16))
+        wrong.build_generator(Shapes(3, 3, (16, 16)))
 
 
 @pytest.mark.core
-def test_a_generator_that_does_not_fit_the_picture_is_refused_in_words() -> None:
+def test_a_generator_that_does_not_fit_the_image_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match="halvings do not fit into 16x16"):
-        method("pix2pix", {"width": "4", "noise": "none", "depth": "5"}).build_generator(3, 3, (16, 16))
+        method("pix2pix", {"width": 4, "noise": "none", "depth": 5}).build_generator(Shapes(3, 3, (16, 16)))
     with pytest.raises(ConfigError, match="divisible by 8, got 20x16"):
-        method("cimle", {"widths": "[4, 4, 4, 4]"}).build_generator(3, 3, (20, 16))
+        method("cimle", {"widths": [4, 4, 4, 4]}).build_generator(Shapes(3, 3, (20, 16)))
 
 
 @pytest.mark.core
@@ -355,7 +355,7 @@ def test_a_height_that_does_not_halve_to_the_coarsest_level_is_refused_with_one_
     with pytest.raises(
         ConfigError, match=r"360 pixels of height halve down to 45, not to 4; take a height such as 256"
     ):
-        method("crn", {"heads": "1", "scale": "0.01"}).build_generator(3, 3, (360, 480))
+        method("crn", {"heads": 1, "scale": 0.01}).build_generator(Shapes(3, 3, (360, 480)))
 
 
 @pytest.mark.core

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from helpers.variants import COLOURS, conditions, model_of, size_of
 from variegate.core.errors import CheckpointError, ConfigError, DataError
-from variegate.core.sampling import sheet, to_pil, to_uint8
+from variegate.core.images import sheet, to_pil, to_uint8
 from variegate.model.model import Model
 from variegate.model.samples import read_codes
 
@@ -70,7 +70,7 @@ def test_image_i_of_a_seed_is_the_same_in_any_window_and_chunk(model: Model) -> 
     assert torch.equal(model.codes(2, seed=1, first=4), many.codes[4:6])
 
 
-def test_codes_of_one_picture_draw_the_same_style_on_another(model: Model) -> None:
+def test_codes_of_one_image_draw_the_same_style_on_another(model: Model) -> None:
     other = (ids() + 1) % 4
     out = model.sample(ids(), n=3, seed=1)
     moved = model.sample(other, codes=out.codes)
@@ -79,7 +79,7 @@ def test_codes_of_one_picture_draw_the_same_style_on_another(model: Model) -> No
     assert not torch.allclose(moved.images, out.images)
 
 
-def test_a_path_a_picture_an_array_and_a_tensor_are_the_same_condition(model: Model, tmp_path: Path) -> None:
+def test_a_path_an_image_an_array_and_a_tensor_are_the_same_condition(model: Model, tmp_path: Path) -> None:
     raw = ids()
     grey = Image.fromarray(raw[0].numpy())
     grey.save(tmp_path / "ids.png")
@@ -170,7 +170,9 @@ def test_a_device_that_is_not_there_is_refused_and_what_is_there_named(saved: Pa
 
 def test_an_interpolation_starts_and_ends_at_the_images_of_its_ends(model: Model) -> None:
     way = model.interpolate(ids(), 3, (8, 1), frames=5, seed=4)
-    ends = torch.stack([model.sample(ids(), n=1, seed=4, first=3).images[0], model.sample(ids(), 1, 8, 1).images[0]])
+    ends = torch.stack(
+        [model.sample(ids(), n=1, seed=4, first=3).images[0], model.sample(ids(), 1, 8, first=1).images[0]]
+    )
     assert len(way) == 5
     assert torch.allclose(way.images[[0, -1]], ends, atol=1e-4)
     assert torch.allclose(model.interpolate(ids(), way.codes[0], way.codes[-1], frames=2).images, ends, atol=1e-4)
@@ -202,7 +204,7 @@ def test_saved_codes_draw_the_saved_images_again(model: Model, tmp_path: Path) -
     assert [file.name for file in mixed] == ["0000.png", "0001.png"]
 
 
-def test_a_sheet_places_pictures_in_rows_with_a_gap() -> None:
+def test_a_sheet_places_images_in_rows_with_a_gap() -> None:
     pictures = [torch.full((3, 4, 6), value, dtype=torch.uint8) for value in (10, 20, 30)]
     page = sheet([pictures[:2], pictures[2:]], gap=1)
     assert page.shape == (3, 9, 13)

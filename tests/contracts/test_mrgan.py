@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,28 +15,32 @@ from torch import Tensor, nn
 from torch.distributions import Laplace, Normal
 
 import variegate
-from variegate.cli import dispatch
+from variegate.cli.dispatch import dispatch
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Batch, Generator, Objective
-from variegate.data.conditions.labels import Labels
+from variegate.core.interfaces import Batch, Generator, Objective, Shapes
+from variegate.data.conditions import Labels
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.losses import moments as m
 from variegate.methods import method
 from variegate.objectives.moment_reconstruction import average
+from variegate.runs.folder import RunFolder
 from variegate.training.panel import Panel
 
 SIZE, CHANNELS = (16, 16), 4
-TINY = {"width": "4", "objective.layers": "1", "objective.samples": "4", "batch_size": "4"}
+TINY = {"width": 4, "objective.layers": 1, "objective.samples": 4, "batch_size": 4}
 
 
 def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def made(name: str = "mrgan", channels: int = CHANNELS, **options: str) -> tuple[Generator, Objective]:
+def made(name: str = "mrgan", channels: int = CHANNELS, **options: Any) -> tuple[Generator, Objective]:
     torch.manual_seed(3)
     chosen = method(name, {**TINY, **options})
-    generator, objective = chosen.build_generator(channels, 3, SIZE), chosen.build_objective(channels, 3, SIZE)
+    generator, objective = (
+        chosen.build_generator(Shapes(channels, 3, SIZE)),
+        chosen.build_objective(Shapes(channels, 3, SIZE)),
+    )
     return generator.train(), objective.train()
 
 
@@ -62,8 +67,8 @@ def terms_of(objective: Objective, generator: Generator, given: Batch, step: int
 @pytest.mark.parametrize("moments", [1, 2])
 @pytest.mark.parametrize("proxy", [True, False])
 def test_each_of_the_eight_variants_is_its_own_equation(family: m.Family, moments: int, proxy: bool) -> None:
-    options = {"family": family, "moments": str(moments), "proxy": str(proxy).lower()}
-    generator, objective = made(**options, **{"objective.first": "3", "objective.second": "5"})
+    options = {"family": family, "moments": moments, "proxy": proxy}
+    generator, objective = made(**options, **{"objective.first": 3, "objective.second": 5})
     given = batch()
     terms = terms_of(objective, generator, given)
     samples, image = drawn(generator, given, 4), given.image[:2]
@@ -89,7 +94,7 @@ def test_each_of_the_eight_variants_is_its_own_equation(family: m.Family, moment
 
 
 def test_the_gan_term_judges_all_samples_with_their_condition() -> None:
-    generator, objective = made(proxy="false", **{"objective.adversarial": "2"})
+    generator, objective = made(proxy=False, **{"objective.adversarial": 2})
     given = batch()
     term = terms_of(objective, generator, given)["adversarial"]
     samples = drawn(generator, given, 4).flatten(0, 1)
@@ -102,12 +107,12 @@ def test_the_discriminator_moves_once_in_several_batches_and_not_at_all_without_
     generator, objective = made("srgan", 3)
     moves = [[*player] for step in range(6) for player in objective.updates(generator, batch(4, 3), step)]
     assert moves == [["discriminator"], *[["generator"]] * 5, ["discriminator"], ["generator"]]
-    generator, objective = made(proxy="false", **{"objective.adversarial": "0"})
+    generator, objective = made(proxy=False, **{"objective.adversarial": 0})
     assert [[*player] for player in objective.updates(generator, batch(), 0)] == [["generator"]]
     assert set(objective.players(generator)) == {"generator"}
 
 
-def test_holes_count_alone_for_moments_and_the_whole_picture_for_plain_reconstruction() -> None:
+def test_holes_count_alone_for_moments_and_the_whole_image_for_plain_reconstruction() -> None:
     values = torch.arange(24.0).view(1, 3, 2, 4)
     hole = torch.zeros(1, 1, 2, 4)
     hole[..., 1, 2:] = 1
@@ -139,23 +144,23 @@ def test_networks_are_as_large_as_the_papers() -> None:
     with torch.device("meta"):
         chosen = method("mrgan")
         size = (256, 256)
-        assert parameters(chosen.build_generator(3, 3, size)) == 55_201_475
-        objective = chosen.build_objective(3, 3, size)
+        assert parameters(chosen.build_generator(Shapes(3, 3, size))) == 55_201_475
+        objective = chosen.build_objective(Shapes(3, 3, size))
         assert parameters(objective.discriminator) == 2_768_705
         assert parameters(objective.predictor) == 54_421_190
         superres, inpainting = method("mrgan-superres"), method("mrgan-inpainting")
-        assert parameters(superres.build_generator(3, 3, (64, 64))) == 826_252
-        assert parameters(superres.build_objective(3, 3, (64, 64)).discriminator) == 5_215_425
-        assert parameters(superres.build_objective(3, 3, (64, 64)).predictor) == 749_647
-        assert parameters(inpainting.build_generator(4, 3, (128, 128))) == 6_293_315
-        assert parameters(inpainting.build_objective(4, 3, (128, 128)).discriminator) == 32_480_769
-        assert parameters(inpainting.build_objective(4, 3, (128, 128)).predictor) == 6_072_998
+        assert parameters(superres.build_generator(Shapes(3, 3, (64, 64)))) == 826_252
+        assert parameters(superres.build_objective(Shapes(3, 3, (64, 64))).discriminator) == 5_215_425
+        assert parameters(superres.build_objective(Shapes(3, 3, (64, 64))).predictor) == 749_647
+        assert parameters(inpainting.build_generator(Shapes(4, 3, (128, 128)))) == 6_293_315
+        assert parameters(inpainting.build_objective(Shapes(4, 3, (128, 128))).discriminator) == 32_480_769
+        assert parameters(inpainting.build_objective(Shapes(4, 3, (128, 128))).predictor) == 6_072_998
 
 
-def test_noise_enters_the_decoder_at_its_three_smallest_sizes_whatever_the_picture() -> None:
+def test_noise_enters_the_decoder_at_its_three_smallest_sizes_whatever_the_image() -> None:
     for side, depth in ((256, 8), (64, 6), (32, 5)):
         with torch.device("meta"):
-            generator = method("mrgan", {"width": "2"}).build_generator(3, 3, (side, side))
+            generator = method("mrgan", {"width": 2}).build_generator(Shapes(3, 3, (side, side)))
         assert generator.randomness.sites == {f"up{depth}", f"up{depth - 1}", f"up{depth - 2}"}
         assert generator.code_size == 32 * (1 + 4 + 16)
 
@@ -172,13 +177,13 @@ WEIGHTS = {  # dataset, family: MR1, MR2, proxy MR1, proxy MR2
 
 @pytest.mark.parametrize(("table", "family"), WEIGHTS)
 def test_weights_are_the_published_ones(table: str, family: str) -> None:
-    kinds = [("1", "false"), ("2", "false"), ("1", "true"), ("2", "true")]
+    kinds = [(1, False), (2, False), (1, True), (2, True)]
     for (moments, proxy), weight in zip(kinds, WEIGHTS[table, family]):
         options = {"moments": moments, "family": family, "proxy": proxy}
         if table == "superres":
             objective = method("mrgan-superres", options).objective
-            assert objective.samples == (12 if proxy == "true" else 24)
-            assert objective.min_noise == (1e-4 if (family, proxy) == ("gaussian", "false") else 0.01)
+            assert objective.samples == (12 if proxy else 24)
+            assert objective.min_noise == (1e-4 if (family, proxy) == ("gaussian", False) else 0.01)
         else:
             objective = method("mrgan", {**options, "dataset": table}).objective
             assert objective.samples == 10
@@ -186,7 +191,7 @@ def test_weights_are_the_published_ones(table: str, family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ["gaussian", "laplace"])
-def test_the_weights_of_inpainting_are_those_of_pictures_in_0_to_1(family: m.Family) -> None:
+def test_the_weights_of_inpainting_are_those_of_images_in_0_to_1(family: m.Family) -> None:
     """1000 and 1000 times errors in [0, 1], divided by pixels alone while they are summed over 3 colours."""
     objective = method("mrgan-inpainting", {"family": family}).objective
     stream = torch.Generator().manual_seed(0)
@@ -201,7 +206,7 @@ def test_the_weights_of_inpainting_are_those_of_pictures_in_0_to_1(family: m.Fam
 
 def predictor(family: str) -> MomentPredictor:
     torch.manual_seed(0)
-    generator = method("moment-predictor", {"width": "4", "family": family}).build_generator(CHANNELS, 3, SIZE)
+    generator = method("moment-predictor", {"width": 4, "family": family}).build_generator(Shapes(CHANNELS, 3, SIZE))
     assert isinstance(generator, MomentPredictor)
     return generator.eval().requires_grad_(False)
 
@@ -221,30 +226,30 @@ def test_the_predictors_likelihood_and_samples_are_those_of_its_distribution(fam
     torch.testing.assert_close(images.std(dim=0), reference.stddev[0], rtol=0.15, atol=0)
 
 
-def refused(sentence: str, name: str = "mrgan", **options: str) -> None:
+def refused(sentence: str, name: str = "mrgan", **options: Any) -> None:
     with pytest.raises(ConfigError, match=sentence):
         method(name, {**TINY, **options})
 
 
 def test_what_cannot_work_is_refused_in_a_sentence() -> None:
-    refused("objective.samples 1 has no variance; two moments need 2 or more", **{"objective.samples": "1"})
-    assert method("mrgan", {"moments": "1", "objective.samples": "1"}).objective.samples == 1
-    refused("moments are those of different samples", "srgan", **{"objective.moments": "1"})
-    refused("proxy moments come from a predictor", proxy="false", **{"objective.proxy": "true"})
+    refused("objective.samples 1 has no variance; two moments need 2 or more", **{"objective.samples": 1})
+    assert method("mrgan", {"moments": 1, "objective.samples": 1}).objective.samples == 1
+    refused("moments are those of different samples", "srgan", **{"objective.moments": 1})
+    refused("proxy moments come from a predictor", proxy=False, **{"objective.proxy": True})
     refused("the predictor is gaussian, but objective.family is laplace", **{"objective.family": "laplace"})
-    refused("raise training.batch_size", batch_size="2")
-    refused("raise training.batch_size", **{"previous.training.batch_size": "1"})
-    refused("raise training.batch_size", "srgan", batch_size="1")
-    refused("trained for nothing; give --proxy false", **{"objective.proxy": "false"})
-    refused("trained for nothing; give --proxy false", **{"objective.moments": "0"})
-    refused("looks at the hole's place", "glcic", **{"objective.conditional": "false"})
-    refused("need a generator that fills holes", **{"objective.masked": "true"})
-    refused("generator.scale is 2, its data superres:4; give --scale", "srgan", **{"generator.scale": "2"})
+    refused("raise training.batch_size", batch_size=2)
+    refused("raise training.batch_size", **{"previous.training.batch_size": 1})
+    refused("raise training.batch_size", "srgan", batch_size=1)
+    refused("trained for nothing; give --proxy false", **{"objective.proxy": False})
+    refused("trained for nothing; give --proxy false", **{"objective.moments": 0})
+    refused("looks at the hole's place", "glcic", **{"objective.conditional": False})
+    refused("need a generator that fills holes", **{"objective.masked": True})
+    refused("generator.scale is 2, its data superres:4; give --scale", "srgan", **{"generator.scale": 2})
     refused("only training.rebalance data works", rebalance="loss")
     with pytest.raises(ConfigError, match=r"generator\.family and objective\.family differ; give --family"):
         method("moment-predictor", {"objective.family": "laplace"})
     with pytest.raises(ConfigError, match="moment_predictor and objective moment_likelihood belong together"):
-        method("pix2pix", {"objective": "{kind: moment_likelihood}"})
+        method("pix2pix", {"objective": {"kind": "moment_likelihood"}})
 
 
 def train(name: str, out: Path, *more: str, data: str = "streets:20", size: int = 16) -> Path:
@@ -256,10 +261,10 @@ def train(name: str, out: Path, *more: str, data: str = "streets:20", size: int 
 MRGAN = ("--objective.layers", "1", "--objective.samples", "2")
 
 
-def test_where_the_picture_is_given_a_predictor_is_certain() -> None:
+def test_where_the_image_is_given_a_predictor_is_certain() -> None:
     torch.manual_seed(0)
-    options = {"width": "4", "task": "inpainting", "family": "laplace"}
-    generator = method("moment-predictor", options).build_generator(4, 3, SIZE).eval().requires_grad_(False)
+    options = {"width": 4, "task": "inpainting", "family": "laplace"}
+    generator = method("moment-predictor", options).build_generator(Shapes(4, 3, SIZE)).eval().requires_grad_(False)
     assert isinstance(generator, MomentPredictor)
     given, outside = batch(1).condition, slice(10, None)
     images = generator(given, generator.draw([(0, i) for i in range(3)]).unsqueeze(0))[0]
@@ -270,8 +275,8 @@ def test_where_the_picture_is_given_a_predictor_is_certain() -> None:
 
 
 def test_noise_of_a_size_that_halvings_do_not_divide_is_not_repeated() -> None:
-    generator = method("mrgan", {"width": "4"}).build_generator(3, 3, (48, 48))
-    assert generator.code_size == 32 * (2 * 2 + 4 * 4), "two sites, at the sizes of the padded picture"
+    generator = method("mrgan", {"width": 4}).build_generator(Shapes(3, 3, (48, 48)))
+    assert generator.code_size == 32 * (2 * 2 + 4 * 4), "two sites, at the sizes of the padded image"
 
 
 def test_the_predictor_is_trained_first_or_given(tmp_path: Path) -> None:
@@ -305,10 +310,10 @@ def test_the_predictor_that_is_kept_is_the_best_of_its_validation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.5, 0.2, 0.4, 0.3])  # overfits from step 2 on
-    monkeypatch.setattr(Panel, "surprise", lambda *_: next(scores))
+    monkeypatch.setattr(Panel, "surprisal", lambda *_: next(scores))
     run = train("moment-predictor", tmp_path / "run", "--steps", "4", "--save-every", "1")
     assert variegate.load(run).record.step == 2
-    monkeypatch.setattr(Panel, "surprise", lambda *_: 0.3)
+    monkeypatch.setattr(Panel, "surprisal", lambda *_: 0.3)
     train("moment-predictor", tmp_path / "run", "--steps", "5", "--save-every", "1", "--resume")
     assert variegate.load(run).record.step == 2, "also after the training was resumed"
 
@@ -317,7 +322,7 @@ def test_the_validation_score_of_a_predictor_is_its_likelihood(tmp_path: Path) -
     run = train("moment-predictor", tmp_path / "run")
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     nats = [row["val/nats"] for row in rows if "val/nats" in row]
-    model, held = variegate.load(run), variegate.api.data_of(run, "val")
+    model, held = variegate.load(run), RunFolder(run).pairs("val")
     found = []
     for raw, image in (held.raw(i) for i in range(len(held))):
         condition, image = model.condition.encode(raw.unsqueeze(0)), image.unsqueeze(0) / 127.5 - 1
@@ -328,7 +333,7 @@ def test_the_validation_score_of_a_predictor_is_its_likelihood(tmp_path: Path) -
 def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> None:
     run = train("moment-predictor", tmp_path / "run")
     given = ("--predictor", str(run))
-    with pytest.raises(ConfigError, match="was trained at 16x16, these pictures are 32x32; train one at this size"):
+    with pytest.raises(ConfigError, match="was trained at 16x16, these images are 32x32; train one at this size"):
         train("mrgan", tmp_path / "a", *MRGAN, *given, size=32)
     dispatch(["data", "export-streets", str(tmp_path / "files"), "--count", "10", "--size", "16"])
     with pytest.raises(
@@ -353,7 +358,7 @@ def test_where_it_is_ambiguous_can_be_seen_predicted_and_of_samples(tmp_path: Pa
     names = {f"test{i}-{word}.png" for i in (0, 1) for word in words}
     assert {path.name for path in (tmp_path / "seen").iterdir()} == names
     model, alone = variegate.load(run), variegate.load(run / "previous")
-    raw = variegate.api.data_of(run, "test").raw(0)[0]
+    raw = RunFolder(run).pairs("test").raw(0)[0]
     images = model.sample(raw, n=3).images
     found = model.moments(raw, n=3)
     torch.testing.assert_close(found.mean, images.mean(dim=0))

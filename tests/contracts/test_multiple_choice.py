@@ -12,37 +12,38 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from variegate.api import data_of, load, train
+from variegate import load, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Batch, Generator
+from variegate.core.interfaces import Batch, Generator, Shapes
 from variegate.evaluation.doctor import use_of_branches
 from variegate.methods import method
 from variegate.model.samples import read_codes
 from variegate.networks.vgg16 import PUBLISHED, VGG16
 from variegate.objectives.multiple_choice import MultipleChoice
 from variegate.randomness.element_dropout import ElementDropout
+from variegate.runs.folder import RunFolder
 from variegate.runs.health import branch_use
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 
 pytestmark = pytest.mark.core
 
 SIZE = (16, 16)
 OPTIONS = {
-    "generator.widths": "[8, 8, 6]",
-    "branches": "5",
+    "generator.widths": [8, 8, 6],
+    "branches": 5,
     "objective.perceptual": "laplacian",
     "objective.reduction": "mean",
-    "objective.warm_up": "4",
+    "objective.warm_up": 4,
 }
 
 
 def duo(**options: Any) -> tuple[Generator, MultipleChoice]:
     torch.manual_seed(0)
-    chosen = method("latent-dropout", OPTIONS | {key.replace("__", "."): str(v) for key, v in options.items()})
-    objective = chosen.build_objective(3, 3, SIZE)
+    chosen = method("latent-dropout", OPTIONS | {key.replace("__", "."): v for key, v in options.items()})
+    objective = chosen.build_objective(Shapes(3, 3, SIZE))
     assert isinstance(objective, MultipleChoice)
-    return chosen.build_generator(3, 3, SIZE), objective
+    return chosen.build_generator(Shapes(3, 3, SIZE)), objective
 
 
 def batch(count: int = 2, neighbours: int = 0) -> Batch:
@@ -129,7 +130,7 @@ def test_branches_without_a_target_get_no_gradient() -> None:
 
 
 def test_weights_multiply_sums_as_published_or_means() -> None:
-    generator, objective = duo(objective__reduction="sum", objective__weights="[1, 2, 3, 4]")
+    generator, objective = duo(objective__reduction="sum", objective__weights=[1, 2, 3, 4])
     data = batch(1)
     image = all_images(generator, data)[0, 0]
     maps = list(zip(objective.features(image[None]), objective.features(data.image)))
@@ -138,7 +139,7 @@ def test_weights_multiply_sums_as_published_or_means() -> None:
 
 
 def test_unweighted_matching_leaves_the_deepest_map_out() -> None:
-    generator, objective = duo(objective__unweighted="true", objective__weights="[0, 0, 0, 1]")
+    generator, objective = duo(objective__unweighted=True, objective__weights=[0, 0, 0, 1])
     data = batch(1)
     images = all_images(generator, data)
     maps = objective.features(images[0])[:-1]
@@ -149,8 +150,8 @@ def test_unweighted_matching_leaves_the_deepest_map_out() -> None:
 
 
 def test_every_branch_is_alive_after_a_short_training() -> None:
-    """Five pictures of one condition, five branches: turns first, then each keeps a picture of its own."""
-    generator, objective = duo(objective__warm_up=100, generator__widths="[16, 64, 32]")
+    """Five images of one condition, five branches: turns first, then each keeps an image of its own."""
+    generator, objective = duo(objective__warm_up=100, generator__widths=[16, 64, 32])
     values = torch.tensor([-0.9, -0.4, 0.0, 0.4, 0.9])
     optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
     for step in range(300):
@@ -190,7 +191,7 @@ def test_vgg16_has_the_released_maps_at_the_released_sizes() -> None:
     assert on_means == pytest.approx([1, 21.8, 4.83, 3.21, 1.12, 39.1], rel=0.08)  # the fact sheet's, of 96-pixel maps
 
 
-def test_uses_of_branches_are_counted_by_the_nearest_picture() -> None:
+def test_uses_of_branches_are_counted_by_the_nearest_image() -> None:
     values = torch.tensor([-0.5, 0.0, 0.5])
     images = values.view(1, 3, 1, 1, 1).expand(4, 3, 3, 2, 2)
     truth = torch.tensor([-0.6, 0.4, 0.6, -0.3]).view(4, 1, 1, 1).expand(4, 3, 2, 2)
@@ -201,46 +202,46 @@ def test_a_trained_model_draws_with_its_fixed_codes_and_with_new_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, options = tmp_path / "run", ["--size", "16", "--steps", "6", "--quiet"]
-    given = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    given = [word for name, value in OPTIONS.items() for word in (f"--{name}", str(value))]
     main(["train", "latent-dropout", "--data", "streets:20", "--out", str(run), *options, *given])
     model = load(run)
-    codes = model.training_codes()
-    main(["sample", str(run), "test:0", "--training-codes", "--out", str(tmp_path / "drawn")])
+    codes = model.fixed_codes()
+    main(["sample", str(run), "test:0", "--fixed-codes", "--out", str(tmp_path / "drawn")])
     assert torch.equal(read_codes(tmp_path / "drawn" / "codes.safetensors"), codes)
     assert len(list((tmp_path / "drawn").glob("0*.png"))) == 5
     for also in (["--like", "image.png"], ["--codes", str(tmp_path / "drawn" / "codes.safetensors")]):
         with pytest.raises(SystemExit):
-            main(["sample", str(run), "test:0", "--training-codes", *also])
+            main(["sample", str(run), "test:0", "--fixed-codes", *also])
         told = capsys.readouterr().err
-        assert "--training-codes" in told
+        assert "--fixed-codes" in told
         assert "each say which codes to draw with; give one of them" in told
         assert not (run / "drawn").exists()
     assert not torch.equal(model.codes(5), codes)
-    assert use_of_branches(model, data_of(run)).sum() == 20
+    assert use_of_branches(model, RunFolder(run).pairs()).sum() == 20
     main(["doctor", str(run)])
     assert "of 5 branches are the nearest to one of 20 training images" in capsys.readouterr().out
 
 
 def test_a_run_goes_on_with_the_codes_it_began_with(tmp_path: Path) -> None:
-    same: dict[str, Any] = {"run": Run(quiet=True, save_every=3), **OPTIONS, "schedule.kind": "constant"}
-    whole = train("latent-dropout", "streets:20", tmp_path / "whole", 16, 6, **same)
-    part = train("latent-dropout", "streets:20", tmp_path / "part", 16, 3, **same)
-    train("latent-dropout", "streets:20", part, 16, 6, resume=True, **same)
+    same: dict[str, Any] = {"run": ExecutionSettings(quiet=True, save_every=3), **OPTIONS, "schedule.kind": "constant"}
+    whole = train("latent-dropout", "streets:20", tmp_path / "whole", size=16, steps=6, **same)
+    part = train("latent-dropout", "streets:20", tmp_path / "part", size=16, steps=3, **same)
+    train("latent-dropout", "streets:20", part, size=16, steps=6, resume=True, **same)
     one, other = load(whole).generator.state_dict(), load(part).generator.state_dict()
     assert "training_codes" in one
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_points_are_summed_and_all_else_is_averaged_or_training_refuses(tmp_path: Path) -> None:
-    faces, same = tmp_path / "faces" / "train", {"run": Run(quiet=True), **OPTIONS}
+    faces, same = tmp_path / "faces" / "train", {"run": ExecutionSettings(quiet=True), **OPTIONS}
     faces.mkdir(parents=True)
     for i in range(4):
         Image.fromarray(np.full((16, 16, 3), 60 * i, np.uint8)).save(faces / f"{i}.png")
     (faces / "landmarks.json").write_text(json.dumps({f"{i}.png": [[i, 2], [9, 8]] for i in range(4)}))
     with pytest.raises(ConfigError, match=r"landmarks, single points .* give --task landmarks"):
-        train("latent-dropout", faces.parent, tmp_path / "faded", 16, 1, **same)
+        train("latent-dropout", faces.parent, tmp_path / "faded", size=16, steps=1, **same)
     with pytest.raises(ConfigError, match=r"is a label map, .* give --task normals"):
-        train("latent-dropout", "streets:20", tmp_path / "grown", 16, 1, task="landmarks", **same)
+        train("latent-dropout", "streets:20", tmp_path / "grown", size=16, steps=1, task="landmarks", **same)
     assert not (tmp_path / "faded").exists()
-    train("latent-dropout", faces.parent, tmp_path / "summed", 16, 1, task="landmarks", **same)
-    train("latent-dropout", faces.parent, tmp_path / "blobs", 16, 1, condition="landmarks:1.5", **same)
+    train("latent-dropout", faces.parent, tmp_path / "summed", size=16, steps=1, task="landmarks", **same)
+    train("latent-dropout", faces.parent, tmp_path / "blobs", size=16, steps=1, condition="landmarks:1.5", **same)

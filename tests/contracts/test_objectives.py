@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from helpers.variants import CONDITION, IMAGE, conditions, generator_of, preset, size_of
-from variegate.core.interfaces import Batch, Generator, Objective
+from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.methods import method
 from variegate.objectives.adversarial import Adversarial
 from variegate.objectives.nearest_sample import NearestSample
@@ -21,7 +21,7 @@ from variegate.training.loop import update
 pytestmark = pytest.mark.core
 
 CIMLE = "cimle field encoder"
-SMALL = {"objective.candidates": "5", "objective.inner_steps": "3", "objective.inner_batch": "2"}
+SMALL = {"objective.candidates": 5, "objective.inner_steps": 3, "objective.inner_batch": 2}
 
 
 def batch_of(name: str, count: int, weight: bool = False) -> Batch:
@@ -36,7 +36,7 @@ def nearest_sample(chunk: int = 64, **options: str) -> NearestSample:
     made = preset(CIMLE).objective.model_copy(
         update={"candidates": 5, "inner_steps": 3, "inner_batch": 2, "chunk": chunk, **options}
     )
-    objective = made.build(CONDITION, IMAGE, size_of(CIMLE))
+    objective = made.build(Shapes(CONDITION, IMAGE, size_of(CIMLE)), None)
     assert isinstance(objective, NearestSample)
     return objective
 
@@ -57,7 +57,7 @@ def brute_force(generator: Generator, batch: Batch, candidates: int) -> list[int
 
 
 def laplacian_l1(a: Tensor, b: Tensor, mask: Tensor | None) -> float:
-    """Bands of the difference of two pictures (C, H, W): a pyramid is linear."""
+    """Bands of the difference of two images (C, H, W): a pyramid is linear."""
     gap, cost = (a - b)[None], 0.0
     for _ in range(4):
         if min(gap.shape[-2:]) < 4:
@@ -152,8 +152,8 @@ def test_the_loss_of_an_inner_step_is_the_matching_distance_of_the_winner() -> N
 
 def test_matching_leaves_no_graph_and_the_training_loss_reaches_the_generator_only() -> None:
     generator, batch = generator_of(CIMLE), batch_of(CIMLE, 4)
-    objective = method("cimle", {**SMALL, "widths": "[8, 8, 6, 4]", "perceptual": "random"}).build_objective(
-        CONDITION, IMAGE, size_of(CIMLE)
+    objective = method("cimle", {**SMALL, "widths": [8, 8, 6, 4], "perceptual": "random"}).build_objective(
+        Shapes(CONDITION, IMAGE, size_of(CIMLE))
     )
     assert isinstance(objective, NearestSample)
     assert not objective.match(generator, batch).requires_grad
@@ -165,14 +165,14 @@ def test_matching_leaves_no_graph_and_the_training_loss_reaches_the_generator_on
 
 
 def test_nearest_samples_pull_every_mode_where_a_mean_would_be_grey() -> None:
-    """One condition, black and white pictures in turn: the samples split instead of meeting in the middle."""
+    """One condition, black and white images in turn: the samples split instead of meeting in the middle."""
     torch.manual_seed(0)
     generator = method(
-        "cimle", {"widths": "[8, 8]", "randomness.channels": "2", "randomness.hidden": "8", "perceptual": "laplacian"}
-    ).build_generator(1, 3, (8, 8))
+        "cimle", {"widths": [8, 8], "randomness.channels": 2, "randomness.hidden": 8, "perceptual": "laplacian"}
+    ).build_generator(Shapes(1, 3, (8, 8)))
     objective = method(
-        "cimle", {"perceptual": "laplacian", "candidates": "6", "inner_steps": "8", "inner_batch": "8"}
-    ).build_objective(1, 3, (8, 8))
+        "cimle", {"perceptual": "laplacian", "candidates": 6, "inner_steps": 8, "inner_batch": 8}
+    ).build_objective(Shapes(1, 3, (8, 8)))
     optimizer = torch.optim.Adam(generator.parameters(), 3e-3)
     image = torch.tensor([-0.8, 0.8] * 4)[:, None, None, None].expand(8, 3, 8, 8)
     for step in range(25):
@@ -194,7 +194,11 @@ def test_nearest_samples_pull_every_mode_where_a_mean_would_be_grey() -> None:
 @pytest.fixture
 def duel() -> Iterator[tuple[Generator, Adversarial, Batch]]:
     name = "basisgan"
-    objective = preset(name).objective.model_copy(update={"width": 4, "layers": 1}).build(CONDITION, IMAGE, (16, 16))
+    objective = (
+        preset(name)
+        .objective.model_copy(update={"width": 4, "layers": 1})
+        .build(Shapes(CONDITION, IMAGE, (16, 16)), None)
+    )
     assert isinstance(objective, Adversarial)
     return generator_of(name).train(), objective, batch_of(name, 2)
 
@@ -261,7 +265,7 @@ def test_an_objective_is_nothing_but_its_state(name: str) -> None:
 
     def built(seed: int) -> Objective:
         torch.manual_seed(seed)
-        return config.build(CONDITION, IMAGE, size_of(name))
+        return config.build(Shapes(CONDITION, IMAGE, size_of(name)), None)
 
     one, two = built(1), built(2)
     two.load_state_dict(one.state_dict())

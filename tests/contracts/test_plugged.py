@@ -14,6 +14,7 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from helpers.plugs import ALL, Hourglass, codes, conditions, having_seen_data, images, plugged, sampled
 from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Shapes
 from variegate.generators.plugged import Plugged, PluggedConfig, Site
 from variegate.randomness.basis_filters import BasisFiltersConfig
 from variegate.randomness.latent import LatentConfig
@@ -189,7 +190,7 @@ def test_sampled_filters_start_with_the_deviation_of_their_hosts_and_take_fewer_
     torch.manual_seed(3)
     kind = nn.ConvTranspose2d if transposed else nn.Conv2d
     module = nn.Sequential(kind(256, 256, 3, padding=1), nn.ReLU())
-    generator = Plugged(module, BasisFiltersConfig(sites=("0",)).build(3, (8, 8)))
+    generator = Plugged(module, BasisFiltersConfig(sites=("0",)).build(Shapes(3, 3, (8, 8))))
     layer = generator.module[0].layer
     filters = layer.filters(codes(generator, 64))
     assert filters.shape == (64, 256, 256, 3, 3)
@@ -209,7 +210,7 @@ def test_sampled_filters_start_with_the_deviation_of_their_hosts_and_take_fewer_
     ids=lambda value: getattr(value, "kind", ""),
 )
 def test_other_randomness_enters_as_well(randomness: WholeFiltersConfig, size: int) -> None:
-    generator = Plugged(Hourglass(), randomness.build(3, (16, 16))).eval()
+    generator = Plugged(Hourglass(), randomness.build(Shapes(3, 3, (16, 16)))).eval()
     assert generator.code_size == size
     drawn = images(generator, conditions(2, 16, 16), codes(generator, 2))
     assert drawn.shape == (2, 2, 3, 16, 16)
@@ -238,7 +239,7 @@ def test_a_convolution_used_twice_stays_one_layer() -> None:
 
 
 @pytest.mark.parametrize("size", [(5, 4), (17, 40), (33, 20)])
-def test_pictures_of_any_size_keep_their_size(generator: Plugged, size: tuple[int, int]) -> None:
+def test_images_of_any_size_keep_their_size(generator: Plugged, size: tuple[int, int]) -> None:
     drawn = images(generator, conditions(1, *size), codes(generator, 2))
     assert drawn.shape == (1, 2, 3, *size)
     assert float((drawn[:, 0] - drawn[:, 1]).abs().mean()) > 0
@@ -255,7 +256,7 @@ def test_pictures_of_any_size_keep_their_size(generator: Plugged, size: tuple[in
 def test_networks_of_torchvision_become_generators(network: str, site: str, channels: int) -> None:
     torch.manual_seed(0)
     config = PluggedConfig.model_validate({"kind": "plugged", "network": network})
-    generator = having_seen_data(config.build(sampled((site,)), channels, 2, (32, 32)), channels)
+    generator = having_seen_data(config.build(sampled((site,)), Shapes(channels, 2, (32, 32))), channels)
     with torch.no_grad():
         drawn = generator(torch.randn(1, channels, 32, 32), codes(generator, 2).unsqueeze(0))
     assert drawn.shape == (1, 2, 2, 32, 32)

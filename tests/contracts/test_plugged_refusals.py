@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from helpers.plugs import Hourglass, codes, conditions, images, sampled
 from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Shapes
 from variegate.generators.plugged import Plugged, PluggedConfig
 from variegate.randomness.element_dropout import ElementDropoutConfig
 from variegate.randomness.sites import AtSites
@@ -45,7 +46,9 @@ def test_patterns_that_match_nothing_are_refused_with_the_names_there_are() -> N
 
 
 def test_randomness_that_must_know_every_feature_map_is_refused() -> None:
-    refused(Hourglass(), ElementDropoutConfig(sites=("up",)).build(3, (16, 16)), "ElementDropout cannot enter")
+    refused(
+        Hourglass(), ElementDropoutConfig(sites=("up",)).build(Shapes(3, 3, (16, 16))), "ElementDropout cannot enter"
+    )
 
 
 class Returns(nn.Module):
@@ -61,25 +64,27 @@ class Returns(nn.Module):
     ("change", "words"),
     [
         (lambda y: (y, y), "returns a tuple"),
-        (lambda y: {"logits": y}, 'a mapping of logits; its pictures must be under "out"'),
+        (lambda y: {"logits": y}, 'a mapping of logits; its images must be under "out"'),
         (lambda y: {"out": None}, "returns a NoneType"),
         (lambda y: y.mean(dim=(2, 3)), r"a tensor of shape \(1, 3\)"),
-        (lambda y: y[..., ::2], "1 pictures of 8x8 into 1 of 8x4"),
-        (lambda y: y.repeat(2, 1, 1, 1), "1 pictures of 8x8 into 2 of 8x8"),
+        (lambda y: y[..., ::2], "1 images of 8x8 into 1 of 8x4"),
+        (lambda y: y.repeat(2, 1, 1, 1), "1 images of 8x8 into 2 of 8x8"),
     ],
 )
-def test_outputs_that_are_no_pictures_of_the_conditions_size_are_refused(change: object, words: str) -> None:
+def test_outputs_that_are_no_images_of_the_conditions_size_are_refused(change: object, words: str) -> None:
     generator = Plugged(Returns(change), sampled(("conv",)))
     with pytest.raises(ConfigError, match=words):
         images(generator, conditions(1, 8, 8), codes(generator, 1))
 
 
-def test_a_mapping_with_out_is_a_picture() -> None:
+def test_a_mapping_with_out_is_an_image() -> None:
     generator = Plugged(Returns(lambda y: {"out": y, "aux": None}), sampled(("conv",)))
     assert images(generator, conditions(1, 8, 8), codes(generator, 2)).shape == (1, 2, 3, 8, 8)
 
 
-def test_one_picture_at_a_time_is_refused_where_a_module_normalises_over_the_batch() -> None:
-    generator = PluggedConfig(network="deeplabv3_mobilenet_v3_large").build(sampled(("classifier.4",)), 3, 3, (64, 64))
+def test_one_image_at_a_time_is_refused_where_a_module_normalises_over_the_batch() -> None:
+    generator = PluggedConfig(network="deeplabv3_mobilenet_v3_large").build(
+        sampled(("classifier.4",)), Shapes(3, 3, (64, 64))
+    )
     with pytest.raises(ConfigError, match=r"batch_size.*at least 2"):
         images(generator.train(), conditions(1, 32, 32), codes(generator, 1))

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import variegate
-from variegate.runs.settings import Run
+from variegate.runs.folder import RunFolder
+from variegate.runs.settings import ExecutionSettings
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "pix2pix": {"noise": "input"},
@@ -23,13 +24,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", params=OPTIONS)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("switches") / request.param
-    shared = {"width": 8, "objective.layers": 2, "batch_size": 4, "average_decay": 0.0}
-    run = Run(quiet=True, device="cpu")
-    return variegate.train(request.param, "streets:20", folder, 32, 6, run=run, **shared, **OPTIONS[request.param])
+    shared = {"width": 8, "objective.layers": 2, "batch_size": 4, "ema_decay": 0.0}
+    run = ExecutionSettings(quiet=True, device="cpu")
+    return variegate.train(
+        request.param, "streets:20", folder, size=32, steps=6, run=run, **shared, **OPTIONS[request.param]
+    )
 
 
 def drawn(folder: Path, **switches: Any) -> torch.Tensor:
-    layout = variegate.api.data_of(folder, "test").raw(0)[0]
+    layout = RunFolder(folder).pairs("test").raw(0)[0]
     return variegate.load(folder, **switches).sample(layout, n=4).images
 
 
@@ -55,10 +58,16 @@ def test_a_compiled_generator_draws_the_same_images(trained: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on CPUs")
 def test_training_compiled_learns_the_same(tmp_path: Path) -> None:
-    options = {"width": 4, "noise": "none", "objective.layers": 2, "batch_size": 2, "average_decay": 0.0}
+    options = {"width": 4, "noise": "none", "objective.layers": 2, "batch_size": 2, "ema_decay": 0.0}
     runs = [
         variegate.train(
-            "pix2pix", "streets:20", tmp_path / str(compile), 32, 2, run=Run(quiet=True, compile=compile), **options
+            "pix2pix",
+            "streets:20",
+            tmp_path / str(compile),
+            size=32,
+            steps=2,
+            run=ExecutionSettings(quiet=True, compile=compile),
+            **options,
         )
         for compile in (False, True)
     ]

@@ -12,8 +12,9 @@ import torch
 from helpers.shared import shared
 from helpers.tiny import CHANCE
 from variegate.core.errors import DataError
-from variegate.data import ClassName, Nothing, Picture, open_data
+from variegate.data import open_data
 from variegate.data.checks.check import check
+from variegate.data.conditions import ClassLabel, ImageCondition, Unconditional
 from variegate.data.derived.derived import edges
 
 pytestmark = pytest.mark.core
@@ -31,7 +32,7 @@ def write(file: Path, **arrays) -> Path:
 def test_images_and_labels_of_an_npz(tmp_path: Path) -> None:
     images, labels = noise(20, 6, 10, 3), np.arange(20) % 2
     pairs = open_data(write(tmp_path / "some.npz", images=images, labels=labels, classes=np.array(["on", "off"])))
-    assert pairs.condition == ClassName(names=("on", "off"), frame=(6, 10))
+    assert pairs.condition == ClassLabel(names=("on", "off"), frame=(6, 10))
     assert pairs.size == (6, 10)  # not rounded: all images have it
     assert (pairs.name, len(pairs), len(pairs.of_split("val"))) == ("some", 18, 2)
     seen = set()
@@ -66,18 +67,18 @@ def test_conditions_are_derived_from_arrays(tmp_path: Path) -> None:
     file = write(tmp_path / "x.npz", images=images)
     with pytest.raises(DataError, match="has no labels; give --condition none"):
         open_data(file)
-    assert isinstance(open_data(file, condition="none").condition, Nothing)
+    assert isinstance(open_data(file, condition="none").condition, Unconditional)
     assert open_data(file, condition="superres:4").raw(0)[0].shape == (3, 8, 8)
     from PIL import Image
 
     grey = np.array(Image.fromarray(images[0]).convert("L"))
     assert torch.equal(open_data(file, condition="edges").raw(0)[0][0], torch.from_numpy(edges(grey)))
-    again = open_data(file, condition=Picture(channels=1, derived="grey"))
+    again = open_data(file, condition=ImageCondition(channels=1, derived="grey"))
     assert torch.equal(again.raw(0)[0][0], torch.from_numpy(grey))
     with pytest.raises(DataError, match=r"x\.npz: has no classes"):
         open_data(file, condition="class+edges")
-    with pytest.raises(DataError, match="has arrays of images, but the model reads a picture"):
-        open_data(file, condition=Picture())
+    with pytest.raises(DataError, match="has arrays of images, but the model reads an image"):
+        open_data(file, condition=ImageCondition())
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_down_sampled_imagenet_has_planes_first_and_labels_from_one(tmp_path: Pa
     write(tmp_path / "val_data.npz", data=flat[5:], labels=np.array([5]))
     pairs = open_data(tmp_path)
     assert pairs.splits == ("train", "val")
-    assert pairs.condition == ClassName(names=("0", "1", "2", "3", "4"), frame=(4, 4))
+    assert pairs.condition == ClassLabel(names=("0", "1", "2", "3", "4"), frame=(4, 4))
     for k in range(5):
         condition, image = pairs.raw(k)
         assert torch.equal(image, torch.from_numpy(images[k]).permute(2, 0, 1))

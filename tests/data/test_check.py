@@ -46,7 +46,7 @@ def test_every_problem_is_reported_once_and_the_rest_is_still_counted(labelled: 
         "train/2.png is 40x16, another shape",
         "no partner",
         "train_labels/4.png",
-        "train_labels/5.png: is not a picture but a web page",
+        "train_labels/5.png: is not an image but a web page",
     ]
     for words in expected:
         assert sum(words in problem for problem in report.problems) == 1, words
@@ -84,7 +84,7 @@ def test_a_limit_opens_only_so_many_pairs(labelled: Path) -> None:
 
 
 @core
-def test_a_folder_that_is_not_recognised_still_has_its_pictures_opened(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_recognised_still_has_its_images_opened(tmp_path: Path) -> None:
     save(tmp_path / "1.png", photo())
     (tmp_path / "2.png").write_bytes(b"")
     report = check(tmp_path)
@@ -103,7 +103,7 @@ def test_a_path_that_is_nothing_is_a_problem_and_not_an_exception(tmp_path: Path
 @core
 def test_derived_conditions_and_streets_are_described(tmp_path: Path) -> None:
     save(tmp_path / "1.png", photo())
-    assert "grey pictures, made from the image: edges" in check(tmp_path, condition="edges").text()
+    assert "grey images, made from the image: edges" in check(tmp_path, condition="edges").text()
     assert "label maps with 8 classes" in check("streets:20").text()
 
 

@@ -12,10 +12,11 @@ from PIL import Image
 
 from helpers.tiny import photo, real, save
 from variegate.core.errors import DataError
-from variegate.data import ClassName, Nothing, Picture, Several, Visits, open_data
+from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
-from variegate.data.conditions.labels import condition_from_mapping
+from variegate.data.conditions import ClassLabel, CompositeCondition, ImageCondition, Unconditional
 from variegate.data.conditions.metadata import evenly
+from variegate.data.dataset.visits import Visits
 from variegate.data.derived import blocks
 from variegate.data.scenes.layouts import read_layouts
 
@@ -31,7 +32,7 @@ def animals(root: Path, counts: dict[str, int] | None = None) -> Path:
 
 def test_folders_are_classes_and_each_has_its_share_of_what_is_held_out(tmp_path: Path) -> None:
     pairs = open_data(animals(tmp_path))
-    assert isinstance(pairs.condition, ClassName)
+    assert isinstance(pairs.condition, ClassLabel)
     assert pairs.condition.names == ("cat", "dog", "eel")
     assert "3 class folders: 36 train, 4 val" in pairs.description
     held = pairs.of_split("val")
@@ -67,7 +68,7 @@ def test_splits_of_class_folders(tmp_path: Path) -> None:
 
 
 def test_a_class_is_given_by_name_or_number_or_as_planes() -> None:
-    condition = ClassName(names=("cat", "7", "dog"), frame=(4, 6))
+    condition = ClassLabel(names=("cat", "7", "dog"), frame=(4, 6))
     for source in ("dog", "class:dog", Path("class:dog"), "2", "class:2", 2, np.int64(2), torch.tensor(2)):
         assert torch.equal(condition.read(source), torch.full((1, 4, 6), 2, dtype=torch.uint8))
     assert condition.read("7")[0, 0, 0] == 1  # a name comes before a number
@@ -81,7 +82,7 @@ def test_a_class_is_given_by_name_or_number_or_as_planes() -> None:
 
 
 def test_many_classes_are_numbered_in_sixteen_bits() -> None:
-    condition = ClassName(names=tuple(map(str, range(300))), frame=(2, 2))
+    condition = ClassLabel(names=tuple(map(str, range(300))), frame=(2, 2))
     raw = condition.read(299)
     assert raw.dtype == torch.int16
     assert int(condition.encode(raw[None])[0, :, 0, 0].argmax()) == 299
@@ -95,41 +96,41 @@ def test_many_classes_are_numbered_in_sixteen_bits() -> None:
         (-1, "no class of number -1"),
         (0.5, "one whole number"),
         (np.arange(4), "holds 4 values"),
-        (Image.new("L", (2, 2)), "is a picture or a pair"),
+        (Image.new("L", (2, 2)), "is an image or a pair"),
         (torch.arange(4).view(1, 2, 2), "changes from pixel to pixel"),
     ],
 )
 def test_what_is_no_class_is_told(source, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        ClassName(names=("cat", "dog"), frame=(2, 2)).read(source)
+        ClassLabel(names=("cat", "dog"), frame=(2, 2)).read(source)
 
 
 def test_a_class_has_no_size_of_its_own() -> None:
     with pytest.raises(DataError, match="give the size of the image"):
-        ClassName(names=("cat",)).read("cat")
+        ClassLabel(names=("cat",)).read("cat")
 
 
-def test_the_picture_of_a_class_shows_its_name() -> None:
-    condition = ClassName(names=("cat", "dog"), frame=(32, 32))
-    cat, dog = (condition.picture(condition.read(name)) for name in condition.names)
+def test_the_image_of_a_class_shows_its_name() -> None:
+    condition = ClassLabel(names=("cat", "dog"), frame=(32, 32))
+    cat, dog = (condition.to_image(condition.read(name)) for name in condition.names)
     assert cat.shape == (3, 32, 32)
     assert cat.dtype == torch.uint8
     assert cat.float().std() > 10
     assert not torch.equal(cat, dog)
-    long = ClassName(names=("a very long name of a class",), frame=(8, 8))
-    assert long.picture(long.read(0)).shape == (3, 8, 8)
+    long = ClassLabel(names=("a very long name of a class",), frame=(8, 8))
+    assert long.to_image(long.read(0)).shape == (3, 8, 8)
 
 
 def test_none_is_a_condition_of_any_folder(tmp_path: Path) -> None:
     for i in range(4):
         save(tmp_path / f"{i}.png", photo())
     pairs = open_data(tmp_path, condition="none")
-    assert isinstance(pairs.condition, Nothing)
+    assert isinstance(pairs.condition, Unconditional)
     raw, image = pairs.raw(0)
     assert (raw.shape, image.shape) == ((0, 16, 16), (3, 16, 16))
     assert pairs.condition.encode(torch.stack([raw, raw])).shape == (2, 0, 16, 16)
     assert torch.equal(pairs.condition.read("none"), raw)
-    assert pairs.condition.picture(raw).unique().tolist() == [128]
+    assert pairs.condition.to_image(raw).unique().tolist() == [128]
     with pytest.raises(DataError, match="without any condition; write none"):
         pairs.condition.read("cat")
     assert "none: a model of images alone" in check(tmp_path, condition="none").text()
@@ -139,7 +140,7 @@ def test_none_is_a_condition_of_any_folder(tmp_path: Path) -> None:
 def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> None:
     pairs = open_data(animals(tmp_path), condition="class+edges")
     alone = [open_data(tmp_path, condition=pairs.condition.parts[0]), open_data(tmp_path, condition="edges")]
-    assert isinstance(pairs.condition, Several)
+    assert isinstance(pairs.condition, CompositeCondition)
     assert pairs.condition.channels == 3 + 1
     again = open_data(tmp_path, condition=condition_from_mapping(pairs.condition.model_dump(mode="json")))
     by_file = {file: alone[1].raw(k)[0] for k, file in enumerate(alone[1].files)}
@@ -147,11 +148,11 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
         raw, _ = pairs.raw(k)
         assert torch.equal(raw, again.raw(k)[0])
         assert torch.equal(raw, torch.cat([alone[0].raw(k)[0], by_file[pairs.files[k]]]).float())
-        edges = Picture(channels=1).encode(by_file[pairs.files[k]][None])
+        edges = ImageCondition(channels=1).encode(by_file[pairs.files[k]][None])
         one_hot = alone[0].condition.encode(alone[0].raw(k)[0][None])
         assert torch.equal(pairs.condition.encode(raw[None]), torch.cat([one_hot, edges], dim=1))
         assert torch.equal(pairs.condition.read(raw), raw)
-        assert pairs.condition.picture(raw).shape == (3, 16, 16)
+        assert pairs.condition.to_image(raw).shape == (3, 16, 16)
     save(tmp_path / "drawing.png", photo(6, 4))
     read = pairs.condition.read(f"dog+{tmp_path / 'drawing.png'}")
     assert torch.equal(read[0], torch.ones(6, 4))
@@ -160,7 +161,7 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
     frames = read_layouts([f"cat+{tmp_path / 'drawing.png'}", f"dog+{tmp_path / 'drawing.png'}"], pairs.condition)
     assert torch.equal(frames[1], read)
     assert torch.equal(frames[0][0], torch.zeros(6, 4))
-    with pytest.raises(DataError, match=r"right would be 2 conditions, a class and picture: CLASS\+PICTURE"):
+    with pytest.raises(DataError, match=r"right would be 2 conditions, a class and image: CLASS\+IMAGE"):
         pairs.condition.read("dog")
 
 
@@ -177,7 +178,7 @@ def test_blocks_of_a_joined_condition_begin_at_the_first_pixel_of_a_crop(tmp_pat
 
 
 def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
-    """(3, H, W) as blocks of a low-resolution picture."""
+    """(3, H, W) as blocks of a low-resolution image."""
     return blocks.reduced(image.permute(1, 2, 0).contiguous().numpy(), factor).transpose(2, 0, 1).copy()
 
 
@@ -189,7 +190,7 @@ def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
         ("edges+grey", "joined can be"),
         ("vectors", "name the file after a colon"),
         ("class+landmarks", "landmarks cannot be joined"),
-        ("class", "has no classes; put the pictures of each into a folder of its own"),
+        ("class", "has no classes; put the images of each into a folder of its own"),
     ],
 )
 def test_conditions_that_cannot_be_asked_for(tmp_path: Path, words: str, told: str) -> None:
@@ -200,13 +201,13 @@ def test_conditions_that_cannot_be_asked_for(tmp_path: Path, words: str, told: s
 
 def test_a_trained_model_reads_its_classes_whatever_their_order(tmp_path: Path) -> None:
     animals(tmp_path, {"dog": 4, "eel": 4})
-    known = ClassName(names=("cat", "dog", "eel"), frame=(16, 16))
+    known = ClassLabel(names=("cat", "dog", "eel"), frame=(16, 16))
     pairs = open_data(tmp_path, condition=known)
     assert {int(pairs.raw(k)[0].max()) for k in range(len(pairs))} == {1, 2}
     with pytest.raises(DataError, match="has a class 'eel', but the model knows 2: cat, dog; give data with these"):
-        open_data(tmp_path, condition=ClassName(names=("cat", "dog"), frame=(16, 16)))
-    with pytest.raises(DataError, match="has class folders, but the model reads a picture"):
-        open_data(tmp_path, condition=Picture())
+        open_data(tmp_path, condition=ClassLabel(names=("cat", "dog"), frame=(16, 16)))
+    with pytest.raises(DataError, match="has class folders, but the model reads an image"):
+        open_data(tmp_path, condition=ImageCondition())
 
 
 def test_check_explains_class_folders(tmp_path: Path) -> None:
@@ -216,13 +217,13 @@ def test_check_explains_class_folders(tmp_path: Path) -> None:
     assert "one of 2 classes (cat, dog)" in report.text()
     assert "50.0 %  cat" in report.text()
     save(tmp_path / "eel" / "1.png", photo())
-    (tmp_path / "cat" / "2.png").write_bytes(b"no picture")
+    (tmp_path / "cat" / "2.png").write_bytes(b"no image")
     told = check(tmp_path).problems
     assert any("class 'eel' has one image to train on" in problem for problem in told)
-    assert any("2.png: is not a picture" in problem for problem in told)
+    assert any("2.png: is not an image" in problem for problem in told)
     (tmp_path / "fox").mkdir()
     assert any(
-        "fox: holds no pictures; add some, or delete the folder" in problem for problem in check(tmp_path).problems
+        "fox: holds no images; add some, or delete the folder" in problem for problem in check(tmp_path).problems
     )
 
 

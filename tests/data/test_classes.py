@@ -9,7 +9,8 @@ from PIL import Image
 
 from helpers.tiny import drawing, ids, labelled, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Labels, open_data
+from variegate.data import open_data
+from variegate.data.conditions import Labels
 
 core = pytest.mark.core
 

@@ -1,4 +1,4 @@
-"""A condition reads every form of a label map or picture alike, and refuses in words what it cannot mean."""
+"""A condition reads every form of a label map or image alike, and refuses in words what it cannot mean."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from variegate.core.errors import DataError
-from variegate.data import Labels, Picture, condition_from_mapping
+from variegate.data import condition_from_mapping
+from variegate.data.conditions import ImageCondition, Labels
 from variegate.data.readers.classes import hues
 
 pytestmark = pytest.mark.core
@@ -98,18 +99,18 @@ def test_fractions_are_no_label_map() -> None:
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 4, 5), (2, 3, 7)])
 def test_a_wrong_shape_is_named(shape: tuple[int, ...]) -> None:
-    for condition in (ROAD, Picture()):
+    for condition in (ROAD, ImageCondition()):
         with pytest.raises(DataError, match=r"has shape .*right would be"):
             condition.read(np.zeros(shape, dtype=np.uint8))
 
 
 def test_no_pixels_and_text_values_are_refused() -> None:
     with pytest.raises(DataError, match="no pixels"):
-        Picture().read(np.zeros((0, 4), dtype=np.uint8))
+        ImageCondition().read(np.zeros((0, 4), dtype=np.uint8))
     with pytest.raises(DataError, match="no pixels"):
         ROAD.read(np.zeros((0, 4), dtype=np.uint8))
     with pytest.raises(DataError, match="values of type"):
-        Picture().read(np.array([["a"]]))
+        ImageCondition().read(np.array([["a"]]))
 
 
 def test_resizing_labels_invents_no_class_and_gives_the_exact_size() -> None:
@@ -119,9 +120,9 @@ def test_resizing_labels_invents_no_class_and_gives_the_exact_size() -> None:
     assert set(small.unique().tolist()) <= {0, 2}
 
 
-def test_resizing_pictures_is_antialiased() -> None:
+def test_resizing_images_is_antialiased() -> None:
     stripes = np.tile(np.array([0, 255], dtype=np.uint8), (64, 32))
-    small = Picture(channels=1).read(stripes, size=(16, 16))
+    small = ImageCondition(channels=1).read(stripes, size=(16, 16))
     assert small.shape == (1, 16, 16)
     assert (small[:, 2:-2, 2:-2].float() - 127.5).abs().max() < 3
 
@@ -140,7 +141,7 @@ def test_encoding_an_id_out_of_range_is_an_error_and_not_a_silent_zero() -> None
         ROAD.encode(torch.full((1, 1, 2, 2), 9, dtype=torch.uint8))
 
 
-def test_every_form_of_a_picture_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_every_form_of_an_image_gives_the_same_bytes(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")
     expected = torch.from_numpy(pixels).permute(2, 0, 1)
@@ -156,38 +157,38 @@ def test_every_form_of_a_picture_gives_the_same_bytes(tmp_path: Path) -> None:
         expected.float() / 255,
     ]
     for form in forms:
-        assert torch.equal(Picture().read(form), expected)
+        assert torch.equal(ImageCondition().read(form), expected)
 
 
 def test_grey_becomes_colour_and_colour_becomes_grey_as_the_model_wants() -> None:
     grey = np.full((2, 2), 100, dtype=np.uint8)
-    assert Picture(channels=3).read(grey).unique().tolist() == [100]
-    assert Picture(channels=3).read(grey).shape == (3, 2, 2)
-    assert Picture(channels=1).read(np.full((2, 2, 3), 100, dtype=np.uint8)).tolist() == [[[100] * 2] * 2]
+    assert ImageCondition(channels=3).read(grey).unique().tolist() == [100]
+    assert ImageCondition(channels=3).read(grey).shape == (3, 2, 2)
+    assert ImageCondition(channels=1).read(np.full((2, 2, 3), 100, dtype=np.uint8)).tolist() == [[[100] * 2] * 2]
 
 
 def test_values_in_minus_one_to_one_are_refused_with_the_range_seen() -> None:
     with pytest.raises(DataError, match=r"from -1 to 1; right would be"):
-        Picture().read(torch.linspace(-1, 1, 12).view(3, 2, 2))
+        ImageCondition().read(torch.linspace(-1, 1, 12).view(3, 2, 2))
     with pytest.raises(DataError, match=r"from nan to nan"):
-        Picture().read(np.full((2, 2, 3), np.nan))
+        ImageCondition().read(np.full((2, 2, 3), np.nan))
 
 
-def test_pictures_encode_to_minus_one_to_one() -> None:
+def test_images_encode_to_minus_one_to_one() -> None:
     raw = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert Picture(channels=1).encode(raw).flatten().tolist() == [-1, 1]
+    assert ImageCondition(channels=1).encode(raw).flatten().tolist() == [-1, 1]
 
 
 def test_display_is_rgb_for_every_condition() -> None:
-    assert torch.equal(ROAD.picture(ROAD.read(IDS)), torch.from_numpy(COLOURS).permute(2, 0, 1))
+    assert torch.equal(ROAD.to_image(ROAD.read(IDS)), torch.from_numpy(COLOURS).permute(2, 0, 1))
     grey = torch.arange(4, dtype=torch.uint8).view(1, 2, 2)
-    assert torch.equal(Picture(channels=1).picture(grey), grey.repeat(3, 1, 1))
+    assert torch.equal(ImageCondition(channels=1).to_image(grey), grey.repeat(3, 1, 1))
 
 
 def test_painting_with_the_palette_reads_back_as_the_same_labels() -> None:
     many = Labels(names=tuple(f"class {i}" for i in range(40)), palette=tuple(hues(40)))
     raw = torch.arange(40, dtype=torch.uint8).view(1, 5, 8)
-    assert torch.equal(many.read(many.picture(raw)), raw)
+    assert torch.equal(many.read(many.to_image(raw)), raw)
 
 
 @pytest.mark.parametrize("count", [1, 2, 12, 100, 255])
@@ -195,8 +196,8 @@ def test_class_colours_are_distinct(count: int) -> None:
     assert len(set(hues(count, void=count - 1))) == count
 
 
-@pytest.mark.parametrize("condition", [ROAD, PLAIN, Picture(channels=1, derived="edges")])
-def test_a_saved_condition_reads_back(condition: Labels | Picture) -> None:
+@pytest.mark.parametrize("condition", [ROAD, PLAIN, ImageCondition(channels=1, derived="edges")])
+def test_a_saved_condition_reads_back(condition: Labels | ImageCondition) -> None:
     assert condition_from_mapping(condition.model_dump(mode="json")) == condition
 
 
@@ -206,7 +207,7 @@ def test_a_saved_condition_reads_back(condition: Labels | Picture) -> None:
         ({"kind": "sound"}, "sound"),
         ({"kind": "labels", "names": ["a"], "palette": []}, "1 names need as many colours"),
         ({"kind": "labels", "names": ["a"], "palette": [[0, 0, 0]], "void": 1}, "void is class 1"),
-        ({"kind": "picture", "channels": 2}, "channels"),
+        ({"kind": "image", "channels": 2}, "channels"),
     ],
 )
 def test_a_damaged_saved_condition_says_where(values: dict, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Conditions made from plain pictures: exact low-resolution pictures, and holes from a folder of masks."""
+"""Conditions made from plain images: exact low-resolution images, and holes from a folder of masks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from torch.utils.data import DataLoader
 
 from helpers.tiny import save
 from variegate.core.errors import DataError
-from variegate.data import Picture, Visits, condition_from_mapping, open_data
+from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
-from variegate.data.derived.derived import derive
+from variegate.data.conditions import ImageCondition
+from variegate.data.dataset.visits import Visits
+from variegate.data.derived.derived import parse_derived
 from variegate.data.derived.masks import Masks
 
 pytestmark = pytest.mark.core
@@ -56,18 +58,18 @@ def planes_last(raw: Tensor) -> np.ndarray:
 
 @settings(deadline=None, derandomize=True)
 @given(factors, few, few, st.integers(0, 9))
-def test_a_low_resolution_condition_is_the_reduced_picture_in_blocks(factor: int, rows: int, columns: int, seed: int):
+def test_a_low_resolution_condition_is_the_reduced_image_in_blocks(factor: int, rows: int, columns: int, seed: int):
     image = noise(rows * factor, columns * factor, seed)
     small = np.array(Image.fromarray(image).resize((columns, rows), Image.Resampling.BICUBIC))
-    given_ = derive(f"superres:{factor}", image)
+    given_ = parse_derived(f"superres:{factor}").make(image)
     assert np.array_equal(given_[::factor, ::factor], small)
     assert np.array_equal(given_, blocks(small, factor))
 
 
 @settings(deadline=None, derandomize=True)
 @given(factors, few, few, st.tuples(st.integers(1, 30), st.integers(1, 30)))
-def test_reading_a_picture_twice_is_reading_it_once(factor: int, rows: int, columns: int, own: tuple[int, int]) -> None:
-    condition, size = Picture(derived=f"superres:{factor}"), (rows * factor, columns * factor)
+def test_reading_an_image_twice_is_reading_it_once(factor: int, rows: int, columns: int, own: tuple[int, int]) -> None:
+    condition, size = ImageCondition(derived=f"superres:{factor}"), (rows * factor, columns * factor)
     raw = condition.read(noise(*own), size)
     assert np.array_equal(planes_last(raw), blocks(planes_last(raw)[::factor, ::factor], factor))
     assert torch.equal(condition.read(raw, size), raw)
@@ -76,18 +78,20 @@ def test_reading_a_picture_twice_is_reading_it_once(factor: int, rows: int, colu
 
 @settings(deadline=None, derandomize=True)
 @given(factors, st.integers(2, 4), few)  # an array of one row could be one of planes first
-def test_a_picture_of_the_low_resolution_is_kept_and_one_of_the_full_size_reduced(factor: int, rows: int, columns: int):
-    condition, size = Picture(derived=f"superres:{factor}"), (rows * factor, columns * factor)
+def test_an_image_of_the_low_resolution_is_kept_and_one_of_the_full_size_reduced(factor: int, rows: int, columns: int):
+    condition, size = ImageCondition(derived=f"superres:{factor}"), (rows * factor, columns * factor)
     small, large = noise(rows, columns), noise(*size)
     assert np.array_equal(planes_last(condition.read(small, size)), blocks(small, factor))
     for asked in (size, None):
-        assert np.array_equal(planes_last(condition.read(large, asked)), derive(f"superres:{factor}", large))
+        assert np.array_equal(
+            planes_last(condition.read(large, asked)), parse_derived(f"superres:{factor}").make(large)
+        )
 
 
-def test_a_picture_of_any_other_size_is_reduced_in_one_step(tmp_path: Path) -> None:
+def test_an_image_of_any_other_size_is_reduced_in_one_step(tmp_path: Path) -> None:
     save(tmp_path / "photo.png", noise(50, 70))
     small = Image.fromarray(noise(50, 70)).resize((6, 4), Image.Resampling.BICUBIC)
-    read = Picture(derived="superres:4").read(tmp_path / "photo.png", (16, 24))
+    read = ImageCondition(derived="superres:4").read(tmp_path / "photo.png", (16, 24))
     assert np.array_equal(planes_last(read), blocks(np.array(small), 4))
 
 
@@ -98,21 +102,20 @@ def test_sides_that_the_factor_does_not_divide_are_told_with_the_nearest_that_it
     tmp_path: Path, size: tuple[int, int], nearest: str
 ) -> None:
     sentence = rf"at {size[0]}x{size[1]} \(height x width\) 4 does not divide both sides.*--size {nearest}$"
-    with pytest.raises(DataError, match=f"the picture: {sentence}"):
-        derive("superres:4", noise(*size))
+    with pytest.raises(DataError, match=f"the image: {sentence}"):
+        parse_derived("superres:4").make(noise(*size))
     file = save(tmp_path / "data" / "x.png", noise(*size))
     with pytest.raises(DataError, match=rf"x\.png: {sentence}"):
-        Picture(derived="superres:4").read(file)
+        ImageCondition(derived="superres:4").read(file)
     with pytest.raises(DataError, match=f"data: {sentence}"):
         open_data(tmp_path / "data", size, condition="superres:4")
     with pytest.raises(DataError, match=f"streets: {sentence}"):
         open_data("streets:20", 32, condition="superres:4").resized(size)
 
 
-def test_a_saved_factor_that_is_none_is_told_when_it_is_used() -> None:
-    damaged = condition_from_mapping({"kind": "picture", "derived": "superres:x"})
+def test_a_saved_factor_that_is_none_is_told() -> None:
     with pytest.raises(DataError, match="superres needs a whole factor of 2 or more"):
-        damaged.read(noise(8, 8))
+        condition_from_mapping({"kind": "image", "derived": "superres:x"})
 
 
 def test_what_is_visited_is_derived_from_the_crop_wherever_it_begins(tmp_path: Path) -> None:
@@ -121,16 +124,18 @@ def test_what_is_visited_is_derived_from_the_crop_wherever_it_begins(tmp_path: P
     seen = [visits[0, key] for key in range(40)]
     assert len({visit["image"].numpy().tobytes() for visit in seen}) > 15  # of 3 x 3 crops, mirrored or not
     for visit in seen:
-        assert np.array_equal(planes_last(visit["condition"]), derive("superres:4", planes_last(visit["image"])))
+        assert np.array_equal(
+            planes_last(visit["condition"]), parse_derived("superres:4").make(planes_last(visit["image"]))
+        )
     assert torch.equal(Visits(pairs)[0, 5]["condition"], pairs.raw(0)[0])
 
 
-def test_unpaired_low_resolution_pictures_are_those_of_another_image(tmp_path: Path) -> None:
+def test_unpaired_low_resolution_images_are_those_of_another_image(tmp_path: Path) -> None:
     pairs = open_data(pictures(tmp_path, 12), condition="superres:4", unpaired=True)
     own = 0
     for i in range(len(pairs)):
         (condition, image), visit = pairs.raw(i), Visits(pairs)[i, 0]
-        own += np.array_equal(planes_last(condition), derive("superres:4", planes_last(image)))
+        own += np.array_equal(planes_last(condition), parse_derived("superres:4").make(planes_last(image)))
         assert torch.equal(visit["condition"], condition)
         assert torch.equal(visit["image"], image)
     assert own <= 1  # the first keeps its place
@@ -138,8 +143,8 @@ def test_unpaired_low_resolution_pictures_are_those_of_another_image(tmp_path: P
 
 def test_white_of_a_mask_in_the_folder_is_the_hole_at_every_visit_and_size(tmp_path: Path) -> None:
     kind = f"inpaint:{masks(tmp_path / 'masks')}"
-    pairs = open_data(pictures(tmp_path / "pictures", 12), condition=kind)
-    assert pairs.condition == Picture(channels=4, derived=kind)
+    pairs = open_data(pictures(tmp_path / "images", 12), condition=kind)
+    assert pairs.condition == ImageCondition(channels=4, derived=kind)
     found = set()
     for i in range(len(pairs)):
         condition, image = pairs.raw(i)
@@ -165,7 +170,7 @@ def test_every_pixel_that_a_mask_touches_is_in_the_hole(
     mask[7, 11] = 255
     folder = tmp_path_factory.mktemp("one")
     save(folder / "0.png", mask)
-    hole = derive(f"inpaint:{folder}", noise(*size), item)[..., 3] == 255
+    hole = parse_derived(f"inpaint:{folder}").make(noise(*size), item)[..., 3] == 255
     rows, columns = np.nonzero(hole.any(1))[0], np.nonzero(hole.any(0))[0]
     assert hole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
     for cells, at, given_, length in ((rows, 7, 24, size[0]), (columns, 11, 20, size[1])):
@@ -177,7 +182,7 @@ def test_workers_and_other_processes_cut_the_same_holes(tmp_path: Path) -> None:
     pairs = open_data(pictures(tmp_path / "p", 9), condition=f"inpaint:{masks(tmp_path / 'masks')}")
     alone = [pairs.raw(i)[0] for i in range(len(pairs))]
     travelled = pickle.loads(pickle.dumps(pairs))
-    assert not travelled.masks._cache
+    assert not travelled.derived.masks._cache
     assert all(torch.equal(travelled.raw(i)[0], condition) for i, condition in enumerate(alone))
     loaded = [condition for condition, _ in DataLoader(travelled, batch_size=None, num_workers=2)]
     assert all(torch.equal(a, b) for a, b in zip(loaded, alone, strict=True))
@@ -189,7 +194,7 @@ def test_streets_take_holes_from_a_folder_too(tmp_path: Path) -> None:
     assert "one of 3 masks" in check("streets:20", condition=f"inpaint:{tmp_path}").text()
 
 
-def test_masks_kept_among_the_pictures_are_no_pictures(tmp_path: Path) -> None:
+def test_masks_kept_among_the_images_are_no_images(tmp_path: Path) -> None:
     pictures(tmp_path / "summer")
     pictures(tmp_path / "winter", 4)
     pairs = open_data(tmp_path, condition=f"inpaint:{masks(tmp_path / 'masks')}")
@@ -202,11 +207,11 @@ def test_masks_kept_among_the_pictures_are_no_pictures(tmp_path: Path) -> None:
         ("nowhere", r"there is no folder .*nowhere to take masks from"),
         ("maskz", r"there is no folder .*maskz to take masks from; did you mean 'inpaint:.*masks'"),
         ("file.txt", r"file\.txt is a file; give the folder that holds the masks"),
-        ("empty", r"empty has no pictures in it; a mask is a picture, in which white .* means hole"),
+        ("empty", r"empty has no images in it; a mask is an image, in which white .* means hole"),
     ],
 )
 def test_a_mask_folder_that_is_none_is_told(tmp_path: Path, given_: str, words: str) -> None:
-    data = pictures(tmp_path / "pictures")
+    data = pictures(tmp_path / "images")
     masks(tmp_path / "masks")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").write_text("x")
@@ -217,7 +222,7 @@ def test_a_mask_folder_that_is_none_is_told(tmp_path: Path, given_: str, words: 
 
 
 def test_masks_that_cannot_be_meant_are_refused_at_opening_and_all_listed_by_the_check(tmp_path: Path) -> None:
-    data, folder = pictures(tmp_path / "pictures"), masks(tmp_path / "masks")
+    data, folder = pictures(tmp_path / "images"), masks(tmp_path / "masks")
     inverted = np.full((16, 16), 255, dtype=np.uint8)
     save(folder / "full.png", inverted)
     inverted[0, :3] = 0
@@ -228,10 +233,10 @@ def test_masks_that_cannot_be_meant_are_refused_at_opening_and_all_listed_by_the
         open_data(data, condition=f"inpaint:{folder}")
     report = check(data, condition=f"inpaint:{folder}")
     expected = [
-        r"full.png: its mask covers the whole picture",
-        r"inverted.png: its mask covers 99 % of the picture, so it seems to be the wrong way round; white (255",
+        r"full.png: its mask covers the whole image",
+        r"inverted.png: its mask covers 99 % of the image, so it seems to be the wrong way round; white (255",
         r"nothing.png: its mask covers nothing, so there is no hole to fill; white (255, or 1.0) means hole",
-        r"dust.png: covers all of a 16x16 picture, since every pixel that its hole touches is in the hole",
+        r"dust.png: covers all of a 16x16 image, since every pixel that its hole touches is in the hole",
     ]
     for words in expected:
         assert sum(words in problem for problem in report.problems) == 1, words
@@ -241,7 +246,7 @@ def test_masks_that_cannot_be_meant_are_refused_at_opening_and_all_listed_by_the
 def test_masks_in_folders_of_their_kind_are_found(tmp_path: Path) -> None:
     masks(tmp_path / "small")
     masks(tmp_path / "large")
-    assert len(Masks(f"inpaint:{tmp_path}")) == 6
+    assert len(Masks(str(tmp_path))) == 6
 
 
 def test_the_check_says_what_will_be_made_in_pixels(tmp_path: Path) -> None:
@@ -250,11 +255,11 @@ def test_the_check_says_what_will_be_made_in_pixels(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", masks(tmp_path / "masks")
     said = {kind: check(data, condition=kind).text() for kind in ("superres:4", "inpaint", "inpaint:centre", "edges")}
     assert (
-        "superres:4: the low resolution is 24x16 of 96x64 pictures (width x height), each pixel repeated 4 x 4"
+        "superres:4: the low resolution is 24x16 of 96x64 images (width x height), each pixel repeated 4 x 4"
         in said["superres:4"]
     )
-    assert "a hole 36 to 48 wide and 24 to 32 high, at a random place of 96x64 pictures" in said["inpaint"]
-    assert "a hole of 48x32 in the middle of 96x64 pictures" in said["inpaint:centre"]
+    assert "a hole 36 to 48 wide and 24 to 32 high, at a random place of 96x64 images" in said["inpaint"]
+    assert "a hole of 48x32 in the middle of 96x64 images" in said["inpaint:centre"]
     assert "made from the image: edges\n" in said["edges"]
     masked = check(data, condition=f"inpaint:{folder}")
     assert masked.ok

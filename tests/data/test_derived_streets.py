@@ -1,4 +1,4 @@
-"""Streets with a condition made from their picture: the factors stay readable, since the layout is still known."""
+"""Streets with a condition made from their image: the factors stay readable, since the layout is still known."""
 
 from pathlib import Path
 
@@ -8,8 +8,10 @@ import torch
 
 from helpers.tiny import labelled, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Labels, Picture, Visits, open_data
+from variegate.data import open_data
 from variegate.data.checks.check import check
+from variegate.data.conditions import ImageCondition, Labels
+from variegate.data.dataset.visits import Visits
 from variegate.data.streets.streets import Streets, read
 
 pytestmark = pytest.mark.core
@@ -20,7 +22,7 @@ CHANNELS = {"self": 3, "inpaint": 4, "inpaint:centre": 4, "superres:4": 3, "edge
 @pytest.mark.parametrize(("kind", "channels"), CHANNELS.items())
 def test_conditions_are_derived_from_streets(kind: str, channels: int) -> None:
     pairs, plain = open_data("streets:20", 32, condition=kind), open_data("streets:20", 32)
-    assert pairs.condition == Picture(channels=channels, derived=kind)  # type: ignore[arg-type]
+    assert pairs.condition == ImageCondition(channels=channels, derived=kind)  # type: ignore[arg-type]
     assert kind in pairs.description
     condition, image = pairs.raw(3)
     assert condition.shape == (channels, 32, 32)
@@ -61,14 +63,14 @@ def test_mistakes_are_corrected_as_for_folders() -> None:
 
 def test_streets_refuse_a_model_that_reads_something_else() -> None:
     two = Labels(names=("a", "b"), palette=((0, 0, 0), (1, 1, 1)))
-    for condition in (two, Picture()):
+    for condition in (two, ImageCondition()):
         with pytest.raises(DataError, match="8 classes, which is not what the model reads"):
             open_data("streets:20", condition=condition)
 
 
 def test_the_check_describes_them() -> None:
     text = check("streets:20", condition="inpaint").text()
-    assert "colour pictures with a hole and its mask, made from the image: inpaint" in text
+    assert "colour images with a hole and its mask, made from the image: inpaint" in text
 
 
 def test_a_condition_is_derived_from_the_images_of_a_labelled_folder_alone(tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
-from variegate.data.conditions.labels import Labels, Picture
+from variegate.data.conditions import ImageCondition, Labels, Landmarks
 from variegate.data.statistics import descriptors
 from variegate.data.statistics.descriptors import describe_condition, histograms, lab
 
@@ -27,34 +25,28 @@ def test_distances_of_label_maps_are_the_share_of_the_area_that_differs() -> Non
     assert len(describe_condition(many, flat[:1])) <= descriptors.LARGEST
 
 
-def test_distances_of_pictures_are_mean_differences() -> None:
+def test_distances_of_images_are_mean_differences() -> None:
     dark, light = torch.zeros(3, 40, 24, dtype=torch.uint8), torch.full((3, 40, 24), 255, dtype=torch.uint8)
-    a, b = (describe_condition(Picture(), raw) for raw in (dark, light))
+    a, b = (describe_condition(ImageCondition(), raw) for raw in (dark, light))
     assert np.abs(a - b).sum() == pytest.approx(2)
     half = dark.clone()
     half[:, :20] = 255
-    assert np.abs(a - describe_condition(Picture(), half)).sum() == pytest.approx(1, abs=0.1)
-    tiny = describe_condition(Picture(channels=1), torch.zeros(1, 3, 5, dtype=torch.uint8))
+    assert np.abs(a - describe_condition(ImageCondition(), half)).sum() == pytest.approx(1, abs=0.1)
+    tiny = describe_condition(ImageCondition(channels=1), torch.zeros(1, 3, 5, dtype=torch.uint8))
     assert tiny.shape == (15,)
 
 
-class Points(Picture):
-    """Stands in for landmarks: planes that are 1 at a point."""
-
-    kind: Any = "landmarks"
-
-
 @pytest.mark.parametrize("height", [64, 128])
-def test_distances_of_landmarks_are_pixels_of_a_picture_128_high(height: int) -> None:
+def test_distances_of_landmarks_are_pixels_of_an_image_128_high(height: int) -> None:
     def planes(*points: tuple[int, int]) -> torch.Tensor:
         raw = torch.zeros(3, height, 100, dtype=torch.uint8)
         for plane, (x, y) in zip(raw, points):
             plane[y, x] = 1
         return raw
 
-    rows = [describe_condition(Points(), planes((10, 20), (30, 40), (50, 60)))]
-    rows += [describe_condition(Points(), planes((11, 18), (30, 40), (50, 60)))]
-    rows += [describe_condition(Points(), planes((10, 20), (34, 40)))]
+    rows = [describe_condition(Landmarks(points=3, frame=(height, 100)), planes((10, 20), (30, 40), (50, 60)))]
+    rows += [describe_condition(Landmarks(points=3, frame=(height, 100)), planes((11, 18), (30, 40), (50, 60)))]
+    rows += [describe_condition(Landmarks(points=3, frame=(height, 100)), planes((10, 20), (34, 40)))]
     assert np.abs(rows[0] - rows[1]).sum() == pytest.approx(3 * 128 / height)
     filled = descriptors.filled(np.stack(rows))
     assert np.abs(filled[0] - filled[2]).sum() == pytest.approx(4 * 128 / height), "an absent point has its mean place"

@@ -8,21 +8,22 @@ import torch
 
 from helpers.tiny import drawing, ids, labelled, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Labels, Picture, open_data
+from variegate.data import open_data
+from variegate.data.conditions import ImageCondition, Labels
 
 core = pytest.mark.core
 
 
 @core
 @pytest.mark.parametrize("split", ["train", "."])
-def test_side_by_side_pictures_are_split_and_the_flat_half_is_the_condition(tmp_path: Path, split: str) -> None:
+def test_side_by_side_images_are_split_and_the_flat_half_is_the_condition(tmp_path: Path, split: str) -> None:
     for i in range(3):
         save(tmp_path / split / f"{i}.png", np.hstack([photo(), drawing()]))
     pairs = open_data(tmp_path)
     condition, image = pairs.raw(0)
     assert condition[:, 15, 3].tolist() == [200, 0, 0]
     assert image.shape == (3, 16, 16)
-    assert pairs.condition == Picture()
+    assert pairs.condition == ImageCondition()
     assert "B is the condition" in pairs.description
     swapped = open_data(tmp_path, direction="AtoB")
     assert torch.equal(swapped.raw(0)[1], condition)
@@ -36,7 +37,7 @@ def test_halves_that_are_equally_flat_are_said_to_be_undecided(tmp_path: Path) -
 
 
 @core
-def test_one_picture_with_another_ratio_is_named_with_its_size(tmp_path: Path) -> None:
+def test_one_image_with_another_ratio_is_named_with_its_size(tmp_path: Path) -> None:
     for i in range(3):
         save(tmp_path / "train" / f"{i}.png", photo(16, 32))
     save(tmp_path / "train" / "odd.png", photo(16, 33))
@@ -68,7 +69,7 @@ def test_lettered_folders_of_grey_conditions_need_one_channel(tmp_path: Path) ->
     for i in range(2):
         save(tmp_path / "trainA" / f"{i}.png", ids(0, 255))
         save(tmp_path / "trainB" / f"{i}.png", photo())
-    assert open_data(tmp_path).condition == Picture(channels=1)
+    assert open_data(tmp_path).condition == ImageCondition(channels=1)
 
 
 @core
@@ -147,7 +148,7 @@ def test_an_empty_folder_a_file_and_an_unknown_structure_say_what_is_accepted(tm
         open_data(tmp_path)
     (tmp_path / "notes.md").write_text("x")
     (tmp_path / "stuff").mkdir()
-    with pytest.raises(DataError, match=r"holds no pairs of pictures, only notes\.md, stuff/; accepted are"):
+    with pytest.raises(DataError, match=r"holds no pairs of images, only notes\.md, stuff/; accepted are"):
         open_data(tmp_path)
     with pytest.raises(DataError, match="is a file"):
         open_data(tmp_path / "notes.md")

@@ -11,17 +11,19 @@ from PIL import Image
 
 from helpers.tiny import photo, save
 from variegate.core.errors import DataError
-from variegate.data import Picture, Visits, condition_from_mapping, open_data
+from variegate.data import condition_from_mapping, open_data
+from variegate.data.conditions import ImageCondition
+from variegate.data.dataset.visits import Visits
 from variegate.data.derived.holes import centre, join, rectangle, resize
 
 pytestmark = pytest.mark.core
 
-HOLES = Picture(channels=4, derived="inpaint")
+HOLES = ImageCondition(channels=4, derived="inpaint")
 RGB = np.random.default_rng(0).integers(0, 255, (8, 12, 3), dtype=np.uint8)
 FROZEN = [(37, 49, 53, 55), (56, 0, 49, 51), (45, 35, 63, 56)]
 MASK = np.zeros((8, 12), dtype=np.uint8)
 MASK[2:5, 3:9] = 255
-KNOWN = np.dstack([RGB, 255 - MASK])  # what a picture editor saves: alpha 0 in the hole
+KNOWN = np.dstack([RGB, 255 - MASK])  # what an image editor saves: alpha 0 in the hole
 EXPECTED = torch.from_numpy(join(RGB, MASK)).permute(2, 0, 1)
 
 sides = st.integers(2, 300)
@@ -64,14 +66,14 @@ def test_the_central_hole_is_half_of_height_and_width() -> None:
     assert centre((256, 256)) == (64, 64, 128, 128)
     assert centre((6, 9)) == (1, 2, 3, 4)
     for cutting in (centre, lambda size: rectangle(size, 0)):
-        with pytest.raises(DataError, match="9x1 picture is too small to cut a hole"):
+        with pytest.raises(DataError, match="9x1 image is too small to cut a hole"):
             cutting((1, 9))
 
 
 @pytest.mark.parametrize("kind", ["inpaint", "inpaint:centre"])
 def test_the_condition_is_the_image_white_in_the_hole_and_the_mask(tmp_path: Path, kind: str) -> None:
     pairs = open_data(folder(tmp_path), condition=kind)
-    assert pairs.condition == Picture(channels=4, derived=kind)
+    assert pairs.condition == ImageCondition(channels=4, derived=kind)
     condition, image = pairs.raw(0)
     hole = condition[3] == 255
     assert condition.shape == (4, 16, 16)
@@ -105,9 +107,9 @@ def test_crops_and_mirrors_do_not_move_the_hole(tmp_path: Path) -> None:
         assert torch.equal(visit["condition"][:3, hole == 0], visit["image"][:, hole == 0])
 
 
-def test_every_form_of_a_picture_with_a_hole_reads_alike(tmp_path: Path) -> None:
+def test_every_form_of_an_image_with_a_hole_reads_alike(tmp_path: Path) -> None:
     Image.fromarray(KNOWN).save(tmp_path / "transparent.png")
-    Image.fromarray(RGB).save(tmp_path / "picture.png")
+    Image.fromarray(RGB).save(tmp_path / "image.png")
     Image.fromarray(MASK).save(tmp_path / "mask.png")
     Image.fromarray(MASK).convert("1").save(tmp_path / "one.png")
     given = np.dstack([RGB, MASK])
@@ -121,8 +123,8 @@ def test_every_form_of_a_picture_with_a_hole_reads_alike(tmp_path: Path) -> None
         torch.from_numpy(given).permute(2, 0, 1),
         torch.from_numpy(given).permute(2, 0, 1) / 255,
         EXPECTED,
-        (tmp_path / "picture.png", tmp_path / "mask.png"),
-        (str(tmp_path / "picture.png"), tmp_path / "one.png"),
+        (tmp_path / "image.png", tmp_path / "mask.png"),
+        (str(tmp_path / "image.png"), tmp_path / "one.png"),
         (Image.fromarray(RGB), MASK > 0),
         (RGB, Image.fromarray(MASK).convert("RGB")),
         (torch.from_numpy(RGB).permute(2, 0, 1), torch.from_numpy(MASK)[None] / 255),
@@ -147,7 +149,7 @@ def test_soft_edges_of_a_mask_are_cut_at_one_half(tmp_path: Path) -> None:
     assert set(read[3].unique().tolist()) == {0, 255}
 
 
-def test_a_picture_without_a_mask_is_refused_with_the_ways_to_give_one(tmp_path: Path) -> None:
+def test_an_image_without_a_mask_is_refused_with_the_ways_to_give_one(tmp_path: Path) -> None:
     Image.fromarray(RGB).save(tmp_path / "x.jpg")
     white = RGB.copy()
     white[2:5, 3:9] = 255  # a white hole could as well be a white wall
@@ -162,7 +164,7 @@ def test_a_picture_without_a_mask_is_refused_with_the_ways_to_give_one(tmp_path:
     ("mask", "words"),
     [
         (np.zeros_like(MASK), "covers nothing, so there is no hole to fill"),
-        (np.full_like(MASK, 255), "covers the whole picture, so nothing is left to go by"),
+        (np.full_like(MASK, 255), "covers the whole image, so nothing is left to go by"),
         (np.where(np.arange(96).reshape(8, 12) < 88, 255, 0).astype(np.uint8), "covers 92 % .*wrong way round.*invert"),
     ],
 )
@@ -184,7 +186,7 @@ def test_a_hole_of_three_quarters_is_believed() -> None:
 
 def test_a_mask_of_another_size_is_named_with_both(tmp_path: Path) -> None:
     Image.fromarray(MASK[:, :6]).save(tmp_path / "mask.png")
-    with pytest.raises(DataError, match=r"mask\.png: is 6x8, but its picture is 12x8; .*white"):
+    with pytest.raises(DataError, match=r"mask\.png: is 6x8, but its image is 12x8; .*white"):
         HOLES.read((RGB, tmp_path / "mask.png"))
     with pytest.raises(DataError, match="the given mask: is 6x8"):
         HOLES.read((RGB, MASK[:, :6]))
@@ -198,7 +200,7 @@ def test_wrong_shapes_and_pairs_for_other_models_are_refused() -> None:
     with pytest.raises(DataError, match=r"tuple of 3; right would be the pair"):
         HOLES.read((RGB, MASK, MASK))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="this model fills no holes"):
-        Picture().read((RGB, MASK))
+        ImageCondition().read((RGB, MASK))
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -225,7 +227,7 @@ def test_a_hole_of_one_pixel_survives_reading_at_a_smaller_size() -> None:
 
 
 def test_the_hole_is_shown_in_mid_grey() -> None:
-    shown = HOLES.picture(EXPECTED)
+    shown = HOLES.to_image(EXPECTED)
     assert shown.shape == (3, 8, 12)
     assert (shown[:, 2:5, 3:9] == 128).all()
     assert torch.equal(shown[:, :2], EXPECTED[:3, :2])
@@ -234,4 +236,4 @@ def test_the_hole_is_shown_in_mid_grey() -> None:
 def test_the_saved_condition_reads_back_and_must_have_four_channels() -> None:
     assert condition_from_mapping(HOLES.model_dump(mode="json")) == HOLES
     with pytest.raises(DataError, match="inpaint has 4 channels"):
-        condition_from_mapping({"kind": "picture", "channels": 3, "derived": "inpaint"})
+        condition_from_mapping({"kind": "image", "channels": 3, "derived": "inpaint"})

@@ -11,8 +11,9 @@ from PIL import Image
 
 from helpers.tiny import labelled, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Labels, condition_from_mapping, open_data
+from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
+from variegate.data.conditions import Labels
 from variegate.data.files.images import resize_largest
 from variegate.data.files.instances import boundary
 from variegate.data.statistics.rarity import Rarity
@@ -80,7 +81,7 @@ def test_instance_maps_beside_label_maps_add_a_channel(tmp_path: Path, label: st
     assert torch.equal(encoded[0, 3], raw[1].float())
     assert torch.equal(encoded[0, :3].sum(0), torch.ones(16, 16))
     assert torch.equal(pairs.condition.read(raw), raw)
-    assert pairs.condition.picture(raw).shape == (3, 16, 16)
+    assert pairs.condition.to_image(raw).shape == (3, 16, 16)
 
 
 def test_a_thin_boundary_survives_reduction(tmp_path: Path) -> None:

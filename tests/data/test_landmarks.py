@@ -14,9 +14,10 @@ from helpers.shared import shared_weights
 from helpers.tiny import photo, real, save
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
-from variegate.data import Visits, condition_from_mapping, open_data
+from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions.landmarks import Landmarks, points_of
+from variegate.data.dataset.visits import Visits
 from variegate.data.files.landmarks import read_points
 from variegate.data.readers.landmark_search import find_landmarks
 from variegate.data.scenes.layouts import read_layouts
@@ -77,14 +78,14 @@ def test_what_was_read_can_be_read_again_at_any_size() -> None:
     assert torch.equal(THREE.read(THREE.read(raw, (64, 96)), (16, 24)), raw)
 
 
-def test_the_middle_of_a_picture_stays_the_middle_at_every_size() -> None:
+def test_the_middle_of_an_image_stays_the_middle_at_every_size() -> None:
     one = Landmarks(points=1, frame=(9, 9))
     for side in (3, 27, 45):
         assert points_of(one.read(np.array([[4.0, 4.0]]), (side, side))).tolist() == [[side // 2] * 2]
 
 
-def test_the_picture_shows_every_point_in_its_own_colour() -> None:
-    shown = THREE.picture(THREE.read(np.array(SPOTS)))
+def test_the_image_shows_every_point_in_its_own_colour() -> None:
+    shown = THREE.to_image(THREE.read(np.array(SPOTS)))
     assert (shown.dtype, tuple(shown.shape)) == (torch.uint8, (3, 16, 24))
     colours = {tuple(shown[:, y, x].tolist()) for x, y in ((2, 3), (20, 15), (23, 0))}
     assert len(colours) == 3
@@ -110,7 +111,7 @@ def test_the_condition_is_saved_and_read_with_a_model() -> None:
         ("a.pts", "version: 1\nn_points: 3\n{\n3.0 4.0\nnan nan\n24 1\n}\n"),
     ],
 )
-def test_a_file_of_one_picture(tmp_path: Path, name: str, text: str) -> None:
+def test_a_file_of_one_image(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     points = read_points(tmp_path / name)
     assert np.array_equal(points, np.array([[2, 3], [np.nan, np.nan], [23, 0]], np.float32), equal_nan=True)
@@ -125,13 +126,13 @@ def test_a_file_of_one_picture(tmp_path: Path, name: str, text: str) -> None:
     [
         ("a.json", '[[2, 3], [4, "x"]]', r"a\.json: point 1 is 'x', which is no number"),
         ("a.json", "[[2, 3], [4]]", r"point 1 is '\[4\]'; right would be \[x, y\]"),
-        ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has the landmarks of 2 pictures"),
+        ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has the landmarks of 2 images"),
         ("a.json", "[[2, 3", "is no JSON"),
         ("a.json", "[" * 100_000, "is no JSON"),
         ("a.json", f"[[2, 3], [4, 1{'0' * 400}]]", "point 1 is 1000"),
         ("a.csv", "a.png,1,2\na.png,1,3", r"a\.csv: a\.png: has two rows; delete the wrong one"),
         ("a.json", "[[2, 3], [4, 5]]", "has 2 points, but 3 are wanted"),
-        ("a.json", "[[2, 3], [4, 5], [400, 3]]", r"point 2 at \(400, 3\) is far outside the picture of 24x16"),
+        ("a.json", "[[2, 3], [4, 5], [400, 3]]", r"point 2 at \(400, 3\) is far outside the image of 24x16"),
         ("a.csv", "a.jpg,2,3,4\n", "has 3 numbers"),
         ("a.pts", "version: 1\n2 3\n", "no points within braces"),
         ("a.pts", "version: 1\nn_points: 4\n{\n2 3\n}\n", r"says n_points: 4, but has 1"),
@@ -157,7 +158,7 @@ def test_arrays_with_a_mistake_are_told() -> None:
 
 def test_a_folder_of_faces_is_recognised(tmp_path: Path) -> None:
     pairs = open_data(faces(tmp_path))
-    assert pairs.description == "pictures with 3 landmarks each in landmarks.json: 3 train, 3 test"
+    assert pairs.description == "images with 3 landmarks each in landmarks.json: 3 train, 3 test"
     assert pairs.condition == Landmarks(points=3, frame=(16, 24))
     raw, image = pairs.raw(1)
     assert points_of(raw).tolist() == [[1, 3], [19, 15], [22, 0]]
@@ -198,7 +199,7 @@ def test_mistakes_of_a_folder_are_one_sentence_each(tmp_path: Path) -> None:
     assert len(told) == 3
     assert any("has landmarks of 9.png, which is not there" in problem for problem in told)
     assert any("has no landmarks of 2.png" in problem for problem in told)
-    assert any("0.png: has 2 landmarks, but most pictures have 3" in problem for problem in told)
+    assert any("0.png: has 2 landmarks, but most images have 3" in problem for problem in told)
     with pytest.raises(DataError, match="and 2 more problems: variegate data check"):
         open_data(root)
 
@@ -207,7 +208,7 @@ def test_points_of_another_size_are_told(tmp_path: Path) -> None:
     root = faces(tmp_path, count=1)
     (root / "train" / "landmarks.json").write_text(json.dumps({"0.png": [[250, 130], [3, 3], [4, 4]]}))
     [told] = check(root).problems
-    assert "0.png: point 0 at (250, 130) is far outside the picture of 24x16" in told
+    assert "0.png: point 0 at (250, 130) is far outside the image of 24x16" in told
     with pytest.raises(DataError, match="far outside"):
         open_data(root).raw(0)
 
@@ -235,7 +236,7 @@ def test_landmarks_are_cropped_but_never_mirrored(tmp_path: Path) -> None:
         assert visit["condition"].shape == (1, 16, 16)
         [[x, y]] = points_of(visit["condition"]).tolist()
         bright = visit["image"].float().mean(0)
-        assert bright[int(y), int(x)] > 0.8 * bright.max(), "the point goes where the picture goes"
+        assert bright[int(y), int(x)] > 0.8 * bright.max(), "the point goes where the image goes"
         places.add((x, y))
     assert len(places) > 4
 
@@ -248,7 +249,7 @@ def test_label_maps_come_before_landmarks_unless_asked(tmp_path: Path) -> None:
     pairs = open_data(root, condition="landmarks")
     assert pairs.condition.kind == "landmarks"
     assert open_data(root, condition=pairs.condition).condition == pairs.condition
-    with pytest.raises(DataError, match="has no normals beside its pictures"):
+    with pytest.raises(DataError, match="has no normals beside its images"):
         open_data(root, condition="normals")
     with pytest.raises(DataError, match=r"write landmarks, or landmarks:1\.5"):
         open_data(root, condition="landmarks:wide")

@@ -20,13 +20,14 @@ from torch.utils.data import default_collate
 from helpers.tiny import ids, photo, save
 from variegate.core.config import Neighbours, Training
 from variegate.core.errors import ConfigError
-from variegate.data import Visits, open_data, to_batch
+from variegate.data import open_data
+from variegate.data.dataset.visits import Visits, to_batch
 from variegate.data.files import cache
 from variegate.data.statistics import neighbours as module
 from variegate.data.statistics.descriptors import Described, describe
 from variegate.data.statistics.neighbours import Found, key, neighbours, search, suggested
 from variegate.data.statistics.neighbours_sheet import neighbours_sheet, spread
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 from variegate.training.loop import stream
 
 pytestmark = pytest.mark.core
@@ -244,7 +245,7 @@ def fabric(rank: int = 0, world: int = 1) -> Any:
 
 def batches(threshold: float, rank: int = 0, world: int = 1, step: int = 0, workers: int = 0) -> list[Any]:
     settings = Training(batch_size=4, jitter=1.2, flip=True, neighbours=Neighbours(threshold=threshold, most=4))
-    run = Run(quiet=True, workers=workers, channels_last=False)
+    run = ExecutionSettings(quiet=True, workers=workers, channels_last=False)
     return [*islice(stream(open_data("streets:30", 32), settings, run, fabric(rank, world), step), 3)]
 
 

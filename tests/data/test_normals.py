@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image
 
 from helpers.tiny import photo, save
 from variegate.core.errors import DataError
-from variegate.data import Visits, condition_from_mapping, open_data, to_batch
+from variegate.data import Pairs, condition_from_mapping, open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions.normals import Normals
+from variegate.data.dataset.visits import Visits, to_batch
 from variegate.data.scenes.layouts import read_layouts
 
 pytestmark = pytest.mark.core
@@ -55,7 +57,7 @@ def test_floats_are_kept_to_a_part_in_65534(tmp_path: Path) -> None:
     assert torch.equal(read_layouts([tmp_path], NORMALS)[0], raw)
 
 
-def test_eight_bit_pictures_are_decoded_and_made_unit(tmp_path: Path) -> None:
+def test_eight_bit_images_are_decoded_and_made_unit(tmp_path: Path) -> None:
     coded = np.rint((hills() + 1) * 127.5).astype(np.uint8)
     coded[5, 5] = 0  # black is no normal either
     save(tmp_path / "a.png", coded)
@@ -109,7 +111,7 @@ def test_mirroring_turns_what_faces_left_to_the_right() -> None:
         assert torch.equal(mirrored[1:, :, x], raw[1:, :, 23 - x])
 
 
-def test_visits_mirror_normals_with_their_picture(tmp_path: Path) -> None:
+def test_visits_mirror_normals_with_their_image(tmp_path: Path) -> None:
     pairs = open_data(folder(tmp_path))
     condition, image = pairs.raw(0)
     seen = set()
@@ -126,9 +128,9 @@ def test_visits_mirror_normals_with_their_picture(tmp_path: Path) -> None:
     assert (((length - 1).abs() < 1e-4) | (length == 0)).all()
 
 
-def test_the_picture_has_the_usual_colours() -> None:
+def test_the_image_has_the_usual_colours() -> None:
     raw = NORMALS.read(np.array([[[0, 0, 1], [1, 0, 0], [0, 0, 0]]], np.float32))
-    assert NORMALS.picture(raw).permute(1, 2, 0).tolist() == [[[128, 128, 255], [255, 128, 128], [128, 128, 128]]]
+    assert NORMALS.to_image(raw).permute(1, 2, 0).tolist() == [[[128, 128, 255], [255, 128, 128], [128, 128, 128]]]
 
 
 def test_the_condition_is_saved_with_a_model() -> None:
@@ -159,12 +161,12 @@ def test_folders_are_recognised(tmp_path: Path, first: str, second: str) -> None
     assert float(batch.condition.norm(dim=1).max()) == pytest.approx(1, abs=1e-4)
     assert check(tmp_path).ok
     assert open_data(tmp_path, condition="normals").condition == NORMALS
-    assert open_data(tmp_path, condition="edges").condition.kind == "picture"
+    assert open_data(tmp_path, condition="edges").condition.kind == "image"
 
 
 def test_the_cache_counts_bytes_not_numbers(tmp_path: Path) -> None:
-    pairs = open_data(folder(tmp_path))
-    pairs._cache_bytes = 16 * 24 * (3 * 2 + 3)  # one pair of int16 normals and uint8 pixels
+    one_pair = 16 * 24 * (3 * 2 + 3)  # int16 normals and uint8 pixels
+    pairs = Pairs(replace(open_data(folder(tmp_path)).source, cache_bytes=one_pair), "train")
     first = pairs.raw(0)
     pairs.raw(1)
     assert pairs.raw(0) is first

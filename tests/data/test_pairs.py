@@ -1,6 +1,7 @@
 """Pairs come out at one size, from files or derived or drawn; visits depend on their key alone."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,20 @@ from torch.utils.data import default_collate
 
 from helpers.tiny import labelled, photo, real, save
 from variegate.core.errors import ConfigError, DataError
-from variegate.data import Labels, Pairs, Picture, Visits, open_data, to_batch
+from variegate.data import Pairs, open_data
+from variegate.data.conditions import ImageCondition, Labels
+from variegate.data.dataset.visits import Visits, to_batch
 
 core = pytest.mark.core
 
 
 @core
 @pytest.mark.parametrize(("kind", "channels"), [("edges", 1), ("grey", 1), ("self", 3), ("superres:4", 3)])
-def test_conditions_are_derived_from_plain_pictures(tmp_path: Path, kind: str, channels: int) -> None:
+def test_conditions_are_derived_from_plain_images(tmp_path: Path, kind: str, channels: int) -> None:
     for i in range(4):
         save(tmp_path / f"{i}.png", photo())
     pairs = open_data(tmp_path, condition=kind)
-    assert pairs.condition == Picture(channels=channels, derived=kind)  # type: ignore[arg-type]
+    assert pairs.condition == ImageCondition(channels=channels, derived=kind)  # type: ignore[arg-type]
     condition, image = pairs.raw(0)
     assert condition.shape == (channels, 16, 16)
     assert image.shape == (3, 16, 16)
@@ -30,16 +33,16 @@ def test_conditions_are_derived_from_plain_pictures(tmp_path: Path, kind: str, c
 
 
 @core
-def test_class_folders_serve_as_plain_pictures(tmp_path: Path) -> None:
+def test_class_folders_serve_as_plain_images(tmp_path: Path) -> None:
     for person in ("ann", "bob"):
         save(tmp_path / person / "1.png", photo())
     assert len(open_data(tmp_path, condition="self")) == 1  # the other is held out
 
 
 @core
-def test_plain_pictures_without_a_condition_say_how_to_give_one(tmp_path: Path) -> None:
+def test_plain_images_without_a_condition_say_how_to_give_one(tmp_path: Path) -> None:
     save(tmp_path / "1.png", photo())
-    with pytest.raises(DataError, match=r"1 single pictures.*--condition edges, grey, self or superres:4"):
+    with pytest.raises(DataError, match=r"1 single images.*--condition edges, grey, self or superres:4"):
         open_data(tmp_path)
 
 
@@ -102,7 +105,7 @@ def test_pairs_stay_in_memory_within_the_budget_and_are_not_pickled(tmp_path: Pa
     assert pairs.raw(0)[0] is first[0]
     assert len(pickle.dumps(pairs)) < 4000
     assert torch.equal(pickle.loads(pickle.dumps(pairs)).raw(0)[1], first[1])
-    poor = Pairs("x", pairs._origins, "train", pairs.condition, pairs.size, "", cache_bytes=4 * 16 * 16)
+    poor = Pairs(replace(pairs.source, cache_bytes=4 * 16 * 16), "train")
     poor.raw(0)
     assert poor.raw(1)[0] is not poor.raw(1)[0]
     with pytest.raises(IndexError):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from variegate.core.errors import ConfigError
-from variegate.data.dataset.pairs import open_data
-from variegate.data.dataset.sampler import RareFirst
+from variegate.data import open_data
+from variegate.data.dataset.sampler import WeightedInfiniteSampler
 from variegate.data.statistics.rarity import Rarity, rarity
 from variegate.data.streets.streets import Streets
 from variegate.methods import method
@@ -70,7 +70,7 @@ def test_rebalancing_evens_out_the_facades(streets: Rarity) -> None:
     """The facades' largest class is served alone; rare combinations come up about as often as common ones."""
     truth = Streets((32, 32), 300)
     mode = np.array([truth.factors(i)["time"] * 4 + truth.factors(i)["paint"] for i in range(300)])
-    stream = RareFirst(streets.scores[:, streets.served], 10, seed=0)
+    stream = WeightedInfiniteSampler(streets.scores[:, streets.served], 10, seed=0)
     drawn = [index for index, _ in itertools.islice(stream, 3000)]
     before, after = np.bincount(mode, minlength=12) / 300, np.bincount(mode[drawn], minlength=12) / 3000
     assert before.max() > 0.15
@@ -80,9 +80,9 @@ def test_rebalancing_evens_out_the_facades(streets: Rarity) -> None:
 
 def test_the_stream_goes_on_where_it_stopped(streets: Rarity) -> None:
     scores = streets.scores[:, streets.served]
-    whole = list(itertools.islice(RareFirst(scores, 4, seed=3), 20))
-    assert list(itertools.islice(RareFirst(scores, 4, seed=3, start_step=2), 12)) == whole[8:]
-    halves = [list(itertools.islice(RareFirst(scores, 4, 3, rank, 2), 10)) for rank in (0, 1)]
+    whole = list(itertools.islice(WeightedInfiniteSampler(scores, 4, seed=3), 20))
+    assert list(itertools.islice(WeightedInfiniteSampler(scores, 4, seed=3, start_step=2), 12)) == whole[8:]
+    halves = [list(itertools.islice(WeightedInfiniteSampler(scores, 4, 3, rank, 2), 10)) for rank in (0, 1)]
     assert sorted(halves[0] + halves[1]) == sorted(whole)
 
 
@@ -100,11 +100,11 @@ def test_loss_weights_are_the_score_of_each_pixels_class_over_the_images_largest
 
 
 @pytest.mark.core
-def test_pictures_have_no_classes_to_balance(tmp_path: object) -> None:
-    from variegate.data.conditions.labels import Picture
+def test_images_have_no_classes_to_balance(tmp_path: object) -> None:
+    from variegate.data.conditions import ImageCondition
 
     class Fake:
-        condition, name = Picture(), "photos"
+        condition, name = ImageCondition(), "photos"
 
     with pytest.raises(ConfigError, match="needs label maps"):
         Rarity(Fake())  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def test_pictures_have_no_classes_to_balance(tmp_path: object) -> None:
 
 @pytest.mark.core
 def test_matching_at_a_smaller_size_is_refused_for_fields_of_noise() -> None:
-    options = {"objective.match_scale": "2", "objective.perceptual": "laplacian"}
+    options = {"objective.match_scale": 2, "objective.perceptual": "laplacian"}
     with pytest.raises(ConfigError, match=r"set randomness\.vector"):
         method("cimle", options)
-    assert method("cimle", {**options, "vector": "5"}).objective.match_scale == 2  # type: ignore[union-attr]
+    assert method("cimle", {**options, "vector": 5}).objective.match_scale == 2  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The picture of what is rare shows the extremes of each class, with nothing else in colour."""
+"""The image of what is rare shows the extremes of each class, with nothing else in colour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import ConfigError
-from variegate.data.dataset.pairs import open_data
+from variegate.data import open_data
 from variegate.data.statistics.rarity import Rarity
 from variegate.data.statistics.rarity_sheet import FRAME, NAMES, TALL, extremes, highlighted, rarity_sheet
 

@@ -10,8 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from variegate.core import codes
 from variegate.core.errors import ConfigError
-from variegate.data import Endless
-from variegate.data.dataset.sampler import RareFirst, order, visit_key
+from variegate.data.dataset.sampler import InfiniteSampler, WeightedInfiniteSampler, order, visit_key
 
 pytestmark = pytest.mark.core
 
@@ -26,7 +25,7 @@ lengths, seeds, ranks, shares, steps = (
 )
 
 
-def take(sampler: Endless, count: int) -> list[tuple[int, int]]:
+def take(sampler: InfiniteSampler, count: int) -> list[tuple[int, int]]:
     return list(islice(sampler, count))
 
 
@@ -34,8 +33,8 @@ def take(sampler: Endless, count: int) -> list[tuple[int, int]]:
 @given(lengths, seeds, ranks, shares, steps)
 def test_ranks_together_see_the_stream_of_one_rank_in_order(length: int, seed: int, world: int, share: int, start: int):
     batch = world * share
-    whole = take(Endless(length, batch, seed, start_step=start), 3 * batch)
-    parts = [take(Endless(length, batch, seed, rank, world, start), 3 * share) for rank in range(world)]
+    whole = take(InfiniteSampler(length, batch, seed, start_step=start), 3 * batch)
+    parts = [take(InfiniteSampler(length, batch, seed, rank, world, start), 3 * share) for rank in range(world)]
     for step in range(3):
         joined = [visit for part in parts for visit in part[step * share : (step + 1) * share]]
         assert joined == whole[step * batch : (step + 1) * batch]
@@ -44,14 +43,14 @@ def test_ranks_together_see_the_stream_of_one_rank_in_order(length: int, seed: i
 @settings(deadline=None, max_examples=60)
 @given(lengths, seeds, shares, steps)
 def test_restarting_at_a_step_continues_the_stream(length: int, seed: int, batch: int, start: int) -> None:
-    whole = take(Endless(length, batch, seed), (start + 4) * batch)
-    assert take(Endless(length, batch, seed, start_step=start), 4 * batch) == whole[start * batch :]
+    whole = take(InfiniteSampler(length, batch, seed), (start + 4) * batch)
+    assert take(InfiniteSampler(length, batch, seed, start_step=start), 4 * batch) == whole[start * batch :]
 
 
 @settings(deadline=None, max_examples=60)
 @given(lengths, seeds)
 def test_each_epoch_visits_each_item_once(length: int, seed: int) -> None:
-    visits = take(Endless(length, 1, seed), 3 * length)
+    visits = take(InfiniteSampler(length, 1, seed), 3 * length)
     for epoch in range(3):
         assert sorted(index for index, _ in visits[epoch * length : (epoch + 1) * length]) == list(range(length))
 
@@ -59,7 +58,7 @@ def test_each_epoch_visits_each_item_once(length: int, seed: int) -> None:
 @settings(deadline=None, max_examples=60)
 @given(lengths, seeds)
 def test_no_two_visits_share_a_key_and_keys_fit_int64(length: int, seed: int) -> None:
-    keys = [key for _, key in take(Endless(length, 2, seed), 100)]
+    keys = [key for _, key in take(InfiniteSampler(length, 2, seed), 100)]
     assert len(set(keys)) == 100
     assert all(0 <= key < 2**63 for key in keys)
     assert visit_key(seed, 2**40 - 1) < 2**63
@@ -69,7 +68,9 @@ def test_the_stream_is_frozen() -> None:
     """A change here breaks exact resume of every run made before."""
     assert order(5, 7, 0).tolist() == FROZEN
     assert order(5, 7, 1).tolist() != FROZEN
-    assert take(Endless(5, 2, 7), 4) == [(index, (1 << 62) + (7 << 40) + p) for p, index in enumerate(FROZEN[:4])]
+    assert take(InfiniteSampler(5, 2, 7), 4) == [
+        (index, (1 << 62) + (7 << 40) + p) for p, index in enumerate(FROZEN[:4])
+    ]
 
 
 def test_order_and_training_codes_draw_from_different_streams() -> None:
@@ -90,7 +91,7 @@ def test_order_and_training_codes_draw_from_different_streams() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Endless(**{"length": 10, "batch_size": 2, "seed": 0, **settings})
+        InfiniteSampler(**{"length": 10, "batch_size": 2, "seed": 0, **settings})
 
 
 class Echo(Dataset):
@@ -100,7 +101,7 @@ class Echo(Dataset):
 
 def test_a_loader_with_workers_gives_the_same_batches() -> None:
     def batches(workers: int) -> list:
-        loader = DataLoader(Echo(), batch_size=4, sampler=Endless(10, 4, 3), num_workers=workers)
+        loader = DataLoader(Echo(), batch_size=4, sampler=InfiniteSampler(10, 4, 3), num_workers=workers)
         return [[part.tolist() for part in batch] for batch in islice(loader, 6)]
 
     assert batches(0) == batches(2)
@@ -108,7 +109,7 @@ def test_a_loader_with_workers_gives_the_same_batches() -> None:
 
 def test_with_replacement_a_pool_holds_items_twice_and_leaves_others_out() -> None:
     """Conditional IMLE draws its pool so: of 400 out of 400 about 63 % are different items."""
-    drawn = [item for item, _ in islice(RareFirst(np.ones((400, 1)), 400, seed=0), 4000)]
+    drawn = [item for item, _ in islice(WeightedInfiniteSampler(np.ones((400, 1)), 400, seed=0), 4000)]
     pools = [len(set(drawn[start : start + 400])) / 400 for start in range(0, 4000, 400)]
     assert sum(pools) / 10 == pytest.approx(1 - 1 / np.e, abs=0.02)
     counts = np.bincount(drawn, minlength=400)

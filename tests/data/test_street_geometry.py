@@ -31,7 +31,7 @@ def test_a_survey_draws_the_same_street_and_every_point_is_on_what_it_names(size
     for i in range(60):
         found = survey(size, streets.stream(i, GEOMETRY))
         labels = draw_labels(size, streets.stream(i, GEOMETRY))
-        assert np.array_equal(np.asarray(found.picture), labels)
+        assert np.array_equal(np.asarray(found.image), labels)
         points = found.landmarks()
         assert points.shape == (point_count(size), 2)
         for name, (x, y) in zip(point_names(size), points):
@@ -112,7 +112,7 @@ def test_streets_open_with_either_condition(condition: str) -> None:
     assert pairs.condition.encode(raw[None]).shape == (1, pairs.condition.channels, 32, 32)
     again = open_data("streets:30", 32, condition=pairs.condition)
     assert torch.equal(again.raw(3)[0], raw)
-    assert f"with the condition {condition.partition(':')[0]!r}" in pairs.description
+    assert f"with the condition {condition!r}" in pairs.description
     larger = pairs.resized((48, 48)).raw(3)[0]
     assert larger.shape[-2:] == (48, 48)
     assert len(open_data("streets:30", 32, condition=condition, unpaired=True)) == 30

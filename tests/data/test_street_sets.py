@@ -11,10 +11,10 @@ from PIL import Image
 
 from helpers.tiny import ids, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Labels, open_data
+from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
+from variegate.data.conditions import Labels
 from variegate.data.conditions.cityscapes import CLASSES, NAMES, PALETTE
-from variegate.data.conditions.labels import condition_from_mapping
 
 pytestmark = pytest.mark.core
 LABEL_IDS = {"road": 7, "sky": 23, "car": 26}
@@ -136,7 +136,7 @@ def test_an_id_that_no_numbering_has_is_named(tmp_path: Path) -> None:
         open_data(tmp_path).raw(0)
 
 
-def test_pictures_alone_and_unpaired_sides_can_be_taken(tmp_path: Path) -> None:
+def test_images_alone_and_unpaired_sides_can_be_taken(tmp_path: Path) -> None:
     cityscapes(tmp_path, ("labelTrainIds", "color"))
     edges = open_data(tmp_path, condition="edges")
     assert len(edges) == 4

@@ -121,7 +121,7 @@ def test_values_of_a_factor_differ_visibly_under_every_light() -> None:
 
 
 @pytest.mark.parametrize("side", [32, 64])
-def test_the_reader_is_right_about_real_pictures(side: int) -> None:
+def test_the_reader_is_right_about_real_images(side: int) -> None:
     streets = Streets((side, side), 500, split="test")
     found = np.array([read(signed(streets.image(i)), streets.layout(i)).factors[0].tolist() for i in range(500)])
     real = np.array([truth(streets, i) for i in range(500)])
@@ -155,7 +155,7 @@ def test_a_blend_of_two_values_is_unreadable(factor) -> None:
 
 
 @pytest.mark.core
-def test_noise_and_constant_pictures_are_unreadable() -> None:
+def test_noise_and_constant_images_are_unreadable() -> None:
     layout = Streets((32, 32), 1).layout(0)
     chance = torch.Generator().manual_seed(0)
     noise = torch.rand(50, 3, 32, 32, generator=chance) * 2 - 1
@@ -174,7 +174,7 @@ def test_a_factor_without_its_class_is_unreadable_and_absent() -> None:
 
 
 @pytest.mark.core
-def test_many_pictures_read_as_one_by_one() -> None:
+def test_many_images_read_as_one_by_one() -> None:
     layout = Streets((32, 32), 1).layout(0)
     images = torch.cat([signed(paint(layout, dict(zip(NAMES, row)))) for row in COMBINATIONS[::7].tolist()])
     reading = read(images, layout)

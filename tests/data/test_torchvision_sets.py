@@ -101,7 +101,7 @@ def test_faces_in_the_wild_are_split_by_their_lists(tmp_path: Path) -> None:
     table = {f"{name}/{name}_0001.jpg": [[3, i], [5, 6]] for i, name in enumerate(("Ann_Lee", "Bob_Ray", "Cy_Fox"))}
     (root / "lfw-py" / "landmarks.json").write_text(json.dumps(table))
     pairs = open_data(root)
-    assert "2 landmarks each in landmarks.json (3 other pictures left out): 2 train, 1 test" in pairs.description
+    assert "2 landmarks each in landmarks.json (3 other images left out): 2 train, 1 test" in pairs.description
     assert points_of(pairs.raw(1)[0]).tolist() == [[3, 2], [5, 6]]
     assert points_of(pairs.of_split("test").raw(0)[0])[0].tolist() == [3, 1]
     assert check(root).ok

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Labels, Picture, open_data
+from variegate.data import open_data
 from variegate.data.checks.check import check
+from variegate.data.conditions import ImageCondition, Labels
 from variegate.data.readers.folders import mixed
 
 pytestmark = pytest.mark.core
@@ -25,7 +26,7 @@ def zoo(root: Path, horses: int = 30, zebras: int = 20, names: tuple[str, str] =
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
-def test_every_picture_of_both_sides_is_visited_and_evenly(first: int, second: int) -> None:
+def test_every_image_of_both_sides_is_visited_and_evenly(first: int, second: int) -> None:
     sides = [[Path(f"{name}{i}") for i in range(count)] for name, count in (("a", first), ("b", second))]
     items = mixed(*sides)
     assert len(items) == max(first, second)
@@ -40,7 +41,7 @@ def test_two_folders_without_common_names_are_taken_as_they_are(tmp_path: Path, 
     pairs = open_data(zoo(tmp_path, names=names), size=8, unpaired=True, direction="AtoB")
     assert pairs.unpaired
     assert "unpaired" in pairs.description
-    assert pairs.condition == Picture()
+    assert pairs.condition == ImageCondition()
     assert (len(pairs), len(pairs.validation())) == (27, 3)
     condition, image = pairs.raw(0)
     assert condition.shape == image.shape == (3, 8, 8)
@@ -52,11 +53,11 @@ def test_two_folders_without_common_names_are_taken_as_they_are(tmp_path: Path, 
     assert torch.equal(back.raw(5)[1], pairs.raw(5)[0])
 
 
-def test_no_held_out_picture_is_trained_on_from_either_side(tmp_path: Path) -> None:
+def test_no_held_out_image_is_trained_on_from_either_side(tmp_path: Path) -> None:
     train = open_data(zoo(tmp_path), unpaired=True)
     seen = {}
     for split in ("train", "val"):
-        items = train._origins[split].items  # type: ignore[attr-defined]
+        items = train.source.origins[split].items  # type: ignore[attr-defined]
         seen[split] = {file for item in items for file in (item.image, item.condition)}
     assert not seen["train"] & seen["val"]
     assert (len(seen["train"]), len(seen["val"])) == (27 + 18, 3 + 2)
@@ -81,7 +82,7 @@ def test_label_maps_may_be_unpaired_too(tmp_path: Path) -> None:
     assert pairs.raw(0)[0].unique().tolist() == [0, 1]
 
 
-def test_a_derived_condition_is_that_of_another_picture(tmp_path: Path) -> None:
+def test_a_derived_condition_is_that_of_another_image(tmp_path: Path) -> None:
     for i in range(30):
         save(tmp_path / f"{i}.png", np.full((8, 8, 3), i, dtype=np.uint8))
     pairs = open_data(tmp_path, condition="self", unpaired=True)
@@ -107,15 +108,15 @@ def test_what_cannot_be_unpaired_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unpaired data are two folders, such as trainA/ and trainB/"):
         open_data(tmp_path / "one", unpaired=True)
     for path in (tmp_path / "one", "streets:20"):
-        with pytest.raises(DataError, match="'inpaint' cannot be unpaired: a hole is filled in the picture it was cut"):
+        with pytest.raises(DataError, match="'inpaint' cannot be unpaired: a hole is filled in the image it was cut"):
             open_data(path, condition="inpaint", unpaired=True)
     zoo(tmp_path / "zoo", 3, 3)
     save(tmp_path / "zoo" / "testA" / "1.png", photo())
-    with pytest.raises(DataError, match=r"testB: holds no pictures, but unpaired data need some on both sides"):
+    with pytest.raises(DataError, match=r"testB: holds no images, but unpaired data need some on both sides"):
         open_data(tmp_path / "zoo", unpaired=True)
 
 
-def test_the_check_opens_each_picture_once_and_compares_none_with_another(tmp_path: Path) -> None:
+def test_the_check_opens_each_image_once_and_compares_none_with_another(tmp_path: Path) -> None:
     zoo(tmp_path, 6, 4)
     save(tmp_path / "trainB" / "wide.png", photo(8, 40))
     report = check(tmp_path, unpaired=True)

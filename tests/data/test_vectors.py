@@ -13,9 +13,10 @@ from safetensors.numpy import save_file
 
 from helpers.tiny import CHANCE, photo, save
 from variegate.core.errors import DataError
-from variegate.data import Several, Vector, Visits, open_data, to_batch
+from variegate.data import open_data
 from variegate.data.checks.check import check
-from variegate.data.dataset.visits import collate
+from variegate.data.conditions import CompositeCondition, Vector
+from variegate.data.dataset.visits import Visits, collate, to_batch
 from variegate.data.files.vectors import read_vectors
 
 pytestmark = pytest.mark.core
@@ -31,7 +32,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def written(folder: Path, how: str, rows: np.ndarray, names: list[str]) -> Path:
-    """Rows in another order than the pictures', but for .npy."""
+    """Rows in another order than the images', but for .npy."""
     order = [2, 0, 3, 1]
     mixed, called = rows[order], [names[i] for i in order]
     file = folder / f"v.{how.split()[0]}"
@@ -73,7 +74,7 @@ def test_vectors_of_class_folders_have_paths_as_names(tmp_path: Path) -> None:
     rows = np.arange(6, dtype=np.float32).reshape(3, 2)
     np.savez(tmp_path / "v.npz", vectors=rows, names=np.array(["bob/1", "ann/2", "ann/1"]))
     pairs = open_data(root, condition=f"class+vectors:{tmp_path / 'v.npz'}")
-    assert isinstance(pairs.condition, Several)
+    assert isinstance(pairs.condition, CompositeCondition)
     found = {}
     for one in (pairs, pairs.of_split("val")):
         found |= {
@@ -131,7 +132,7 @@ def test_a_vector_is_given_as_numbers_or_by_its_place_in_a_file(tmp_path: Path) 
     assert torch.equal(encoded[0], wanted)
     assert encoded.stride()[2:] == (0, 0)
     assert read_vectors(file).number("a/x") == 0
-    shown = condition.picture(condition.read(rows[1], (4, 9)))
+    shown = condition.to_image(condition.read(rows[1], (4, 9)))
     assert shown[0, 0].tolist() == [0, 0, 0, 128, 128, 128, 255, 255, 255]
 
 

@@ -20,7 +20,7 @@ NAMES = ["GAN", "GAN + L2"] + [
     f"{term}, {family}" for family in ("Gaussian", "Laplace") for term in ("MR1", "MR2", "proxy MR1", "proxy MR2")
 ]
 NOTHING = Moments(torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, 1))
-ROWS = [["real", 0, 1, None], [2, 3, 4, 5], [6, 7, 8, 9]]  # which variant is in which cell of the picture
+ROWS = [["real", 0, 1, None], [2, 3, 4, 5], [6, 7, 8, 9]]  # which variant is in which cell of the image
 
 
 def chance(seed: int = 0) -> torch.Generator:
@@ -55,10 +55,10 @@ def test_json_holds_every_variant_its_counts_and_how_they_were_made(made: Path) 
     assert set(content["versions"]) == {"variegate", "torch"}
 
 
-def test_picture_has_a_panel_for_the_real_data_and_each_variant_in_the_colour_of_its_family() -> None:
+def test_image_has_a_panel_for_the_real_data_and_each_variant_in_the_colour_of_its_family() -> None:
     """Every variant is given real points, so that its samples and circles must show in its own cell."""
     real = toy.ring_points(2000, chance())
-    page = toy.picture(real, real.expand(len(VARIANTS), -1, -1), 0, 1)
+    page = toy.image(real, real.expand(len(VARIANTS), -1, -1), 0, 1)
     palette = {ImageColor.getrgb(colour) for colour in toy.COLOURS.values()}
     for row, places in enumerate(ROWS):
         for column, place in enumerate(places):
@@ -84,10 +84,10 @@ def test_samples_out_of_sight_stay_inside_their_panel() -> None:
         assert lost.crop(box).tobytes() == blank.crop(box).tobytes()
 
 
-def test_written_picture_is_the_one_of_the_seed(made: Path) -> None:
+def test_written_image_is_the_one_of_the_seed(made: Path) -> None:
     samples, real = toy.train(VARIANTS, 3, 20), toy.ring_points(2000, chance(3))
     with Image.open(made / "ring.png") as written:
-        assert written.tobytes() == toy.picture(real, samples, 3, 20).tobytes()
+        assert written.tobytes() == toy.image(real, samples, 3, 20).tobytes()
 
 
 def test_same_seed_same_samples_other_seed_other_samples() -> None:

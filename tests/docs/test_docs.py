@@ -1,6 +1,6 @@
 """Every command in README and docs runs, in the order of the pages, in one folder, as a reader would type it.
 
-Long ones are shortened: steps, and the demo to its quick form. Commands on pictures that are not here are skipped.
+Long ones are shortened: steps, and the demo to its quick form. Commands on images that are not here are skipped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from helpers.shared import ROOT, SHARED
 
-NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-pictures")
+NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-images")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 MADE_BY_MAKE = ("make ", "git ", "cd ")  # continuous integration runs these
 
@@ -50,8 +50,8 @@ def test_a_command_of_the_documentation_runs(page: str, line: str, desk: Path) -
     if "../shared" in line and not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not here; set VARIEGATE_SHARED")
     needed = [word for word in shlex.split(line) if word.startswith("runs/") and "--out" not in line]
-    if needed and "/real-pictures" in f"/{page}" and not (desk / needed[0]).exists():
-        pytest.skip(f"{needed[0]} was not trained, its pictures are not here")
+    if needed and "/real-images" in f"/{page}" and not (desk / needed[0]).exists():
+        pytest.skip(f"{needed[0]} was not trained, its images are not here")
     program, *rest = shlex.split(shortened(line))
     assert program == "variegate", f"{page} tells the reader to run {program}, which this test does not know"
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}

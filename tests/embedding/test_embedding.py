@@ -19,7 +19,9 @@ from variegate.embedding import Embedding, embed_folder, open_embedding, train_e
 from variegate.embedding.identities import read_identities
 from variegate.embedding.saved import Settings
 from variegate.evaluation.plugged import plugged
+from variegate.runs.settings import ExecutionSettings
 
+QUIET = ExecutionSettings(quiet=True)
 SMALL = Settings(size=(24, 24), length=16, width=8, people=8, pictures=3, steps=6)
 
 
@@ -30,7 +32,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_embedding(people, tmp_path_factory.mktemp("runs") / "run", SMALL, quiet=True)
+    return train_embedding(people, tmp_path_factory.mktemp("runs") / "run", SMALL, run=QUIET)
 
 
 def images_of(file: Path) -> torch.Tensor:
@@ -40,9 +42,9 @@ def images_of(file: Path) -> torch.Tensor:
 def test_people_never_seen_are_told_apart_better_than_before_training_and_than_by_pixels(tmp_path: Path) -> None:
     people = draw_people(tmp_path / "people", people=60)
     settings = SMALL.model_copy(update={"steps": 120, "people": 16, "pictures": 4})
-    content = json.loads((train_embedding(people, tmp_path / "run", settings, quiet=True) / "metrics.json").read_text())
+    content = json.loads((train_embedding(people, tmp_path / "run", settings, run=QUIET) / "metrics.json").read_text())
     before = settings.model_copy(update={"steps": 1, "learning_rate": 1e-9})
-    first = json.loads((train_embedding(people, tmp_path / "one", before, quiet=True) / "metrics.json").read_text())
+    first = json.loads((train_embedding(people, tmp_path / "one", before, run=QUIET) / "metrics.json").read_text())
     after = content["metrics"]["auc_unseen"]["value"]
     assert after > 0.9
     assert after > content["metrics"]["auc_unseen_pixels"]["value"] + 0.05
@@ -61,30 +63,30 @@ def test_people_who_are_held_out_are_in_no_batch(people: Path) -> None:
     assert own.isdisjoint(image.numpy().tobytes() for image in learn.images)
 
 
-def test_a_batch_has_so_many_pictures_of_so_many_people_and_depends_on_seed_and_step_alone(people: Path) -> None:
+def test_a_batch_has_so_many_images_of_so_many_people_and_depends_on_seed_and_step_alone(people: Path) -> None:
     learn, _ = read_identities(people, (24, 24)).split()
-    images, shown = learn.batch(3, 5, people=6, pictures=3)
+    images, shown = learn.batch(3, 5, people=6, images=3)
     assert images.shape == (18, 3, 24, 24)
     assert shown.unique(return_counts=True)[1].tolist() == [3] * 6
-    again, same = learn.batch(3, 5, people=6, pictures=3)
+    again, same = learn.batch(3, 5, people=6, images=3)
     assert torch.equal(images, again)
     assert torch.equal(shown, same)
-    assert not torch.equal(shown, learn.batch(3, 6, people=6, pictures=3)[1])
-    assert not torch.equal(shown, learn.batch(4, 5, people=6, pictures=3)[1])
+    assert not torch.equal(shown, learn.batch(3, 6, people=6, images=3)[1])
+    assert not torch.equal(shown, learn.batch(4, 5, people=6, images=3)[1])
 
 
 def test_equal_seeds_give_equal_weights_and_a_run_that_stopped_goes_on_exactly(people: Path, tmp_path: Path) -> None:
-    whole = train_embedding(people, tmp_path / "whole", SMALL, quiet=True)
+    whole = train_embedding(people, tmp_path / "whole", SMALL, run=QUIET)
     half = SMALL.model_copy(update={"steps": 3})
-    train_embedding(people, tmp_path / "run", half, quiet=True)
+    train_embedding(people, tmp_path / "run", half, run=QUIET)
     assert (tmp_path / "run" / "model" / "model.safetensors").read_bytes() != (
         whole / "model" / "model.safetensors"
     ).read_bytes()
-    train_embedding(people, tmp_path / "run", SMALL, resume=True, quiet=True)
+    train_embedding(people, tmp_path / "run", SMALL, resume=True, run=QUIET)
     for name in ("model/model.safetensors", "metrics.json", "metrics.jsonl", "config.yaml"):
         assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes(), name
     other = SMALL.model_copy(update={"seed": 1})
-    train_embedding(people, tmp_path / "other", other, quiet=True)
+    train_embedding(people, tmp_path / "other", other, run=QUIET)
     assert Embedding.load(tmp_path / "other").digest != Embedding.load(whole).digest
 
 
@@ -167,7 +169,7 @@ def broken(people: Path, root: Path, how: str) -> Path:
     elif how == "three people":
         for folder in folders[3:]:
             shutil.rmtree(folder)
-    elif how == "one picture":
+    elif how == "one image":
         for file in sorted(folders[4].iterdir())[1:]:
             file.unlink()
     elif how == "empty person":
@@ -187,15 +189,15 @@ def broken(people: Path, root: Path, how: str) -> Path:
     [
         ("one person", "shows 1 person, but 4 are needed at least"),
         ("three people", "shows 3 people, but 4 are needed at least"),
-        ("one picture", "04: has a single picture; a person needs two or more"),
-        ("empty person", "04: has no pictures; a person needs two or more"),
-        ("no folders", "has no sub-folders; the pictures of each person belong into a folder of their own"),
-        ("unreadable", "1.png: is not a picture but a web page"),
+        ("one image", "04: has a single image; a person needs two or more"),
+        ("empty person", "04: has no images; a person needs two or more"),
+        ("no folders", "has no sub-folders; the images of each person belong into a folder of their own"),
+        ("unreadable", "1.png: is not an image but a web page"),
     ],
 )
 def test_a_folder_that_cannot_be_learned_from_is_named(people: Path, tmp_path: Path, how: str, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
-        train_embedding(broken(people, tmp_path / "people", how), tmp_path / "run", SMALL, quiet=True)
+        train_embedding(broken(people, tmp_path / "people", how), tmp_path / "run", SMALL, run=QUIET)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 

@@ -53,7 +53,7 @@ def test_far_clusters_cost_nothing_and_one_point_costs_the_margin() -> None:
     assert float(triplet_loss(torch.ones(4, 2) / 2**0.5, people, 0.2)) == pytest.approx(0.2)
 
 
-def test_gradients_pull_pictures_of_a_person_together_and_push_others_away() -> None:
+def test_gradients_pull_images_of_a_person_together_and_push_others_away() -> None:
     vectors = F.normalize(torch.tensor([[1.0, 0.2], [1.0, -0.2], [0.2, 1.0]]), dim=1).requires_grad_()
     triplet_loss(vectors, torch.tensor([0, 0, 1]), 4.0).backward()
     moved = vectors.detach() - 0.01 * vectors.grad

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variegate.evaluation.aggregate import TOP, aggregate, aggregations, best_of, curves
-from variegate.evaluation.protocols import Protocol
+from variegate.runs.measured import Protocol
 
 pytestmark = pytest.mark.core
 

@@ -15,24 +15,27 @@ import torch
 from torch import Tensor
 
 import variegate
-from variegate.api import data_of, train
+from variegate import train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
-from variegate.core.sampling import heat
-from variegate.data.dataset.pairs import Pairs, open_data
+from variegate.core.images import heat
+from variegate.core.interfaces import Shapes
+from variegate.data import open_data
+from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.likelihood import likelihood
-from variegate.evaluation.measure import evaluate
-from variegate.evaluation.page import Picture, Table
+from variegate.evaluation.measure import measure
+from variegate.evaluation.page import Figure, Table
 from variegate.evaluation.plugged import networks
-from variegate.evaluation.protocols import Results
 from variegate.evaluation.report import compare_sections
-from variegate.evaluation.sheets import surprise_section
+from variegate.evaluation.sheets import surprisal_section
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.methods import method
 from variegate.model.model import Model
-from variegate.runs.settings import Run
+from variegate.runs.folder import RunFolder
+from variegate.runs.measured import Results
+from variegate.runs.settings import ExecutionSettings
 
-QUIET = Run(quiet=True, device="cpu")
+QUIET = ExecutionSettings(quiet=True, device="cpu")
 SMALL: dict[str, Any] = {"layers": 2, "width": 12, "batch_size": 4, "generator.first_filter": 3}
 
 
@@ -51,7 +54,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classes(desk: Path) -> Path:
-    options = {**SMALL, "average_decay": 0.9}
+    options = {**SMALL, "ema_decay": 0.9}
     return train("gated-pixelcnn", desk / "marks.npz", desk / "classes", steps=30, run=QUIET, **options)
 
 
@@ -59,8 +62,12 @@ def noise(desk: Path, bits: int) -> tuple[PixelCNN, Pairs]:
     """An untrained network, and uniform noise."""
     torch.manual_seed(0)
     pairs = open_data(desk / "noise.npz", condition="none")
-    options = {name: str(value) for name, value in SMALL.items()} | {"bits": str(bits)}
-    generator = method("gated-pixelcnn", options).build_generator(0, 3, pairs.size).eval().requires_grad_(False)
+    generator = (
+        method("gated-pixelcnn", SMALL | {"bits": bits})
+        .build_generator(Shapes(0, 3, pairs.size))
+        .eval()
+        .requires_grad_(False)
+    )
     assert isinstance(generator, PixelCNN)
     return generator, pairs
 
@@ -100,7 +107,7 @@ def test_every_kind_of_condition_is_measured_as_by_hand(kind: str, desk: Path, t
     condition = words.replace(":", f":{desk}/") if words else None
     run = train(name, desk / file, tmp_path / "run", steps=2, run=QUIET, condition=condition, bits=4, **options)
     content = variegate.evaluate(run, protocol="likelihood")
-    held, model = data_of(run, "held"), variegate.load(run)
+    held, model = RunFolder(run).pairs("held"), variegate.load(run)
     expected = [by_hand(model, *held.raw(i)) for i in range(len(held))]
     rows = list(csv.DictReader((run / "likelihood.csv").open()))
     assert [float(row["bits_per_dim"]) for row in rows] == pytest.approx(expected, rel=1e-5)
@@ -111,7 +118,7 @@ def test_every_kind_of_condition_is_measured_as_by_hand(kind: str, desk: Path, t
     assert of_classes == (["bits_per_dim_class_dark", "bits_per_dim_class_light"] if named else [])
     assert {row.get("class") for row in rows} == ({"dark", "light"} if named else {None})
     page = (run / "report.html").read_text()
-    assert page.count("<h2>Surprise</h2>") == 1
+    assert page.count("<h2>Surprisal</h2>") == 1
     assert "<h2>Samples</h2>" not in page, "nothing is drawn"
     assert ("Each class" in page) == named
 
@@ -127,7 +134,7 @@ def test_weights_that_are_not_averaged_are_those_of_the_checkpoint(classes: Path
     assert abs(averaged - raw) > 0.01
     for name, told in (("bits_per_dim", "moving average"), ("bits_per_dim_raw", "not averaged")):
         assert any(told in note for note in measured["protocol"][name]["notes"])
-    model, held = variegate.load(classes), data_of(classes, "held")
+    model, held = variegate.load(classes), RunFolder(classes).pairs("held")
     state = classes / "checkpoints" / f"step-{model.record.step:08d}" / "state.pt"
     model.generator.load_state_dict(torch.load(state, weights_only=True)["generator"])
     assert raw == pytest.approx(np.mean([by_hand(model, *held.raw(i)) for i in range(len(held))]), rel=1e-5)
@@ -157,25 +164,25 @@ def test_numbers_of_classes_are_means_of_their_own_images_and_are_not_printed(
 
 def test_other_protocols_measure_as_many_images_as_they_have_inputs(desk: Path) -> None:
     generator, pairs = noise(desk, 8)
-    measured = evaluate(generator, pairs, pairs, "quick", perceptual=False).results.measured
+    measured = measure(generator, pairs, pairs, "quick", perceptual=False).results.measured
     assert measured["bits_per_dim"].n == 10 < len(pairs)
     assert "diversity_pixel" in measured
 
 
 def test_images_stand_above_the_bits_of_their_pixels_from_the_likeliest_on(classes: Path) -> None:
-    model, pairs = variegate.load(classes), data_of(classes, "train")
+    model, pairs = variegate.load(classes), RunFolder(classes).pairs("train")
     found = likelihood(model.generator, pairs)
     assert found is not None
-    sheet, table = surprise_section(model, pairs, found).items
-    assert isinstance(sheet, Picture)
+    sheet, table = surprisal_section(model, pairs, found).items
+    assert isinstance(sheet, Figure)
     assert isinstance(table, Table)
-    assert sheet.rows == ("condition", "real", "surprise")
+    assert sheet.rows == ("condition", "real", "surprisal")
     assert sheet.image.shape == (3, 3 * 10 - 2, 8 * 10 - 2)
     items = [int(label.partition(",")[0].removeprefix("train:")) for label in sheet.columns]
     bits = [found.bits[item] for item in items]
     assert bits == sorted(bits)
     assert (bits[0], bits[-1]) == (min(found.bits), max(found.bits))
-    maps = torch.stack([model.surprise(pairs.raw(item)[1][None], pairs.raw(item)[0])[0] for item in items])
+    maps = torch.stack([model.surprisal(pairs.raw(item)[1][None], pairs.raw(item)[0])[0] for item in items])
     assert f"Brightest: {float(maps.max()):.3f} bits" in sheet.caption
     assert "a pixel takes 8 bits" in sheet.caption
     for column, (item, one) in enumerate(zip(items, maps)):
@@ -186,7 +193,7 @@ def test_images_stand_above_the_bits_of_their_pixels_from_the_likeliest_on(class
 
 
 def test_models_are_compared_by_bits_where_images_and_levels_are_the_same(classes: Path, desk: Path) -> None:
-    model, held = variegate.load(classes), data_of(classes, "held")
+    model, held = variegate.load(classes), RunFolder(classes).pairs("held")
     results = [likelihood(model.generator, held, count) for count in (None, None, 1)]
     one, same, fewer = (found.results for found in results if found is not None)
     worse = one.measured["bits_per_dim"].model_copy(update={"value": 9.0})
@@ -202,13 +209,13 @@ def test_what_the_protocol_cannot_measure_is_refused_in_a_sentence(desk: Path) -
     for name in ("detector", "embedding", "normals"):
         brought = networks(**{name: torch.zeros_like})
         with pytest.raises(ConfigError, match=f"--{name}: the protocol likelihood draws no images that it could look"):
-            evaluate(generator, pairs, pairs, "likelihood", networks=brought)
+            measure(generator, pairs, pairs, "likelihood", networks=brought)
     for other in ("basisgan", "moment-predictor"):
-        net = method(other, {"width": "4"}).build_generator(3, 3, (16, 16))
+        net = method(other, {"width": 4}).build_generator(Shapes(3, 3, (16, 16)))
         with pytest.raises(ConfigError, match="this model knows no probability of the levels of a colour; give anothe"):
-            evaluate(net, pairs, pairs, "likelihood")
+            measure(net, pairs, pairs, "likelihood")
     with pytest.raises(ConfigError, match="there is no protocol 'likelyhood'; did you mean 'likelihood'"):
-        evaluate(generator, pairs, pairs, "likelyhood")
+        measure(generator, pairs, pairs, "likelyhood")
     streets = open_data("streets:20", size=16, unpaired=True)
     with pytest.raises(ConfigError, match="streets is unpaired, so no image belongs to a condition"):
-        evaluate(generator, streets, streets, "likelihood")
+        measure(generator, streets, streets, "likelihood")

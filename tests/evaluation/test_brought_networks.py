@@ -10,11 +10,13 @@ import torch
 from torch.nn import functional as F
 
 from helpers.onnx_files import write_onnx
+from helpers.tiny import photo, save
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, WeightsError
-from variegate.core.interfaces import Generator
-from variegate.data.dataset.pairs import Pairs, open_data
-from variegate.evaluation.measure import evaluate
+from variegate.core.interfaces import Generator, Shapes
+from variegate.data import open_data
+from variegate.data.dataset.pairs import Pairs
+from variegate.evaluation.measure import measure
 from variegate.evaluation.plugged import Networks, networks, plugged
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset
 from variegate.methods import method
@@ -39,8 +41,8 @@ def pairs() -> Pairs:
 def generator(pairs: Pairs) -> Generator:
     """Untrained, of few weights."""
     torch.manual_seed(0)
-    preset = method("basisgan", {"width": "4", "blocks": "1"})
-    return preset.build_generator(pairs.condition.channels, 3, pairs.size).eval().requires_grad_(False)
+    preset = method("basisgan", {"width": 4, "blocks": 1})
+    return preset.build_generator(Shapes(pairs.condition.channels, 3, pairs.size)).eval().requires_grad_(False)
 
 
 def test_a_file_sees_rgb_normalised_as_for_imagenet(tmp_path: Path) -> None:
@@ -126,19 +128,16 @@ def test_networks_of_the_command_line_add_their_numbers(tmp_path: Path, capsys: 
 def test_a_detector_needs_conditions_with_landmarks(pairs: Pairs) -> None:
     brought = networks(detector=lambda x: torch.zeros(len(x), 2, 2))
     with pytest.raises(ConfigError, match="a label map as of streets does not say where landmarks are"):
-        evaluate(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=brought)
+        measure(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=brought)
 
 
-def test_landmarks_of_conditions_are_the_truth_of_a_detector(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layout with one landmark: a plane that is 1 at one pixel and 0 elsewhere, of a data set of the kind."""
-    plane = torch.zeros(1, 32, 32, dtype=torch.uint8)
-    plane[0, 8, 24] = 1
-    monkeypatch.setattr(pairs, "raw", lambda index: (plane, torch.zeros(3, 32, 32, dtype=torch.uint8)))
-    monkeypatch.setattr(pairs, "name", "planes")  # streets would be asked for modes
-    kind = pairs.condition.model_copy(update={"kind": "landmarks"})
-    monkeypatch.setattr(pairs, "condition", kind)
+def test_landmarks_of_conditions_are_the_truth_of_a_detector(tmp_path: Path) -> None:
+    for i in range(5):
+        save(tmp_path / "test" / f"{i}.png", photo(32, 32))
+    (tmp_path / "test" / "landmarks.json").write_text(json.dumps({f"{i}.png": [[24, 8]] for i in range(5)}))
+    pairs = open_data(tmp_path, split="test")
     brought = networks(detector=lambda x: torch.tensor([[[20.0, 5.0]]]).expand(len(x), -1, -1))
-    measured = evaluate(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=brought).results.measured
+    measured = measure(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=brought).results.measured
     assert measured["landmark_error_best"].value == pytest.approx(5 / 32)
     assert measured["landmark_error_best"].protocol.samples == 5
 
@@ -154,6 +153,6 @@ def test_numbers_of_the_papers_protocol_say_what_is_unverified(
     small = DiversityPreset.model_validate({**preset.model_dump(), "name": "small", "inputs": 2, "samples": 3})
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(DIVERSITY, "small", small)
-        results = evaluate(generator(pairs), pairs, pairs, "small", perceptual=False).results.measured
+        results = measure(generator(pairs), pairs, pairs, "small", perceptual=False).results.measured
     for metric in ("rmse_best", "ssim_mean", "centre_max", "diversity_pixel"):
         assert any("unverified" in note for note in results[metric].protocol.notes), metric

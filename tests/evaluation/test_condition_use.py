@@ -10,16 +10,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from variegate.api import data_of, train
+from variegate import train
 from variegate.evaluation.doctor import diagnose
-from variegate.evaluation.measure import evaluate
+from variegate.evaluation.measure import measure
 from variegate.model.model import Model
-from variegate.runs.settings import Run
+from variegate.runs.folder import RunFolder
+from variegate.runs.settings import ExecutionSettings
 
 SMALL = {"layers": 2, "width": 12, "bits": 4, "generator.first_filter": 3}
 CODER = {"encoder_scale": 0.2}
-FAST: dict[str, Any] = {"average_decay": 0.9, "learning_rate.generator": 3e-3}
-QUIET = Run(quiet=True, device="cpu")
+FAST: dict[str, Any] = {"ema_decay": 0.9, "learning_rate.generator": 3e-3}
+QUIET = ExecutionSettings(quiet=True, device="cpu")
 
 
 def told(run: Path, start: str) -> tuple[bool, str]:
@@ -60,19 +61,19 @@ def test_the_doctor_tells_a_condition_that_is_used_from_one_that_is_not(
     assert not healthy
 
 
-def test_the_doctor_of_a_model_without_condition_compares_with_real_pictures(tmp_path: Path) -> None:
+def test_the_doctor_of_a_model_without_condition_compares_with_real_images(tmp_path: Path) -> None:
     run = train("gated-pixelcnn", "digits", tmp_path / "run", steps=2, run=QUIET, condition="none", **SMALL)
     healthy, line = told(run, "The code is")
-    assert line.startswith("The code is used: there is no condition, and pictures differ by ")
+    assert line.startswith("The code is used: there is no condition, and images differ by ")
     assert healthy
 
 
 def test_evaluation_leaves_the_sensitivity_out_where_conditions_change_nothing(tmp_path: Path) -> None:
     run = train("gated-pixelcnn", "digits", tmp_path / "run", steps=2, run=QUIET, condition="class", **SMALL)
-    model, held = Model.load(run), data_of(run, "test")
+    model, held = Model.load(run), RunFolder(run).pairs("test")
     for name, parameter in model.generator.named_parameters():
         if ".condition." in name:
             parameter.zero_()
-    found = evaluate(model.generator, held, held, "quick", perceptual=False)
+    found = measure(model.generator, held, held, "quick", perceptual=False)
     assert "code_sensitivity" not in found.results.measured
     assert "code sensitivity: conditions change nothing in what this model draws" in found.skipped

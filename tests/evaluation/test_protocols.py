@@ -16,16 +16,8 @@ from torch import Tensor
 
 from variegate.core.errors import ConfigError, DataError
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
-from variegate.evaluation.protocols import (
-    DIVERSITY,
-    DiversityPreset,
-    Measured,
-    Protocol,
-    Results,
-    diversity_preset,
-    libraries,
-    student,
-)
+from variegate.evaluation.protocols import DIVERSITY, DiversityPreset, diversity_preset
+from variegate.runs.measured import Measured, Protocol, Results, libraries, student
 
 pytestmark = pytest.mark.core
 

@@ -8,6 +8,7 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +16,18 @@ import torch
 from jinja2 import UndefinedError
 from PIL import Image
 
-from variegate.core.sampling import HEAT, heat
-from variegate.data.dataset.pairs import Pairs, open_data
-from variegate.evaluation import pictures
+from variegate.core.images import HEAT, heat
+from variegate.core.interfaces import Shapes
+from variegate.data import open_data
+from variegate.data.dataset.pairs import Pairs
+from variegate.evaluation import contact_sheets
+from variegate.evaluation.measure import Evaluation
 from variegate.evaluation.page import number, round_values
-from variegate.evaluation.protocols import Measured, Protocol, Results
 from variegate.evaluation.report import (
     Cell,
     Curve,
+    Figure,
     Numbers,
-    Picture,
     Report,
     Section,
     Table,
@@ -37,6 +40,8 @@ from variegate.evaluation.report import (
 from variegate.evaluation.sheets import samples_section
 from variegate.methods import method
 from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
+from variegate.runs.measured import Measured, Protocol, Results
 from variegate.runs.saved_model import ModelRecord, versions
 
 pytestmark = pytest.mark.core
@@ -56,11 +61,11 @@ def pairs() -> Pairs:
     return open_data("streets:30", size=32, split="test")
 
 
-def model(pairs: Pairs, name: str = "cimle", **options: str) -> Model:
-    """An untrained model whose weights are random, so that its codes change its pictures."""
+def model(pairs: Pairs, name: str = "cimle", **options: Any) -> Model:
+    """An untrained model whose weights are random, so that its codes change its images."""
     preset = method(name, options)
     channels = pairs.condition.channels
-    generator = preset.build_generator(channels, 3, pairs.size).eval().requires_grad_(False)
+    generator = preset.build_generator(Shapes(channels, 3, pairs.size)).eval().requires_grad_(False)
     chance = torch.Generator().manual_seed(0)
     for weight in generator.parameters():
         weight.copy_(torch.randn(weight.shape, generator=chance) * 0.3)
@@ -96,7 +101,7 @@ def test_report_of_a_model_is_one_self_contained_file(pairs: Pairs, tmp_path: Pa
     run.mkdir()
     (run / "metrics.jsonl").write_text('{"step": 1, "generator/nearest": 0.5}\n{"step": 2, "generator/nearest": 0.4}\n')
     results = Results({"coverage": measured(0.25), "total_variation": measured(0.4, "lower")})
-    sections = sections_of(model(pairs, scale="0.1"), pairs, results, COUNTS, run)
+    sections = sections_of(model(pairs, scale=0.1), pairs, Evaluation(results, COUNTS), RunFolder(run))
     path = write_report(tmp_path / "new" / "report.html", Report("cimle", "lead", sections))
     page = path.read_text()
 
@@ -111,26 +116,26 @@ def test_report_of_a_model_is_one_self_contained_file(pairs: Pairs, tmp_path: Pa
     assert "<script" not in page
     assert not re.search(r"@import|url\(", page)
     assert all(re.search(r'alt="[^"]+"', tag) for tag in re.findall(r"<img[^>]*>", page))
-    sheets = [item for section in sections for item in section.items if isinstance(item, Picture)]
+    sheets = [item for section in sections for item in section.items if isinstance(item, Figure)]
     assert [image.size for image in images_in(page)] == [tuple(sheet.image.shape[:0:-1]) for sheet in sheets]
 
 
 def test_sheet_holds_condition_truth_and_the_samples_of_seed_0(pairs: Pairs) -> None:
-    net = model(pairs, scale="0.1")
+    net = model(pairs, scale=0.1)
     sheet = samples_section(net, pairs).items[0]
-    assert isinstance(sheet, Picture)
+    assert isinstance(sheet, Figure)
     assert sheet.columns == ("condition", "real", *(f"#{i}" for i in range(8)))
     image = images_in(page_of(sheet))[0]
     assert image.mode == "RGBA", "gaps between the cells are transparent"
     shown = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    step, side = 32 + pictures.GAP, 32
+    step, side = 32 + contact_sheets.GAP, 32
     cells = [shown[:3, step : step + side, column * step : column * step + side] for column in range(10)]
     raw, truth = pairs.raw(1)
-    assert torch.equal(cells[0], pairs.condition.picture(raw))
+    assert torch.equal(cells[0], pairs.condition.to_image(raw))
     assert torch.equal(cells[1], truth)
     for drawn, cell in zip(net.sample(raw, n=8, seed=0).bytes(), cells[2:]):
         assert (drawn.int() - cell.int()).abs().max() <= 1
-    assert shown[3, side : side + pictures.GAP].max() == 0
+    assert shown[3, side : side + contact_sheets.GAP].max() == 0
     assert shown[3, :side, :side].min() == 255
 
 
@@ -154,7 +159,7 @@ def test_special_characters_are_text_everywhere() -> None:
     evil = '<script>alert("x")</script> & more'
     image = torch.zeros(3, 8, 8, dtype=torch.uint8)
     items = (
-        Picture(evil, evil, image, (evil,), (evil,)),
+        Figure(evil, evil, image, (evil,), (evil,)),
         Table(evil, evil, (evil,), [[evil, Cell(evil, evil)]], {evil: RECORD.model_copy(update={"notes": (evil,)})}),
         Curve(evil, evil, {evil: [(0, 1), (1, 2)]}),
         Numbers(evil, evil, {evil: measured(0.5)}),
@@ -167,7 +172,9 @@ def test_special_characters_are_text_everywhere() -> None:
 
 def test_modes_are_beside_the_true_odds_and_missed_ones_marked(pairs: Pairs) -> None:
     results = Results({"coverage": measured(0.25)})
-    sections = sections_of(model(pairs, "pix2pix", noise="none", backbone="resnet", width="4"), pairs, results, COUNTS)
+    sections = sections_of(
+        model(pairs, "pix2pix", noise="none", backbone="resnet", width=4), pairs, Evaluation(results, COUNTS)
+    )
     table = next(section for section in sections if section.title == "Modes").items[0]
     assert isinstance(table, Table)
     assert table.header == ("", "cream", "brick", "sage", "blue")
@@ -187,12 +194,12 @@ def test_comparison_stacks_methods_and_marks_only_what_was_measured_alike(pairs:
     elsewhere = measured(0.99, protocol=RECORD.model_copy(update={"samples": 20}))
     one = Results({"coverage": measured(1 / 12), "precision": elsewhere, "seconds": measured(30, "lower")})
     rows = {
-        "cimle": (model(pairs, scale="0.1"), many, COUNTS),
-        "pix2pix": (model(pairs, "pix2pix", noise="none", backbone="resnet", width="4"), one, None),
+        "cimle": (model(pairs, scale=0.1), many, COUNTS),
+        "pix2pix": (model(pairs, "pix2pix", noise="none", backbone="resnet", width=4), one, None),
     }
     samples, numbers, modes = compare_sections(rows, pairs)
     stacked, table = samples.items[1], numbers.items[0]
-    assert isinstance(stacked, Picture)
+    assert isinstance(stacked, Figure)
     assert isinstance(table, Table)
     assert stacked.rows == ("cimle", "pix2pix")
     assert stacked.image.shape == (3, 2 * 34 - 2, 8 * 34 - 2)
@@ -207,7 +214,7 @@ def test_curves_survive_a_line_cut_short_and_values_that_are_not_finite(tmp_path
     lines = [{"step": 1, "generator/l1": 2.0, "generator/gan": 1.0}, {"step": 2, "generator/l1": float("nan")}]
     lines += [{"step": 3, "generator/l1": 1.0, "val/code_sensitivity": 0.5}]
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"step": 4, "gen')
-    losses, panel = training_curves(tmp_path)
+    losses, panel = training_curves(RunFolder(tmp_path))
     assert isinstance(losses, Curve)
     assert isinstance(panel, Curve)
     assert losses.title == "generator loss"
@@ -217,7 +224,7 @@ def test_curves_survive_a_line_cut_short_and_values_that_are_not_finite(tmp_path
     page = page_of(losses, panel, Curve("empty", "", {"a": [(1, float("inf"))]}))
     assert page.count("<polyline") == 3
     assert "No finite value" in page
-    assert training_curves(tmp_path / "absent") == []
+    assert training_curves(RunFolder(tmp_path / "absent")) == []
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0.371, 0.584), (-3, 1e6), (5, 5), (0, 0), (1e-9, 2e-9)])
@@ -239,9 +246,11 @@ def test_numbers_show_digits_that_mean_something(value: float, text: str) -> Non
 
 def test_most_different_codes_are_the_farthest_pair_and_then_the_farthest_from_it() -> None:
     images = torch.tensor([5.0, 0.0, 9.0, 10.0, 4.0]).view(5, 1, 1, 1).expand(5, 3, 2, 2)
-    assert sorted(pictures.most_different(images, 2)) == [1, 3]
-    assert pictures.most_different(images, 3)[2] == 0
-    assert len(set(pictures.most_different(torch.zeros(4, 3, 2, 2), 4))) == 4, "equal images are still distinct choices"
+    assert sorted(contact_sheets.most_different(images, 2)) == [1, 3]
+    assert contact_sheets.most_different(images, 3)[2] == 0
+    assert len(set(contact_sheets.most_different(torch.zeros(4, 3, 2, 2), 4))) == 4, (
+        "equal images are still distinct choices"
+    )
 
 
 def test_heat_is_dark_where_all_samples_agree_and_large_cells_are_reduced() -> None:
@@ -249,12 +258,12 @@ def test_heat_is_dark_where_all_samples_agree_and_large_cells_are_reduced() -> N
     assert colours[:, 0, 0].tolist() == list(HEAT[0])
     assert colours[:, 0, 1].tolist() == colours[:, 0, 2].tolist() == list(HEAT[-1])
     large = torch.full((3, 400, 800), 7, dtype=torch.uint8)
-    assert pictures.page([[large, large]]).shape == (3, 96, 2 * 192 + pictures.GAP)
+    assert contact_sheets.page([[large, large]]).shape == (3, 96, 2 * 192 + contact_sheets.GAP)
 
 
 def test_a_failed_write_leaves_the_old_report(tmp_path: Path) -> None:
     path = write_report(tmp_path / "report.html", Report("old", "", []))
     with pytest.raises(UndefinedError):
-        write_report(path, Report("new", "", [Section("", "", [Picture("", "", None)])]))  # type: ignore[arg-type]
+        write_report(path, Report("new", "", [Section("", "", [Figure("", "", None)])]))  # type: ignore[arg-type]
     assert "old" in path.read_text()
     assert list(tmp_path.iterdir()) == [path]

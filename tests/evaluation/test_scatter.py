@@ -13,8 +13,8 @@ from PIL import ImageColor
 
 from variegate.evaluation.page import Curve, Numbers, Report, render
 from variegate.evaluation.plots import more_samples_section, tradeoff_section
-from variegate.evaluation.protocols import Measured, Protocol, Results
 from variegate.evaluation.scatter import BOTTOM, COLOURS, DOT, LEFT, SIZE, TOP, Box, Scatter
+from variegate.runs.measured import Measured, Protocol, Results
 
 pytestmark = pytest.mark.core
 

@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from helpers.onnx_files import write_onnx
 from variegate.cli import main
 from variegate.core.errors import DataError
-from variegate.evaluation.protocols import Protocol
-from variegate.evaluation.verification import same_person_auc
+from variegate.embedding.verification import same_person_auc
+from variegate.runs.measured import Protocol
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from variegate.core.config import from_mapping
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Size
+from variegate.core.interfaces import Shapes, Size
 from variegate.generators.completion import Completion, CompletionConfig
 from variegate.randomness.noise_maps import NoiseMaps
 from variegate.randomness.none import NoRandomness
@@ -24,7 +24,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 def build(size: Size = (16, 24), noise: int = 2, extra: int = 0) -> Completion:
     torch.manual_seed(0)
     randomness = NoiseMaps(SITES, noise) if noise else NoRandomness()
-    return CompletionConfig(width=4, fill=FILL).build(randomness, 4, 3, size, extra)
+    return CompletionConfig(width=4, fill=FILL).build(randomness, Shapes(4, 3, size), extra)
 
 
 @torch.no_grad()
@@ -100,9 +100,9 @@ def test_it_computes_the_table_of_the_paper_and_only_fills_the_hole(noise: int, 
     maps = [part.reshape(2, noise, 20, 18) for part in code[:, 0].chunk(3, dim=1)]
     with torch.no_grad():
         images, (picture, dispersion) = generator(condition, code)[:, 0], table(seen, maps)
-    drawn_picture = torch.where(hole, 2 * picture - 1, condition[:, :3])
+    drawn_image = torch.where(hole, 2 * picture - 1, condition[:, :3])
     drawn_dispersion = torch.where(hole, dispersion, -6.0)
-    assert torch.allclose(images, torch.cat([drawn_picture, drawn_dispersion], dim=1), **CLOSE)
+    assert torch.allclose(images, torch.cat([drawn_image, drawn_dispersion], dim=1), **CLOSE)
     assert float(images[:, :3][hole.expand(-1, 3, -1, -1)].std()) > 0.01
 
 
@@ -112,12 +112,12 @@ def test_it_has_exactly_the_parameters_of_the_papers_generator_and_predictor(
 ) -> None:
     with torch.device("meta"):
         randomness = NoiseMaps(SITES, noise) if noise else NoRandomness()
-        generator = CompletionConfig().build(randomness, 4, 3, (128, 128), extra)
+        generator = CompletionConfig().build(randomness, Shapes(4, 3, (128, 128)), extra)
     assert sum(parameter.numel() for parameter in generator.parameters()) == parameters
     assert generator.code_size == 3 * noise * 32 * 32
 
 
-def test_outside_the_hole_the_picture_is_exactly_the_input_and_inside_it_is_drawn() -> None:
+def test_outside_the_hole_the_image_is_exactly_the_input_and_inside_it_is_drawn() -> None:
     generator = build(extra=2).train()
     condition = with_holes(3)
     with torch.no_grad():
@@ -181,7 +181,7 @@ def test_the_noise_of_a_site_changes_that_stage_and_what_follows_and_nothing_bef
 
 
 @pytest.mark.parametrize("size", [(2, 2), (5, 30), (16, 24), (17, 23), (40, 33)])
-def test_pictures_of_any_size_keep_their_size(size: Size) -> None:
+def test_images_of_any_size_keep_their_size(size: Size) -> None:
     generator, condition = build().eval(), with_holes(1, (40, 40))[..., : size[0], : size[1]]
     with torch.no_grad():
         images = generator(condition, drawn(generator, 1, 2))
@@ -191,15 +191,15 @@ def test_pictures_of_any_size_keep_their_size(size: Size) -> None:
 
 
 @pytest.mark.parametrize(("size", "numbers"), [((2, 2), 1 * 1), ((17, 23), 5 * 6)])
-def test_noise_covers_pictures_that_had_to_be_padded(size: Size, numbers: int) -> None:
+def test_noise_covers_images_that_had_to_be_padded(size: Size, numbers: int) -> None:
     assert build(size=size).code_size == 3 * 2 * numbers
 
 
 def test_data_without_a_mask_and_colours_that_are_none_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^generator completion fills holes: its data needs --condition inpaint$"):
-        CompletionConfig().build(NoRandomness(), 3, 3, (16, 16))
-    with pytest.raises(ConfigError, match=r"^generator completion fills holes in RGB pictures, not in 1 channels$"):
-        CompletionConfig().build(NoRandomness(), 2, 1, (16, 16))
+        CompletionConfig().build(NoRandomness(), Shapes(3, 3, (16, 16)))
+    with pytest.raises(ConfigError, match=r"^generator completion fills holes in RGB images, not in 1 channels$"):
+        CompletionConfig().build(NoRandomness(), Shapes(2, 1, (16, 16)))
     with pytest.raises(ConfigError, match=r"generator: fill\.0: input should be less than or equal to 1, got 130"):
         from_mapping(CompletionConfig, {"fill": (130, 108, 96)}, "generator")
 

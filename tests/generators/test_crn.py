@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,26 +12,26 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.api import train
+from variegate import train
 from variegate.core.errors import CheckpointError, ConfigError
-from variegate.core.interfaces import Generator
+from variegate.core.interfaces import Generator, Shapes
 from variegate.methods import method
 from variegate.model.model import Model
 from variegate.networks.blocks import norm_layer
 from variegate.randomness.noise_input import NoiseInputLayer
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 
 pytestmark = pytest.mark.core
 
 LABELS = 4
 SIZE = (16, 32)
-WIDTHS = {"generator.widths": "[8, 8, 6, 4]"}
-NOISE = {"randomness.channels": "3", "randomness.hidden": "6"}
+WIDTHS = {"generator.widths": [8, 8, 6, 4]}
+NOISE = {"randomness.channels": 3, "randomness.hidden": 6}
 
 
 def made(name: str, seed: int = 0, **options: str) -> Generator:
     torch.manual_seed(seed)
-    return method(name, {**WIDTHS, **options}).build_generator(LABELS, 3, SIZE).eval()
+    return method(name, {**WIDTHS, **options}).build_generator(Shapes(LABELS, 3, SIZE)).eval()
 
 
 def layout(count: int = 1) -> Tensor:
@@ -43,23 +44,23 @@ def layout(count: int = 1) -> Tensor:
 
 def parameters(name: str, height: int, part: str = "stages", **options: str) -> int:
     with torch.device("meta"):
-        generator = method(name, options).build_generator(20, 3, (height, 2 * height))
+        generator = method(name, options).build_generator(Shapes(20, 3, (height, 2 * height)))
     return sum(value.numel() for key, value in generator.named_parameters() if key.startswith(part))
 
 
 @pytest.mark.parametrize(
     ("name", "options", "height", "count"),
     [
-        ("crn", {"heads": "1"}, 256, 97_863_171),
+        ("crn", {"heads": 1}, 256, 97_863_171),
         ("crn", {}, 256, 97_875_483),
         ("crn", {"noise": "input"}, 256, 98_416_131),
         ("cimle", {}, 256, 98_416_131),
-        ("crn", {"heads": "1"}, 512, 98_622_851),
-        ("crn", {"heads": "1"}, 1024, 98_674_531),
+        ("crn", {"heads": 1}, 512, 98_622_851),
+        ("crn", {"heads": 1}, 1024, 98_674_531),
     ],
 )
 def test_it_has_as_many_parameters_as_the_released_network(
-    name: str, options: dict[str, str], height: int, count: int
+    name: str, options: dict[str, Any], height: int, count: int
 ) -> None:
     assert parameters(name, height, **options) == count
 
@@ -72,7 +73,7 @@ def test_the_noise_encoder_has_as_many_parameters_as_the_released_one() -> None:
 
 
 def test_a_code_names_the_head_and_channels_lie_colour_by_colour() -> None:
-    generator = made("crn", heads="5")
+    generator = made("crn", heads=5)
     features = generator.encode(layout())
     whole = generator.get_submodule("stages.output.conv.inner")(features.state[-1])  # 5 R, 5 G, 5 B
     for u, head in ((0.0, 0), (0.19, 0), (0.21, 1), (0.5, 2), (0.99, 4), (1.0, 4), (1 - 2**-24, 4)):
@@ -81,7 +82,7 @@ def test_a_code_names_the_head_and_channels_lie_colour_by_colour() -> None:
 
 
 def test_all_heads_of_several_conditions_come_from_one_run_of_every_stage() -> None:
-    generator, rows = made("crn", heads="5"), []
+    generator, rows = made("crn", heads=5), []
     for stage in generator.stages.values():  # type: ignore[union-attr, operator]
         stage.register_forward_hook(lambda _m, args, _out: rows.append(len(args[0][-1])))
     codes = torch.rand(2, 7, 1)
@@ -95,13 +96,13 @@ def test_all_heads_of_several_conditions_come_from_one_run_of_every_stage() -> N
 
 
 def test_the_output_of_a_network_without_heads_has_the_names_that_saved_models_know() -> None:
-    for name, options in (("crn", {"heads": "1"}), ("cimle", NOISE)):
+    for name, options in (("crn", {"heads": 1}), ("cimle", NOISE)):
         keys = made(name, **options).state_dict().keys()
         assert {"stages.output.conv.weight", "stages.output.conv.bias"} <= keys
 
 
 def test_heads_may_sit_at_any_layer() -> None:
-    generator = made("crn", heads="3", **{"randomness.sites": "['level2.conv1', 'output']"})
+    generator = made("crn", heads=3, **{"randomness.sites": ["level2.conv1", "output"]})
     images = generator(layout(2), torch.tensor([0.1, 0.5, 0.9]).view(1, 3, 1).expand(2, -1, -1))
     assert (images[:, 0] - images[:, 1]).abs().min(dim=0).values.mean() > 0
     with torch.no_grad():
@@ -114,9 +115,9 @@ def test_heads_may_sit_at_any_layer() -> None:
 
 def test_the_noise_of_a_field_has_unit_deviation_at_every_level() -> None:
     """Averaging would leave 1/2^level of it."""
-    widths = {"generator.widths": "[4, 4, 4, 4, 4, 4]", "randomness.channels": "8", "encoder": "false"}
+    widths = {"generator.widths": [4, 4, 4, 4, 4, 4], "randomness.channels": 8, "encoder": False}
     torch.manual_seed(0)
-    generator = method("cimle", widths).build_generator(LABELS, 3, (128, 256))
+    generator = method("cimle", widths).build_generator(Shapes(LABELS, 3, (128, 256)))
     seen: dict[str, Tensor] = {}
     for name, module in generator.named_modules():
         if isinstance(module, NoiseInputLayer):
@@ -171,15 +172,15 @@ def test_conversion_keeps_the_first_head_and_appends_noise_five_times_as_strong(
 
 
 def test_without_noise_the_converted_network_draws_what_the_first_head_drew() -> None:
-    old, new = made("crn", seed=1), made("cimle", seed=2, encoder="false", **{"randomness.channels": "3"})
+    old, new = made("crn", seed=1), made("cimle", seed=2, encoder=False, **{"randomness.channels": 3})
     new.load_state_dict(new.adopt(old.state_dict()))
     silent = torch.zeros(1, 1, new.code_size)
     torch.testing.assert_close(new(layout(), silent), old(layout(), torch.zeros(1, 1, 1)), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("encoder", ["true", "false"])
-@pytest.mark.parametrize("options", [{}, {"heads": "1"}, {"heads": "4"}])
-def test_a_crn_of_any_number_of_heads_is_taken(options: dict[str, str], encoder: str) -> None:
+@pytest.mark.parametrize("options", [{}, {"heads": 1}, {"heads": 4}])
+def test_a_crn_of_any_number_of_heads_is_taken(options: dict[str, Any], encoder: str) -> None:
     new = made("cimle", seed=2, **NOISE, encoder=encoder)
     new.load_state_dict(new.adopt(made("crn", seed=1, **options).state_dict()))
 
@@ -188,9 +189,9 @@ def test_its_own_weights_are_taken_as_they_are_and_another_networks_are_not_bent
     new = made("cimle", **NOISE)
     own = made("cimle", seed=3, **NOISE).state_dict()
     assert new.adopt(own) is own
-    fewer = made("cimle", **{**NOISE, "randomness.channels": "2"}).state_dict()
+    fewer = made("cimle", **{**NOISE, "randomness.channels": 2}).state_dict()
     assert new.adopt(fewer) is fewer
-    other = made("crn", **{"generator.widths": "[8, 6, 4]"}).state_dict()
+    other = made("crn", **{"generator.widths": [8, 6, 4]}).state_dict()
     assert new.adopt(other) is other
 
 
@@ -198,41 +199,47 @@ QUICK = {"perceptual": "laplacian", "widths": [8, 6, 4]}
 CIMLE = {**QUICK, "randomness.channels": 3, "randomness.hidden": 6, "candidates": 2, "inner_steps": 2, "batch_size": 2}
 
 
-def test_train_cimle_starts_from_a_run_of_crn_in_network_and_average_alike(tmp_path: Path) -> None:
-    run = Run(device="cpu", quiet=True)
-    before = train("crn", "streets:20", tmp_path / "crn", 16, steps=2, run=run, heads=3, **QUICK)
+def test_train_cimle_starts_from_a_run_of_crn_in_network_and_ema_alike(tmp_path: Path) -> None:
+    run = ExecutionSettings(device="cpu", quiet=True)
+    before = train("crn", "streets:20", tmp_path / "crn", size=16, steps=2, run=run, heads=3, **QUICK)
     zero = {"learning_rate.generator": 0.0, "restart.at": 0}
-    after = train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=before / "model", **CIMLE, **zero)
+    after = train(
+        "cimle", "streets:20", tmp_path / "cimle", size=16, steps=1, run=run, initial=before / "model", **CIMLE, **zero
+    )
     old, new = (load_file(folder / "model" / "model.safetensors") for folder in (before, after))
     assert torch.equal(new["stages.output.conv.weight"], old["stages.output.conv.inner.weight"][[0, 3, 6]])
     norm = "stages.level2.conv1.inner.norm.weight"
     assert torch.equal(new[norm], old[norm.replace(".inner", "")])
     state = torch.load(after / "checkpoints" / "step-00000001" / "state.pt", weights_only=True)
     for key, value in state["generator"].items():
-        assert torch.equal(state["average"][key], value), key
+        assert torch.equal(state["ema"][key], value), key
     assert Model.load(before).generator.code_size == 1
 
 
 def test_a_run_of_another_network_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    run = Run(device="cpu", quiet=True)
-    before = train("crn", "streets:20", tmp_path / "crn", 16, 1, run=run, perceptual="laplacian", widths=[8, 4])
+    run = ExecutionSettings(device="cpu", quiet=True)
+    before = train(
+        "crn", "streets:20", tmp_path / "crn", size=16, steps=1, run=run, perceptual="laplacian", widths=[8, 4]
+    )
     with pytest.raises(CheckpointError, match="crn: the saved weights are those of another network: ") as refused:
-        train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=before, **CIMLE)
+        train("cimle", "streets:20", tmp_path / "cimle", size=16, steps=1, run=run, initial=before, **CIMLE)
     words = str(refused.value)
     assert "its generator.widths differ from this run's; start from a run of the same method and widths" in words
     assert words.count('"') <= 2, "of all missing weights one is named"
     net = {"noise": "input", "generator.width": 4, "objective.layers": 2}
     with pytest.raises(CheckpointError, match="it is a crn run, not pix2pix; start from a run of the same method"):
-        train("pix2pix", "streets:20", tmp_path / "pix2pix", 16, 1, run=run, initial=before / "model", **net)
-    (tmp_path / "pictures").mkdir()
-    with pytest.raises(CheckpointError, match="pictures holds no saved model"):
-        train("cimle", "streets:20", tmp_path / "cimle", 16, 1, run=run, initial=tmp_path / "pictures", **CIMLE)
+        train("pix2pix", "streets:20", tmp_path / "pix2pix", size=16, steps=1, run=run, initial=before / "model", **net)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(CheckpointError, match="images holds no saved model"):
+        train(
+            "cimle", "streets:20", tmp_path / "cimle", size=16, steps=1, run=run, initial=tmp_path / "images", **CIMLE
+        )
 
 
-def test_pictures_as_conditions_are_told_what_would_be_right(tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
+def test_images_as_conditions_are_told_what_would_be_right(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
     for i in range(4):
-        Image.effect_noise((16, 16), 90).convert("RGB").save(tmp_path / "pictures" / f"{i}.png")
-    run = Run(device="cpu", quiet=True)
+        Image.effect_noise((16, 16), 90).convert("RGB").save(tmp_path / "images" / f"{i}.png")
+    run = ExecutionSettings(device="cpu", quiet=True)
     with pytest.raises(ConfigError, match="no label maps; train on label maps, or with --heads 1"):
-        train("crn", tmp_path / "pictures", tmp_path / "run", 16, 1, run=run, condition="grey", **QUICK)
+        train("crn", tmp_path / "images", tmp_path / "run", size=16, steps=1, run=run, condition="grey", **QUICK)

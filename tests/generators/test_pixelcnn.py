@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Size
+from variegate.core.interfaces import Shapes, Size
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.methods import method
 from variegate.networks.pixelcnn.gated_stacks import GatedLayer
@@ -27,7 +27,9 @@ def built(colours: int, size: Size, conditions: int = 0, **settings: Any) -> Pix
     """Small, in double precision, with weights that are all different and strong enough to matter."""
     torch.manual_seed(0)
     small = {"layers": 3, "width": 6, "head": 6, "filter": 3, "first_filter": 5, "bits": 3}
-    generator = PixelCNNConfig(**{**small, **settings}).build(NoRandomness(), conditions, colours, size).double()
+    generator = (
+        PixelCNNConfig(**{**small, **settings}).build(NoRandomness(), Shapes(conditions, colours, size)).double()
+    )
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.normal_(0, 0.3) if parameter.ndim == 1 else parameter.mul_(2)
@@ -130,7 +132,7 @@ def test_fast_drawing_is_slow_drawing_value_by_value(
 @pytest.mark.parametrize("stacks", STACKS)
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (3, 12)])
 @torch.no_grad()
-def test_pictures_of_another_size_are_drawn_as_exactly(stacks: str, size: Size) -> None:
+def test_images_of_another_size_are_drawn_as_exactly(stacks: str, size: Size) -> None:
     generator = built(3, (4, 5), 2, stacks=stacks)
     condition, codes = torch.randn(1, 2, *size, dtype=torch.float64), generator.draw([(2, 0)])
     expected = slow(generator, condition, codes, torch.rand(1, 3, *size, dtype=torch.float64))
@@ -140,7 +142,7 @@ def test_pictures_of_another_size_are_drawn_as_exactly(stacks: str, size: Size) 
 @pytest.mark.parametrize("stacks", STACKS)
 @pytest.mark.parametrize("known", [0, 3, 5, 13, 19, 20])
 @torch.no_grad()
-def test_a_picture_is_completed_from_its_first_pixels_on(stacks: str, known: int) -> None:
+def test_an_image_is_completed_from_its_first_pixels_on(stacks: str, known: int) -> None:
     generator = built(3, (4, 5), stacks=stacks, bits=8)
     condition, codes = torch.zeros(1, 0, 4, 5).double(), generator.draw([(1, 0), (1, 1)])
     eight = torch.randint(256, (3, 4, 5), generator=torch.Generator().manual_seed(0))
@@ -154,7 +156,7 @@ def test_a_picture_is_completed_from_its_first_pixels_on(stacks: str, known: int
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_a_level_is_found_again_in_the_picture_that_shows_it(bits: int) -> None:
+def test_a_level_is_found_again_in_the_image_that_shows_it(bits: int) -> None:
     generator = built(1, (1, 1), bits=bits).float()
     levels = torch.arange(2**bits).float().view(-1, 1, 1, 1)
     shown = generator.shown(levels)
@@ -207,13 +209,13 @@ def test_the_bits_of_pixels_add_up_to_the_likelihood_and_depend_on_nothing_that_
 ) -> None:
     generator = built(colours, (4, 5), 2, stacks=stacks)
     condition, image, noise = (torch.randn(2, n, 4, 5, dtype=torch.float64) for n in (2, colours, colours))
-    bits = generator.surprise(condition, image)
+    bits = generator.surprisal(condition, image)
     assert bits.shape == (2, 4, 5)
     assert bool((bits > 0).all())
     total = bits.flatten(1).sum(dim=1) * math.log(2)
     assert torch.allclose(total, -generator.log_prob(condition, image), rtol=1e-12)
     known = torch.arange(20).view(4, 5) <= 7
-    changed = generator.surprise(condition, torch.where(known, image, noise))
+    changed = generator.surprisal(condition, torch.where(known, image, noise))
     assert torch.allclose(changed[:, known], bits[:, known], rtol=1e-12)
     assert not torch.allclose(changed[:, ~known], bits[:, ~known])
 
@@ -246,8 +248,8 @@ def test_deconvolution_wants_a_vector_and_draws_at_any_size() -> None:
 
 
 def test_layers_have_the_published_number_of_weights_and_both_kinds_have_as_many() -> None:
-    def count(name: str, options: dict[str, str] | None = None) -> int:
-        return sum(p.numel() for p in method(name, options).build_generator(0, 3, (32, 32)).parameters())
+    def count(name: str, options: dict[str, Any] | None = None) -> int:
+        return sum(p.numel() for p in method(name, options).build_generator(Shapes(0, 3, (32, 32))).parameters())
 
     with torch.device("meta"):
         layer = GatedLayer(384, 384, 5, "B", 3, 0)

@@ -1,10 +1,11 @@
-"""PixelNN: details copied pixel by pixel from the nearest training pictures."""
+"""PixelNN: details copied pixel by pixel from the nearest training images."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,20 +13,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from variegate.core.errors import CheckpointError, ConfigError, WeightsError
-from variegate.core.sampling import decode_in_chunks, to_uint8
+from variegate.core.images import to_uint8
+from variegate.core.interfaces import Shapes
+from variegate.core.sampling import decode_in_chunks
 from variegate.generators.pixelnn import PixelNN
 from variegate.generators.pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
 from variegate.methods import method
 from variegate.networks import perceptual, weights
 from variegate.networks.features import unfilled_layers
 from variegate.runs.saved_model import load_weights
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 from variegate.training.state import State
 
 pytestmark = pytest.mark.core
 
 COUNT, SIZE = 13, (9, 8)
-TINY = {"descriptor": "laplacian", "backbone": "unet", "backbone.width": "3", "backbone.norm": "none"}
+TINY = {"descriptor": "laplacian", "backbone": "unet", "backbone.width": 3, "backbone.norm": "none"}
 
 
 def conditions(count: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Tensor:
@@ -36,10 +39,10 @@ def pictures(count: int = COUNT, size: tuple[int, int] = SIZE) -> Tensor:
     return torch.randint(256, (count, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
-def made(count: int = COUNT, **options: str) -> PixelNN:
-    """A generator with random weights, strong enough for regressed pictures to differ, that remembers pictures."""
+def made(count: int = COUNT, **options: Any) -> PixelNN:
+    """A generator with random weights, strong enough for regressed images to differ, that remembers images."""
     torch.manual_seed(3)
-    generator = method("pixelnn", {**TINY, **options}).build_generator(2, 3, SIZE)
+    generator = method("pixelnn", {**TINY, **options}).build_generator(Shapes(2, 3, SIZE))
     assert isinstance(generator, PixelNN)
     with torch.no_grad():
         for parameter in generator.parameters():
@@ -56,7 +59,7 @@ def every_code(outputs: int = 72) -> Tensor:
 
 
 def column(picture: Tensor) -> list[list[list[float]]]:
-    """The descriptor of every pixel, [y][x][d], from bands that are spelt out: two, since pictures are 9x8."""
+    """The descriptor of every pixel, [y][x][d], from bands that are spelt out: two, since images are 9x8."""
     small = F.avg_pool2d(picture[None], 2, ceil_mode=True)
     band = picture[None] - F.interpolate(small, picture.shape[-2:], mode="bilinear")
     smaller = F.avg_pool2d(small, 2, ceil_mode=True)
@@ -71,7 +74,7 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def coarse(picture: Tensor) -> list[float]:
-    """The last band on 4x4 cells: of 9x8 pictures it is 3x2, from which cells are averaged as PyTorch defines it."""
+    """The last band on 4x4 cells: of 9x8 images it is 3x2, from which cells are averaged as PyTorch defines it."""
     small = F.avg_pool2d(F.avg_pool2d(picture[None], 2, ceil_mode=True), 2, ceil_mode=True)[0].double()
     _, height, width = small.shape
     cells = []
@@ -84,7 +87,7 @@ def coarse(picture: Tensor) -> list[float]:
 
 
 def plain_loop(generator: PixelNN, condition: Tensor, number: int, first: int, side: int) -> Tensor:
-    """image_i = f_i(x) + y_jk - f_j(x_k), pixel by pixel and picture by picture."""
+    """image_i = f_i(x) + y_jk - f_j(x_k), pixel by pixel and image by image."""
     with torch.no_grad():
         own = generator.regress(condition[None])[0].clamp(-1, 1)
         others = [generator.regress(other[None])[0].clamp(-1, 1) for other in conditions(COUNT)]
@@ -111,11 +114,11 @@ def plain_loop(generator: PixelNN, condition: Tensor, number: int, first: int, s
 @pytest.mark.parametrize("side", [1, 3, 4, WHOLE])
 @pytest.mark.parametrize(("number", "first"), [(1, 1), (1, 10), (3, 5), (5, 7)])
 def test_images_are_those_of_a_plain_loop_over_pixels(number: int, first: int, side: int) -> None:
-    generator = made(windows=f"[{side}]", sets=f"[[{number}, {first}]]")
+    generator = made(windows=[side], sets=[[number, first]])
     condition = conditions(1, seed=9)
     image = decode_in_chunks(generator, condition, torch.tensor([[0.5]]))[0, 0]
     expected = plain_loop(generator, condition[0], number, first, side).clamp(-1, 1)
-    torch.testing.assert_close(image, expected, atol=3e-4, rtol=0)  # regressed pictures are kept in half precision
+    torch.testing.assert_close(image, expected, atol=3e-4, rtol=0)  # regressed images are kept in half precision
 
 
 # what outputs are
@@ -145,7 +148,7 @@ def test_a_training_condition_gives_exactly_its_training_image(k: int) -> None:
     assert torch.equal(to_uint8(image), pictures()[k])
 
 
-def test_of_a_regression_that_says_nothing_every_pixel_is_one_of_a_training_picture() -> None:
+def test_of_a_regression_that_says_nothing_every_pixel_is_one_of_a_training_image() -> None:
     generator = made()
     for parameter in generator.parameters():
         nn.init.zeros_(parameter)
@@ -156,14 +159,14 @@ def test_of_a_regression_that_says_nothing_every_pixel_is_one_of_a_training_pict
 
 
 def test_levels_choose_what_describes_a_pixel() -> None:
-    colours, both = made(levels="[2]"), made()
+    colours, both = made(levels=[2]), made()
     assert [level.shape[1:] for level in colours.described(torch.rand(1, 3, *SIZE))] == [(3, 3, 2)]
     images = [decode_in_chunks(one, conditions(1, seed=9), every_code())[0] for one in (colours, both)]
-    assert torch.equal(images[0][:10], images[1][:10]), "one picture at the same place leaves nothing to choose"
+    assert torch.equal(images[0][:10], images[1][:10]), "one image at the same place leaves nothing to choose"
     assert not torch.equal(images[0][10:], images[1][10:])
 
 
-def test_few_training_pictures_are_ranked_over_again() -> None:
+def test_few_training_images_are_ranked_over_again() -> None:
     generator = made(3)
     images = decode_in_chunks(generator, conditions(1, seed=9), every_code())[0]
     assert torch.equal(images[0], images[3])
@@ -171,8 +174,8 @@ def test_few_training_pictures_are_ranked_over_again() -> None:
     assert not torch.equal(images[0], images[1])
 
 
-def test_a_condition_of_another_size_is_drawn_with_resized_pictures() -> None:
-    generator = made(windows="[1]", sets="[[1, 1]]")
+def test_a_condition_of_another_size_is_drawn_with_resized_images() -> None:
+    generator = made(windows=[1], sets=[[1, 1]])
     large = conditions(COUNT)[4:5].repeat_interleave(2, 2).repeat_interleave(2, 3)
     features = generator.encode(large)
     k = generator.nearest(features.state[0].detach().clamp(-1, 1))[0]
@@ -247,13 +250,13 @@ def test_windows_end_at_the_border_and_prefer_their_middle(side: int) -> None:
 # what it is made of
 
 
-def test_what_is_trained_is_the_regression_alone_and_pictures_are_saved_with_it() -> None:
+def test_what_is_trained_is_the_regression_alone_and_images_are_saved_with_it() -> None:
     generator = made(descriptor="random")
     assert all(name.startswith("backbone.") for name, _ in generator.named_parameters())
     assert {name for name, _ in generator.named_buffers()} == {"images", "smooth", "whole", "filters"}
     state = generator.state_dict()
     assert (state["images"].shape, state["whole"].shape) == ((COUNT, 3, *SIZE), (COUNT, 128 * 16))
-    again = method("pixelnn", {**TINY, "descriptor": "random"}).build_generator(2, 3, SIZE).eval()
+    again = method("pixelnn", {**TINY, "descriptor": "random"}).build_generator(Shapes(2, 3, SIZE)).eval()
     condition = conditions(1, seed=9)
     with torch.no_grad():
         smooth = generator.regress(condition)[0]
@@ -263,7 +266,7 @@ def test_what_is_trained_is_the_regression_alone_and_pictures_are_saved_with_it(
     again.load_state_dict(again.adopt(state))  # to be trained on
     with torch.no_grad():
         forgotten = again(condition, every_code()[None])[0]
-    assert torch.equal(forgotten, smooth.expand_as(forgotten)), "without pictures there is the regression alone"
+    assert torch.equal(forgotten, smooth.expand_as(forgotten)), "without images there is the regression alone"
 
 
 @pytest.mark.parametrize("descriptor", ["random", "squeeze"])
@@ -280,7 +283,7 @@ def test_a_model_describes_with_the_network_it_was_saved_with(descriptor: str, m
 
     monkeypatch.setattr(weights, "load", elsewhere)
     monkeypatch.setattr(perceptual, "fill_with_fixed_noise", lambda module: None)
-    again = method("pixelnn", {**TINY, "descriptor": descriptor}).build_generator(2, 3, SIZE).eval()
+    again = method("pixelnn", {**TINY, "descriptor": descriptor}).build_generator(Shapes(2, 3, SIZE)).eval()
     again.load_state_dict(generator.state_dict())
     assert torch.equal(decode_in_chunks(again, condition, every_code()), drawn)
     state = generator.state_dict() | {"filters": generator.filters[:-1]}
@@ -293,10 +296,10 @@ def test_a_network_that_is_not_at_hand_is_told_before_training(tmp_path: Path, m
     monkeypatch.setattr(weights, "download", lambda entry: (_ for _ in ()).throw(weights.missing(entry, "here")))
     chosen = method("pixelnn", {**TINY, "descriptor": "vgg19"})
     with pytest.raises(WeightsError, match=r"vgg19_features.safetensors is not at hand"):
-        State(chosen, 2, 3, SIZE, Run(device="cpu"), None)
+        State(chosen, Shapes(2, 3, SIZE), ExecutionSettings(device="cpu"), None)
 
 
 def test_its_randomness_must_be_none() -> None:
-    noisy = method("pixelnn", {"descriptor": "laplacian", "randomness": "{kind: heads, heads: 2}"})
+    noisy = method("pixelnn", {"descriptor": "laplacian", "randomness": {"kind": "heads", "heads": 2}})
     with pytest.raises(ConfigError, match=r"generator pixelnn .*randomness is none"):
-        noisy.build_generator(2, 3, (16, 16))
+        noisy.build_generator(Shapes(2, 3, (16, 16)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch.nn import functional as F
 
 from variegate.core.codes import path
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Generator
+from variegate.core.interfaces import Generator, Shapes
 from variegate.generators.split_crn import SplitCRN, doubled
 from variegate.methods import method
 from variegate.randomness.channel_dropout import ChannelDropout, ChannelDropoutLayer
@@ -18,12 +20,12 @@ from variegate.randomness.heads import HeadLayer
 pytestmark = pytest.mark.core
 
 SIZE = (16, 16)
-SMALL = {"generator.widths": "[8, 8, 6, 4]", "objective.perceptual": "laplacian"}
+SMALL = {"generator.widths": [8, 8, 6, 4], "objective.perceptual": "laplacian"}
 
 
 def made(seed: int = 0, **options: str) -> Generator:
     torch.manual_seed(seed)
-    return method("latent-dropout", {**SMALL, **options}).build_generator(3, 3, SIZE).eval()
+    return method("latent-dropout", {**SMALL, **options}).build_generator(Shapes(3, 3, SIZE)).eval()
 
 
 def condition(count: int = 2) -> Tensor:
@@ -35,12 +37,12 @@ def condition(count: int = 2) -> Tensor:
     [({}, 3, (96, 96), 57_037_571), ({"task": "landmarks"}, 68, (128, 128), 59_433_731)],
 )
 def test_parameter_counts_are_those_of_the_fact_sheet(
-    options: dict[str, str], channels: int, size: tuple[int, int], count: int
+    options: dict[str, Any], channels: int, size: tuple[int, int], count: int
 ) -> None:
     chosen = method("latent-dropout", options)
     with torch.device("meta"):
-        randomness = chosen.randomness.build(channels, size)
-        generator = chosen.generator.build(randomness, channels, 3, size)
+        randomness = chosen.randomness.build(Shapes(channels, 3, size))
+        generator = chosen.generator.build(randomness, Shapes(channels, 3, size))
     assert sum(value.numel() for value in generator.parameters()) == count
     assert randomness.size == 256
 
@@ -76,7 +78,7 @@ def test_channels_are_kept_where_the_code_exceeds_the_ratio_and_scaled() -> None
 
 @pytest.mark.parametrize("architecture", ["shared", "separate", "late"])
 def test_rows_that_codes_share_give_what_copies_of_them_would(architecture: str) -> None:
-    generator = made(architecture=architecture, branches="6")
+    generator = made(architecture=architecture, branches=6)
     codes = generator.draw([(1, i) for i in range(8)]).unflatten(0, (2, 4))
     features = generator.encode(condition())
     apart = generator.decode(features.repeat(4), codes.flatten(0, 1)).unflatten(0, (2, 4))
@@ -86,7 +88,7 @@ def test_rows_that_codes_share_give_what_copies_of_them_would(architecture: str)
 
 @pytest.mark.parametrize("split", ["1", "2", "3"])
 def test_only_what_lies_behind_the_split_is_computed_for_every_code(split: str) -> None:
-    generator = made(branches="6", **{"generator.split": split})
+    generator = made(branches=6, **{"generator.split": split})
     assert isinstance(generator, SplitCRN)
     rows: dict[str, int] = {}
     for name, stage in generator.stages.items():
@@ -107,7 +109,7 @@ def test_a_head_alone_is_that_head_among_all() -> None:
 
 
 def test_separate_branches_share_no_filter_behind_the_split() -> None:
-    generator = made(architecture="separate", branches="3")
+    generator = made(architecture="separate", branches=3)
     code = generator.fixed_codes
     assert code is not None
     image = generator(condition(1), code[1][None, None].requires_grad_())
@@ -120,7 +122,7 @@ def test_separate_branches_share_no_filter_behind_the_split() -> None:
 
 @pytest.mark.parametrize("branches", [1, 2, 4])
 def test_every_channel_is_kept_by_some_fixed_code(branches: int) -> None:
-    codes = made(branches=str(branches), **{"randomness.ratio": "0.667"}).fixed_codes
+    codes = made(branches=branches, **{"randomness.ratio": 0.667}).fixed_codes
     assert codes is not None
     assert codes.shape == (branches, 6)
     assert bool((codes > 0.667).any(dim=0).all())
@@ -128,7 +130,7 @@ def test_every_channel_is_kept_by_some_fixed_code(branches: int) -> None:
 
 
 def test_fixed_codes_are_saved_with_the_weights() -> None:
-    one, two = made(0, branches="4"), made(1, branches="4")
+    one, two = made(0, branches=4), made(1, branches=4)
     assert one.fixed_codes is not None
     assert two.fixed_codes is not None
     assert not torch.equal(one.fixed_codes, two.fixed_codes)
@@ -140,7 +142,7 @@ def test_a_path_mixes_codes_before_they_are_compared_with_the_ratio() -> None:
     start, end = torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.7, 0.3, 0.2])
     middle = path(start, end, 3, "uniform")[1]
     assert torch.allclose(middle, (start + end) / 2)
-    generator = made(branches="4")
+    generator = made(branches=4)
     assert torch.equal(
         generator(condition(1), generator.draw([(0, 0)])[None]),
         generator.eval()(condition(1), generator.draw([(0, 0)])[None]),
@@ -149,26 +151,26 @@ def test_a_path_mixes_codes_before_they_are_compared_with_the_ratio() -> None:
 
 def test_the_coarsest_level_cannot_be_split() -> None:
     with pytest.raises(ConfigError, match="cannot be split"):
-        made(**{"generator.split": "4"})
+        made(**{"generator.split": 4})
 
 
 def test_heads_and_branches_must_be_as_many() -> None:
     with pytest.raises(ConfigError, match="give --branches, sets both"):
-        method("latent-dropout", {"architecture": "late", "objective.count": "3"})
+        method("latent-dropout", {"architecture": "late", "objective.count": 3})
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"branches": "1", "architecture": "late"}, "--branches 1: this method needs 2 or more"),
-        ({"branches": "0"}, "--branches 0: this method needs 1 or more"),
+        ({"branches": 1, "architecture": "late"}, "--branches 1: this method needs 2 or more"),
+        ({"branches": 0}, "--branches 0: this method needs 1 or more"),
         (
             {"architecture": "separate", "dropout": "element"},
             "--dropout element: --architecture separate drops nothing",
         ),
-        ({"randomness.ratio": "0.9999999999"}, "less than or equal to 0.99"),
+        ({"randomness.ratio": 0.9999999999}, "less than or equal to 0.99"),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused(options: dict[str, str], told: str) -> None:
+def test_numbers_that_make_no_sense_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         method("latent-dropout", options)

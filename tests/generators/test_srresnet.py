@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Size
+from variegate.core.interfaces import Shapes, Size
 from variegate.generators.srresnet import SRResNet, SRResNetConfig
 from variegate.randomness.noise_maps import NoiseMaps
 from variegate.randomness.none import NoRandomness
@@ -21,7 +21,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 def build(size: Size = (16, 24), noise: int = 2, extra: int = 0, scale: int = 4, blocks: int = 2) -> SRResNet:
     torch.manual_seed(0)
     config = SRResNetConfig(width=4, blocks=blocks, scale=scale)
-    return config.build(NoiseMaps(SITES, noise) if noise else NoRandomness(), 3, 3, size, extra)
+    return config.build(NoiseMaps(SITES, noise) if noise else NoRandomness(), Shapes(3, 3, size), extra)
 
 
 @torch.no_grad()
@@ -45,7 +45,7 @@ def drawn(generator: SRResNet, conditions: int, samples: int) -> Tensor:
 
 
 class Table(nn.Module):
-    """Table 2.2 for 16x24 pictures, 4-fold, 4 channels wide and 2 residual blocks, one line a layer."""
+    """Table 2.2 for 16x24 images, 4-fold, 4 channels wide and 2 residual blocks, one line a layer."""
 
     def __init__(self, noise: int, outputs: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ def test_it_has_exactly_the_parameters_of_the_papers_generator_and_predictor(
 ) -> None:
     with torch.device("meta"):
         randomness = NoiseMaps(SITES, noise) if noise else NoRandomness()
-        generator = SRResNetConfig().build(randomness, 3, 3, (64, 64), extra)
+        generator = SRResNetConfig().build(randomness, Shapes(3, 3, (64, 64)), extra)
     assert sum(parameter.numel() for parameter in generator.parameters()) == parameters
     assert generator.code_size == 7 * noise * 16 * 16
 
@@ -152,7 +152,7 @@ def test_of_each_block_of_the_condition_it_reads_the_first_pixel() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 30), (16, 24), (17, 23), (40, 33)])
-def test_pictures_of_any_size_keep_their_size(size: Size) -> None:
+def test_images_of_any_size_keep_their_size(size: Size) -> None:
     generator = build().eval()
     with torch.no_grad():
         images = generator(blocky(1, size), drawn(generator, 1, 2))
@@ -173,7 +173,7 @@ def test_a_scale_is_reached_by_one_stage_per_prime(scale: int, factors: list[int
 
 def test_noise_has_the_size_of_the_layer_that_reads_it() -> None:
     randomness = NoiseMaps(("up*", "outer"), 1)
-    generator = SRResNetConfig(width=4, blocks=1, scale=6).build(randomness, 3, 3, (12, 18))
+    generator = SRResNetConfig(width=4, blocks=1, scale=6).build(randomness, Shapes(3, 3, (12, 18)))
     assert generator.code_size == 2 * 3 + 4 * 6 + 12 * 18
 
 
@@ -183,8 +183,8 @@ def test_a_scale_that_is_no_product_of_small_primes_is_refused(scale: int) -> No
         build(size=(28, 28), scale=scale)
 
 
-def test_a_scale_that_does_not_divide_the_picture_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^generator\.scale: 4 does not divide the sides of 16x18 pictures$"):
+def test_a_scale_that_does_not_divide_the_image_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^generator\.scale: 4 does not divide the sides of 16x18 images$"):
         build(size=(16, 18))
 
 

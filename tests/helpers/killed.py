@@ -11,14 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from helpers.runs import settings, start
-from variegate.runs import checkpoints
 from variegate.training import loop
 
 
 def main(name: str, folder: str, steps: str, where: str, number: str) -> None:
     seen = 0
-    original_batch, original_save = loop.to_batch, checkpoints.save_state
+    original_batch, original_save = loop.to_batch, torch.save
 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -30,15 +31,15 @@ def main(name: str, folder: str, steps: str, where: str, number: str) -> None:
             die()
         return original_batch(*args)
 
-    def save_state(path: Path, state: dict[str, Any]) -> None:
+    def save(state: dict[str, Any], path: Path) -> None:
         nonlocal seen
         seen += where == "checkpoint"
-        original_save(path, state)
+        original_save(state, path)
         if where == "checkpoint" and seen == int(number):
             path.write_bytes(path.read_bytes()[:1000])
             die()
 
-    loop.to_batch, checkpoints.save_state = to_batch, save_state
+    loop.to_batch, torch.save = to_batch, save
     start(settings(name, int(steps), save_every=2), Path(folder))
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
+from variegate.core.interfaces import Shapes
 from variegate.generators.plugged import Plugged
 from variegate.randomness.basis_filters import BasisFilters, BasisFiltersConfig
 
@@ -37,7 +38,7 @@ ALL = ("inner", "down", "wide", "up", "outer")
 
 
 def sampled(sites: tuple[str, ...], shared: bool = False) -> BasisFilters:
-    return BasisFiltersConfig(sites=sites, bases=3, latent=6, hidden=16, shared=shared).build(3, (64, 64))
+    return BasisFiltersConfig(sites=sites, bases=3, latent=6, hidden=16, shared=shared).build(Shapes(3, 3, (64, 64)))
 
 
 def plugged(name: str) -> Plugged:

@@ -17,40 +17,40 @@ from torch import Tensor
 from helpers.shared import ROOT
 from variegate.core.config import from_mapping
 from variegate.methods import method
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 from variegate.training import loop
 from variegate.training.start import RunConfig, start
 
 DATA, SIZE = "streets:20", (32, 32)
-OPTIONS: dict[str, dict[str, str]] = {
-    "pix2pix": {"width": "4", "objective.layers": "2", "batch_size": "2"},
-    "basisgan": {"width": "4", "blocks": "1", "objective.layers": "2", "batch_size": "2"},
-    "bicyclegan": {"width": "4", "objective.layers": "2", "batch_size": "2"},
+OPTIONS: dict[str, dict[str, Any]] = {
+    "pix2pix": {"width": 4, "objective.layers": 2, "batch_size": 2},
+    "basisgan": {"width": 4, "blocks": 1, "objective.layers": 2, "batch_size": 2},
+    "bicyclegan": {"width": 4, "objective.layers": 2, "batch_size": 2},
     "mrgan": {
-        "width": "4",
-        "objective.layers": "2",
-        "samples": "3",
-        "batch_size": "4",
-        "proxy": "false",
+        "width": 4,
+        "objective.layers": 2,
+        "samples": 3,
+        "batch_size": 4,
+        "proxy": False,
     },
     "munit": {
-        "width": "4",
-        "generator.blocks": "1",
-        "randomness.hidden": "8",
-        "objective.layers": "2",
-        "objective.scales": "1",
-        "batch_size": "2",
+        "width": 4,
+        "generator.blocks": 1,
+        "randomness.hidden": 8,
+        "objective.layers": 2,
+        "objective.scales": 1,
+        "batch_size": 2,
     },
     "cimle": {
-        "generator.widths": "[6, 6, 4]",
-        "randomness.channels": "2",
-        "randomness.hidden": "4",
+        "generator.widths": [6, 6, 4],
+        "randomness.channels": 2,
+        "randomness.hidden": 4,
         "perceptual": "laplacian",
-        "candidates": "3",
-        "inner_steps": "3",
-        "inner_batch": "2",
-        "batch_size": "4",
-        "restart.at": "0",
+        "candidates": 3,
+        "inner_steps": 3,
+        "inner_batch": 2,
+        "batch_size": 4,
+        "restart.at": 0,
     },
 }
 
@@ -64,9 +64,11 @@ PLAYERS = {
 }
 
 
-def settings(name: str, steps: int, options: dict[str, str] | None = None, data: str = DATA, **run: Any) -> RunConfig:
-    chosen = method(name, {**OPTIONS[name], **(options or {}), "training.steps": str(steps)})
-    carried_out = from_mapping(Run, {"device": "cpu", "quiet": True, "channels_last": False, **run}, "run")
+def settings(name: str, steps: int, options: dict[str, Any] | None = None, data: str = DATA, **run: Any) -> RunConfig:
+    chosen = method(name, {**OPTIONS[name], **(options or {}), "training.steps": steps})
+    carried_out = from_mapping(
+        ExecutionSettings, {"device": "cpu", "quiet": True, "channels_last": False, **run}, "run"
+    )
     return RunConfig(method=chosen, data=data, size=SIZE, run=carried_out)
 
 

@@ -1,4 +1,4 @@
-"""Where real pictures, network weights and odd inputs are, on machines that have them."""
+"""Where real images, network weights and odd inputs are, on machines that have them."""
 
 from __future__ import annotations
 

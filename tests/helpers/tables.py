@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from variegate.compression.coder import Choose
+from variegate.core.capabilities import Choose
 from variegate.core.interfaces import Features, Generator
-from variegate.data.conditions.labels import Picture
+from variegate.data.conditions import ImageCondition
 from variegate.model.model import Model
 from variegate.runs.saved_model import ModelRecord, versions
 
@@ -71,8 +71,8 @@ def by_chance(seed: int) -> Choose:
 
 
 def table_model(table: Table | None = None) -> Model:
-    """It draws on pictures as conditions."""
-    table, condition = table or Table(), Picture(channels=1)
+    """It draws on images as conditions."""
+    table, condition = table or Table(), ImageCondition(channels=1)
     record = ModelRecord(
         method={"name": "table", "summary": "a table of probabilities", "paper": "none"},
         condition=condition.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""Tiny folders of pictures for the tests beside this file."""
+"""Tiny folders of images for the tests beside this file."""
 
 from pathlib import Path
 

@@ -12,16 +12,16 @@ import torch
 from helpers.runs import settings, start
 from variegate.training import loop
 
-RUNS: dict[str, tuple[str, dict[str, str]]] = {
+RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "instance": (
         "pix2pix",
-        {"generator.norm": "instance", "objective.norm": "instance", "noise": "input", "batch_size": "4"},
+        {"generator.norm": "instance", "objective.norm": "instance", "noise": "input", "batch_size": 4},
     ),
-    "basis": ("basisgan", {"generator.norm": "instance", "objective.norm": "instance", "batch_size": "4"}),
-    "cimle": ("cimle", {"batch_size": "4"}),
-    "munit": ("munit", {"batch_size": "4"}),
-    "bicyclegan": ("bicyclegan", {"batch_size": "4"}),
-    "batch": ("pix2pix", {"batch_size": "4"}),
+    "basis": ("basisgan", {"generator.norm": "instance", "objective.norm": "instance", "batch_size": 4}),
+    "cimle": ("cimle", {"batch_size": 4}),
+    "munit": ("munit", {"batch_size": 4}),
+    "bicyclegan": ("bicyclegan", {"batch_size": 4}),
+    "batch": ("pix2pix", {"batch_size": 4}),
 }
 STEPS = 3
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from variegate.core.interfaces import Generator, HasMemory, Size
-from variegate.data.conditions.labels import Labels
+from variegate.core.capabilities import HasMemory
+from variegate.core.interfaces import Generator, Shapes, Size
+from variegate.core.method import Method
+from variegate.data.conditions import Labels
 from variegate.methods import METHODS, method
 from variegate.methods.pix2pix import pix2pix
-from variegate.methods.preset import Preset
 from variegate.model.model import Model
 from variegate.randomness.latent import LatentConfig
 from variegate.randomness.noise_maps import NoiseMapsConfig
@@ -18,87 +21,87 @@ from variegate.runs.saved_model import ModelRecord, versions
 CONDITION, IMAGE = 4, 3  # channels
 COLOURS = ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200))
 
-RESNET = {"width": "4", "blocks": "2"}
-CRN = {"generator.widths": "[8, 8, 6, 4]", "randomness.channels": "3", "randomness.hidden": "6"}
-PLAIN = {"randomness.encoder": "false"}
-SPLIT = {"generator.widths": "[8, 32, 32, 32]"}
-BRANCHES = {**SPLIT, "branches": "6"}
-WIDTHS = {"generator.widths": "[8, 8, 6, 4]"}
+RESNET = {"width": 4, "blocks": 2}
+CRN = {"generator.widths": [8, 8, 6, 4], "randomness.channels": 3, "randomness.hidden": 6}
+PLAIN = {"randomness.encoder": False}
+SPLIT = {"generator.widths": [8, 32, 32, 32]}
+BRANCHES = {**SPLIT, "branches": 6}
+WIDTHS = {"generator.widths": [8, 8, 6, 4]}
 LAPLACIAN = {"descriptor": "laplacian"}
-PIXELS = {"layers": "3", "width": "6", "generator.head": "6", "generator.first_filter": "5"}
-OPTIONS: dict[str, tuple[str, dict[str, str], Size]] = {
-    "pix2pix dropout unet": ("pix2pix", {"width": "4"}, (32, 32)),
-    "pix2pix input unet": ("pix2pix", {"width": "4", "noise": "input"}, (16, 32)),
-    "pix2pix none unet": ("pix2pix", {"width": "4", "noise": "none"}, (16, 16)),
-    "pix2pix dropout resnet": ("pix2pix", {"width": "4", "backbone": "resnet", "generator.blocks": "2"}, (16, 16)),
+PIXELS = {"layers": 3, "width": 6, "generator.head": 6, "generator.first_filter": 5}
+OPTIONS: dict[str, tuple[str, dict[str, Any], Size]] = {
+    "pix2pix dropout unet": ("pix2pix", {"width": 4}, (32, 32)),
+    "pix2pix input unet": ("pix2pix", {"width": 4, "noise": "input"}, (16, 32)),
+    "pix2pix none unet": ("pix2pix", {"width": 4, "noise": "none"}, (16, 16)),
+    "pix2pix dropout resnet": ("pix2pix", {"width": 4, "backbone": "resnet", "generator.blocks": 2}, (16, 16)),
     "pix2pix input resnet": (
         "pix2pix",
-        {"width": "4", "noise": "input", "backbone": "resnet", "generator.blocks": "2"},
+        {"width": 4, "noise": "input", "backbone": "resnet", "generator.blocks": 2},
         (16, 16),
     ),
     "pix2pix none resnet": (
         "pix2pix",
-        {"width": "4", "noise": "none", "backbone": "resnet", "generator.blocks": "2"},
+        {"width": 4, "noise": "none", "backbone": "resnet", "generator.blocks": 2},
         (16, 16),
     ),
     "basisgan": ("basisgan", RESNET, (16, 16)),
-    "basisgan separate": ("basisgan", {**RESNET, "randomness.separate": "true"}, (16, 16)),
-    "basisgan shared": ("basisgan", {**RESNET, "randomness.shared": "true"}, (16, 16)),
-    "basisgan transposed": ("basisgan", {**RESNET, "randomness.sites": "['up*', 'block2.conv1']"}, (16, 16)),
-    "pix2pixhd none global": ("pix2pixhd", {**RESNET, "generator.downs": "2"}, (16, 16)),
-    "pix2pixhd input": ("pix2pixhd", {**RESNET, "generator.downs": "2", "noise": "input"}, (16, 16)),
-    "pix2pixhd none fine": ("pix2pixhd", {**RESNET, "generator.downs": "1", "fine": "true"}, (16, 16)),
-    "bicyclegan": ("bicyclegan", {"width": "4"}, (16, 16)),
-    "msgan": ("msgan", {"width": "4"}, (16, 16)),
-    "dsgan": ("dsgan", {"width": "4"}, (16, 16)),
-    "dsgan inpainting": ("dsgan", {"width": "4", "task": "inpainting", "generator.blocks": "1"}, (16, 16)),
-    "basisgan hd": ("basisgan-hd", {**RESNET, "generator.downs": "2"}, (16, 16)),
-    "basisgan hd fine": ("basisgan-hd", {**RESNET, "generator.downs": "1", "fine": "true"}, (16, 16)),
+    "basisgan separate": ("basisgan", {**RESNET, "randomness.separate": True}, (16, 16)),
+    "basisgan shared": ("basisgan", {**RESNET, "randomness.shared": True}, (16, 16)),
+    "basisgan transposed": ("basisgan", {**RESNET, "randomness.sites": ["up*", "block2.conv1"]}, (16, 16)),
+    "pix2pixhd none global": ("pix2pixhd", {**RESNET, "generator.downs": 2}, (16, 16)),
+    "pix2pixhd input": ("pix2pixhd", {**RESNET, "generator.downs": 2, "noise": "input"}, (16, 16)),
+    "pix2pixhd none fine": ("pix2pixhd", {**RESNET, "generator.downs": 1, "fine": True}, (16, 16)),
+    "bicyclegan": ("bicyclegan", {"width": 4}, (16, 16)),
+    "msgan": ("msgan", {"width": 4}, (16, 16)),
+    "dsgan": ("dsgan", {"width": 4}, (16, 16)),
+    "dsgan inpainting": ("dsgan", {"width": 4, "task": "inpainting", "generator.blocks": 1}, (16, 16)),
+    "basisgan hd": ("basisgan-hd", {**RESNET, "generator.downs": 2}, (16, 16)),
+    "basisgan hd fine": ("basisgan-hd", {**RESNET, "generator.downs": 1, "fine": True}, (16, 16)),
     "basisgan inpainting": ("basisgan-inpainting", RESNET, (16, 16)),
     "basisgan autoencoder": ("basisgan-autoencoder", RESNET, (16, 16)),
     "basisgan dsgan": ("basisgan-dsgan", RESNET, (16, 16)),
-    "munit": ("munit", {"width": "4", "generator.blocks": "1", "objective.layers": "2"}, (16, 16)),
-    "filtergan": ("filtergan", {**RESNET, "randomness.latent": "6", "randomness.hidden": "6"}, (16, 16)),
-    "filtergan up": ("filtergan", {**RESNET, "randomness.sites": "['up*']", "randomness.hidden": "6"}, (16, 16)),
-    "srgan none x2": ("srgan", {**RESNET, "scale": "2"}, (16, 16)),
+    "munit": ("munit", {"width": 4, "generator.blocks": 1, "objective.layers": 2}, (16, 16)),
+    "filtergan": ("filtergan", {**RESNET, "randomness.latent": 6, "randomness.hidden": 6}, (16, 16)),
+    "filtergan up": ("filtergan", {**RESNET, "randomness.sites": ["up*"], "randomness.hidden": 6}, (16, 16)),
+    "srgan none x2": ("srgan", {**RESNET, "scale": 2}, (16, 16)),
     "srgan input": ("srgan", {**RESNET, "noise": "input"}, (16, 16)),
-    "glcic none whole": ("glcic", {"width": "4"}, (16, 16)),
-    "glcic input": ("glcic", {"width": "4", "noise": "input"}, (16, 16)),
-    "mrgan": ("mrgan", {"width": "4"}, (16, 16)),
-    "mrgan direct": ("mrgan", {"width": "4", "proxy": "false", "family": "laplace"}, (16, 16)),
+    "glcic none whole": ("glcic", {"width": 4}, (16, 16)),
+    "glcic input": ("glcic", {"width": 4, "noise": "input"}, (16, 16)),
+    "mrgan": ("mrgan", {"width": 4}, (16, 16)),
+    "mrgan direct": ("mrgan", {"width": 4, "proxy": False, "family": "laplace"}, (16, 16)),
     "mrgan superres": ("mrgan-superres", RESNET, (16, 16)),
-    "mrgan inpainting": ("mrgan-inpainting", {"width": "4"}, (16, 16)),
-    "moment predictor": ("moment-predictor", {"width": "4"}, (16, 16)),
+    "mrgan inpainting": ("mrgan-inpainting", {"width": 4}, (16, 16)),
+    "moment predictor": ("moment-predictor", {"width": 4}, (16, 16)),
     "moment predictor laplace superres": (
         "moment-predictor",
-        {"width": "4", "family": "laplace", "task": "superres", "generator.backbone.blocks": "1"},
+        {"width": 4, "family": "laplace", "task": "superres", "generator.backbone.blocks": 1},
         (16, 16),
     ),
-    "moment predictor inpainting": ("moment-predictor", {"width": "4", "task": "inpainting"}, (16, 16)),
-    "crn heads": ("crn", {**WIDTHS, "heads": "99"}, (16, 32)),
-    "crn none plain": ("crn", {**WIDTHS, "heads": "1"}, (16, 32)),
+    "moment predictor inpainting": ("moment-predictor", {"width": 4, "task": "inpainting"}, (16, 16)),
+    "crn heads": ("crn", {**WIDTHS, "heads": 99}, (16, 32)),
+    "crn none plain": ("crn", {**WIDTHS, "heads": 1}, (16, 32)),
     "crn input": ("crn", {**CRN, "noise": "input"}, (16, 32)),
     "latent dropout": ("latent-dropout", {**BRANCHES}, (16, 32)),
-    "latent dropout fine split": ("latent-dropout", {**BRANCHES, "generator.split": "1"}, (16, 32)),
-    "latent dropout early split": ("latent-dropout", {**BRANCHES, "generator.split": "3"}, (16, 32)),
+    "latent dropout fine split": ("latent-dropout", {**BRANCHES, "generator.split": 1}, (16, 32)),
+    "latent dropout early split": ("latent-dropout", {**BRANCHES, "generator.split": 3}, (16, 32)),
     "latent dropout elements": ("latent-dropout", {**BRANCHES, "dropout": "element"}, (16, 32)),
-    "latent dropout separate": ("latent-dropout", {**SPLIT, "architecture": "separate", "branches": "99"}, (16, 32)),
-    "latent dropout late": ("latent-dropout", {**SPLIT, "architecture": "late", "branches": "99"}, (16, 32)),
-    "pixelnn": ("pixelnn", {"widths": "[8, 8, 6, 4]", **LAPLACIAN}, (16, 32)),
-    "pixelnn unet": ("pixelnn", {"backbone": "unet", "backbone.width": "4", **LAPLACIAN}, (16, 16)),
+    "latent dropout separate": ("latent-dropout", {**SPLIT, "architecture": "separate", "branches": 99}, (16, 32)),
+    "latent dropout late": ("latent-dropout", {**SPLIT, "architecture": "late", "branches": 99}, (16, 32)),
+    "pixelnn": ("pixelnn", {"widths": [8, 8, 6, 4], **LAPLACIAN}, (16, 32)),
+    "pixelnn unet": ("pixelnn", {"backbone": "unet", "backbone.width": 4, **LAPLACIAN}, (16, 16)),
     "gated pixelcnn": ("gated-pixelcnn", PIXELS, (8, 10)),
-    "gated pixelcnn 3 bits": ("gated-pixelcnn", {**PIXELS, "filter": "5", "bits": "3"}, (8, 10)),
+    "gated pixelcnn 3 bits": ("gated-pixelcnn", {**PIXELS, "filter": 5, "bits": 3}, (8, 10)),
     "pixelcnn": ("pixelcnn", PIXELS, (8, 10)),
-    "pixelcnn autoencoder": ("pixelcnn-autoencoder", {**PIXELS, "encoder_scale": "0.05"}, (8, 10)),
-    "conv autoencoder none code": ("conv-autoencoder", {"encoder_scale": "0.05", "maps": "6"}, (16, 32)),
+    "pixelcnn autoencoder": ("pixelcnn-autoencoder", {**PIXELS, "encoder_scale": 0.05}, (8, 10)),
+    "conv autoencoder none code": ("conv-autoencoder", {"encoder_scale": 0.05, "maps": 6}, (16, 32)),
     "cimle field encoder": ("cimle", CRN, (16, 32)),
     "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
-    "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": "5", "randomness.mapping": "6"}, (16, 32)),
-    "cimle vector": ("cimle", {**CRN, **PLAIN, "randomness.vector": "3", "randomness.mapping": "0"}, (16, 32)),
+    "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": 5, "randomness.mapping": 6}, (16, 32)),
+    "cimle vector": ("cimle", {**CRN, **PLAIN, "randomness.vector": 3, "randomness.mapping": 0}, (16, 32)),
 }
 # the objective decides nothing about a generator; laplacian features need no download
 SETTINGS = {name: {"objective.perceptual": "laplacian"} for name in ("cimle", "crn", "latent-dropout")}
-OTHER: dict[str, tuple[Preset, Size]] = {
+OTHER: dict[str, tuple[Method, Size]] = {
     "noise maps unet": (
         pix2pix(width=4).model_copy(update={"randomness": NoiseMapsConfig(sites=("up[23]",))}),
         (16, 16),
@@ -110,7 +113,7 @@ OTHER: dict[str, tuple[Preset, Size]] = {
 }
 
 
-def preset(name: str) -> Preset:
+def preset(name: str) -> Method:
     if name in OTHER:
         return OTHER[name][0]
     kind, options, _ = OPTIONS[name]
@@ -129,7 +132,7 @@ assert {kind for kind, _, _ in OPTIONS.values()} == set(METHODS), "a method of t
 def generator_of(name: str) -> Generator:
     """In eval mode, with running statistics that have seen data: at pix2pix's start they would shrink every signal."""
     torch.manual_seed(5)
-    generator = preset(name).build_generator(CONDITION, IMAGE, size_of(name))
+    generator = preset(name).build_generator(Shapes(CONDITION, IMAGE, size_of(name)))
     norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1.0

@@ -14,7 +14,7 @@ from PIL import Image
 from helpers.untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, VariegateError
-from variegate.data.conditions.labels import Labels, Picture
+from variegate.data.conditions import ImageCondition, Labels
 from variegate.data.scenes.regions import filled, moved, region_at, shifted
 from variegate.data.streets.streets import CLASSES, PALETTE
 from variegate.model.editing import Crop, Editor
@@ -133,7 +133,7 @@ def test_an_object_moves_with_what_it_encloses_and_leaves_what_is_around(model: 
     assert set(np.unique(editor.layout[22:25, 4:14])) <= {SKY, ROAD}
 
 
-def test_a_part_that_moves_out_of_the_picture_is_lost(model: Model) -> None:
+def test_a_part_that_moves_out_of_the_image_is_lost(model: Model) -> None:
     editor = model.edit(scene()).move((5, 22), -8, 0)
     assert int((editor.layout == CAR).sum()) == 6 * 6 - 2 * 2
     assert int((editor.layout == WINDOW).sum()) == 2 * 2
@@ -202,20 +202,20 @@ def test_touching_objects_are_told_apart_by_their_instances() -> None:
     [
         (lambda editor: editor.change((0, 0), "raod"), "no class 'raod'; did you mean 'road'"),
         (lambda editor: editor.add(8, (0, 0, 4, 4)), r"no class 8; ids go from 0 to 7"),
-        (lambda editor: editor.delete((32, 0)), "point 32,0 is outside the picture; x goes from 0 to 31"),
+        (lambda editor: editor.delete((32, 0)), "point 32,0 is outside the image; x goes from 0 to 31"),
         (lambda editor: editor.move((0, -1), 2, 0), "point 0,-1 is outside"),
-        (lambda editor: editor.move((5, 22), 40, 0), "out of the picture"),
+        (lambda editor: editor.move((5, 22), 40, 0), "out of the image"),
         (lambda editor: editor.add("car", (4, 4)), "is a point; give a box"),
         (lambda editor: editor.add("car", (4, 4, 4, 8)), "is empty"),
-        (lambda editor: editor.add("car", (40, 4, 44, 8)), "outside the picture of 32x32"),
+        (lambda editor: editor.add("car", (40, 4, 44, 8)), "outside the image of 32x32"),
         (lambda editor: editor.add("car", np.zeros(SIZE, bool)), "0 everywhere"),
         (lambda editor: editor.delete(np.ones((3, 3), bool)), r"this has shape \(3, 3\)"),
-        (lambda editor: editor.delete(np.ones(SIZE, bool)), "cannot delete the whole picture"),
+        (lambda editor: editor.delete(np.ones(SIZE, bool)), "cannot delete the whole image"),
         (lambda editor: editor.delete((0.5, 3)), "whole pixels"),
         (lambda editor: editor.delete((float("nan"), 3)), "whole pixels"),
         (lambda editor: editor.add("sky", Crop(scene(), (0, 0, 9, 9), (10**20, 1))), f"{10**20}: places are whole"),
         (lambda editor: editor.add("car", Crop(scene(), (0, 0, 9, 9), (0, 0))), "has no car, only sky"),
-        (lambda editor: editor.add("sky", Crop(scene(), (0, 0, 9, 9), (50, 0))), "outside the picture"),
+        (lambda editor: editor.add("sky", Crop(scene(), (0, 0, 9, 9), (50, 0))), "outside the image"),
     ],
 )
 def test_a_step_that_cannot_be_done_is_explained_and_changes_nothing(model: Model, step: object, told: str) -> None:
@@ -226,9 +226,9 @@ def test_a_step_that_cannot_be_done_is_explained_and_changes_nothing(model: Mode
     assert not editor.history
 
 
-def test_pictures_cannot_be_edited() -> None:
-    with pytest.raises(ConfigError, match="reads pictures, not label maps"):
-        untrained(Picture(channels=3)).edit(np.zeros((32, 32, 3), np.uint8))
+def test_images_cannot_be_edited() -> None:
+    with pytest.raises(ConfigError, match="reads images, not label maps"):
+        untrained(ImageCondition(channels=3)).edit(np.zeros((32, 32, 3), np.uint8))
 
 
 # the command
@@ -269,7 +269,7 @@ def test_the_command_does_the_steps_in_order_and_writes_before_and_after(run: Pa
         ("delete:a,b", "is not written as delete:X,Y"),
         ("change:0,0:tee", "did you mean 'tree'"),
         ("add:car:1,2,3", "is not written as add:CLASS"),
-        ("delete:99,0", "outside the picture"),
+        ("delete:99,0", "outside the image"),
     ],
 )
 def test_a_wrong_step_is_answered_with_one_sentence(
@@ -296,7 +296,7 @@ def test_instances_of_an_earlier_edit_do_not_stay_beside_another_layout(run: Pat
 
 
 @pytest.mark.parametrize(("size", "height"), [("32", 32), ("64", 64)])
-def test_layouts_of_another_size_than_the_pictures_are_on_the_sheet_too(run: Path, size: str, height: int) -> None:
+def test_layouts_of_another_size_than_the_images_are_on_the_sheet_too(run: Path, size: str, height: int) -> None:
     layout, out = run.parent / "large.png", run.parent / "out"
     Image.fromarray(scene().repeat(3, axis=0).repeat(3, axis=1)).save(layout)
     main(["edit", str(run), str(layout), "--steps", "delete:63,30", "--size", size, "--out", str(out)])

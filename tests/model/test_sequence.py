@@ -1,4 +1,4 @@
-"""Sequences: one code or a path of codes over layouts from files, folders and moving pictures."""
+"""Sequences: one code or a path of codes over layouts from files, folders and moving images."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from torch import Tensor
 from helpers.untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
-from variegate.core.sampling import adjacent_difference, changed_share
-from variegate.data.conditions.labels import Labels, Picture
-from variegate.data.scenes.layouts import palette_picture, read_layouts, save_animation
+from variegate.data.conditions import ImageCondition, Labels
+from variegate.data.scenes.layouts import palette_image, read_layouts, save_animation
 from variegate.data.streets.streets import CLASSES, PALETTE, Streets, moving_car
 from variegate.model.model import Model
-from variegate.model.sequences import flicker
+from variegate.model.sequences import adjacent_difference, changed_share, flicker
 from variegate.model.video import save_frames
 
 pytestmark = pytest.mark.core
@@ -74,10 +73,10 @@ def test_an_animated_label_map_keeps_every_id(layouts: Tensor, tmp_path: Path) -
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "tiff"])
 @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
-def test_any_moving_picture_with_exact_ids_or_colours_is_read(
+def test_any_moving_image_with_exact_ids_or_colours_is_read(
     mode: str, suffix: str, layouts: Tensor, tmp_path: Path
 ) -> None:
-    frames = [palette_picture(layout[0], PALETTE) for layout in layouts]
+    frames = [palette_image(layout[0], PALETTE) for layout in layouts]
     if mode == "L":
         frames = [Image.fromarray(layout[0].numpy()) for layout in layouts]
     if mode == "RGB":
@@ -102,28 +101,28 @@ def test_many_classes_survive_a_gif_whose_writer_reorders_its_palette(tmp_path: 
 
 def test_a_folder_is_read_in_natural_order(layouts: Tensor, tmp_path: Path) -> None:
     for i, number in enumerate((1, 2, 9, 10, 11)):
-        palette_picture(layouts[i, 0], PALETTE).save(tmp_path / f"{number}.png")
+        palette_image(layouts[i, 0], PALETTE).save(tmp_path / f"{number}.png")
     assert torch.equal(torch.stack(read_layouts([tmp_path], STREETS)), layouts)
 
 
-def test_pictures_move_too(tmp_path: Path) -> None:
+def test_images_move_too(tmp_path: Path) -> None:
     values = np.zeros((2, 8, 8, 3), np.uint8)
     values[1] = 255
     first, second = (Image.fromarray(one) for one in values)
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
-    raws = read_layouts([tmp_path / "a.gif"], Picture())
+    raws = read_layouts([tmp_path / "a.gif"], ImageCondition())
     assert [raw.float().mean().item() for raw in raws] == [0, 255]
 
 
 def test_what_is_no_sequence_is_explained(layouts: Tensor, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: has no pictures in it"):
+    with pytest.raises(DataError, match=r"empty: has no images in it"):
         read_layouts([tmp_path / "empty"], STREETS)
     with pytest.raises(DataError, match="at least one layout"):
         read_layouts([], STREETS)
     with pytest.raises(DataError, match=r"layout 1 of the sequence is 16x32, but the first is 32x32; give --size"):
         read_layouts([layouts[0], layouts[0, :, :, :16]], STREETS)
-    pink = [palette_picture(layout[0], ((255, 0, 255), *PALETTE[1:])) for layout in layouts]
+    pink = [palette_image(layout[0], ((255, 0, 255), *PALETTE[1:])) for layout in layouts]
     pink[0].save(tmp_path / "pink.gif", save_all=True, append_images=pink[1:])
     with pytest.raises(DataError, match=r"pink\.gif: frame 0 has 1 colour\(s\) that stand for no class"):
         read_layouts([tmp_path / "pink.gif"], STREETS)

@@ -46,7 +46,7 @@ def branch(outputs: list[int], flat: int) -> nn.Sequential:
 
 
 class Table(nn.Module):
-    """Of 2.3, for 64x64 pictures, which take one layer less than 128x128, and 2 instead of 64 channels wide."""
+    """Of 2.3, for 64x64 images, which take one layer less than 128x128, and 2 instead of 64 channels wide."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Table(nn.Module):
         return self.join(torch.cat([self.whole(image), self.local(torch.stack(parts))], dim=1))
 
 
-def test_it_has_exactly_the_papers_parameters_for_128_pixels_and_sees_the_picture_alone() -> None:
+def test_it_has_exactly_the_papers_parameters_for_128_pixels_and_sees_the_image_alone() -> None:
     with torch.device("meta"):
         discriminator = GlobalLocal(3, (128, 128))
     assert sum(parameter.numel() for parameter in discriminator.parameters()) == 32_480_769
@@ -98,7 +98,7 @@ def judged(size: Size) -> Judgement:
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 5), (16, 20), (33, 50), (96, 64), (256, 512)])
-def test_pictures_of_other_sizes_are_judged_too(size: Size) -> None:
+def test_images_of_other_sizes_are_judged_too(size: Size) -> None:
     maps = judged(size)[0]
     assert maps[-1].shape == (2, 1, 1, 1)
     assert min(maps[-2].shape[-2:]) <= 2
@@ -111,7 +111,7 @@ def test_the_host_never_waits_for_the_place_of_the_hole() -> None:
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(st.data())
-def test_the_box_is_inside_the_picture_contains_the_hole_and_is_centred_on_it(data: st.DataObject) -> None:
+def test_the_box_is_inside_the_image_contains_the_hole_and_is_centred_on_it(data: st.DataObject) -> None:
     size = data.draw(st.tuples(st.integers(2, 40), st.integers(2, 40)))
     box = (size[0] // 2, size[1] // 2)
     height, width = (data.draw(st.integers(1, side)) for side in box)
@@ -131,7 +131,7 @@ def test_the_box_is_inside_the_picture_contains_the_hole_and_is_centred_on_it(da
     assert (int(tops[1]), int(lefts[1])) == (0, 0), "another item's hole has moved the box"
 
 
-def test_a_hole_larger_than_the_box_has_the_box_in_its_middle_and_no_hole_in_the_pictures() -> None:
+def test_a_hole_larger_than_the_box_has_the_box_in_its_middle_and_no_hole_in_the_images() -> None:
     tops, lefts = corner(masks((16, 24), (0, 4, 16, 20), (0, 0, 0, 0))[:, 0], (8, 12))
     assert tops.tolist() == [4, 4]
     assert lefts.tolist() == [8, 6]

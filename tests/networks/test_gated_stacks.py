@@ -24,7 +24,7 @@ def gated(x: Tensor) -> Tensor:
 
 
 def written_out(layer: GatedLayer, down: Tensor, along: Tensor, h: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Of grey pictures, where mask B hides nothing of the pixel itself and mask A all: pixel by pixel, (p, H, W)."""
+    """Of grey images, where mask B hides nothing of the pixel itself and mask A all: pixel by pixel, (p, H, W)."""
     height, width = down.shape[1:]
     p, middle = layer.output.out_channels, n // 2
     told = layer.condition.weight[:, :, 0, 0] @ h  # type: ignore[union-attr, index, operator]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from helpers.shared import shared_weights
+from variegate.cli.options import value_in
 from variegate.core.errors import ConfigError, WeightsError
 from variegate.methods import method
 from variegate.networks import weights as network_weights
@@ -47,7 +48,7 @@ def test_gradients_reach_the_image_and_not_the_network(at_hand: None, kind: Perc
 
 @pytest.mark.parametrize("side", [8, 12, 17, 40])
 @pytest.mark.parametrize("kind", ["squeeze", "alex"])
-def test_small_pictures_have_fewer_maps(at_hand: None, kind: PerceptualKind, side: int) -> None:
+def test_small_images_have_fewer_maps(at_hand: None, kind: PerceptualKind, side: int) -> None:
     features, _ = perceptual(kind, None)
     maps = features(torch.rand(1, 3, side, side))
     assert all(min(layer.shape) > 0 for layer in maps)
@@ -79,11 +80,11 @@ def test_published_weights_are_the_inverse_of_the_layer_losses_in_the_paper() ->
 @pytest.mark.parametrize("name", ["cimle", "crn", "latent-dropout"])
 def test_weights_that_weigh_nothing_are_refused_in_one_sentence(name: str, text: str) -> None:
     with pytest.raises(ConfigError, match=r"^objective\.weights .*: give calibrated, or numbers, one per feature map"):
-        method(name, {"objective.weights": text})
+        method(name, {"objective.weights": value_in(text, "")})
 
 
 def test_weights_may_be_zero_in_part_and_written_as_powers() -> None:
-    chosen = method("cimle", {"objective.weights": "[0, 1e-3, 2]"})
+    chosen = method("cimle", {"objective.weights": [0, "1e-3", 2]})
     assert chosen.objective.weights == (0, 1e-3, 2)  # type: ignore[union-attr]
 
 

@@ -39,14 +39,14 @@ def table() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def test_it_has_exactly_the_papers_parameters_when_it_sees_the_picture_alone() -> None:
+def test_it_has_exactly_the_papers_parameters_when_it_sees_the_image_alone() -> None:
     with torch.device("meta"):
         discriminator = SRGANDiscriminator(3)
     assert sum(parameter.numel() for parameter in discriminator.parameters()) == 5_215_425
 
 
 @pytest.mark.parametrize("size", [(64, 64), (20, 33)])
-def test_it_computes_the_table_of_the_paper_for_pictures_of_any_size(size: tuple[int, int]) -> None:
+def test_it_computes_the_table_of_the_paper_for_images_of_any_size(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     # in training mode, where batch norms keep signals large
     discriminator, reference = SRGANDiscriminator(3, width=2), table()
@@ -68,7 +68,7 @@ def test_the_judgement_holds_every_activated_map_and_the_logits_last() -> None:
     assert [tuple(m.shape[1:]) for m in maps[:-1]] == [(2 << k // 2, side, side) for k, side in enumerate(sides)]
 
 
-def test_a_condition_is_joined_to_the_picture_if_there_is_one() -> None:
+def test_a_condition_is_joined_to_the_image_if_there_is_one() -> None:
     torch.manual_seed(0)
     discriminator = SRGANDiscriminator(3 + 2, width=2).eval()
     condition, image = torch.randn(1, 2, 16, 16), torch.randn(1, 3, 16, 16)

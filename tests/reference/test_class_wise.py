@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Batch
+from variegate.core.interfaces import Batch, Shapes
 from variegate.losses.class_wise import class_distances, class_wise_best
 from variegate.losses.perceptual import feature_l1
 from variegate.methods import method
@@ -93,7 +95,7 @@ def test_each_class_trains_the_head_that_draws_it_best() -> None:
 
 
 def objective(name: str = "crn", **options: str) -> ClassWise:
-    made = method(name, {"perceptual": "laplacian", **options}).build_objective(CLASSES, 3, (8, 16))
+    made = method(name, {"perceptual": "laplacian", **options}).build_objective(Shapes(CLASSES, 3, (8, 16)))
     assert isinstance(made, ClassWise)
     return made
 
@@ -106,11 +108,11 @@ def batch(mask: Tensor | None = None) -> Batch:
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_a_step_compares_every_head_once_with_the_picture(masked: bool) -> None:
+def test_a_step_compares_every_head_once_with_the_image(masked: bool) -> None:
     given = batch(torch.rand(2, 1, 8, 16) if masked else None)
     torch.manual_seed(0)
-    generator = method("crn", {"heads": "4", "widths": "[6, 4]"}).build_generator(CLASSES, 3, (8, 16))
-    made = objective(heads="4")
+    generator = method("crn", {"heads": 4, "widths": [6, 4]}).build_generator(Shapes(CLASSES, 3, (8, 16)))
+    made = objective(heads=4)
     [losses] = list(made.updates(generator, given, 0))
     conv = generator.get_submodule("stages.output.conv.inner")
     features = generator.encode(given.condition).state[-1]
@@ -126,11 +128,11 @@ def test_a_step_compares_every_head_once_with_the_picture(masked: bool) -> None:
     assert all(parameter.grad is not None for parameter in generator.parameters())
 
 
-@pytest.mark.parametrize("options", [{"heads": "1"}, {"noise": "input", "randomness.hidden": "6"}])
-def test_with_one_head_it_is_plain_regression_with_the_code_of_the_visit(options: dict[str, str]) -> None:
+@pytest.mark.parametrize("options", [{"heads": 1}, {"noise": "input", "randomness.hidden": 6}])
+def test_with_one_head_it_is_plain_regression_with_the_code_of_the_visit(options: dict[str, Any]) -> None:
     given = batch(torch.rand(2, 1, 8, 16))
     torch.manual_seed(0)
-    generator = method("crn", {**options, "widths": "[6, 4]"}).build_generator(CLASSES, 3, (8, 16))
+    generator = method("crn", {**options, "widths": [6, 4]}).build_generator(Shapes(CLASSES, 3, (8, 16)))
     made = objective(**options)
     [losses] = list(made.updates(generator, given, 0))
     codes = torch.stack([generator.draw([(key, 0)]) for key in (5, 9)])
@@ -145,7 +147,7 @@ def test_every_head_has_one_code_and_no_other_head_has_it() -> None:
         assert (every_head(heads)[:, 0] * heads).long().tolist() == list(range(heads))
 
 
-def test_boundaries_are_no_class_and_pictures_are_refused_in_words() -> None:
+def test_boundaries_are_no_class_and_images_are_refused_in_words() -> None:
     labels = batch().condition
     boundaries = torch.rand(2, 1, 8, 16).round()
     assert torch.equal(classes(torch.cat([labels, boundaries], dim=1)), labels)
@@ -164,20 +166,20 @@ def test_published_weights_belong_to_vgg_alone_and_depend_on_data_and_height(mon
         ("gta", 256): (1, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62),
     }
     for (dataset, height), numbers in wanted.items():
-        made = method("crn", {"dataset": dataset}).build_objective(CLASSES, 3, (height, 2 * height))
+        made = method("crn", {"dataset": dataset}).build_objective(Shapes(CLASSES, 3, (height, 2 * height)))
         assert isinstance(made, ClassWise)
         assert made.weights == numbers
-    assert ClassWiseConfig(perceptual="laplacian").build(CLASSES, 3, (8, 16)).weights is None
+    assert ClassWiseConfig(perceptual="laplacian").build(Shapes(CLASSES, 3, (8, 16)), None).weights is None
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"objective.heads": "3"}, r"objective.heads is 3 and randomness.heads 9; give --heads"),
-        ({"noise": "input", "objective.heads": "3"}, r"randomness noise_input has one; set it to 1"),
+        ({"objective.heads": 3}, r"objective.heads is 3 and randomness.heads 9; give --heads"),
+        ({"noise": "input", "objective.heads": 3}, r"randomness noise_input has one; set it to 1"),
     ],
 )
-def test_heads_that_do_not_agree_are_refused(options: dict[str, str], words: str) -> None:
+def test_heads_that_do_not_agree_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         method("crn", options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Batch, Part
+from variegate.core.interfaces import Batch, Shapes
+from variegate.core.method import Component
 from variegate.generators.pix2pixhd import EnhancerConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.generators.unet import UNetConfig
@@ -33,9 +36,9 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def built(generator: Part, randomness: Part, channels: int) -> nn.Module:
+def built(generator: Component, randomness: Component, channels: int) -> nn.Module:
     with torch.device("meta"):
-        return generator.build(randomness.build(channels, SIZE), channels, 3, SIZE)
+        return generator.build(randomness.build(Shapes(channels, 3, SIZE)), Shapes(channels, 3, SIZE))
 
 
 @pytest.mark.parametrize(
@@ -50,19 +53,19 @@ def built(generator: Part, randomness: Part, channels: int) -> nn.Module:
     ids=["bicyclegan all", "bicyclegan input", "pix2pix resnet", "pix2pixhd global", "pix2pixhd local"],
 )
 def test_generators_have_as_many_parameters_as_published(
-    generator: Part, randomness: Part, channels: int, count: int
+    generator: Component, randomness: Component, channels: int, count: int
 ) -> None:
     assert parameters(built(generator, randomness, channels)) == count
 
 
 def test_whole_filters_start_at_the_hosts_deviation_and_have_a_hundred_times_the_parameters() -> None:
     torch.manual_seed(0)
-    randomness = WholeFiltersConfig(sites=("a", "b")).build(3, SIZE)
+    randomness = WholeFiltersConfig(sites=("a", "b")).build(Shapes(3, 3, SIZE))
     layer = randomness.layer("a", 32, 32)
     assert float(layer.filters(torch.randn(50, 64)).detach().std()) == pytest.approx(0.02, rel=0.15)
     with torch.device("meta"):
         whole = randomness.layer("b", 256, 256, bias=False)
-        based = BasisFiltersConfig(sites=("b",)).build(3, SIZE).layer("b", 256, 256, bias=False)
+        based = BasisFiltersConfig(sites=("b",)).build(Shapes(3, 3, SIZE)).layer("b", 256, 256, bias=False)
     assert parameters(whole) == 64 * 64 + 64 + 65 * 589_824
     assert parameters(whole) > 100 * parameters(based)
 
@@ -72,7 +75,7 @@ def test_discriminators_and_the_encoder_have_as_many_parameters_as_published() -
         hd = AdversarialConfig(padding=2, norm="instance", scales=2)
         assert parameters(discriminator_of(39, hd, SIZE)) == 5_603_202
         assert parameters(discriminator_of(39, hd.model_copy(update={"scales": 3}), SIZE)) == 8_404_803
-        bicycle = CVAEGANConfig().build(3, 3, SIZE)
+        bicycle = CVAEGANConfig().build(Shapes(3, 3, SIZE), None)
         assert parameters(bicycle.discriminator) == parameters(bicycle.discriminator2) == 3_458_978
         assert parameters(Posterior(3, 8, SIZE)) == 2_590_032
         assert parameters(discriminator_of(6, AdversarialConfig(), SIZE)) == 2_768_705
@@ -85,8 +88,8 @@ def test_the_discriminators_of_bicyclegan_judge_30_and_14_patches_a_side() -> No
 
 
 def test_a_discriminator_that_does_not_fit_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="3 layers and 2 scales does not fit into 32x32 pictures; use a smaller"):
-        AdversarialConfig(scales=2).build(3, 3, (32, 32))
+    with pytest.raises(ConfigError, match="3 layers and 2 scales does not fit into 32x32 images; use a smaller"):
+        AdversarialConfig(scales=2).build(Shapes(3, 3, (32, 32)), None)
 
 
 def arrays(*shapes: tuple[int, ...], seed: int = 0) -> list[Tensor]:
@@ -168,7 +171,7 @@ def test_pix2pixhd_reads_vgg19_after_the_first_relu_of_every_block_with_max_pool
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(maps, expected, strict=True))
 
 
-OPTIONS = {"width": "4", "objective.layers": "2"}
+OPTIONS = {"width": 4, "objective.layers": 2}
 SMALL = (32, 32)
 
 
@@ -177,10 +180,10 @@ def a_batch(count: int) -> Batch:
     return Batch(condition, image.tanh(), torch.arange(count), torch.arange(count) * 100 + 7)
 
 
-def moves(name: str, options: dict[str, str], batch: Batch):  # type: ignore[no-untyped-def]
+def moves(name: str, options: dict[str, Any], batch: Batch):  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     preset = method(name, {**OPTIONS, **options})
-    generator, objective = preset.build_generator(4, 3, SMALL), preset.build_objective(4, 3, SMALL)
+    generator, objective = preset.build_generator(Shapes(4, 3, SMALL)), preset.build_objective(Shapes(4, 3, SMALL))
     return generator.train(), objective.train(), list(objective.updates(generator.train(), batch, 0))
 
 
@@ -240,7 +243,7 @@ def test_msgans_losses_are_those_of_its_released_code() -> None:
 
 def test_dsgan_detaches_the_second_image_and_does_not_judge_it() -> None:
     batch = a_batch(2)
-    generator, objective, (_, second) = moves("dsgan", {"objective.seeking.margin": "1000"}, batch)
+    generator, objective, (_, second) = moves("dsgan", {"objective.seeking.margin": 1000}, batch)
     one, two = generator(batch.condition, generator.draw_for(batch.key, 2)).unbind(1)
     expected = (lsgan(objective.discriminator, batch.condition, one, 1)).item()
     assert float(second["generator"]["adversarial"]) == pytest.approx(expected, rel=1e-4)
@@ -253,7 +256,7 @@ def test_dsgan_detaches_the_second_image_and_does_not_judge_it() -> None:
 
 def test_pix2pixhds_losses_are_least_squares_feature_matching_and_perception() -> None:
     batch = a_batch(1)
-    options = {"generator.downs": "2", "blocks": "1", "objective.perceptual": "random"}
+    options = {"generator.downs": 2, "blocks": 1, "objective.perceptual": "random"}
     generator, objective, (first, second) = moves("pix2pixhd", options, batch)
     fake = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
     judge = objective.discriminator

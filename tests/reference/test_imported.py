@@ -46,16 +46,16 @@ def saved(network: nn.Module, folder: Path) -> Path:
 
 def built(found: ImportedGenerator) -> Generator:
     chosen = method(found.name, found.options)
-    generator = chosen.build_generator(found.condition_channels, found.image_channels, found.size)
+    generator = chosen.build_generator(found.shapes)
     generator.load_state_dict(found.state)
     return generator.eval()
 
 
 @torch.no_grad()
 def agree(network: nn.Module, found: ImportedGenerator) -> None:
-    """Equal images of the same random pictures (2, K, H, W), and not trivially so."""
+    """Equal images of the same random images (2, K, H, W), and not trivially so."""
     generator = built(found)
-    x = torch.rand(2, found.condition_channels, *found.size) * 2 - 1
+    x = torch.rand(2, found.shapes.condition_channels, *found.shapes.size) * 2 - 1
     code = torch.randn(2, generator.code_size)
     expected = network(x, code) if generator.code_size else network(x)
     assert expected.std(dim=(2, 3)).min() > 0.02
@@ -71,7 +71,7 @@ def agree(network: nn.Module, found: ImportedGenerator) -> None:
 def test_unets_of_pix2pix(depth: int, norm: str, tmp_path: Path) -> None:
     network = trained(PublicUNet(depth, norm))
     found = read_pth(saved(network, tmp_path))
-    assert (found.name, found.size, found.condition_channels) == ("pix2pix", (2**depth, 2**depth), 3)
+    assert (found.name, found.shapes.size, found.shapes.condition_channels) == ("pix2pix", (2**depth, 2**depth), 3)
     expected = {"identity": "none", "legacy": "instance"}.get(norm, norm)
     assert method(found.name, found.options).generator.norm == expected
     if norm == "legacy":  # the public loader drops the statistics, so its network has none either
@@ -85,7 +85,7 @@ def test_unets_of_pix2pix(depth: int, norm: str, tmp_path: Path) -> None:
 def test_resnets_of_pix2pix_and_cyclegan(blocks: int, side: int, norm: str, tmp_path: Path) -> None:
     network = trained(PublicResNet(blocks, norm, channels=1))
     found = read_pth(saved(network, tmp_path))
-    assert (found.name, found.size, found.condition_channels) == ("pix2pix", (side, side), 1)
+    assert (found.name, found.shapes.size, found.shapes.condition_channels) == ("pix2pix", (side, side), 1)
     assert method(found.name, found.options).generator.blocks == blocks
     agree(network, found)
 
@@ -95,7 +95,7 @@ def test_resnets_of_pix2pix_and_cyclegan(blocks: int, side: int, norm: str, tmp_
 def test_bicyclegans_with_the_code_at_the_input(depth: int, norm: str, tmp_path: Path) -> None:
     network = trained(PublicUNet(depth, norm, channels=1, code=8))
     found = read_pth(saved(network, tmp_path))
-    assert (found.name, found.condition_channels) == ("bicyclegan", 1)
+    assert (found.name, found.shapes.condition_channels) == ("bicyclegan", 1)
     assert method(found.name, found.options).generator.norm == norm
     agree(network, found)
 
@@ -104,7 +104,7 @@ def test_bicyclegans_with_the_code_at_the_input(depth: int, norm: str, tmp_path:
 def test_bicyclegans_with_the_code_at_every_level(depth: int, channels: int, code: int, tmp_path: Path) -> None:
     network = trained(PublicAddAll(depth, channels, code))
     found = read_pth(saved(network, tmp_path))
-    assert (found.name, found.condition_channels) == ("bicyclegan", channels)
+    assert (found.name, found.shapes.condition_channels) == ("bicyclegan", channels)
     assert method(found.name, found.options).objective.code_size == code
     agree(network, found)
 
@@ -126,13 +126,13 @@ def test_dropout_becomes_the_code(network: nn.Module, layer: str, tmp_path: Path
         part = generator.get_submodule(f"stages.{site}" + (".layer" if layer else ""))
         mask = code[:, part.part].unflatten(1, part.shape) > 0.5
         drop.register_forward_hook(lambda _module, _args, out, mask=mask: out * mask * 2)
-    x = torch.rand(1, 3, *found.size) * 2 - 1
+    x = torch.rand(1, 3, *found.shapes.size) * 2 - 1
     with torch.no_grad():
         assert torch.allclose(generator(x, code.unsqueeze(0))[:, 0], network(x), **CLOSE)
 
 
-def test_training_mode_draws_one_picture_as_the_public_script_does(tmp_path: Path) -> None:
-    """Batch normalisation with the statistics of the single picture."""
+def test_training_mode_draws_one_image_as_the_public_script_does(tmp_path: Path) -> None:
+    """Batch normalisation with the statistics of the single image."""
     network = trained(PublicUNet(7))
     generator = built(read_pth(saved(network, tmp_path))).train()
     x = torch.rand(1, 3, 128, 128)
@@ -161,11 +161,11 @@ def test_files_that_look_alike_are_told_apart_by_the_code_size_given(tmp_path: P
     path = saved(network, tmp_path)
     assert read_pth(path).name == "bicyclegan"
     found = read_pth(path, code_size=0)
-    assert (found.name, found.condition_channels) == ("pix2pix", 11)
+    assert (found.name, found.shapes.condition_channels) == ("pix2pix", 11)
     agree(network, found)
     network = trained(PublicUNet(7, "instance", channels=2, code=5))
     found = read_pth(saved(network, tmp_path), code_size=5)
-    assert (found.name, found.condition_channels) == ("bicyclegan", 2)
+    assert (found.name, found.shapes.condition_channels) == ("bicyclegan", 2)
     agree(network, found)
     assert "5 numbers, 2 wide, instance normalisation, 2 channels to 3" in found.note
 

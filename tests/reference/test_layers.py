@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from variegate.core.interfaces import Part
+from variegate.core.interfaces import Shapes
+from variegate.core.method import Component
 from variegate.generators.crn import CRNConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.generators.unet import UNetConfig
@@ -204,7 +205,7 @@ def test_layer_norm_is_over_channels_and_plane_jointly_with_a_gain_per_channel()
 
 
 def test_dropout_keeps_the_mean_and_drops_the_stated_share_where_the_code_says() -> None:
-    randomness = ElementDropoutConfig(sites=("only",), ratio=0.3).build(3, (8, 8))
+    randomness = ElementDropoutConfig(sites=("only",), ratio=0.3).build(Shapes(3, 3, (8, 8)))
     layer = randomness.layer("only", 3, 16, size=(8, 8))
     x, code = torch.randn(4, 3, 8, 8), torch.rand(4, randomness.size)
     plain, dropped = layer.inner(x, None), layer(x, code)
@@ -216,8 +217,8 @@ def test_dropout_keeps_the_mean_and_drops_the_stated_share_where_the_code_says()
 # whole networks
 
 
-def build(generator: Part, randomness: Part, condition: int, image: int, size: tuple[int, int]) -> nn.Module:
-    return generator.build(randomness.build(condition, size), condition, image, size)
+def build(generator: Component, randomness: Component, condition: int, image: int, size: tuple[int, int]) -> nn.Module:
+    return generator.build(randomness.build(Shapes(condition, 3, size)), Shapes(condition, image, size))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ def build(generator: Part, randomness: Part, condition: int, image: int, size: t
     ids=["unet", "resnet", "crn256", "crn512", "crn1024", "crn+noise", "crn+encoder"],
 )
 def test_a_full_generator_has_the_published_number_of_parameters(
-    generator: Part, randomness: Part, condition: int, size: tuple[int, int], published: int
+    generator: Component, randomness: Component, condition: int, size: tuple[int, int], published: int
 ) -> None:
     with torch.device("meta"):
         assert count(build(generator, randomness, condition, 3, size)) == published
@@ -242,8 +243,8 @@ def test_a_full_generator_has_the_published_number_of_parameters(
 
 def test_the_dropout_of_the_full_unet_sits_in_the_three_published_layers() -> None:
     with torch.device("meta"):
-        randomness = ElementDropoutConfig(sites=("up[5-7]",)).build(3, (256, 256))
-        UNetConfig().build(randomness, 3, 3, (256, 256))
+        randomness = ElementDropoutConfig(sites=("up[5-7]",)).build(Shapes(3, 3, (256, 256)))
+        UNetConfig().build(randomness, Shapes(3, 3, (256, 256)))
     assert randomness.sites == {"up5", "up6", "up7"}
     assert randomness.size == 512 * (16**2 + 8**2 + 4**2)
 
@@ -347,7 +348,7 @@ def test_networks_start_with_the_published_deviations() -> None:
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.05), "Glorot"
 
 
-def test_several_scales_judge_the_picture_and_its_halvings() -> None:
+def test_several_scales_judge_the_image_and_its_halvings() -> None:
     patches = [PatchGAN(4, width=4, layers=1) for _ in range(2)]
     condition, image = torch.randn(1, 1, 32, 32), torch.randn(1, 3, 32, 32)
     scales = MultiScale(patches).eval()(condition, image)

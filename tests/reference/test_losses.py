@@ -94,7 +94,7 @@ def test_a_missing_weight_is_an_error_rather_than_a_forgotten_layer() -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (17, 23), (5, 40), (3, 3)])
-def test_the_bands_of_a_laplacian_pyramid_add_up_to_the_picture(size: tuple[int, int]) -> None:
+def test_the_bands_of_a_laplacian_pyramid_add_up_to_the_image(size: tuple[int, int]) -> None:
     image = maps((2, 3, *size))[0]
     *bands, low = LaplacianPyramid(5)(image)
     for band in reversed(bands):
@@ -107,7 +107,7 @@ def test_a_laplacian_pyramid_halves_and_separates_frequencies() -> None:
     *bands, low = LaplacianPyramid(5)(flat)
     assert [band.shape[-1] for band in bands] == [64, 32, 16, 8]
     assert low.shape[-1] == 4
-    assert max(float(band.abs().max()) for band in bands) < 1e-6, "a flat picture is in the low-pass alone"
+    assert max(float(band.abs().max()) for band in bands) < 1e-6, "a flat image is in the low-pass alone"
     checker = ((torch.arange(64)[:, None] + torch.arange(64)) % 2).float().expand(1, 3, 64, 64) * 2 - 1
     first, *rest = LaplacianPyramid(5)(checker)
     assert float(first.abs().mean()) == pytest.approx(1)

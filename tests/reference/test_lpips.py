@@ -82,7 +82,7 @@ def test_nearly_equal_images_keep_their_small_distances(folder: Path, net: str) 
 @pytest.mark.parametrize(("net", "far", "near"), [("alex", 0.722, 0.138), ("squeeze", 0.711, 0.148)])
 def test_published_example_values(folder: Path, net: str, far: float, near: float) -> None:
     if not EXAMPLES.is_dir():
-        pytest.skip(f"the example pictures are not in {EXAMPLES}")
+        pytest.skip(f"the example images are not in {EXAMPLES}")
     metric = LPIPS(net)
     reference_image = example("ref")
     assert metric.distance(reference_image, example("p0")).item() == pytest.approx(far, abs=5e-4)

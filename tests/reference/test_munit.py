@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from variegate.core.config import Training
 from variegate.core.errors import ConfigError
-from variegate.core.interfaces import Batch, Generator, Size
+from variegate.core.interfaces import Batch, Generator, Shapes, Size
 from variegate.generators.content_style import ContentStyle, ContentStyleConfig
 from variegate.generators.resnet import ResNetConfig
 from variegate.losses.adversarial import discriminator_loss
@@ -28,14 +28,14 @@ PLAYERS = ["generator", "partner", "discriminator"]
 
 
 def built(size: Size = SMALL, width: int = 4, blocks: int = 1, channels: int = CONDITION, image: int = IMAGE) -> Any:
-    randomness = AdaINConfig(hidden=8 if width < 64 else 256).build(channels, size)
-    return ContentStyleConfig(width=width, blocks=blocks).build(randomness, channels, image, size)
+    randomness = AdaINConfig(hidden=8 if width < 64 else 256).build(Shapes(channels, 3, size))
+    return ContentStyleConfig(width=width, blocks=blocks).build(randomness, Shapes(channels, image, size))
 
 
 def small(**options: Any) -> tuple[ContentStyle, MUNIT, Batch]:
     torch.manual_seed(0)
     config = MUNITConfig(width=4, layers=2, scales=3, **options)
-    generator, objective = built().train(), config.build(CONDITION, IMAGE, SMALL, back).train()
+    generator, objective = built().train(), config.build(Shapes(CONDITION, IMAGE, SMALL), back).train()
     condition, image = torch.randn(3, CONDITION, *SMALL).tanh(), torch.randn(3, IMAGE, *SMALL).tanh()
     return generator, objective, Batch(condition, image, torch.arange(3), torch.arange(3) * 100 + 7)
 
@@ -56,7 +56,7 @@ def test_the_auto_encoder_and_the_discriminator_have_as_many_parameters_as_publi
     with torch.device("meta"):
         generator = built((256, 256), 64, 4, 3)
         style, judge = StyleEncoder(3, 8, (256, 256)), MUNITDiscriminator(3)
-        objective = MUNITConfig().build(3, 3, (256, 256), lambda: built((256, 256), 64, 4, 3))
+        objective = MUNITConfig().build(Shapes(3, 3, (256, 256)), lambda: built((256, 256), 64, 4, 3))
     assert parameters(generator) + parameters(style) == 15_026_187
     assert parameters(objective.partner) + parameters(objective.style_a) == 15_026_187
     assert generator.randomness.total == 4096
@@ -189,12 +189,12 @@ def test_a_code_gives_every_condition_the_same_scales_and_shifts() -> None:
 
 
 def test_adain_works_in_other_backbones_and_names_a_site_that_is_missing() -> None:
-    randomness = AdaINConfig(sites=("block*",), hidden=8).build(CONDITION, SMALL)
-    generator = ResNetConfig(width=4, blocks=2).build(randomness, CONDITION, IMAGE, SMALL)
+    randomness = AdaINConfig(sites=("block*",), hidden=8).build(Shapes(CONDITION, 3, SMALL))
+    generator = ResNetConfig(width=4, blocks=2).build(randomness, Shapes(CONDITION, IMAGE, SMALL))
     one, two = generator(torch.randn(1, CONDITION, *SMALL), torch.randn(1, 2, 8)).unbind(1)
     assert not torch.allclose(one, two, atol=1e-3)
     with pytest.raises(ConfigError, match="no layer 'style"):
-        ResNetConfig(width=4).build(AdaINConfig().build(CONDITION, SMALL), CONDITION, IMAGE, SMALL)
+        ResNetConfig(width=4).build(AdaINConfig().build(Shapes(CONDITION, 3, SMALL)), Shapes(CONDITION, IMAGE, SMALL))
 
 
 # the objective
@@ -273,7 +273,7 @@ def test_the_perceptual_term_compares_features_without_their_mean_and_deviation(
     torch.manual_seed(0)
     size = (32, 32)
     objective = MUNITConfig(width=4, layers=2, perceptual_weight=2, perceptual="random").build(
-        3, 3, size, lambda: built(size, channels=3)
+        Shapes(3, 3, size), lambda: built(size, channels=3)
     )
     generator = built(size, channels=3)
     a, b = torch.randn(1, 3, *size).tanh(), torch.randn(1, 3, *size).tanh()
@@ -340,7 +340,7 @@ def test_the_generators_meet_the_discriminators_that_have_just_moved() -> None:
 
 def test_the_inverter_is_the_style_encoder_of_the_images() -> None:
     _, objective, batch = small()
-    inverter = objective.config.build_inverter(IMAGE, SMALL)
+    inverter = objective.config.build_inverter(Shapes(CONDITION, IMAGE, SMALL))
     inverter.load_state_dict(objective.inverter().state_dict())
     style, zeros = inverter(batch.image)
     assert torch.equal(style, objective.posterior(batch.image)[0])
@@ -373,10 +373,12 @@ def test_any_size_goes_in_and_contents_of_both_domains_have_one_shape() -> None:
 
 def test_what_does_not_fit_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match="do not fit into 16x24"):
-        MUNITConfig(width=4).build(CONDITION, IMAGE, SMALL, back)
-    with pytest.raises(ConfigError, match="pictures of 3 channels"):
-        MUNITConfig(width=4, layers=2, perceptual_weight=1, perceptual="random").build(CONDITION, IMAGE, (64, 64), back)
-    objective = MUNITConfig(width=4, layers=2).build(CONDITION, IMAGE, (13, 16), back)
+        MUNITConfig(width=4).build(Shapes(CONDITION, IMAGE, SMALL), back)
+    with pytest.raises(ConfigError, match="images of 3 channels"):
+        MUNITConfig(width=4, layers=2, perceptual_weight=1, perceptual="random").build(
+            Shapes(CONDITION, IMAGE, (64, 64)), back
+        )
+    objective = MUNITConfig(width=4, layers=2).build(Shapes(CONDITION, IMAGE, (13, 16)), back)
     real, fake = (torch.randn(1, IMAGE, 13, 16) for _ in range(2))
     verdicts = [[maps[-1] for maps in objective.discriminator_b(x)] for x in (real, fake)]
     assert discriminator_loss(*verdicts, "lsgan").isfinite()

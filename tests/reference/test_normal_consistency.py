@@ -18,7 +18,7 @@ pytestmark = pytest.mark.core
 
 
 def slopes(images: Tensor) -> Tensor:
-    """Normals that bend with the colours; none where a picture is black (-1 in all channels)."""
+    """Normals that bend with the colours; none where an image is black (-1 in all channels)."""
     bent = F.normalize(images + torch.tensor([0.0, 0.0, 2.0]).view(3, 1, 1), dim=1)
     return bent * (images > -1).any(dim=1, keepdim=True)
 

@@ -1,4 +1,4 @@
-"""Spread around the centre and of activations equals NumPy; one person's pictures spread less than five persons'."""
+"""Spread around the centre and of activations equals NumPy; one person's images spread less than five persons'."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def test_an_embedding_alone_gives_no_score_and_bad_ones_are_refused() -> None:
         feature_spread(conditions(1, samples=1), None, plugged(colours, "embedding"))
 
 
-def test_identity_spreads_less_among_pictures_of_one_person() -> None:
-    """Five pictures of one person against one picture each of five persons, eight times."""
+def test_identity_spreads_less_among_images_of_one_person() -> None:
+    """Five images of one person against one image each of five persons, eight times."""
     pytest.importorskip("onnxruntime")
     network = shared("weights", "mobilefacenet_128d.onnx")
     people = sorted(shared("data", "faces_identity").iterdir())[:8]

@@ -12,9 +12,10 @@ import yaml
 from helpers.runs import SIZE, python, settings, state_of, unequal
 from variegate.core.config import to_yaml
 from variegate.core.errors import ConfigError
-from variegate.data.dataset.pairs import open_data
+from variegate.core.interfaces import Shapes
+from variegate.data import open_data
 from variegate.networks.perceptual import perceptual
-from variegate.training.calibration import measured
+from variegate.training.calibration import measure_layers
 from variegate.training.start import saved_config, start
 
 CALIBRATED = {"objective.weights": "calibrated"}
@@ -26,7 +27,7 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "
 def test_every_layer_contributes_equally_and_the_total_is_that_of_equal_weights(kind: str) -> None:
     pairs = open_data("streets:20", SIZE)
     features, _ = perceptual(kind, None)  # type: ignore[arg-type]
-    weights = measured(features, pairs)
+    weights = measure_layers(features, pairs)
     maps = [features(pairs.raw(i)[1][None].float() / 127.5 - 1) for i in range(len(pairs))]
     neighbours = itertools.pairwise(maps)
     gaps = torch.tensor([[(a - b).abs().mean() for a, b in zip(x, y)] for x, y in neighbours]).mean(dim=0)
@@ -37,7 +38,7 @@ def test_every_layer_contributes_equally_and_the_total_is_that_of_equal_weights(
 
 
 @pytest.mark.core
-def test_pictures_that_are_all_the_same_cannot_be_compared() -> None:
+def test_images_that_are_all_the_same_cannot_be_compared() -> None:
     class Fake:
         name = "grey"
 
@@ -47,8 +48,8 @@ def test_pictures_that_are_all_the_same_cannot_be_compared() -> None:
         def raw(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
             return torch.zeros(1, 8, 8, dtype=torch.uint8), torch.full((3, 8, 8), 99, dtype=torch.uint8)
 
-    with pytest.raises(ConfigError, match="different pictures of grey, which has none; give numbers"):
-        measured(perceptual("laplacian", None)[0], Fake())  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="different images of grey, which has none; give numbers"):
+        measure_layers(perceptual("laplacian", None)[0], Fake())  # type: ignore[arg-type]
 
 
 def test_the_run_holds_the_numbers_and_goes_on_exactly(tmp_path: Path) -> None:
@@ -57,8 +58,8 @@ def test_the_run_holds_the_numbers_and_goes_on_exactly(tmp_path: Path) -> None:
     start(settings("cimle", 4, CALIBRATED), tmp_path / "parts", resume=True)
     assert unequal(state_of(tmp_path / "whole", 4), state_of(tmp_path / "parts", 4)) == []
     weights = saved_config(tmp_path / "whole")["method"]["objective"]["weights"]
-    assert weights == list(measured(perceptual("laplacian", None)[0], open_data("streets:20", SIZE)))
-    given = {"objective.weights": str(weights)}
+    assert weights == list(measure_layers(perceptual("laplacian", None)[0], open_data("streets:20", SIZE)))
+    given = {"objective.weights": weights}
     start(settings("cimle", 4, given), tmp_path / "given")
     assert unequal(state_of(tmp_path / "whole", 4), state_of(tmp_path / "given", 4)) == []
 
@@ -82,7 +83,7 @@ def test_two_processes_measure_once(tmp_path: Path) -> None:
 def test_numbers_are_needed_where_nothing_is_trained_and_one_for_each_layer() -> None:
     config = settings("cimle", 2, CALIBRATED).method
     with pytest.raises(ConfigError, match="stands for numbers"):
-        config.build_objective(8, 3, SIZE)
-    wrong = settings("cimle", 2, {"objective.weights": "[1, 2]"}).method.build_objective(8, 3, SIZE)
+        config.build_objective(Shapes(8, 3, SIZE))
+    wrong = settings("cimle", 2, {"objective.weights": [1, 2]}).method.build_objective(Shapes(8, 3, SIZE))
     with pytest.raises(ConfigError, match="are 2 weights for 5 feature maps; give 5"):
         wrong.distance(torch.zeros(1, 3, 32, 32), wrong.embed(torch.zeros(1, 3, 32, 32)), None)  # type: ignore[operator]

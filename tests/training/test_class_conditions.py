@@ -11,28 +11,30 @@ import torch
 from PIL import Image
 
 import variegate
-from variegate.api import data_of, train
+from variegate import train
 from variegate.cli import main
 from variegate.cli.typed import conditions_of, file_name
 from variegate.core.errors import ConfigError, DataError
-from variegate.data import ClassName, open_data
+from variegate.data import open_data
+from variegate.data.conditions import ClassLabel
 from variegate.evaluation.measure import conditions_differ
-from variegate.runs.settings import Run
+from variegate.runs.folder import RunFolder
+from variegate.runs.settings import ExecutionSettings
 from variegate.training.start import saved_config
 
 OPTIONS = {
-    "generator.widths": "[6, 6, 4]",
-    "randomness.channels": "2",
-    "randomness.hidden": "4",
+    "generator.widths": [6, 6, 4],
+    "randomness.channels": 2,
+    "randomness.hidden": 4,
     "perceptual": "laplacian",
-    "candidates": "2",
-    "inner_steps": "2",
-    "inner_batch": "2",
-    "batch_size": "4",
-    "restart.at": "0",
+    "candidates": 2,
+    "inner_steps": 2,
+    "inner_batch": 2,
+    "batch_size": 4,
+    "restart.at": 0,
     "rebalance": "none",
 }
-QUIET = Run(quiet=True, device="cpu")
+QUIET = ExecutionSettings(quiet=True, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def classes(desk: Path) -> Path:
 
 def test_a_model_of_classes_is_trained_and_sampled_by_name(classes: Path) -> None:
     model = variegate.load(classes)
-    assert model.condition == ClassName(names=("dark", "light"), frame=(16, 16))
+    assert model.condition == ClassLabel(names=("dark", "light"), frame=(16, 16))
     assert (model.record.condition_channels, model.record.image_channels) == (2, 1)
     drawn = model.sample("light", n=3)
     assert drawn.images.shape == (3, 1, 16, 16)
@@ -86,10 +88,10 @@ def test_grey_images_are_measured(classes: Path) -> None:
 
 
 def test_conditions_that_are_all_alike_tell_nothing_of_the_code(classes: Path, tmp_path: Path) -> None:
-    assert conditions_differ(data_of(classes, "train"))
+    assert conditions_differ(RunFolder(classes).pairs("train"))
     np.savez(tmp_path / "light.npz", images=np.zeros((20, 16, 16), np.uint8), labels=np.ones(20, int),
              classes=np.array(["dark", "light"]))  # fmt: skip
-    alike = data_of(classes, "held", tmp_path / "light.npz")
+    alike = RunFolder(classes).pairs("held", tmp_path / "light.npz")
     assert int(alike.raw(0)[0].max()) == 1
     assert not conditions_differ(alike)
     assert not conditions_differ(open_data(tmp_path / "light.npz", condition="none"))
@@ -104,12 +106,12 @@ def test_several_conditions_at_once_are_trained(desk: Path) -> None:
     )
     model = variegate.load(run)
     assert (model.record.condition_channels, model.record.image_channels) == (2 + 3 + 1, 3)
-    assert saved_config(run)["grey"] is False
-    raw, image = data_of(run, "val").raw(0)
+    assert saved_config(run)["data"]["grey"] is False
+    raw, image = RunFolder(run).pairs("val").raw(0)
     assert image.shape == (3, 16, 16)
     assert model.sample(raw, n=1).images.shape == (1, 3, 16, 16)
     edges = raw[4].numpy().astype(np.uint8)
-    row = data_of(run, "val").files[0].rpartition(":")[2]
+    row = RunFolder(run).pairs("val").files[0].rpartition(":")[2]
     Image.fromarray(edges).save(desk / "edges.png")
     texts = [f"dark+{desk / 'v.npy'}:{row}+{desk / 'edges.png'}"]
     [(name, condition)] = conditions_of(run, texts)
@@ -119,7 +121,9 @@ def test_several_conditions_at_once_are_trained(desk: Path) -> None:
 
 
 def test_methods_that_need_a_condition_say_so(desk: Path) -> None:
-    with pytest.raises(ConfigError, match="cimle draws images of conditions, and --condition none leaves it without"):
+    with pytest.raises(
+        ConfigError, match="cimle: it draws images of conditions, and --condition none leaves it without"
+    ):
         train("cimle", desk / "marks.npz", desk / "none", steps=2, run=QUIET, condition="none", **OPTIONS)
 
 

@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from helpers.runs import at_batch, saved_steps, settings, start, state_of, unequal
-from variegate.core.errors import ConfigError, TrainingError
+from variegate.core.errors import ConfigError, Interrupted, TrainingError
+from variegate.core.files import replacing_folder
 from variegate.model.model import Model
 from variegate.objectives import adversarial, nearest_sample
 from variegate.runs import checkpoints, saved_model
-from variegate.runs.saved_model import writing
-from variegate.runs.settings import Stop
+from variegate.runs.stop import Stop
 from variegate.training import loop
 
 pytestmark = pytest.mark.core
@@ -62,7 +62,7 @@ def test_a_loss_that_breaks_among_thousands_of_inner_steps_ends_them_soon(
     broken = from_call(8, original, lambda *args: original(*args) * float("nan"))  # two matchings come first
     monkeypatch.setattr(nearest_sample, "feature_l1", lambda *args: calls.append(1) or broken(*args))
     with pytest.raises(TrainingError, match=r"generator/nearest became nan at step 1"):
-        start(settings("cimle", 2, {"objective.inner_steps": "5000"}), tmp_path / "run")
+        start(settings("cimle", 2, {"objective.inner_steps": 5000}), tmp_path / "run")
     assert len(calls) < 300
 
 
@@ -73,14 +73,14 @@ def test_a_loss_that_breaks_before_any_checkpoint_says_so(tmp_path: Path, monkey
 
 
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = loop.blend
+    original = loop.update_ema
 
-    def spoil(average: torch.nn.Module, generator: torch.nn.Module, decay: float) -> None:
-        original(average, generator, decay)
+    def spoil(ema: torch.nn.Module, generator: torch.nn.Module, decay: float) -> None:
+        original(ema, generator, decay)
         with torch.no_grad():
             next(generator.parameters()).fill_(float("inf"))
 
-    monkeypatch.setattr(loop, "blend", from_call(4, original, spoil))
+    monkeypatch.setattr(loop, "update_ema", from_call(4, original, spoil))
     with pytest.raises(TrainingError, match=r"generator weights are no longer finite at step 4.*step-00000002"):
         start(settings("pix2pix", 4, save_every=2), tmp_path / "run")
     assert saved_steps(tmp_path / "run") == [2]
@@ -90,14 +90,14 @@ def full(*args: Any, **kwargs: Any) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def half_then_full(path: Path, state: dict[str, Any]) -> None:
+def half_then_full(state: dict[str, Any], path: Path) -> None:
     path.write_bytes(b"half")
     full()
 
 
 @pytest.mark.parametrize(
     ("module", "name", "failing"),
-    [(checkpoints, "save_state", half_then_full), (saved_model, "save_file", full)],
+    [(checkpoints.torch, "save", half_then_full), (saved_model, "save_file", full)],
     ids=["checkpoint", "model"],
 )
 def test_a_full_disk_stops_with_words_and_spoils_nothing(
@@ -109,8 +109,8 @@ def test_a_full_disk_stops_with_words_and_spoils_nothing(
         start(settings("pix2pix", 4, save_every=2), folder)
     monkeypatch.undo()
     assert not [path for path in folder.rglob(".*") if "writing" in path.name], "nothing half written is left"
-    assert unequal(load_file(folder / "model" / "model.safetensors"), state_of(folder, 2)["average"]) == []
-    assert start(settings("pix2pix", 4, save_every=2), folder, resume=True), "after making space it goes on"
+    assert unequal(load_file(folder / "model" / "model.safetensors"), state_of(folder, 2)["ema"]) == []
+    start(settings("pix2pix", 4, save_every=2), folder, resume=True)  # after making space it goes on
     assert saved_steps(folder)[-1] == 4
 
 
@@ -146,17 +146,17 @@ def test_a_run_that_stopped_before_its_first_checkpoint_is_begun_again(
     with pytest.raises(TrainingError):
         start(settings("pix2pix", 1), tmp_path)
     monkeypatch.undo()
-    assert start(settings("pix2pix", 2), tmp_path)
+    start(settings("pix2pix", 2), tmp_path)
     assert saved_steps(tmp_path)[-1] == 2
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "model"
-    with writing(target) as aside:
+    with replacing_folder(target) as aside:
         (aside / "a").write_text("old")
 
     def interrupted() -> None:
-        with writing(target) as aside:
+        with replacing_folder(target) as aside:
             (aside / "a").write_text("new")
             raise KeyboardInterrupt
 
@@ -164,7 +164,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         interrupted()
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (target / "a").read_text() == "old"
-    with writing(target) as aside:
+    with replacing_folder(target) as aside:
         (aside / "b").write_text("new")
     assert [path.name for path in target.iterdir()] == ["b"]
 
@@ -175,15 +175,15 @@ def test_the_first_signal_asks_the_second_ends_and_handlers_come_back() -> None:
         assert not stop.asked
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.asked
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(Interrupted) as ended:
             os.kill(os.getpid(), signal.SIGTERM)
-        assert ended.value.code == 128 + signal.SIGTERM
+        assert ended.value.signal == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_stop_during_the_last_step_still_finishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_batch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert start(settings("pix2pix", 2), tmp_path / "run") is True
+    start(settings("pix2pix", 2), tmp_path / "run")
     assert Model.load(tmp_path / "run").record.step == 2
 
 
@@ -202,5 +202,6 @@ def test_a_stop_between_the_check_and_the_next_step_loses_no_step(
         return answer
 
     monkeypatch.setattr(loop, "agreed", late)
-    assert start(settings("pix2pix", 6, save_every=5), folder) is False
+    with pytest.raises(Interrupted):
+        start(settings("pix2pix", 6, save_every=5), folder)
     assert saved_steps(folder) == [2]

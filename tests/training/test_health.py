@@ -14,7 +14,7 @@ pytestmark = pytest.mark.core
 
 
 def constant(values: list[list[float]]) -> torch.Tensor:
-    """Flat pictures (B, S, 1, 2, 2) of the given values."""
+    """Flat images (B, S, 1, 2, 2) of the given values."""
     return torch.tensor(values)[:, :, None, None, None].expand(-1, -1, 1, 2, 2)
 
 
@@ -48,8 +48,8 @@ def test_the_verdict_names_the_problem_the_share_and_what_to_try() -> None:
 
 def test_training_says_once_that_the_code_is_ignored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dropout in the innermost layer of an untrained U-Net changes nothing that could be seen."""
-    config = settings("pix2pix", 3, {"objective.reconstruction": "1000"}, save_every=1, quiet=False)
-    assert start(config, tmp_path / "run")
+    config = settings("pix2pix", 3, {"objective.reconstruction": 1000}, save_every=1, quiet=False)
+    start(config, tmp_path / "run")
     said = " ".join(capsys.readouterr().err.split())
     assert said.count("the code is ignored") == 1
     assert "step 1: the code is ignored" in said
@@ -59,7 +59,7 @@ def test_training_says_once_that_the_code_is_ignored(tmp_path: Path, capsys: pyt
 
 
 def test_training_does_not_cry_wolf_where_codes_matter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert start(settings("cimle", 1, quiet=False), tmp_path / "run")
+    start(settings("cimle", 1, quiet=False), tmp_path / "run")
     assert "ignored" not in capsys.readouterr().err
     shares = [line["val/code_sensitivity"] for line in logged(tmp_path / "run") if "val/code_sensitivity" in line]
     assert min(shares) > IGNORED
@@ -67,7 +67,7 @@ def test_training_does_not_cry_wolf_where_codes_matter(tmp_path: Path, capsys: p
 
 def test_a_run_folder_explains_itself(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert start(settings("basisgan", 2, save_every=1), folder)
+    start(settings("basisgan", 2, save_every=1), folder)
     assert {path.name for path in folder.iterdir()} >= {
         "config.yaml",
         "model",

@@ -11,8 +11,10 @@ from torch.nn import functional as F
 from torch.utils.data import default_collate
 
 from helpers.runs import SIZE, settings, start, state_of, unequal
-from variegate.data import Visits, open_data, to_batch
-from variegate.data.dataset.sampler import Endless
+from variegate.core.interfaces import Shapes
+from variegate.data import open_data
+from variegate.data.dataset.sampler import InfiniteSampler
+from variegate.data.dataset.visits import Visits, to_batch
 
 pytestmark = pytest.mark.core
 
@@ -21,18 +23,18 @@ STEPS = 5
 
 def test_the_loop_equals_a_hand_written_pix2pix_weight_for_weight(tmp_path: Path) -> None:
     config = settings("pix2pix", STEPS, {"noise": "input"}, seed=7)
-    assert start(config, tmp_path / "run")
+    start(config, tmp_path / "run")
     state = state_of(tmp_path / "run", STEPS)
 
-    pairs = open_data(config.data, SIZE)
+    pairs = open_data(config.data.path, SIZE)
     torch.manual_seed(7)
-    generator = config.method.build_generator(pairs.condition.channels, 3, SIZE)
-    discriminator = config.method.build_objective(pairs.condition.channels, 3, SIZE).discriminator
-    average = copy.deepcopy(generator)
+    generator = config.method.build_generator(Shapes(pairs.condition.channels, 3, SIZE))
+    discriminator = config.method.build_objective(Shapes(pairs.condition.channels, 3, SIZE)).discriminator
+    ema = copy.deepcopy(generator)
     opt_g, opt_d = (
         torch.optim.Adam(m.parameters(), 2e-4, (0.5, 0.999), fused=True) for m in (generator, discriminator)
     )
-    visits, order = Visits(pairs, 286 / 256, flip=True), iter(Endless(len(pairs), 2, seed=7))
+    visits, order = Visits(pairs, 286 / 256, flip=True), iter(InfiniteSampler(len(pairs), 2, seed=7))
     for step in range(STEPS):
         for optimizer in (opt_g, opt_d):
             optimizer.param_groups[0]["lr"] = 2e-4 * (1 if step / STEPS < 0.5 else (1 - step / STEPS) / 0.5)
@@ -50,15 +52,15 @@ def test_the_loop_equals_a_hand_written_pix2pix_weight_for_weight(tmp_path: Path
         loss.backward()
         opt_g.step()
         with torch.no_grad():
-            for old, new in zip(average.parameters(), generator.parameters()):
+            for old, new in zip(ema.parameters(), generator.parameters()):
                 old.lerp_(new, 1 - 0.999)
-            for old, new in zip(average.buffers(), generator.buffers()):
+            for old, new in zip(ema.buffers(), generator.buffers()):
                 old.copy_(new)
 
     assert unequal(state["generator"], generator.state_dict()) == []
     own = {f"discriminator.{name}": value for name, value in discriminator.state_dict().items()}
     assert unequal(state["objective"], own) == []
-    assert unequal(state["average"], average.state_dict()) == []
+    assert unequal(state["ema"], ema.state_dict()) == []
     assert unequal(state["optimizer/generator"]["state"], opt_g.state_dict()["state"]) == []
 
 
@@ -74,7 +76,7 @@ def test_gradients_are_clipped_per_player_before_the_step(tmp_path: Path) -> Non
 
     fabric = Fabric(accelerator="cpu", devices=1)
     parameter = torch.nn.Parameter(torch.zeros(4))
-    training = settings("pix2pix", 1, {"clip_norm": "0.5"}).method.training
+    training = settings("pix2pix", 1, {"clip_norm": 0.5}).method.training
     optimizer = fabric.setup_optimizers(torch.optim.SGD([parameter], lr=1.0))
     losses = {"generator": {"a": (parameter * 3).sum(), "b": (parameter * 1).sum()}}
     logs = update(fabric, losses, {"generator": [parameter]}, {"generator": optimizer}, training)
@@ -133,9 +135,9 @@ def test_a_term_that_two_players_share_is_propagated_once_and_moves_both() -> No
 
 
 def test_held_parameters_do_not_move_until_their_share_of_the_training_is_over(tmp_path: Path) -> None:
-    held = {"training.hold.parameters": "['stages.down*']", "training.hold.until": "0.5", "average_decay": "0"}
+    held = {"training.hold.parameters": ["stages.down*"], "training.hold.until": 0.5, "ema_decay": 0}
     config = settings("pix2pix", 4, {"noise": "input", **held}, save_every=1, keep_every=1, seed=3)
-    assert start(config, tmp_path / "run")
+    start(config, tmp_path / "run")
     states = [state_of(tmp_path / "run", step)["generator"] for step in (1, 2, 3)]
     down = [
         name for name in states[0] if name.startswith("stages.down") and "running" not in name and "num_b" not in name

@@ -26,7 +26,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.mark.parametrize("name", ["instance", "basis"])
 def test_two_processes_equal_one_on_the_same_global_batch(folders: tuple[Path, Path], name: str) -> None:
     one, two = (state_of(folder / name, STEPS) for folder in folders)
-    for part in ("generator", "average", "objective"):
+    for part in ("generator", "ema", "objective"):
         for key, value in one[part].items():
             if key.endswith("bias"):
                 continue  # where instance norm follows, its gradient is rounding error that Adam blows up

@@ -1,4 +1,4 @@
-"""A method that draws with training pictures is shown them when its training ends."""
+"""A method that draws with training images is shown them when its training ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PIL import Image
 
 import variegate
 from variegate.core.errors import CheckpointError
-from variegate.data.dataset.pairs import open_data
+from variegate.data import open_data
 from variegate.generators.pixelnn import PixelNN
-from variegate.runs.settings import Run
+from variegate.runs.settings import ExecutionSettings
 from variegate.training import loop
 
 QUICK = {"descriptor": "laplacian", "backbone.widths": [6, 6, 4], "batch_size": 4}
@@ -22,8 +22,10 @@ DATA, SIZE = "streets:20", 16
 
 
 def train(folder: Path, steps: int = 4, resume: bool = False, **options: object) -> Path:
-    run = Run(device="cpu", quiet=True, save_every=2)
-    return variegate.train("pixelnn", DATA, folder, SIZE, steps, resume=resume, run=run, **{**QUICK, **options})
+    run = ExecutionSettings(device="cpu", quiet=True, save_every=2)
+    return variegate.train(
+        "pixelnn", DATA, folder, size=SIZE, steps=steps, resume=resume, run=run, **{**QUICK, **options}
+    )
 
 
 def pixelnn(folder: Path) -> PixelNN:
@@ -32,7 +34,7 @@ def pixelnn(folder: Path) -> PixelNN:
     return generator
 
 
-def test_a_finished_run_remembers_every_training_picture_in_order(tmp_path: Path) -> None:
+def test_a_finished_run_remembers_every_training_image_in_order(tmp_path: Path) -> None:
     generator, pairs = pixelnn(train(tmp_path / "run")), open_data(DATA, SIZE)
     assert torch.equal(generator.images, torch.stack([pairs.raw(i)[1] for i in range(20)]))
     condition = pairs.condition.encode(pairs.raw(7)[0][None])
@@ -50,10 +52,10 @@ def test_a_run_that_was_cut_short_says_so_and_is_completed_by_resuming(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "remember_pictures", cut)
+        patched.setattr(loop, "remember_images", cut)
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"remembers no training pictures yet.*--resume"):
+    with pytest.raises(CheckpointError, match=r"remembers no training images yet.*--resume"):
         variegate.load(tmp_path / "run")
     resumed = pixelnn(train(tmp_path / "run", resume=True))
     for name, tensor in whole.state_dict().items():
@@ -73,14 +75,14 @@ def test_the_best_model_is_the_one_that_remembers(tmp_path: Path, monkeypatch: p
     scores = iter([0.5, 0.1, 0.3])
     monkeypatch.setattr(loop.Panel, "look", lambda self, *_: setattr(self, "score", next(scores)))
     generator = pixelnn(train(tmp_path / "run", 6, **{"training.keep": "best"}))
-    state = torch.load(tmp_path / "run/checkpoints/step-00000004/state.pt", weights_only=True)["average"]
+    state = torch.load(tmp_path / "run/checkpoints/step-00000004/state.pt", weights_only=True)["ema"]
     assert len(generator.images) == 20
     assert len(state["images"]) == 0
     for name, parameter in generator.named_parameters():
         assert torch.equal(parameter, state[name])
 
 
-def test_another_run_starts_from_the_regression_without_the_pictures(tmp_path: Path) -> None:
+def test_another_run_starts_from_the_regression_without_the_images(tmp_path: Path) -> None:
     first = train(tmp_path / "first")
     second = train(tmp_path / "second", 2, initial=str(first))
     assert len(pixelnn(second).images) == 20

@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 from helpers.runs import OPTIONS, PLAYERS, at_batch, logged, python, saved_steps, settings, start, state_of, unequal
-from variegate.core.errors import CheckpointError, ConfigError
+from variegate.core.errors import CheckpointError, ConfigError, Interrupted
 from variegate.runs.checkpoints import Checkpoints
 
 STEPS = 6
@@ -21,7 +21,7 @@ STEPS = 6
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A run that was never stopped."""
     folder = tmp_path_factory.mktemp("whole") / request.param
-    assert start(settings(request.param, STEPS, save_every=2), folder)
+    start(settings(request.param, STEPS, save_every=2), folder)
     return request.param, folder
 
 
@@ -36,11 +36,12 @@ def test_a_run_stopped_by_sigterm_goes_on_as_if_it_had_not_been(
     name, reference = whole
     folder = tmp_path / "run"
     at_batch(monkeypatch, 3, ask_to_stop)
-    assert start(settings(name, STEPS, save_every=2), folder) is False
+    with pytest.raises(Interrupted):
+        start(settings(name, STEPS, save_every=2), folder)
     monkeypatch.undo()
     assert saved_steps(folder)[-1] == 3, "the step that was running is finished and kept"
     assert (folder / "model" / "model.safetensors").is_file()
-    assert start(settings(name, STEPS, save_every=2), folder, resume=True) is True
+    start(settings(name, STEPS, save_every=2), folder, resume=True)
     assert unequal(state_of(folder, STEPS), state_of(reference, STEPS)) == []
     assert unequal(*(load_file(run / "model" / "model.safetensors") for run in (folder, reference))) == []
 
@@ -57,7 +58,7 @@ def test_a_run_killed_by_sigkill_goes_on_as_if_it_had_not_been(
     ended = python("killed.py", name, str(folder), str(STEPS), where, number)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert saved_steps(folder)[-1] == last
-    assert start(settings(name, STEPS, save_every=2), folder, resume=True)
+    start(settings(name, STEPS, save_every=2), folder, resume=True)
     assert unequal(state_of(folder, STEPS), state_of(reference, STEPS)) == []
     assert not list((folder / "checkpoints").glob(".*")), "nothing half written is left behind"
     assert [(line["step"], sorted(line)) for line in logged(folder)] == [
@@ -67,16 +68,16 @@ def test_a_run_killed_by_sigkill_goes_on_as_if_it_had_not_been(
 
 
 @pytest.mark.core
-def test_the_checkpoint_holds_weights_average_objective_and_every_optimiser(whole: tuple[str, Path]) -> None:
+def test_the_checkpoint_holds_weights_ema_objective_and_every_optimiser(whole: tuple[str, Path]) -> None:
     name, folder = whole
     state = state_of(folder, STEPS)
-    expected = {"step", "generator", "average", "objective", *(f"optimizer/{player}" for player in PLAYERS[name])}
+    expected = {"step", "generator", "ema", "objective", *(f"optimizer/{player}" for player in PLAYERS[name])}
     assert set(state) == expected
     moves = STEPS * 3 if name == "cimle" else STEPS
     taken = {int(entry["step"]) for entry in state["optimizer/generator"]["state"].values()}
     assert taken == {moves}
-    assert unequal(state["generator"], state["average"]) != []
-    assert unequal(load_file(folder / "model" / "model.safetensors"), state["average"]) == []
+    assert unequal(state["generator"], state["ema"]) != []
+    assert unequal(load_file(folder / "model" / "model.safetensors"), state["ema"]) == []
 
 
 @pytest.mark.core
@@ -84,11 +85,12 @@ def test_a_resumed_run_has_no_step_twice_in_its_numbers(tmp_path: Path, monkeypa
     """Numbers of steps after the last checkpoint, and a line cut short, are dropped before they come again."""
     folder = tmp_path / "run"
     at_batch(monkeypatch, 4, ask_to_stop)
-    assert start(settings("pix2pix", STEPS, save_every=2), folder) is False
+    with pytest.raises(Interrupted):
+        start(settings("pix2pix", STEPS, save_every=2), folder)
     monkeypatch.undo()
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 5, "generator/l1": 0.0}\n{"step": 6, "genera')
-    assert start(settings("pix2pix", STEPS, save_every=2), folder, resume=True)
+    start(settings("pix2pix", STEPS, save_every=2), folder, resume=True)
     keys = [(line["step"], name) for line in logged(folder) for name in line if name != "step"]
     assert len(keys) == len(set(keys))
     assert [step for step, name in keys if name == "generator/l1"] == [1, 2, 3, 4, 5, 6]
@@ -98,17 +100,17 @@ def test_a_resumed_run_has_no_step_twice_in_its_numbers(tmp_path: Path, monkeypa
 @pytest.mark.core
 def test_a_longer_run_goes_on_from_a_finished_one(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert start(settings("pix2pix", 2), folder)
-    assert start(settings("pix2pix", 3), folder, resume=True)
+    start(settings("pix2pix", 2), folder)
+    start(settings("pix2pix", 3), folder, resume=True)
     assert saved_steps(folder)[-1] == 3
-    assert start(settings("pix2pix", 3), folder, resume=True), "a finished run has nothing left to do"
+    start(settings("pix2pix", 3), folder, resume=True)  # a finished run has nothing left to do
     assert "steps: 3" in (folder / "config.yaml").read_text()
 
 
 @pytest.mark.core
 def test_a_folder_that_holds_a_run_is_not_trained_over(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert start(settings("pix2pix", 1), folder)
+    start(settings("pix2pix", 1), folder)
     before = state_of(folder, 1)
     with pytest.raises(ConfigError, match=r"already holds a run; give --resume"):
         start(settings("pix2pix", 1), folder)
@@ -119,15 +121,15 @@ def test_a_folder_that_holds_a_run_is_not_trained_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"options": {"objective.reconstruction": "3"}}, "method.objective.reconstruction"),
-        ({"options": {"generator.width": "6"}}, "method.generator.width"),
+        ({"options": {"objective.reconstruction": 3}}, "method.objective.reconstruction"),
+        ({"options": {"generator.width": 6}}, "method.generator.width"),
         ({"data": "streets:30"}, "data"),
         ({"seed": 1}, "run.seed"),
     ],
 )
 def test_resuming_with_another_setting_is_refused_by_its_name(tmp_path: Path, changed: dict, named: str) -> None:
     folder = tmp_path / "run"
-    assert start(settings("pix2pix", 1), folder)
+    start(settings("pix2pix", 1), folder)
     with pytest.raises(ConfigError, match=rf"trained with another {named};"):
         start(settings("pix2pix", 1, **changed), folder, resume=True)
 
@@ -135,33 +137,33 @@ def test_resuming_with_another_setting_is_refused_by_its_name(tmp_path: Path, ch
 @pytest.mark.core
 def test_a_run_of_a_version_that_lacked_a_setting_goes_on_with_its_default(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert start(settings("pix2pix", 1), folder)
+    start(settings("pix2pix", 1), folder)
     saved = yaml.safe_load((folder / "config.yaml").read_text())
     assert saved["method"]["training"].pop("weight_decay") == 0
     (folder / "config.yaml").write_text(yaml.safe_dump(saved))
-    assert start(settings("pix2pix", 2), folder, resume=True)
+    start(settings("pix2pix", 2), folder, resume=True)
 
 
 @pytest.mark.core
 def test_a_run_that_could_not_begin_leaves_its_folder_free(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(ConfigError, match="halvings do not fit"):
-        start(settings("pix2pix", 1, {"noise": "none", "generator.depth": "7"}), folder)
-    assert start(settings("pix2pix", 1), folder)
+        start(settings("pix2pix", 1, {"noise": "none", "generator.depth": 7}), folder)
+    start(settings("pix2pix", 1), folder)
 
 
 @pytest.mark.core
 def test_how_a_run_is_carried_out_may_change_when_it_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert start(settings("pix2pix", 2, save_every=1), folder)
-    assert start(settings("pix2pix", 3, save_every=2, log_every=3, keep_every=1), folder, resume=True)
+    start(settings("pix2pix", 2, save_every=1), folder)
+    start(settings("pix2pix", 3, save_every=2, log_every=3, keep_every=1), folder, resume=True)
     assert saved_steps(folder)[-1] == 3
 
 
 @pytest.mark.core
 def test_a_damaged_checkpoint_is_named_and_without_it_training_goes_on_from_the_one_before(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert start(settings("pix2pix", 4, save_every=1, keep_every=1), folder)
+    start(settings("pix2pix", 4, save_every=1, keep_every=1), folder)
     whole = state_of(folder, 4)
     damaged = folder / "checkpoints" / "step-00000004"
     content = (damaged / "state.pt").read_bytes()
@@ -171,7 +173,7 @@ def test_a_damaged_checkpoint_is_named_and_without_it_training_goes_on_from_the_
     for file in damaged.iterdir():
         file.unlink()
     damaged.rmdir()
-    assert start(settings("pix2pix", 4, save_every=1, keep_every=1), folder, resume=True)
+    start(settings("pix2pix", 4, save_every=1, keep_every=1), folder, resume=True)
     assert unequal(state_of(folder, 4), whole) == []
 
 
@@ -194,8 +196,8 @@ def test_without_checkpoints_there_is_nothing_to_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.core
-def test_data_order_and_codes_do_not_depend_on_the_processes_that_read_pictures(tmp_path: Path) -> None:
+def test_data_order_and_codes_do_not_depend_on_the_processes_that_read_images(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    assert start(settings("pix2pix", 3), one)
-    assert start(settings("pix2pix", 3, workers=2), two)
+    start(settings("pix2pix", 3), one)
+    start(settings("pix2pix", 3, workers=2), two)
     assert unequal(state_of(one, 3), state_of(two, 3)) == []

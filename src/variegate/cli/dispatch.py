@@ -2,31 +2,113 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
 import tyro
 
-from ..core.errors import ConfigError, VariegateError, did_you_mean
+from ..core.errors import ConfigError, Interrupted, RenamedWarning, VariegateError, did_you_mean
 from ..core.memory import keep_freed_memory
+from .options import options_of
 from .verbs import VERBS, Train
 
+RENAMED = {"--training-codes": "--fixed-codes"}  # options of verbs: former name -> name
 
-def options_of(words: list[str]) -> dict[str, str]:
-    """`--a.b value` and `--a.b=value` to {"a.b": "value"}."""
-    options: dict[str, str] = {}
-    while words:
-        word = words.pop(0)
-        if not word.startswith("--"):
-            raise ConfigError(f"{word!r} is not an option; settings are written as --name value")
-        name, equals, value = word.removeprefix("--").partition("=")
-        if not equals:
-            if not words or words[0].startswith("--"):
-                raise ConfigError(f"--{name} needs a value")
-            value = words.pop(0)
-        options[name.replace("-", "_")] = value
-    return options
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `variegate`. Mistakes of the user end with one sentence and exit code 2."""
+    try:
+        with messages():
+            dispatch(sys.argv[1:] if arguments is None else arguments)
+    except Interrupted as stopped:
+        tell(stopped)
+        raise SystemExit(128 + stopped.signal) from None
+    except VariegateError as error:
+        tell(error)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno is None or error.filename is None:
+            raise
+        tell(f"{error.filename}: {error.strerror}")
+        raise SystemExit(2) from None
+
+
+def tell(message: object) -> None:
+    print(f"variegate: {message}", file=sys.stderr)
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """Show what the library says, and warnings of renamed settings, as lines on standard error."""
+    logger, handler, show = logging.getLogger("variegate"), logging.StreamHandler(), warnings.showwarning
+
+    def one_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, RenamedWarning):
+            tell(message)
+        else:
+            show(message, category, *place, **more)
+
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RenamedWarning)
+        warnings.showwarning = one_line
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+def dispatch(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(version("variegate"))
+        return
+    name = verb_in(words)
+    verb, words = VERBS[name], [in_present_words(word) for word in words[len(name.split()) :]]
+    keep_freed_memory()
+    parsed: Any
+    parsed, unknown = tyro.cli(verb, prog=f"variegate {name}", args=words, return_unknown_args=True)
+    if isinstance(parsed, Train):
+        parsed.run(options_of(list(unknown)))
+        return
+    if unknown:
+        known = [f"--{field.name.replace('_', '-')}" for field in fields(verb)]
+        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
+    parsed.run()
+
+
+def verb_in(words: list[str]) -> str:
+    """The verb that a command line begins with: one word or two.
+
+    Raises:
+        ConfigError: there is no such verb.
+    """
+    grouped = any(name.startswith(f"{words[0]} ") for name in VERBS)
+    length = 2 if grouped and (words[0] not in VERBS or " ".join(words[:2]) in VERBS) else 1
+    name = " ".join(words[:length])
+    if name not in VERBS:
+        raise ConfigError(f"there is no command {name!r}; {did_you_mean(name, VERBS)}")
+    return name
+
+
+def in_present_words(word: str) -> str:
+    """An option by its present name; warns if it was typed with a former one."""
+    if word not in RENAMED:
+        return word
+    warnings.warn(f"{word} is called {RENAMED[word]} now; the old name still works", RenamedWarning, stacklevel=2)
+    return RENAMED[word]
 
 
 def usage() -> str:
@@ -40,44 +122,3 @@ def usage() -> str:
             "variegate VERB --help explains one of them; variegate --version tells which one this is.",
         ]
     )
-
-
-def dispatch(words: list[str]) -> None:
-    if not words or words[0] in ("-h", "--help"):
-        print(usage())
-        return
-    if words[0] == "--version":
-        from importlib.metadata import version
-
-        print(version("variegate"))
-        return
-    grouped = any(name.startswith(f"{words[0]} ") for name in VERBS)
-    length = 2 if grouped and (words[0] not in VERBS or " ".join(words[:2]) in VERBS) else 1
-    name = " ".join(words[:length])
-    if name not in VERBS:
-        raise ConfigError(f"there is no command {name!r}; {did_you_mean(name, VERBS)}")
-    verb = VERBS[name]
-    keep_freed_memory()
-    parsed: Any
-    parsed, unknown = tyro.cli(verb, prog=f"variegate {name}", args=words[length:], return_unknown_args=True)
-    if isinstance(parsed, Train):
-        parsed.run(options_of(list(unknown)))
-        return
-    if unknown:
-        known = [f"--{field.name.replace('_', '-')}" for field in fields(verb)]
-        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
-    parsed.run()
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `variegate`. Mistakes of the user end with one sentence and exit code 2."""
-    try:
-        dispatch(sys.argv[1:] if arguments is None else arguments)
-    except VariegateError as error:
-        print(f"variegate: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except OSError as error:
-        if error.errno is None or error.filename is None:
-            raise
-        print(f"variegate: {error.filename}: {error.strerror}", file=sys.stderr)
-        raise SystemExit(2) from None

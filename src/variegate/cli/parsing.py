@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..model.model import Model
 
 Direction = Literal["AtoB", "BtoA"]
-PICTURES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
+IMAGES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
@@ -56,11 +56,11 @@ def folder_for(out: Path | None, default: Path) -> Path:
     """The folder to write into.
 
     Raises:
-        ConfigError: it is named like a picture.
+        ConfigError: it is named like an image.
     """
     folder = out or default
-    if folder.suffix.lower() in PICTURES and not folder.is_dir():
+    if folder.suffix.lower() in IMAGES and not folder.is_dir():
         raise ConfigError(
-            f"--out {folder}: is the name of a picture; give that of a folder, such as {folder.with_suffix('')}"
+            f"--out {folder}: is the name of an image; give that of a folder, such as {folder.with_suffix('')}"
         )
     return folder

@@ -88,22 +88,22 @@ def spared(source: Any, folder: Path) -> Any:
 def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path:
     """Write layout.png (palette index = class), before.png, after.png, and sheet.png with both layouts above them.
 
-    With instance ids also instances.png, 16-bit. On the sheet layouts have the size of the pictures.
+    With instance ids also instances.png, 16-bit. On the sheet layouts have the size of the images.
     """
     import numpy as np
     import torch
     from PIL import Image
     from torch.nn.functional import interpolate
 
-    from ..core.sampling import sheet, to_pil
-    from ..data.scenes.layouts import palette_picture
+    from ..core.images import sheet, to_pil
+    from ..data.scenes.layouts import palette_image
 
     after, condition = scene.draw(), scene.condition
-    both = torch.stack([condition.picture(ids[None]) for ids in (was, scene.layout)])
+    both = torch.stack([condition.to_image(ids[None]) for ids in (was, scene.layout)])
     layouts = interpolate(both, after.images.shape[-2:], mode="nearest-exact")
     page = sheet([list(layouts), [before.bytes()[0], after.bytes()[0]]])
     folder.mkdir(parents=True, exist_ok=True)
-    palette_picture(scene.layout, condition.palette).save(folder / "layout.png")
+    palette_image(scene.layout, condition.palette).save(folder / "layout.png")
     if scene.instances is not None:
         _, numbered = np.unique(scene.instances.numpy(), return_inverse=True)  # colours as ids need more than 16 bits
         ids = scene.instances.numpy() if int(scene.instances.max()) < 2**16 else numbered

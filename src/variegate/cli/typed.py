@@ -1,4 +1,4 @@
-"""Conditions and pictures as they are typed: files, items of a run's data, words."""
+"""Conditions and images as they are typed: files, items of a run's data, words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
-from ..api import data_of
 from ..core.errors import DataError
-from ..data.conditions.labels import condition_from_mapping
+from ..data.conditions import condition_from_mapping
 from ..data.readers.items import SPLITS
+from ..runs.folder import RunFolder
 from ..runs.saved_model import model_folder, read_record
 
 
 def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:
-    """Conditions as typed: (name for files, picture file, text or raw tensor). `test:3` is an item of the run's data.
+    """Conditions as typed: (name for files, image file, text or raw tensor). `test:3` is an item of the run's data.
 
     Raises:
         DataError: neither a file nor an item that exists.
@@ -36,7 +36,7 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
 
 
 def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Tensor | None]]:
-    """Pictures as typed: (name for files, picture file or raw tensor, raw condition if `test:3` says which it is).
+    """Images as typed: (name for files, image file or raw tensor, raw condition if `test:3` says which it is).
 
     Raises:
         DataError: there is no such item.
@@ -57,7 +57,7 @@ def item_of(run: str | Path, text: str) -> tuple[Tensor, Tensor] | None:
     split, _, number = text.partition(":")
     if not number.isdecimal() or Path(text).exists():
         return None
-    pairs = data_of(run, split)
+    pairs = RunFolder(run).pairs(split)
     if int(number) >= len(pairs):
         raise DataError(f"{text}: {pairs.name} has {len(pairs)} pairs in {split}, the last is {split}:{len(pairs) - 1}")
     return pairs.raw(int(number))

@@ -1,11 +1,28 @@
 """The verbs of the command line: dataclasses whose fields are options. Each imports what it needs when it runs."""
 
-from .compressing import Compress, Decompress
-from .data import Check, Export, FindLandmarks, Neighbours, Rarity
-from .drawing import Complete, Edit, Interpolate, Sample, Sequence
-from .embed import EmbedApply, EmbedTrain
-from .looking import Doctor, Evaluate, Methods, Moments
-from .training import Demo, DemoLikelihood, Import, ToyRing, Train
+from .complete import Complete
+from .compress import Compress
+from .data_check import Check
+from .data_export import Export
+from .data_landmarks import FindLandmarks
+from .data_neighbours import Neighbours
+from .data_rarity import Rarity
+from .decompress import Decompress
+from .demo import Demo
+from .demo_likelihood import DemoLikelihood
+from .doctor import Doctor
+from .edit import Edit
+from .embed_apply import EmbedApply
+from .embed_train import EmbedTrain
+from .evaluate import Evaluate
+from .import_weights import Import
+from .interpolate import Interpolate
+from .methods import Methods
+from .moments import Moments
+from .sample import Sample
+from .sequence import Sequence
+from .toy_ring import ToyRing
+from .train import Train
 
 __all__ = ["VERBS", "Train"]
 

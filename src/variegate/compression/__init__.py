@@ -1,6 +1,6 @@
-"""Pictures without loss in about as many bits as a model's likelihood says: -log2 p(image | condition)."""
+"""Images without loss in about as many bits as a model's likelihood says: -log2 p(image | condition)."""
 
-from .coder import Encoded, Walks, decode, encode
-from .pictures import compress, decompress
+from .coder import Encoded, decode, encode
+from .images import compress, decompress
 
-__all__ = ["Encoded", "Walks", "compress", "decode", "decompress", "encode"]
+__all__ = ["Encoded", "compress", "decode", "decompress", "encode"]

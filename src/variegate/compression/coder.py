@@ -10,34 +10,20 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core.capabilities import Walks
 from ..core.errors import ConfigError, DataError
 
-Choose = Callable[[Tensor], Tensor]  # probabilities (B, levels) to levels (B,), whole numbers
 SMALLEST = 2.0**-24  # probability the coder tells from 0; what is less likely costs 24 bits all the same
-
-
-@runtime_checkable
-class Walks(Protocol):
-    """A generator that draws value by value: rows from the top, pixels from the left, a pixel's colours in turn."""
-
-    def walk(self, condition: Tensor, choose: Choose) -> Tensor:
-        """`choose` is asked for every value, given all before it. (B, K, H, W) to images (B, C, H, W) in [-1, 1]."""
-
-    def quantised(self, image: Tensor) -> Tensor:
-        """Levels from 0 of images in [-1, 1]."""
-
-    def shown(self, level: Tensor) -> Tensor:
-        """Images in [-1, 1] of levels."""
 
 
 class Encoded(NamedTuple):
@@ -114,7 +100,7 @@ def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes
 
 
 OTHERWISE = (
-    "the picture comes out otherwise than it was, because the model computes with other rounding here; decompress on a "
+    "the image comes out otherwise than it was, because the model computes with other rounding here; decompress on a "
     "machine with the processor and the torch of the one that compressed"
 )
 

@@ -1,4 +1,4 @@
-"""Files of compressed pictures (.vgz). All numbers are little-endian; lengths are in bytes.
+"""Files of compressed images (.vgz). All numbers are little-endian; lengths are in bytes.
 
 4   "VGZ" and the format's version, 2
 32  SHA-256 of the model's weights
@@ -6,15 +6,14 @@
 1+  length and text: the torch that compressed
 4   number of conditions that differ; then for each
     4+  length and content (see `condition_bytes`)
-4   number of pictures; then for each
+4   number of images; then for each
     2+  length and text: its name
     1, 4, 4, 4, 4   colours, height, width, number of its condition from 0, CRC-32 of its levels
-4+  length and content: the bits of all pictures, 32-bit words of the range coder
+4+  length and content: the bits of all images, 32-bit words of the range coder
 """
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..core.errors import ConfigError, DataError
+from ..core.files import replacing
 
 MAGIC, VERSION = b"VGZ", 2
 HEAD = struct.Struct("<3sB32s")
@@ -35,7 +35,7 @@ PICTURE = struct.Struct("<BIIII")
 
 
 class Packed(NamedTuple):
-    """One picture of a file."""
+    """One image of a file."""
 
     name: str
     shape: tuple[int, int, int]  # C, H, W
@@ -48,7 +48,7 @@ class Archive(NamedTuple):
 
     model: bytes  # SHA-256 of the weights
     torch: str  # version that compressed
-    pictures: list[Packed]
+    images: list[Packed]
     content: bytes  # their bits
 
 
@@ -61,22 +61,17 @@ def write(path: Path, archive: Archive) -> int:
     if path.exists():
         raise ConfigError(f"{path} already exists; give another --out, or remove it first")
     whole = to_bytes(archive)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.writing")
-    try:
+    with replacing(path) as aside:
         aside.write_bytes(whole)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
     return len(whole)
 
 
 def to_bytes(archive: Archive) -> bytes:
-    conditions = list(dict.fromkeys(one.condition for one in archive.pictures))
+    conditions = list(dict.fromkeys(one.condition for one in archive.images))
     parts = [counted(archive.torch.encode(), "<B"), NUMBER.pack(len(conditions))]
     parts += [counted(condition, "<I") for condition in conditions]
-    parts.append(NUMBER.pack(len(archive.pictures)))
-    for one in archive.pictures:
+    parts.append(NUMBER.pack(len(archive.images)))
+    for one in archive.images:
         parts.append(counted(one.name.encode(), "<H"))
         parts.append(PICTURE.pack(*one.shape, conditions.index(one.condition), one.check))
     parts.append(counted(archive.content, "<I"))
@@ -110,8 +105,8 @@ def read(path: Path) -> Archive:
     version, [count] = rest.counted("<B").decode(), rest.numbers(NUMBER)
     conditions = [rest.counted("<I") for _ in range(count)]
     [count] = rest.numbers(NUMBER)
-    pictures = [packed(rest, conditions) for _ in range(count)]
-    return Archive(HEAD.unpack(head)[2], version, pictures, rest.counted("<I"))
+    images = [packed(rest, conditions) for _ in range(count)]
+    return Archive(HEAD.unpack(head)[2], version, images, rest.counted("<I"))
 
 
 def packed(rest: Rest, conditions: Sequence[bytes]) -> Packed:

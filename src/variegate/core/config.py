@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from math import ceil
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import ConfigError, did_you_mean
+from .errors import ConfigError, RenamedWarning, did_you_mean
+
+RENAMED = {"average_decay": "ema_decay"}  # settings of the training: name in older runs -> name
 
 
 class Config(BaseModel):
     """Immutable settings; a field that does not exist is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UnknownKindError(ConfigError):
+    """A `kind` that no member of a family has."""
+
+
+class Registered(Config):
+    """Settings of one of a family, whose members register by existing; `kind` names them in YAML.
+
+    Attributes:
+        group: what its members are called, such as generator.
+        kinds: all of them by their kinds; every family has its own.
+        older: names that kinds had in older files.
+    """
+
+    group: ClassVar[str]
+    kinds: ClassVar[dict[str, type[Any]]]
+    older: ClassVar[dict[str, str]] = {}
+
+    kind: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Register a class whose `kind` has a value. Raises TypeError if another one has it."""
+        kind = cls.model_fields["kind"].default
+        if not isinstance(kind, str):
+            return
+        known = cls.kinds.setdefault(kind, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{cls.group} {kind!r} is {known.__qualname__} of {known.__module__} already")
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """The member that a mapping with a `kind` describes; anything else is left to validation.
+
+        Raises:
+            UnknownKindError: there is no such kind.
+        """
+        if not isinstance(value, Mapping):
+            return value
+        kind = cls.older.get(str(value.get("kind")), value.get("kind"))
+        if kind not in cls.kinds:
+            raise UnknownKindError(
+                f"{cls.group}.kind: there is no {cls.group} {kind!r}; {did_you_mean(str(kind), cls.kinds)}"
+            )
+        return cls.kinds[kind].model_validate({**value, "kind": kind})
 
 
 C = TypeVar("C", bound=Config)
@@ -80,7 +129,7 @@ class Training(Config):
     schedule: Schedule = Schedule()
     hold: Hold = Hold()
     restart: Restart = Restart()
-    average_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the generator's weights")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="exponential moving average of the generator's weights")
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
     replacement: bool = Field(False, description="items are drawn independently of each other, not once an epoch")
@@ -95,6 +144,13 @@ class Training(Config):
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
     neighbours: Neighbours = Neighbours()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_older_names(cls, values: Any) -> Any:
+        return (
+            {RENAMED.get(name, name): value for name, value in values.items()} if isinstance(values, dict) else values
+        )
 
     def rate_factor(self, step: int) -> float:
         """What every learning rate is multiplied by at a step."""
@@ -114,6 +170,8 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], where: str) -> C:
         return kind.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(error, kind)}") from None
+    except UnknownKindError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
@@ -126,16 +184,18 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     return f"{path}: {first['msg'].lower()}, got {first['input']!r}"
 
 
-def override(config: C, changes: Mapping[str, str]) -> C:
-    """A copy with fields named by dotted paths (`generator.width`) replaced; values are read as YAML scalars.
+def override(config: C, changes: Mapping[str, Any]) -> C:
+    """A copy with fields named by dotted paths (`generator.width`) replaced; the end of a path is enough.
+
+    A name that has changed still works, with a warning.
 
     Raises:
         ConfigError: a path that does not exist (with the closest one that does) or a value of the wrong type.
     """
     values = config.model_dump()
     known = dotted(values)
-    for path, text in changes.items():
-        path = path.replace("-", "_")
+    for path, value in changes.items():
+        path = renamed(path.replace("-", "_"))
         matches = [name for name in known if name == path or name.endswith(f".{path}")]
         own = [name for name in matches if not name.startswith("previous.")]
         exact = [name for name in matches if name == path] or own or matches
@@ -147,24 +207,17 @@ def override(config: C, changes: Mapping[str, str]) -> C:
         node = values
         for parent in parents:
             node = node[parent]
-        node[leaf] = value_in(text, f"--{path}")
+        node[leaf] = value
     return from_mapping(type(config), values, "options")
 
 
-def value_in(text: str, where: str) -> Any:
-    """Text as typed: a YAML scalar or list; numbers like 1e-4 count as numbers, which YAML 1.1 would not allow.
-
-    Raises:
-        ConfigError: the text is no value, such as an unclosed bracket.
-    """
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{where}: {text!r} cannot be read as a value; check brackets and quotes") from None
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+def renamed(path: str) -> str:
+    """A dotted path with the present name of its last part; warns if that is another one."""
+    *parents, leaf = path.split(".")
+    if leaf not in RENAMED:
+        return path
+    warnings.warn(f"--{path} is called {RENAMED[leaf]} now; the old name still works", RenamedWarning, stacklevel=3)
+    return ".".join([*parents, RENAMED[leaf]])
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:

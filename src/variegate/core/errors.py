@@ -11,7 +11,7 @@ class VariegateError(Exception):
 
 
 class DataError(VariegateError):
-    """A file or folder of pictures cannot be used as it is."""
+    """A file or folder of images cannot be used as it is."""
 
 
 class ConfigError(VariegateError):
@@ -28,6 +28,35 @@ class WeightsError(VariegateError):
 
 class TrainingError(VariegateError):
     """Training cannot go on: a loss became NaN or infinite, or the disk is full."""
+
+
+class Interrupted(VariegateError):
+    """A signal stopped a training, after its last step was saved.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+class RenamedWarning(FutureWarning):
+    """A setting or option is used by its former name, which still works."""
+
+
+def check_keywords(given: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raises ConfigError for a keyword argument that a function does not take."""
+    known = sorted(known)
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{where} takes no {name!r}; {did_you_mean(name, known)}")
+
+
+def with_article(noun: str) -> str:
+    """`a label map`, `an image`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The five nouns: Batch, Randomness, Generator, Objective, Method. Read this file first.
+"""The nouns: Shapes, Batch, Randomness, Generator, Objective; the fifth, Method, is in `core.method`. Read this first.
 
 Axes, project-wide: B batch, S samples per condition, K condition channels, C image channels, H W, D code, N neighbours.
 """
@@ -7,17 +7,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol, Self, TypedDict, Unpack, runtime_checkable
+from typing import Literal, NamedTuple, Self, TypedDict, Unpack
 
 import torch
-from pydantic import SerializeAsAny
 from torch import Tensor, nn
 
 from . import codes
-from .config import Config, Training
 
 Size = tuple[int, int]  # (H, W)
+
+
+class Shapes(NamedTuple):
+    """What every component is built for."""
+
+    condition_channels: int  # K
+    image_channels: int  # C
+    size: Size
+
+    def reversed(self) -> Shapes:
+        """Of the other direction: from images to conditions."""
+        return Shapes(self.image_channels, self.condition_channels, self.size)
+
+
 Losses = Mapping[str, Mapping[str, Tensor]]  # player -> term -> weighted scalar; the loop sums the terms
 
 
@@ -133,67 +144,6 @@ class Generator(nn.Module, ABC):
         return self.draw(seeds).unflatten(0, (len(keys), samples)).to(keys.device)
 
 
-@runtime_checkable
-class HasLikelihood(Protocol):
-    """A generator with a likelihood: PixelCNN, moment predictors."""
-
-    def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
-        """log p(image | condition) in nats, (B,). Teacher-forced: no code is involved."""
-
-
-@runtime_checkable
-class HasLevels(HasLikelihood, Protocol):
-    """A generator that knows the probability of every level of a colour, value by value: PixelCNN.
-
-    Attributes:
-        bits: of a colour; images have 2 ** bits levels.
-    """
-
-    bits: int
-
-    def surprise(self, condition: Tensor, image: Tensor) -> Tensor:
-        """Bits of every pixel, given those before it, (B, H, W): `log_prob` is minus ln 2 times their sum."""
-
-
-@runtime_checkable
-class Completes(Protocol):
-    """A generator that draws pixel after pixel, in raster order, so that it can go on from given ones: PixelCNN."""
-
-    def complete(self, features: Features, code: Tensor, image: Tensor, known: int) -> Tensor:
-        """Images (B, S, C, H, W) of codes (B, S, D), whose first `known` pixels are those of `image` (C, H, W)."""
-
-
-@runtime_checkable
-class HasMoments(Protocol):
-    """A generator that predicts, for every pixel and colour, where images lie and how far they spread."""
-
-    def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
-
-    def deviation(self, condition: Tensor) -> Tensor:
-        """Standard deviation (B, C, H, W), for images in [-1, 1]."""
-
-
-@runtime_checkable
-class HasMemory(Protocol):
-    """A generator that draws with training pictures. It is shown them once, after its training; they are saved with it.
-
-    Attributes:
-        images: uint8 (N, C, H, W), what it remembers; nothing while it is trained.
-    """
-
-    images: Tensor
-
-    def get_ready(self) -> None:
-        """Have what remembering needs; told before a training rather than after it. Raises WeightsError."""
-
-    def remember(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, in place of what was known before."""
-
-
-Opposite = Callable[[], Generator]  # makes a generator of the other direction, from images to conditions
-
-
 class Objective(nn.Module, ABC):
     """What is optimised, by whom, in which order. Owns discriminators, encoders, predictors and fixed codes.
 
@@ -231,60 +181,3 @@ class Objective(nn.Module, ABC):
     def inverter(self) -> nn.Module | None:
         """What finds the code of an image, (B, C, H, W) -> mean and log-variance (B, D), if training makes it."""
         return None
-
-
-class Part(Config, ABC):
-    """Configuration of a generator, randomness or objective; `kind` names it in YAML, `build` makes it."""
-
-    kind: str
-
-    @abstractmethod
-    def build(self, *args: Any) -> nn.Module:
-        """Generators: (randomness, K, C, size). Randomness: (K, size). Objectives: (K, C, size, opposite).
-
-        `opposite` makes a generator of the same kind for the other direction, from images to conditions.
-        """
-
-    def branches(self) -> int:
-        """Objectives: how many fixed codes they train; 0: fresh ones at every visit."""
-        return 0
-
-    def build_inverter(self, image_channels: int, size: Size) -> nn.Module | None:
-        """Objectives: the network of `Objective.inverter`, untrained."""
-        return None
-
-
-class Method(Config):
-    """One paper: generator + randomness + objective and every number of its training. Presets live in `methods`."""
-
-    name: str
-    paper: str
-    summary: str
-    condition: str  # what data it wants, in words
-    generator: SerializeAsAny[Part]
-    randomness: SerializeAsAny[Part]
-    objective: SerializeAsAny[Part]
-    training: Training
-    previous: Self | None = None  # trained first and handed over
-    previous_scale: int = 1  # at the size divided by this
-    previous_role: Literal["start", "predictor"] = "start"  # of the generator; or frozen, in the objective
-    unpaired: bool = False  # conditions and images need not belong together
-    derived: str | None = None  # how conditions are made from plain images, unless --condition says otherwise
-
-    def build_generator(self, condition_channels: int, image_channels: int, size: Size) -> Generator:
-        randomness = self.randomness.build(condition_channels, size)
-        generator = self.generator.build(randomness, condition_channels, image_channels, size)
-        assert isinstance(generator, Generator), f"{self.generator.kind} builds no generator"
-        if self.objective.branches():
-            assert isinstance(randomness, Randomness)
-            generator.register_buffer("training_codes", randomness.fixed_codes(self.objective.branches()))
-        return generator
-
-    def build_objective(self, condition_channels: int, image_channels: int, size: Size) -> Objective:
-        opposite = partial(self.build_generator, image_channels, condition_channels, size)
-        objective = self.objective.build(condition_channels, image_channels, size, opposite)
-        assert isinstance(objective, Objective), f"{self.objective.kind} builds no objective"
-        if self.previous is not None and self.previous_role == "predictor":
-            predictor = self.previous.build_generator(condition_channels, image_channels, size)
-            objective.predictor = predictor.requires_grad_(False).eval()
-        return objective

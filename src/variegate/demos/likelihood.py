@@ -6,18 +6,22 @@ digits are what they would take as a file.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
-from ..api import data_of, evaluate, train
-from ..core.sampling import sheet, to_pil, to_uint8
+from ..core.images import sheet, to_pil, unit_to_uint8
 from ..data.dataset.pairs import Pairs
+from ..evaluation.evaluate import evaluate
 from ..model.model import Model
-from ..runs.settings import Run
-from .streets import say
+from ..runs.folder import RunFolder
+from ..runs.settings import ExecutionSettings
+from ..training.train import train
+
+logger = logging.getLogger(__name__)
 
 SETTINGS: dict[str, Any] = {
     "bits": 4,
@@ -26,7 +30,7 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 32,
     "learning_rate.generator": 2e-3,
     "schedule.kind": "linear",
-    "average_decay": 0.99,
+    "ema_decay": 0.99,
 }
 STEPS, SAVES = 1200, 4
 REAL, DRAWN, SCALE = 4, 12, 4
@@ -35,23 +39,25 @@ REAL, DRAWN, SCALE = 4, 12, 4
 def demo_likelihood(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Train in `out`, measure, draw each digit. Returns what `metrics.json` holds; a finished run is kept."""
     steps = 2 if quick else STEPS
-    given = {"condition": "class", "run": Run(save_every=max(1, steps // SAVES)), **SETTINGS}
+    given = {"condition": "class", "run": ExecutionSettings(save_every=max(1, steps // SAVES)), **SETTINGS}
     train("gated-pixelcnn", "digits", out, steps=steps, seed=seed, resume=out.exists(), **given)
     content = evaluate(out, protocol="likelihood", seed=seed)
-    picture(Model.load(out), data_of(out, "test"), seed).save(out / "digits.png")
+    draw_digits(Model.load(out), RunFolder(out).pairs("test"), seed).save(out / "digits.png")
     measured = content["metrics"]["bits_per_dim"]
-    say(f"{measured['n']} held-out digits: {measured['value']:.3f} bits per dimension, of {SETTINGS['bits']} as stored")
-    say(f"look at {out / 'digits.png'} ({REAL} real ones in each row, {DRAWN} drawn) and {out / 'report.html'}")
+    logger.info(
+        f"{measured['n']} held-out digits: {measured['value']:.3f} bits per dimension, of {SETTINGS['bits']} as stored"
+    )
+    logger.info(f"look at {out / 'digits.png'} ({REAL} real ones in each row, {DRAWN} drawn) and {out / 'report.html'}")
     return content
 
 
-def picture(model: Model, held: Pairs, seed: int) -> Image.Image:
+def draw_digits(model: Model, held: Pairs, seed: int) -> Image.Image:
     """A row for each class: real digits, a gap, drawn ones."""
     pairs = [held.raw(i) for i in range(len(held))]
     rows = []
     for digit in range(10):
         real = [image for raw, image in pairs if int(raw[0, 0, 0]) == digit][:REAL]
-        drawn = to_uint8(model.sample(f"class:{digit}", n=DRAWN, seed=seed).images * 2 - 1)
+        drawn = unit_to_uint8(model.sample(f"class:{digit}", n=DRAWN, seed=seed).images)
         rows.append([*real, torch.full_like(real[0], 255), *drawn])
     page = to_pil(sheet(rows))
     return page.resize((page.width * SCALE, page.height * SCALE), Image.Resampling.NEAREST)

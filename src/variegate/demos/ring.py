@@ -11,6 +11,7 @@ Axes: V variants, N points, B conditions (here B times the same: none), S sample
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -24,14 +25,15 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor, nn
 
-from ..api import write_text
 from ..core.errors import ConfigError
+from ..core.files import write_text
 from ..losses.adversarial import discriminator_loss, generator_loss
 from ..losses.moments import Family, Moments, mle
 from ..losses.moments import moment_reconstruction_1 as mr1
 from ..losses.moments import moment_reconstruction_2 as mr2
 from ..losses.moments import proxy_reconstruction as proxy
-from .streets import say
+
+logger = logging.getLogger(__name__)
 
 MODES = 8
 Term = Literal["none", "L2", "MR1", "MR2", "proxy MR1", "proxy MR2"]
@@ -172,19 +174,19 @@ def train(variants: Sequence[Variant], seed: int, steps: int) -> Tensor:
     Losses are summed over the variants, but these share no parameter and Adam works entry by entry: each learns as it
     would alone.
     """
-    chance = torch.Generator().manual_seed(seed)
-    at_hand = ring_points(8192, chance)
+    rng = torch.Generator().manual_seed(seed)
+    at_hand = ring_points(8192, rng)
     predicted = {family: predict(family, at_hand) for family in FAMILIES}
-    generator = Perceptrons(len(variants), (SETTINGS.noise, SETTINGS.width, SETTINGS.width, 2), chance)
-    discriminator = Perceptrons(len(variants), (2, SETTINGS.width, SETTINGS.width, 1), chance)
+    generator = Perceptrons(len(variants), (SETTINGS.noise, SETTINGS.width, SETTINGS.width, 2), rng)
+    discriminator = Perceptrons(len(variants), (2, SETTINGS.width, SETTINGS.width, 1), rng)
     players = ((generator, SETTINGS.generator_rate), (discriminator, SETTINGS.discriminator_rate))
     for_g, for_d = (torch.optim.Adam(net.parameters(), lr=rate, betas=SETTINGS.betas) for net, rate in players)
 
     def draw(count: int) -> Tensor:
-        return generator(torch.randn(count, SETTINGS.noise, generator=chance))
+        return generator(torch.randn(count, SETTINGS.noise, generator=rng))
 
     for _ in range(steps):
-        real, fake = ring_points(SETTINGS.batch, chance), draw(SETTINGS.batch).detach()
+        real, fake = ring_points(SETTINGS.batch, rng), draw(SETTINGS.batch).detach()
         for_d.zero_grad()
         discriminator_loss(list(discriminator(real)), list(discriminator(fake)), "vanilla").backward()
         for_d.step()
@@ -207,7 +209,7 @@ def ring(out: Path, seed: int = 0, steps: int | None = None, quick: bool = False
     steps = (20 if quick else SETTINGS.steps) if steps is None else steps
     if steps < 1:
         raise ConfigError(f"steps must be 1 or more, not {steps}")
-    say(f"ring: {len(VARIANTS)} variants, {steps} steps")
+    logger.info(f"ring: {len(VARIANTS)} variants, {steps} steps")
     started = time.monotonic()
     samples = train(VARIANTS, seed, steps)
     seconds = time.monotonic() - started
@@ -227,11 +229,11 @@ def ring(out: Path, seed: int = 0, steps: int | None = None, quick: bool = False
         "versions": {name: version(name) for name in ("variegate", "torch")},
     }
     out.mkdir(parents=True, exist_ok=True)
-    picture(real, samples, seed, steps).save(out / "ring.png", optimize=True)
+    image(real, samples, seed, steps).save(out / "ring.png", optimize=True)
     write_text(out / "ring.json", json.dumps(content, indent=2))
     for name, one in found.items():
-        say(f"{name}: {one.modes} of {MODES} modes, {one.precision:.0%} of the samples on a mode")
-    say(f"look at {out / 'ring.png'}")
+        logger.info(f"{name}: {one.modes} of {MODES} modes, {one.precision:.0%} of the samples on a mode")
+    logger.info(f"look at {out / 'ring.png'}")
     return content
 
 
@@ -242,7 +244,7 @@ PAPER, FRAME, GREY, INK = "#ffffff", "#d9d9d9", "#bdbdbd", "#262626"
 COLOURS = {None: "#d55e00", "gaussian": "#0072b2", "laplace": "#008f68"}  # told apart by the colour-blind too
 
 
-def picture(real: Tensor, samples: Tensor, seed: int, steps: int) -> Image.Image:
+def image(real: Tensor, samples: Tensor, seed: int, steps: int) -> Image.Image:
     """Real data and the variants without a family in the first row; a row for each family below it."""
     sheet = Image.new("RGB", ((4 * SIDE - GAP) * FINE, (3 * (SIDE + HEAD) - GAP) * FINE), PAPER)
     panel(sheet, 0, "Real data", real, real, INK)

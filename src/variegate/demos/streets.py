@@ -7,22 +7,26 @@ counted, not estimated.
 from __future__ import annotations
 
 import json
-import sys
+import logging
 import time
 from pathlib import Path
 from typing import Any
 
-from ..api import data_of, train, write_text
-from ..evaluation.measure import Evaluation, evaluate
+from ..core.files import write_text
+from ..evaluation.measure import Evaluation, measure
 from ..evaluation.page import Report, write_report
 from ..evaluation.report import compare_sections, sections_of
 from ..model.model import Model
-from ..runs.settings import Run
+from ..runs.folder import RunFolder
+from ..runs.settings import ExecutionSettings
+from ..training.train import train
+
+logger = logging.getLogger(__name__)
 
 DATA = "streets:2000"
 
 # Conditional IMLE looks for the nearest of m samples of every image, and m decides whether rare appearances get samples
-# of their own. Small pictures are cheap: the search stays at 16x16, and the weights go on from small sizes to large.
+# of their own. Small images are cheap: the search stays at 16x16, and the weights go on from small sizes to large.
 CIMLE = {
     "generator.widths": [32, 24, 16, 12],
     "randomness.vector": 5,
@@ -35,7 +39,7 @@ CIMLE = {
     "objective.inner_batch": 8,
     "batch_size": 64,
     "restart.at": 0,
-    "average_decay": 0.98,
+    "ema_decay": 0.98,
     "rebalance": "data",
     "rebalance_classes": 1,  # facades: their colour tells time, paint and weather
 }
@@ -46,7 +50,7 @@ PHASES: list[dict[str, Any]] = [
 ]
 ADVERSARIAL = {
     "width": 16,
-    "average_decay": 0.99,
+    "ema_decay": 0.99,
     "flip": False,
     "jitter": 1.0,
     "learning_rate.discriminator": 3e-4,
@@ -60,8 +64,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     ],
     "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 1600, "batch_size": 8, "learning_rate.generator": 5e-4}],
 }
-LEAD = """Every street layout below was shown to the methods with one picture only, although many are possible: day,
-dusk or night, four facade paints, three seasons. Some combinations occur in one picture of fifty. Which of them does
+LEAD = """Every street layout below was shown to the methods with one image only, although many are possible: day,
+dusk or night, four facade paints, three seasons. Some combinations occur in one image of fifty. Which of them does
 a method learn to draw?"""
 
 
@@ -71,18 +75,18 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     summary: dict[str, Any] = {}
     for name in SETTINGS:
         seconds = train_one(name, out / name, seed, quick)
-        model, held = Model.load(out / name), data_of(out / name, "test")
-        evaluation = evaluate(model.generator, held, data_of(out / name), "quick", seed, perceptual=False)
+        model, run = Model.load(out / name), RunFolder(out / name)
+        evaluation = measure(model.generator, run.pairs("test"), run.pairs(), "quick", seed, perceptual=False)
         rows[name] = (model, evaluation)
         measured = evaluation.results.measured
         shown = ("coverage", "rare_recall", "precision", "total_variation", "code_sensitivity")
         summary[name] = {metric: measured[metric].value for metric in shown}
         summary[name] |= {"diversity": measured["diversity_pixel"].value, "seconds": seconds}
-        say(f"{name}: {describe(evaluation)}, trained in {seconds:.0f} s")
+        logger.info(f"{name}: {describe(evaluation)}, trained in {seconds:.0f} s")
     content = {"methods": summary, "protocol": rows["cimle"][1].results.to_dict()["protocol"], "seed": seed}
     write_text(out / "metrics.json", json.dumps(content, indent=2))
     write_report(out / "report.html", report(out, rows))
-    say(f"look at {out / 'report.html'}")
+    logger.info(f"look at {out / 'report.html'}")
     return content
 
 
@@ -97,8 +101,9 @@ def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
         options = {key: value for key, value in phase.items() if key != "size"} | ({"steps": 2} if quick else {})
         last = phase is SETTINGS[name][-1]
         run = folder if last else folder.with_name(f"{name}-at-{phase['size']}")
-        settings = Run(save_every=max(1, options["steps"] // (3 if last else 1)))
-        train(name, DATA, run, phase["size"], seed=seed, resume=run.exists(), initial=before, run=settings, **options)
+        settings = ExecutionSettings(save_every=max(1, options["steps"] // (3 if last else 1)))
+        given = {"size": phase["size"], "seed": seed, "initial": before, "run": settings, **options}
+        train(name, DATA, run, resume=run.exists(), **given)
         before = run
     seconds = time.monotonic() - started
     write_text(timing, json.dumps({"seconds": seconds, "quick": quick}))
@@ -109,20 +114,16 @@ def describe(evaluation: Evaluation) -> str:
     measured = evaluation.results.measured
     return (
         f"reaches {measured['coverage'].value:.0%} of the combinations, {measured['rare_recall'].value:.0%} of the "
-        f"rare ones; {measured['precision'].value:.0%} of its pictures are fully readable"
+        f"rare ones; {measured['precision'].value:.0%} of its images are fully readable"
     )
 
 
 def report(out: Path, rows: dict[str, tuple[Model, Evaluation]]) -> Report:
     """Methods side by side, then each of the diverse ones by itself."""
-    held = data_of(out / "cimle", "test")
+    held = RunFolder(out / "cimle").pairs("test")
     sections = compare_sections({name: (model, one.results, one.counts) for name, (model, one) in rows.items()}, held)
     for name in ("cimle", "basisgan"):
         model, evaluation = rows[name]
-        own = sections_of(model, held, evaluation.results, evaluation.counts, out / name)
+        own = sections_of(model, held, evaluation, RunFolder(out / name))
         sections += [type(section)(f"{name}: {section.title}", section.text, section.items) for section in own]
-    return Report("One street, many pictures", " ".join(LEAD.split()), sections)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return Report("One street, many images", " ".join(LEAD.split()), sections)

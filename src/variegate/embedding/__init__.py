@@ -1,4 +1,4 @@
-"""Who is it? A network from a picture of a face to a vector, nearer to those of the same person than to any other.
+"""Who is it? A network from an image of a face to a vector, nearer to those of the same person than to any other.
 
 from variegate.embedding import Embedding, train_embedding
 run = train_embedding("people", "runs/people")       # a folder for each person

@@ -1,4 +1,4 @@
-"""A folder of people: one sub-folder each, with two pictures or more; who is in which batch, and who is held out."""
+"""A folder of people: one sub-folder each, with two images or more; who is in which batch, and who is held out."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import DataError
+from ..core.images import to_float
 from ..core.interfaces import Size
 from ..data.dataset.sampler import order
-from ..data.files import images as pictures
+from ..data.files import images as image_files
 
 _BATCH_WORD = 2**62  # far from the second words of `data.sampler`
-LIGHT = ((0.8, 1.25), (-0.15, 0.15))  # factor and summand of a picture's values
+LIGHT = ((0.8, 1.25), (-0.15, 0.15))  # factor and summand of an image's values
 LEAST = 4  # people: two to learn from, and two that are never seen, to measure with
 
 
 @dataclass(frozen=True)
 class Identities:
-    """Pictures of people, all of one size and in memory.
+    """Images of people, all of one size and in memory.
 
     Attributes:
         images: uint8 (N, 3, H, W), a person's side by side.
@@ -44,18 +45,18 @@ class Identities:
         held = max(2, min(100, len(self.names) // 10))
         return self.of(0, len(self.names) - held), self.of(len(self.names) - held, len(self.names))
 
-    def batch(self, seed: int, step: int, people: int, pictures: int) -> tuple[Tensor, Tensor]:
-        """P people x K pictures (fewer of those who have fewer): images (B, 3, H, W) in [-1, 1] and people (B,).
+    def batch(self, seed: int, step: int, people: int, images: int) -> tuple[Tensor, Tensor]:
+        """P people x K images (fewer of those who have fewer): images (B, 3, H, W) in [-1, 1] and people (B,).
 
-        A function of (seed, step). Pictures are changed as in `varied`.
+        A function of (seed, step). Images are changed as in `varied`.
         """
         chance = np.random.Generator(np.random.Philox(key=np.array([seed, _BATCH_WORD + step], dtype=np.uint64)))
         rows = []
         for person in order(len(self.names), seed, step)[:people]:
             own = (self.people == int(person)).nonzero().flatten().numpy()
-            rows.append(chance.permutation(own)[:pictures])
+            rows.append(chance.permutation(own)[:images])
         chosen = np.concatenate(rows)
-        return varied(self.images[chosen].float() / 127.5 - 1, chance), self.people[chosen]
+        return varied(to_float(self.images[chosen]), chance), self.people[chosen]
 
 
 def varied(images: Tensor, chance: np.random.Generator) -> Tensor:
@@ -74,18 +75,18 @@ def read_identities(root: Path, size: Size) -> Identities:
     """Every person of a folder, in the order of their names.
 
     Raises:
-        DataError: no such folder, no sub-folders, fewer than four people, one with a single picture, or a file that
+        DataError: no such folder, no sub-folders, fewer than four people, one with a single image, or a file that
             cannot be read.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder; give one that holds a folder of pictures for each person")
+        raise DataError(f"{root}: there is no such folder; give one that holds a folder of images for each person")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    files = {folder: pictures.images_in(folder) for folder in folders}
+    files = {folder: image_files.images_in(folder) for folder in folders}
     if not folders:
-        raise DataError(f"{root}: has no sub-folders; the pictures of each person belong into a folder of their own")
+        raise DataError(f"{root}: has no sub-folders; the images of each person belong into a folder of their own")
     lonely = [folder for folder, own in files.items() if len(own) < 2]
     if lonely:
-        count = "a single picture" if files[lonely[0]] else "no pictures"
+        count = "a single image" if files[lonely[0]] else "no images"
         more = f", as {len(lonely) - 1} more do" if len(lonely) > 1 else ""
         raise DataError(f"{lonely[0]}: has {count}{more}; a person needs two or more, so add some or take it away")
     if len(folders) < LEAST:
@@ -101,6 +102,6 @@ def read_identities(root: Path, size: Size) -> Identities:
 
 
 def read(file: Path, size: Size | None) -> NDArray[np.uint8]:
-    """A picture as uint8 (3, H, W); at its own size for None."""
-    pixels = pictures.read_picture(file)
-    return (pixels if size is None else pictures.resize(pixels, size, nearest=False)).transpose(2, 0, 1)
+    """An image as uint8 (3, H, W); at its own size for None."""
+    pixels = image_files.read_image(file)
+    return (pixels if size is None else image_files.resize(pixels, size, nearest=False)).transpose(2, 0, 1)

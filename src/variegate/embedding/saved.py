@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.config import Config
+from ..core.device import require_device
 from ..core.errors import CheckpointError, DataError
+from ..core.files import replacing_folder
 from ..core.interfaces import Size
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
-from ..runs.saved_model import load_weights, model_folder, read_weights, writing
-from ..runs.settings import require_device
+from ..runs.saved_model import load_weights, model_folder, read_weights
 from .network import EmbeddingNetwork
 
 CHUNK = 64  # images at a time
@@ -26,7 +27,7 @@ CHUNK = 64  # images at a time
 class Settings(Config):
     """Everything that decides what is learned."""
 
-    size: Size = Field((64, 64), description="H, W that pictures are resized to")
+    size: Size = Field((64, 64), description="H, W that images are resized to")
     length: int = Field(128, ge=1, description="numbers of a vector")
     width: int = Field(32, ge=1, description="channels of the first convolution")
     steps: int = Field(3000, ge=1, description="batches")
@@ -95,7 +96,7 @@ class Embedding:
 
     def save(self, folder: Path) -> None:
         """Write `config.json` and `model.safetensors` aside, then put them in the place of `folder`."""
-        with writing(folder) as aside:
+        with replacing_folder(folder) as aside:
             tensors = {key: tensor.contiguous() for key, tensor in self.network.state_dict().items()}
             save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
             (aside / "config.json").write_text(self.record.model_dump_json(indent=2))

@@ -12,20 +12,24 @@ import yaml
 from torch import Tensor
 
 from ..core.config import Config, from_mapping, to_yaml
-from ..core.errors import ConfigError, TrainingError
-from ..evaluation.protocols import Protocol, Results
-from ..evaluation.verification import require, same_person_auc
+from ..core.device import require_device
+from ..core.errors import ConfigError, Interrupted, TrainingError
+from ..core.files import words_for_a_full_disk, write_text
+from ..core.images import to_float
 from ..losses.triplet import triplet_loss
 from ..runs.checkpoints import Checkpoints
+from ..runs.config import differences, saved_config
 from ..runs.logs import Log
-from ..runs.saved_model import versions, words_for_a_full_disk
-from ..runs.settings import Stop, require_device
-from ..training.start import differences, saved_config
+from ..runs.measured import Protocol, Results
+from ..runs.saved_model import versions
+from ..runs.settings import ExecutionSettings
+from ..runs.stop import Stop
 from .identities import Identities, read_identities
 from .network import EmbeddingNetwork
 from .saved import Embedding, EmbeddingRecord, Settings
+from .verification import require, same_person_auc
 
-MOST = 20  # pictures of a person that pairs are made of
+MOST = 20  # images of a person that pairs are made of
 
 
 class EmbeddingRun(Config):
@@ -40,9 +44,7 @@ def train_embedding(
     out: str | Path,
     settings: Settings | None = None,
     resume: bool = False,
-    device: str = "cpu",
-    quiet: bool = False,
-    save_every: int | None = None,
+    run: ExecutionSettings | None = None,
 ) -> Path:
     """Train on a folder of people (`NAME/*.jpg`); returns the run directory.
 
@@ -50,26 +52,31 @@ def train_embedding(
     checkpoints. Batches are a function of (seed, step) alone, so a run that was stopped goes on as if it had not been;
     on one machine, with the same number of threads, equal seeds give equal weights.
 
+    Args:
+        run: how it is carried out: `device` (the CPU unless given), `quiet`, `save_every`.
+
     Raises:
+        Interrupted: a signal stopped it, after a checkpoint.
         DataError: see `read_identities`.
         ConfigError: the folder holds something, another run where `resume` is asked for, or a package is missing.
         TrainingError: the loss is no longer finite, or the disk is full.
     """
     require()
+    settings, run, folder = settings or Settings(), run or ExecutionSettings(), Path(out)
+    device = "cpu" if run.device == "auto" else run.device
     require_device(device)
-    settings, folder = settings or Settings(), Path(out)
     config = EmbeddingRun(embedding=settings, data=str(data))
     check_free(folder, config, resume)
     learn, unseen = read_identities(Path(data), settings.size).split()
     if settings.people > len(learn.names):
         settings = settings.model_copy(update={"people": len(learn.names)})
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(to_yaml(config))
+    write_text(folder / "config.yaml", to_yaml(config))
     trainer = Trainer(settings, device)
-    checkpoints, every = Checkpoints(folder / "checkpoints"), save_every or max(1, settings.steps // 10)
+    checkpoints, every = Checkpoints(folder / "checkpoints"), run.intervals(settings.steps).save
     if saved := checkpoints.load_last():
         trainer.load_state(saved)
-    log = Log(folder, trainer.step, settings.steps, "embedding", quiet)
+    log = Log(folder, trainer.step, settings.steps, "embedding", run.quiet)
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log):
         while trainer.step < settings.steps and not stop.asked:
             loss = trainer.move(*learn.batch(settings.seed, trainer.step, settings.people, settings.pictures))
@@ -81,10 +88,10 @@ def train_embedding(
         record = EmbeddingRecord(settings=settings, data=str(data), step=trainer.step, versions=versions())
         embedding = Embedding(trainer.network, record)
         embedding.save(folder / "model")
-        results = measured(embedding, unseen)
-        (folder / "metrics.json").write_text(json.dumps(results.to_dict(), indent=2))
+        results = measure_unseen(embedding, unseen)
+        write_text(folder / "metrics.json", json.dumps(results.to_dict(), indent=2))
     if trainer.step < settings.steps:
-        raise SystemExit(143)
+        raise Interrupted(f"{folder}: stopped at step {trainer.step}; --resume goes on", stop.asked)
     return folder
 
 
@@ -133,10 +140,10 @@ def check_free(folder: Path, config: EmbeddingRun, resume: bool) -> None:
         )
 
 
-def measured(embedding: Embedding, unseen: Identities) -> Results:
-    """`auc_unseen` of the embedding and, to compare with, `auc_unseen_pixels` of the pictures' own values."""
+def measure_unseen(embedding: Embedding, unseen: Identities) -> Results:
+    """`auc_unseen` of the embedding and, to compare with, `auc_unseen_pixels` of the images' own values."""
     rows = torch.cat([(unseen.people == one).nonzero().flatten()[:MOST] for one in range(len(unseen.names))])
-    images, people = unseen.images[rows].float() / 127.5 - 1, unseen.people[rows]
+    images, people = to_float(unseen.images[rows]), unseen.people[rows]
     protocol = Protocol(
         name="auc_unseen",
         metric="",

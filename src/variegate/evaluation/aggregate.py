@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .protocols import Better, Measured, Protocol
+from ..runs.measured import Better, Measured, Protocol
 
 TOP = 10  # samples of `_top10`
 OF_FEWER = "_best_of_"  # joins a measure's name and n in the names of a curve's points

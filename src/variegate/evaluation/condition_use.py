@@ -10,8 +10,9 @@ import math
 import torch
 from torch import Tensor
 
-from ..core.interfaces import HasLikelihood
-from ..data.conditions.labels import Picture
+from ..core.capabilities import HasLikelihood
+from ..core.images import to_float
+from ..data.conditions import ImageCondition
 from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.health import IGNORED
@@ -23,7 +24,7 @@ CHUNK = 16
 
 def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
     """(used, sentence); None where there is no condition, or nothing to tell it by."""
-    encodes = isinstance(model.condition, Picture) and model.condition.derived == "self"
+    encodes = isinstance(model.condition, ImageCondition) and model.condition.is_self
     likelihood = isinstance(model.generator, HasLikelihood)
     if model.condition.channels == 0 or not (likelihood or (encodes and model.generator.code_size == 0)):
         return None
@@ -78,7 +79,7 @@ def costs(model: Model, held: Pairs, places: list[tuple[int, int]]) -> Tensor:
     found = []
     for start in range(0, len(places), CHUNK):
         part = places[start : start + CHUNK]
-        images = torch.stack([held.raw(i)[1] for i, _ in part]).float() / 127.5 - 1
+        images = to_float(torch.stack([held.raw(i)[1] for i, _ in part]))
         raws = torch.stack([held.raw(j)[0] for _, j in part])
         conditions, generator = held.condition.encode(raws), model.generator
         if isinstance(generator, HasLikelihood):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..core.errors import DataError
 from ..networks.features import feature_maps, lpips_weights
-from .protocols import DiversityPreset, Measured, Pairing, Protocol, diversity_preset, libraries
+from ..runs.measured import Measured, Protocol, libraries
+from .protocols import DiversityPreset, Pairing, diversity_preset
 
 Embedding = list[Tensor]  # one (n, F_l) per layer
 

@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..api import data_of
 from ..core.errors import VariegateError
+from ..core.images import uint8_to_unit
 from ..data.dataset.pairs import Pairs
 from ..model.model import Model
-from ..runs.checkpoints import Checkpoints
+from ..runs.folder import RunFolder
 from ..runs.health import IGNORED, branch_use, mean_distance, verdict
-from ..training.start import saved_config
 from .condition_use import condition_use
 from .measure import conditions_differ, sensitivity
 
 
 def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     """(healthy, sentences) about one run directory."""
-    folder = Path(run)
-    config = saved_config(folder)
-    wanted = config["method"]["training"]["steps"]
+    folder = RunFolder(run)
+    wanted = folder.config.method.training.steps
     lines, healthy = [], True
-    steps = Checkpoints(folder / "checkpoints").steps()
+    steps = folder.checkpoints.steps()
     done = steps[-1] if steps else 0
     if done < wanted:
         lines.append(f"Training stopped at step {done} of {wanted}; the same command with --resume goes on.")
     else:
         lines.append(f"Training finished at step {done}.")
-    lines += progress(read_log(folder))
+    lines += progress(folder.log())
     try:
-        model, held = Model.load(folder), data_of(folder, "held")
+        model, held = Model.load(folder.path), folder.pairs("held")
         if len(held) < 2:
             return healthy, [*lines, "One held-out pair cannot tell whether the code is used; hold out more."]
         for found in (code_use(model, held), condition_use(model, held)):
             if found is not None:
                 healthy &= found[0]
                 lines.append(found[1])
-        lines += branches(model, data_of(folder))
+        lines += branches(model, folder.pairs())
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
     return healthy, lines
@@ -50,32 +47,32 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
 def code_use(model: Model, held: Pairs) -> tuple[bool, str]:
     """(used, sentence)."""
     if model.generator.code_size == 0:
-        return True, "The method has no code: it draws one picture per condition, by design."
+        return True, "The method has no code: it draws one image per condition, by design."
     if model.condition.channels == 0:
         share = variety(model, held)
         if share < IGNORED:
-            return False, f"The code is ignored: pictures differ by {share:.1%} of what held-out ones do. Train longer."
+            return False, f"The code is ignored: images differ by {share:.1%} of what held-out ones do. Train longer."
         return (
             True,
-            f"The code is used: there is no condition, and pictures differ by {share:.0%} of what real ones do.",
+            f"The code is used: there is no condition, and images differ by {share:.0%} of what real ones do.",
         )
     if not conditions_differ(held):
         return True, "Held-out conditions are all alike, so nothing tells whether the code is used."
     found = sensitivity(model.generator, held)
     if found is None:
-        return False, "Conditions change nothing: one code gives the same picture for all of them. Train longer."
+        return False, "Conditions change nothing: one code gives the same image for all of them. Train longer."
     value = found.value
     warning = verdict(value, model.generator.code_size)
     if warning:
         return False, warning[0].upper() + warning[1:]
     much = f"{value:.0%} of" if value < 10 else "more than ten times"
-    return True, f"The code is used: pictures of one condition differ by {much} what conditions differ by."
+    return True, f"The code is used: images of one condition differ by {much} what conditions differ by."
 
 
 def variety(model: Model, held: Pairs) -> float:
-    """Mean distance between pictures that were drawn without a condition, over that between held-out ones."""
+    """Mean distance between images that were drawn without a condition, over that between held-out ones."""
     drawn = model.sample("none", n=8, size=held.size).images
-    real = torch.stack([held.raw(i)[1] for i in range(min(8, len(held)))]).float() / 255
+    real = uint8_to_unit(torch.stack([held.raw(i)[1] for i in range(min(8, len(held)))]))
     return mean_distance(drawn[:, None]) / max(mean_distance(real[:, None]), 1e-12)
 
 
@@ -91,15 +88,10 @@ def branches(model: Model, pairs: Pairs) -> list[str]:
 
 def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
     """How many training images each fixed code is nearest to, (n,); of as many as 20 a branch, at least 100."""
-    codes = model.training_codes()
+    codes = model.fixed_codes()
     raws, images = zip(*(pairs.raw(i) for i in range(min(max(100, 20 * len(codes)), len(pairs)))))
     drawn = [model.decode(raw, codes) for raw in raws]
-    return branch_use(torch.stack(drawn), torch.stack(images).float() / 255)
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    return branch_use(torch.stack(drawn), uint8_to_unit(torch.stack(images)))
 
 
 def progress(log: list[dict[str, Any]]) -> list[str]:

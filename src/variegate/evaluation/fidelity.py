@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, DataError
+from ..core.images import to_unit
+from ..runs.measured import Better, Measured, Protocol, libraries
 from .aggregate import aggregate
-from .protocols import Better, Measured, Protocol, libraries
 
 PSNR_LIMIT = 100.0  # dB; equal images would give infinity, which has no mean
 WINDOW = 11  # pixels, of SSIM
@@ -92,8 +93,8 @@ def per_sample(images: Tensor, truth: Tensor, measure: Measure) -> Tensor:
             f"expected images (B, S, 3, H, W) and truth (B, 3, H, W), got {tuple(images.shape)}, {tuple(truth.shape)}"
         )
     samples = images.shape[1]
-    flat = ((images.flatten(0, 1) + 1) / 2).clamp(0, 1)
-    target = ((truth.repeat_interleave(samples, dim=0) + 1) / 2).clamp(0, 1)
+    flat = (to_unit(images.flatten(0, 1))).clamp(0, 1)
+    target = (to_unit(truth.repeat_interleave(samples, dim=0))).clamp(0, 1)
     return measure.compute(flat, target).unflatten(0, (-1, samples))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..core.errors import DataError, WeightsError
 from ..networks import weights
 from ..networks.features import PooledFeatures, pooled_features
-from .protocols import Measured, Protocol, libraries
+from ..runs.measured import Measured, Protocol, libraries
 
 Network = Literal["auto", "inception", "squeezenet", "alexnet"]
 INCEPTION = (

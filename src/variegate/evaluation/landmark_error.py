@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..core.errors import DataError
+from ..runs.measured import Measured, Protocol, libraries
 from .aggregate import aggregate
 from .plugged import Plugged
-from .protocols import Measured, Protocol, libraries
 
 UNIT = "image widths"
 NOTES = (

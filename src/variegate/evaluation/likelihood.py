@@ -14,13 +14,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.errors import ConfigError
-from ..core.interfaces import Generator, HasLevels
-from ..data.conditions.labels import ClassName
-from ..data.conditions.metadata import class_in, part_of
+from ..core.capabilities import HasLevels
+from ..core.errors import ConfigError, with_article
+from ..core.images import to_float
+from ..core.interfaces import Generator
+from ..data.conditions import ClassLabel
 from ..data.dataset.pairs import Pairs
+from ..runs.measured import Measured, Protocol, Results, libraries
 from .plugged import Networks
-from .protocols import LIKELIHOOD, Measured, Protocol, Results, libraries
+from .protocols import LIKELIHOOD
 
 BITS = "bits_per_dim"
 OF_CLASS = f"{BITS}_class_"  # begins the names of numbers of one class
@@ -72,12 +74,12 @@ def likelihood(
         return None
     count = min(len(pairs), len(pairs) if count is None else count)
     bits = list(bits_per_dim(generator, pairs, count))
-    classes = [class_in(pairs.condition, pairs.raw(i)[0]) for i in range(count)]
+    classes = [pairs.condition.class_of(pairs.raw(i)[0]) for i in range(count)]
     results = Results({BITS: mean_of(bits, BITS, pairs, generator.bits, AVERAGED)})
     others = list(bits_per_dim(raw, pairs, count)) if isinstance(raw, HasLevels) else None
     if others is not None:
         results.add({f"{BITS}_raw": mean_of(others, f"{BITS}_raw", pairs, generator.bits, RAW)})
-    named = part_of(pairs.condition, ClassName)
+    named = pairs.condition.part(ClassLabel)
     for name in [one for one in named.names if one in classes] if named else []:
         own = [value for value, one in zip(bits, classes) if one == name]
         told = f"images of the class {name} only"
@@ -113,12 +115,12 @@ def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw:
 @torch.no_grad()
 def bits_per_dim(generator: HasLevels, pairs: Pairs, count: int) -> Iterator[float]:
     """Of each of the first `count` images."""
-    for maps in surprises(generator, pairs, range(count)):
+    for maps in surprisals(generator, pairs, range(count)):
         yield float(maps.double().mean()) / pairs.image_channels
 
 
 @torch.no_grad()
-def surprises(generator: HasLevels, pairs: Pairs, items: Sequence[int]) -> Iterator[Tensor]:
+def surprisals(generator: HasLevels, pairs: Pairs, items: Sequence[int]) -> Iterator[Tensor]:
     """Bits of every pixel (H, W), on the CPU, item by item."""
     assert isinstance(generator, Generator)
     device = next(generator.parameters()).device
@@ -126,7 +128,7 @@ def surprises(generator: HasLevels, pairs: Pairs, items: Sequence[int]) -> Itera
     for start in range(0, len(items), together):
         conditions, images = zip(*(pairs.raw(item) for item in items[start : start + together]))
         shown = pairs.condition.encode(torch.stack(conditions).to(device))
-        yield from generator.surprise(shown, torch.stack(images).to(device).float() / 127.5 - 1).cpu()
+        yield from generator.surprisal(shown, to_float(torch.stack(images).to(device))).cpu()
 
 
 def mean_of(values: list[float], name: str, pairs: Pairs, bits: int, weights: str, told: str = "") -> Measured:
@@ -138,7 +140,11 @@ def mean_of(values: list[float], name: str, pairs: Pairs, bits: int, weights: st
         weights,
         "compare only numbers of the same images at the same size, colours and levels",
     ]
-    notes += [f"what the condition, a {pairs.condition.noun}, tells is not counted"] if pairs.condition.channels else []
+    notes += (
+        [f"what the condition, {with_article(pairs.condition.noun)}, tells is not counted"]
+        if pairs.condition.channels
+        else []
+    )
     notes += [told] if told else []
     record = Protocol(
         name=name,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
-from ..core.errors import ConfigError, WeightsError
+from ..core.errors import WeightsError, check_keywords
+from ..core.images import to_float, to_uint8
 from ..core.interfaces import Generator
-from ..core.sampling import decode_in_chunks, to_uint8
-from ..data.conditions.landmarks import points_of
+from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.dataset.pairs import Pairs
+from ..data.dataset.sampling import sample_pair, sample_raw
 from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
+from ..runs.measured import Measured, Protocol, Results, libraries
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .fidelity import fidelity, measures_for
 from .frechet import extractor, set_distances
@@ -25,8 +29,10 @@ from .likelihood import Likelihood, likelihood, only_likelihood
 from .modes import RARE, Modes, modes
 from .normal_consistency import normal_consistency
 from .plugged import Networks
-from .protocols import LIKELIHOOD, DiversityPreset, Measured, Protocol, Results, diversity_preset, libraries
+from .protocols import LIKELIHOOD, DiversityPreset, diversity_preset
 from .spread import Levels, centre_distances, feature_spread
+
+logger = logging.getLogger(__name__)
 
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions that tell whether the code matters
@@ -44,52 +50,54 @@ class Evaluation:
 
 
 class Drawn:
-    """S samples of every condition of a split, drawn once, kept as 8-bit pictures; grey ones as RGB."""
+    """S samples of every condition of a split, drawn once, kept as 8-bit images; grey ones as RGB."""
 
     def __init__(self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int) -> None:
-        self.samples, self.truth = [], []
-        device = next(generator.parameters()).device
+        self.samples, self.truth, self.seed = [], [], seed
         for i in range(min(inputs, len(pairs))):
-            raw, image = pairs.raw(i)
             codes = generator.draw([(seed, i * samples + s) for s in range(samples)])
-            encoded = pairs.condition.encode(raw.unsqueeze(0).to(device))
-            self.samples.append(coloured(to_uint8(decode_in_chunks(generator, encoded, codes)[0])))
-            self.truth.append(coloured(image))
+            self.samples.append(coloured(to_uint8(sample_pair(generator, pairs, i, codes))))
+            self.truth.append(coloured(pairs.raw(i)[1]))
 
     def conditions(self) -> Iterator[Tensor]:
         """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
-        return (images.float() / 127.5 - 1 for images in self.samples)
+        return (to_float(images) for images in self.samples)
 
     def with_truth(self) -> Iterator[tuple[Tensor, Tensor]]:
         for images, truth in zip(self.conditions(), self.truth):
-            yield images.unsqueeze(0), truth.unsqueeze(0).float() / 127.5 - 1
+            yield images.unsqueeze(0), to_float(truth.unsqueeze(0))
 
 
-def evaluate(
+class Extra(TypedDict, total=False):
+    """What is measured, and with what, beside the usual."""
+
+    perceptual: bool  # also the metrics that need network weights; True unless given
+    networks: Networks | None  # brought by the user
+    raw: Generator | None  # the same generator with weights that are not averaged; its likelihood is measured too
+
+
+def measure(
     generator: Generator,
     pairs: Pairs,
     real: Pairs,
     protocol: str = "default",
     seed: int = 0,
-    perceptual: bool = True,
-    networks: Networks | None = None,
-    raw: Generator | None = None,
+    **extra: Unpack[Extra],
 ) -> Evaluation:
     """Measure on `pairs` (held out); `real` are the training images that sets are compared with.
 
     Args:
         protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs. Or "likelihood": of
             all images, and nothing else.
-        perceptual: also the metrics that need network weights; without those weights they are skipped, in words.
-        networks: a detector of landmarks, an embedding, an estimator of normals, to measure with too.
-        raw: the same generator with weights that are not averaged; its likelihood is measured too.
+        extra: see `Extra`. Metrics whose weights are not at hand are skipped, in words.
     """
-    networks = networks or Networks()
+    check_keywords(extra, Extra.__annotations__, "measure")
+    networks, raw = extra.get("networks") or Networks(), extra.get("raw")
     if protocol == LIKELIHOOD:
         alone = only_likelihood(generator, pairs, networks, raw)
         return Evaluation(alone.results, likelihood=alone)
     preset = diversity_preset(protocol)
-    check_networks(networks, pairs)
+    networks.check_data(pairs)
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
     results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
     results.add(centre_distances(drawn.conditions()))
@@ -104,49 +112,49 @@ def evaluate(
     found = likelihood(generator, pairs, preset.inputs, raw)
     results.add(found.results.measured if found else {})
     results.add(with_networks(drawn, pairs, networks, preset))
-    if pairs.condition.kind == "landmarks" and networks.detector is None:
+    if isinstance(pairs.condition, Landmarks) and networks.detector is None:
         skipped.append("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
     levels: Levels | None = None
-    if perceptual:
-        try:
-            metric: Distance = LPIPS(preset.net, preset.version)
-            results.add({metric.name: diversity(drawn.conditions(), metric, preset, seed)})
-        except WeightsError as error:
-            skipped.append(f"LPIPS: {error}")
-        try:
-            levels = Levels(preset.net)
-        except WeightsError as error:
-            skipped.append(f"diversity score: {error}")
-        try:
-            results.add(distances(drawn, real, seed))
-        except WeightsError as error:
-            skipped.append(f"FID and KID: {error}")
+    if extra.get("perceptual", True):
+        found_too, levels = perceptual_metrics(drawn, real, preset, skipped)
+        results.add(found_too)
     results.add(feature_spread(drawn.conditions(), levels, networks.embedding))
     counts = None
     if pairs.name == "streets":
         measured, counts = mode_results(generator, pairs, seed)
         results.add(measured)
     for line in skipped:
-        print(f"skipped {line}", file=sys.stderr)
+        logger.warning("skipped %s", line)
     return Evaluation(results, counts, found, skipped)
+
+
+def perceptual_metrics(
+    drawn: Drawn, real: Pairs, preset: DiversityPreset, skipped: list[str]
+) -> tuple[dict[str, Measured], Levels | None]:
+    """Those that need network weights, and the features of the diversity score; what is not at hand is `skipped`."""
+    found: dict[str, Measured] = {}
+    levels: Levels | None = None
+
+    @contextmanager
+    def unless_missing(what: str) -> Iterator[None]:
+        try:
+            yield
+        except WeightsError as error:
+            skipped.append(f"{what}: {error}")
+
+    with unless_missing("LPIPS"):
+        metric: Distance = LPIPS(preset.net, preset.version)
+        found[metric.name] = diversity(drawn.conditions(), metric, preset, drawn.seed)
+    with unless_missing("diversity score"):
+        levels = Levels(preset.net)
+    with unless_missing("FID and KID"):
+        found |= distances(drawn, real, drawn.seed)
+    return found, levels
 
 
 def coloured(images: Tensor) -> Tensor:
     """Images (..., C, H, W) with three channels: a grey one is repeated, which measures of colour images then read."""
     return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
-
-
-def check_networks(networks: Networks, pairs: Pairs) -> None:
-    """Raises ConfigError for a network that has nothing to compare with, before anything is drawn."""
-    if networks.detector is not None and pairs.condition.kind != "landmarks":
-        raise ConfigError(
-            f"--detector: a {pairs.condition.noun} as of {pairs.name} does not say where landmarks are; "
-            "leave it out, or evaluate a model trained on landmarks"
-        )
-    if networks.normals is not None and pairs.unpaired:
-        raise ConfigError(
-            f"--normals: {pairs.name} is unpaired, so there is no real image to compare with; leave it out"
-        )
 
 
 def with_networks(drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> dict[str, Measured]:
@@ -164,8 +172,7 @@ def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
     """Fréchet and kernel distance of all samples to training images."""
     count_of_real = min(REAL_IMAGES, len(real))
     batches = (
-        torch.stack([coloured(real.raw(i)[1]) for i in range(start, min(start + 32, count_of_real))]).float() / 127.5
-        - 1
+        to_float(torch.stack([coloured(real.raw(i)[1]) for i in range(start, min(start + 32, count_of_real))]))
         for start in range(0, count_of_real, 32)
     )
     return set_distances(
@@ -182,9 +189,8 @@ def conditions_differ(pairs: Pairs) -> bool:
 def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, samples: int = 8) -> Measured | None:
     """Whether the code matters at all, on a small panel; about 0: it is ignored. None: conditions change nothing."""
     raw = torch.stack([pairs.raw(i)[0] for i in range(min(conditions, len(pairs)))])
-    device = next(generator.parameters()).device
     codes = generator.draw([(0, i) for i in range(samples)])
-    images = decode_in_chunks(generator, pairs.condition.encode(raw.to(device)), codes)
+    images = sample_raw(generator, pairs.condition, raw, codes)
     value = code_sensitivity(images)
     if math.isnan(value):
         return None
@@ -207,13 +213,11 @@ def mode_results(
     """Mode coverage, rare recall, precision and total variation on streets, and draws per mode over all layouts."""
     each: list[Modes] = []
     totals: dict[tuple[str, ...], int] = {}
-    device = next(generator.parameters()).device
     for i in range(min(layouts, len(pairs))):
-        raw, layout = pairs.raw(i)[0], pairs.layout(i)
+        layout = pairs.layout(i)
         assert layout is not None, "only streets have modes"
         codes = generator.draw([(seed, i * draws + d) for d in range(draws)])
-        images = decode_in_chunks(generator, pairs.condition.encode(raw.unsqueeze(0).to(device)), codes)[0]
-        each.append(modes(read(images, layout)))
+        each.append(modes(read(sample_pair(generator, pairs, i, codes), layout)))
         totals = {mode: totals.get(mode, 0) + n for mode, n in each[-1].counts.items()}
     words = {
         "coverage": ("share of the time of day x facade paint combinations reached", "higher"),

@@ -28,7 +28,7 @@ class Modes(NamedTuple):
 
     coverage: float  # of the modes, reached by at least one readable draw; higher is better
     rare_recall: float  # the same among the rare modes; nan if no mode is rare
-    precision: float  # of the draws, those in which every factor of the layout was read: pictures of some mode
+    precision: float  # of the draws, those in which every factor of the layout was read: images of some mode
     total_variation: float  # half the L1 distance between the readable draws and the true odds; lower is better
     counts: dict[tuple[str, ...], int]  # readable draws per mode, in words, every mode listed
 

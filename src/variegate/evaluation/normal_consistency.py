@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..core.errors import DataError
+from ..runs.measured import Better, Measured, Protocol, libraries
 from .aggregate import aggregations, completed, ranked
 from .plugged import Plugged
-from .protocols import Better, Measured, Protocol, libraries
 
 LIMITS = (11.25, 22.5, 30.0)  # degrees
 BINS = 18_000  # of 0.01 degrees, for the median

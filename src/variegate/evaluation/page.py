@@ -1,4 +1,4 @@
-"""What a report is made of - pictures, tables, metrics, curves - and how it becomes one self-contained HTML file."""
+"""What a report is made of - images, tables, metrics, curves - and how it becomes one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import itertools
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,23 +16,24 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..core.sampling import to_pil
+from ..core.files import write_text
+from ..core.images import to_pil
+from ..runs.measured import Measured, Protocol
 from .axes import PLOT, Axis, number, round_values
-from .pictures import GAP
-from .protocols import Measured, Protocol
+from .contact_sheets import GAP
 from .scatter import Scatter
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture, or a contact sheet of `rows` x `columns` cells with a label on each row and column."""
+class Figure:
+    """An image, or a contact sheet of `rows` x `columns` cells with a label on each row and column."""
 
     title: str
     caption: str
     image: Tensor  # uint8 (3, H, W)
     columns: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
-    kind: ClassVar[str] = "picture"
+    kind: ClassVar[str] = "figure"
 
     @property
     def cell(self) -> tuple[int, int]:
@@ -50,9 +50,9 @@ class Picture:
 
     @property
     def alt(self) -> str:
-        """What the picture shows, for those who do not see it."""
+        """What the image shows, for those who do not see it."""
         rows = len(self.rows) or 1
-        grid = f" {rows} x {len(self.columns)} pictures." if self.columns else ""
+        grid = f" {rows} x {len(self.columns)} images." if self.columns else ""
         return f"{self.title}.{grid} {self.caption}".strip()
 
     @property
@@ -159,7 +159,7 @@ class Curve:
         return " ".join(places * 2 if len(places) == 1 else places)
 
 
-Item = Picture | Table | Numbers | Curve | Scatter
+Item = Figure | Table | Numbers | Curve | Scatter
 
 
 @dataclass(frozen=True)
@@ -178,15 +178,8 @@ class Report:
 
 def write_report(path: str | Path, report: Report) -> Path:
     """Write one self-contained HTML file; it appears under its name only when it is complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
-    try:
-        aside.write_text(render(report), encoding="utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    write_text(Path(path), render(report))
+    return Path(path)
 
 
 def render(report: Report) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..runs.measured import Measured, Results
 from .aggregate import OF_FEWER, curves
 from .page import Curve, Numbers, Section, plain
-from .protocols import Measured, Results
 from .scatter import Scatter
 
 DIVERSITY = ("diversity_score", "lpips", "diversity_pixel")  # the first that all models have, measured alike
@@ -54,14 +54,14 @@ def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
     pairs = {name: (results.measured[across], results.measured[up]) for name, results in rows.items()}
     first = next(iter(pairs.values()))
     said = {name: f"{plain(name)}, {one.unit} ({one.better} is better)" for name, one in zip((across, up), first)}
-    picture = Scatter(
+    image = Scatter(
         {name: (x.value, y.value) for name, (x, y) in pairs.items()},
         caption="A dot is a model. Where the intervals of its numbers overlap with others, chance may have decided.",
         across=said[across],
         up=said[up],
         protocols={plain(name): one.protocol for name, one in zip((across, up), first)},
     )
-    return Section("Diversity and accuracy", BOTH, [picture])
+    return Section("Diversity and accuracy", BOTH, [image])
 
 
 def shared(rows: Mapping[str, Results], names: Sequence[str]) -> str | None:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.errors import DataError
+from ..core.errors import ConfigError, DataError, with_article
+from ..data.conditions import Landmarks
+from ..data.dataset.pairs import Pairs
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
 
@@ -73,6 +75,18 @@ class Networks(NamedTuple):
     detector: Plugged | None = None
     embedding: Plugged | None = None
     normals: Plugged | None = None
+
+    def check_data(self, pairs: Pairs) -> None:
+        """Raises ConfigError for a network that has nothing to compare with, before anything is drawn."""
+        if self.detector is not None and not isinstance(pairs.condition, Landmarks):
+            raise ConfigError(
+                f"--detector: {with_article(pairs.condition.noun)} as of {pairs.name} does not say where landmarks "
+                "are; leave it out, or evaluate a model trained on landmarks"
+            )
+        if self.normals is not None and pairs.unpaired:
+            raise ConfigError(
+                f"--normals: {pairs.name} is unpaired, so there is no real image to compare with; leave it out"
+            )
 
 
 def networks(

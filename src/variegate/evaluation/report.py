@@ -1,4 +1,4 @@
-"""A report on one model, or on several side by side: pictures first, every number with its protocol.
+"""A report on one model, or on several side by side: images first, every number with its protocol.
 
 The parts and the page are those of `page`; here is decided what of a model is worth showing.
 """
@@ -6,22 +6,24 @@ The parts and the page are those of `page`; here is decided what of a model is w
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from ..core.interfaces import HasMoments
+from ..core.capabilities import HasMoments
 from ..data.dataset.pairs import Pairs
 from ..data.streets.streets import find, odds
-from . import pictures
-from .likelihood import Likelihood, is_of_class
+from ..model.model import Model
+from ..runs.folder import RunFolder
+from ..runs.measured import Measured, Protocol, Results
+from . import contact_sheets
+from .likelihood import is_of_class
+from .measure import Evaluation
 from .modes import NAMES, expected_coverage
 from .page import (
     Cell,
     Curve,
+    Figure,
     Item,
     Numbers,
-    Picture,
     Report,
     Section,
     Table,
@@ -32,17 +34,15 @@ from .page import (
     words,
     write_report,
 )
-from .pictures import Drawer
 from .plots import is_of_curve, more_samples_section, tradeoff_section
-from .protocols import Measured, Protocol, Results
-from .sheets import SAMPLES, interpolation_section, moments_section, samples_section, styles_section, surprise_section
+from .sheets import SAMPLES, interpolation_section, moments_section, samples_section, styles_section, surprisal_section
 
 __all__ = [
     "Cell",
     "Curve",
+    "Figure",
     "Item",
     "Numbers",
-    "Picture",
     "Report",
     "Section",
     "Table",
@@ -54,10 +54,10 @@ __all__ = [
 ]
 
 Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`, over all layouts
-Entry = tuple[Drawer, Results, Counts | None]
+Entry = tuple[Model, Results, Counts | None]
 COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "bits_per_dim", "seconds")
 MEANING = {
-    "code sensitivity": "How much codes change the picture, relative to what conditions change; near 0: ignored.",
+    "code sensitivity": "How much codes change the image, relative to what conditions change; near 0: ignored.",
     "best of 8": "Error of the best of 8 samples, 0 to 1; low needs samples that are both good and different.",
 }
 HIDDEN = (
@@ -67,40 +67,36 @@ HIDDEN = (
 
 
 def sections_of(
-    model: Drawer,
+    model: Model,
     pairs: Pairs,
-    results: Results,
-    counts: Counts | None = None,
-    run: str | Path | None = None,
-    predictor: Drawer | None = None,
-    likelihood: Likelihood | None = None,
+    found: Evaluation,
+    run: RunFolder | None = None,
+    predictor: Model | None = None,
     drawn: bool = True,
 ) -> list[Section]:
-    """What is worth showing of one model: pictures, then modes and numbers, then how it was made.
+    """What is worth showing of one model: images, then modes and numbers, then how it was made.
 
     Args:
         pairs: held-out pairs, opened with the model's condition.
-        counts: streets only: the readable draws of each mode, over all layouts together.
-        run: the folder that training wrote, for the curves of its `metrics.jsonl`.
+        run: what training wrote, for the curves of its log.
         predictor: the moment-predictor that the run was trained with.
-        likelihood: that of each image, of models that know it.
         drawn: also show samples, which takes as long as they take to draw.
     """
     sections = samples_sections(model, pairs, predictor) if drawn else []
-    sections += [surprise_section(model, pairs, likelihood)] if likelihood else []
-    if counts:
-        table = modes_table("Draws of each combination", "The model", counts, results)
+    sections += [surprisal_section(model, pairs, found.likelihood)] if found.likelihood else []
+    if found.counts:
+        table = modes_table("Draws of each combination", "The model", found.counts, found.results)
         sections.append(Section("Modes", HIDDEN, [table]))
-    sections.append(Section("Numbers", "", [numbers_of(results)]))
-    more = more_samples_section(results)
+    sections.append(Section("Numbers", "", [numbers_of(found.results)]))
+    more = more_samples_section(found.results)
     sections += [more] if more else []
-    curves = training_curves(Path(run)) if run is not None else []
+    curves = training_curves(run) if run is not None else []
     if curves:
         sections.append(Section("Training", "", curves))
     return [*sections, model_section(model, pairs)]
 
 
-def samples_sections(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> list[Section]:
+def samples_sections(model: Model, pairs: Pairs, predictor: Model | None) -> list[Section]:
     sections = [samples_section(model, pairs)]
     if isinstance(model.generator, HasMoments):
         return [moments_section(model, pairs, None), *sections]
@@ -147,17 +143,12 @@ def numbers_of(results: Results) -> Numbers:
     return Numbers("Metrics", caption, shown)
 
 
-def training_curves(run: Path) -> list[Item]:
-    """A curve for each player's losses and for each number of the validation panel, from `metrics.jsonl`."""
-    file = run / "metrics.jsonl"
+def training_curves(run: RunFolder) -> list[Item]:
+    """A curve for each player's losses and for each number of the validation panel."""
     series: dict[str, list[tuple[float, float]]] = {}
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
-        try:
-            values = dict(json.loads(line))
-            step = float(values.pop("step"))
-        except (ValueError, KeyError, TypeError):  # a last line cut short by a crash
-            continue
-        for name, value in values.items():
+    for row in run.log():
+        step = float(row.pop("step"))
+        for name, value in row.items():
             series.setdefault(name, []).append((step, float(value)))
     groups: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for name, points in series.items():
@@ -167,7 +158,7 @@ def training_curves(run: Path) -> list[Item]:
     return [Curve(title, MEANING.get(title, ""), lines) for title, lines in groups.items()]
 
 
-def model_section(model: Drawer, pairs: Pairs) -> Section:
+def model_section(model: Model, pairs: Pairs) -> Section:
     """Where the model comes from, as its record says."""
     record, method = model.record, model.record.method
     weights = sum(tensor.numel() for tensor in model.generator.state_dict().values())
@@ -195,14 +186,14 @@ def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> 
         item: which pair to draw.
     """
     first = next(iter(rows.values()))[0]
-    drawn = [pictures.draw(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
+    drawn = [contact_sheets.draw(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
     told = "A condition, and the only image of it in the data."
-    given = Picture("What is given", told, pictures.given(first, pairs, item), ("condition", "real"))
+    given = Figure("What is given", told, contact_sheets.given(first, pairs, item), ("condition", "real"))
     columns = tuple(f"#{i}" for i in range(SAMPLES))
     told = " ".join(reached(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
     caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this one condition, a row for each method. {told}"
-    image = pictures.page([list(row) for row in drawn])
-    stacked = Picture("What each method draws", caption, image, columns, tuple(rows))
+    image = contact_sheets.page([list(row) for row in drawn])
+    stacked = Figure("What each method draws", caption, image, columns, tuple(rows))
     tables = [modes_table(name, name, counts, results) for name, (_, results, counts) in rows.items() if counts]
     sections = [Section("Samples", "", [given, stacked]), Section("Numbers", "", [comparison(rows)])]
     tradeoff = tradeoff_section({name: results for name, (_, results, _) in rows.items()})
@@ -228,7 +219,7 @@ def comparison(rows: Mapping[str, Entry]) -> Table:
     for column, values in found.items():
         protocols |= protocols_of(column, values)
     caption = "Bold: the best of its column, where all of it was measured alike. Below a value: its 95 % interval; "
-    caption += "where intervals overlap, chance may have decided. A method that always draws one picture can be "
+    caption += "where intervals overlap, chance may have decided. A method that always draws one image can be "
     caption += "precise, so read precision together with coverage."
     return Table("Side by side", caption, header, body, protocols)
 

@@ -11,8 +11,8 @@ from typing import ClassVar, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..runs.measured import Protocol
 from .axes import Axis, number, round_values
-from .protocols import Protocol
 
 SIZE = (420, 300)  # width and height of the drawing area; labels of the axes lie outside
 LEFT, TOP, RIGHT, BOTTOM = 56, 26, 16, 46  # margins
@@ -101,20 +101,20 @@ class Scatter:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the whole picture; names beside the drawing area widen it."""
+        """Width and height of the whole image; names beside the drawing area widen it."""
         right = max([SIZE[0], *(label.box.right for label in self.labels)])
         low = max([SIZE[1] + BOTTOM, *(label.box.bottom for label in self.labels)])
         return math.ceil(LEFT + right + RIGHT), math.ceil(TOP + low)
 
     @property
     def alt(self) -> str:
-        """What the picture shows, in words."""
+        """What the image shows, in words."""
         parts = [f"{name} at {number(x)}, {number(y)}" for name, (x, y) in self.finite.items()]
         return f"{self.title}. {self.across} and {self.up}: {'; '.join(parts) or 'no point'}."
 
     @property
     def svg(self) -> str:
-        """The picture as SVG by itself; in a report it takes the page's colours."""
+        """The image as SVG by itself; in a report it takes the page's colours."""
         width, height = self.size
         lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-LEFT} {-TOP} {width} {height}" role="img" ']
         lines[0] += f'font-family="sans-serif" font-size="{FONT}" aria-label="{escape(self.alt)}">'
@@ -137,10 +137,10 @@ class Scatter:
         return "\n".join([*lines, "</svg>"])
 
     def image(self, scale: int = 2) -> Image.Image:
-        """The picture as pixels on white, `scale` of them for each of the SVG's; save it as PNG."""
+        """The image as pixels on white, `scale` of them for each of the SVG's; save it as PNG."""
         width, height = self.size
-        picture = Image.new("RGB", (width * scale, height * scale), "white")
-        pen, font = ImageDraw.Draw(picture), ImageFont.load_default(FONT * scale)
+        image = Image.new("RGB", (width * scale, height * scale), "white")
+        pen, font = ImageDraw.Draw(image), ImageFont.load_default(FONT * scale)
 
         def at(x: float, y: float) -> tuple[float, float]:
             return (x + LEFT) * scale, (y + TOP) * scale
@@ -156,7 +156,7 @@ class Scatter:
                 pen.line([at(x, y), at(*end)], colour, scale)
             pen.ellipse([at(x - DOT, y - DOT), at(x + DOT, y + DOT)], colour)
             pen.text(at(label.box.left + 2, label.box.bottom - 3.5), label.name, INK, font, "ls")
-        return picture
+        return image
 
     def words(self) -> Iterator[tuple[float, float, str, str]]:
         """x, y, anchor and text of what is written along the axes."""

@@ -1,4 +1,4 @@
-"""Sections of a report that show pictures: samples, ways between them, styles, where they vary, and what surprises."""
+"""Sections of a report that show images: samples, ways between them, styles, where they vary, and surprisal."""
 
 from __future__ import annotations
 
@@ -7,69 +7,70 @@ from collections.abc import Sequence
 
 import torch
 
-from ..core.interfaces import HasLevels, HasMoments
-from ..core.sampling import heat
+from ..core.capabilities import HasLevels, HasMoments
+from ..core.images import heat
 from ..data.dataset.pairs import Pairs
+from ..data.derived.derived import Self
+from ..model.model import Model
 from ..runs.health import code_sensitivity, verdict
-from . import pictures
+from . import contact_sheets
 from .axes import number
-from .likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprises
-from .page import Cell, Picture, Section, Table, interval, plain
-from .pictures import Drawer
+from .likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprisals
+from .page import Cell, Figure, Section, Table, interval, plain
 
 SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
 FRAMES, DRAWS = 9, 32  # of an interpolation; of the heat map
-SURPRISES = 8  # images with the bits of their pixels
+SURPRISALS = 8  # images with the bits of their pixels
 FORESEEN = (
     "How many bits each pixel takes, given those above it and to its left: none where the model was "
     "sure of what came, many where it expected something else."
 )
 
 
-def samples_section(model: Drawer, pairs: Pairs) -> Section:
+def samples_section(model: Model, pairs: Pairs) -> Section:
     items = range(min(SHOWN, len(pairs)))
-    images = pictures.draw(model, pairs, items, model.codes(SAMPLES))
+    images = contact_sheets.draw(model, pairs, items, model.codes(SAMPLES))
     sensitivity = code_sensitivity(images.float())
     text = verdict(sensitivity, model.generator.code_size) or ""
     if not model.generator.code_size:
-        text = "This model reads no code: it draws one picture per condition, whatever the seed."
+        text = "This model reads no code: it draws one image per condition, whatever the seed."
     whose = "training" if pairs.split == "train" else "held-out"
     caption = f"Each row is one {whose} condition, each column one code: #0 is image 0 of seed 0. "
     if math.isfinite(sensitivity):
-        caption += f"Codes change the picture {sensitivity:.2f} times as much as conditions do."
+        caption += f"Codes change the image {sensitivity:.2f} times as much as conditions do."
     columns = ("condition", "real", *(f"#{i}" for i in range(SAMPLES)))
-    image = pictures.samples(model, pairs, items, images)
-    return Section("Samples", text, [Picture("One condition, many images", caption, image, columns, blank(items))])
+    image = contact_sheets.samples(model, pairs, items, images)
+    return Section("Samples", text, [Figure("One condition, many images", caption, image, columns, blank(items))])
 
 
-def interpolation_section(model: Drawer, pairs: Pairs) -> Section:
-    images = pictures.draw(model, pairs, [0], model.codes(16))[0]
-    first, last = pictures.most_different(images, 2)
-    image = pictures.interpolation(model, pairs, 0, (first, last), FRAMES)
+def interpolation_section(model: Model, pairs: Pairs) -> Section:
+    images = contact_sheets.draw(model, pairs, [0], model.codes(16))[0]
+    first, last = contact_sheets.most_different(images, 2)
+    image = contact_sheets.interpolation(model, pairs, 0, (first, last), FRAMES)
     caption = f"One condition while the code moves from #{first} to #{last}, the two that differ most among 16."
     columns = (f"#{first}", *[""] * (FRAMES - 2), f"#{last}")
-    return Section("Interpolation", "", [Picture("From one style to another", caption, image, columns)])
+    return Section("Interpolation", "", [Figure("From one style to another", caption, image, columns)])
 
 
-def styles_section(model: Drawer, pairs: Pairs) -> Section:
+def styles_section(model: Model, pairs: Pairs) -> Section:
     items = [i % len(pairs) for i in range(SHOWN, SHOWN + min(SHOWN, len(pairs)))]
-    images = pictures.draw(model, pairs, items[:1], model.codes(16))[0]
-    chosen = pictures.most_different(images, 6)
-    image = pictures.styles(model, pairs, items, model.codes(16)[chosen])
+    images = contact_sheets.draw(model, pairs, items[:1], model.codes(16))[0]
+    chosen = contact_sheets.most_different(images, 6)
+    sheet = contact_sheets.styles(model, pairs, items, model.codes(16)[chosen])
     caption = "The same code on different layouts: down a column only the layout changes, so the style should stay."
     columns = ("condition", *(f"#{i}" for i in chosen))
-    picture = Picture("A column is a style", caption, image, columns, blank(items))
-    return Section("One style on many layouts", "", [picture])
+    figure = Figure("A column is a style", caption, sheet, columns, blank(items))
+    return Section("One style on many layouts", "", [figure])
 
 
-def moments_section(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> Section:
+def moments_section(model: Model, pairs: Pairs, predictor: Model | None) -> Section:
     """Mean and deviation of the samples, beside those that a predictor expects, or only the latter."""
     predicts = isinstance(model.generator, HasMoments)
     sources = [model] if predictor is None else [model, predictor]
     items = range(min(SHOWN, len(pairs)) if predicts or predictor else 1)
     found = [(item, [source.moments(pairs.raw(item)[0], DRAWS) for source in sources]) for item in items]
     top = max(float(one.deviation.max()) for _, row in found for one in row)
-    image = pictures.moments_sheet(model, pairs, found, top)
+    image = contact_sheets.moments_sheet(model, pairs, found, top)
     drawn = () if predicts else ("mean of samples", "deviation")
     expected = ("predicted mean", "predicted deviation") if predicts or predictor else ()
     columns = ("condition", "real", *drawn, *expected)
@@ -81,20 +82,20 @@ def moments_section(model: Drawer, pairs: Pairs, predictor: Drawer | None) -> Se
             " On the right what the predictor expects, on the same scale: a good sampler varies where it says so."
         )
     title = "Where is this ambiguous?" if predicts else "What the code decides"
-    return Section("Where it varies", "", [Picture(title, caption, image, columns, blank(items))])
+    return Section("Where it varies", "", [Figure(title, caption, image, columns, blank(items))])
 
 
-def surprise_section(model: Drawer, pairs: Pairs, found: Likelihood) -> Section:
+def surprisal_section(model: Model, pairs: Pairs, found: Likelihood) -> Section:
     """Images from the likeliest to the least likely above the bits of their pixels; then the bits of each class."""
     assert isinstance(model.generator, HasLevels)
     order = sorted(range(len(found.bits)), key=lambda item: found.bits[item])
-    places = torch.linspace(0, len(order) - 1, min(SURPRISES, len(order))).round().int().tolist()
+    places = torch.linspace(0, len(order) - 1, min(SURPRISALS, len(order))).round().int().tolist()
     items = [order[place] for place in places]
-    maps = list(surprises(model.generator, pairs, items))
+    maps = list(surprisals(model.generator, pairs, items))
     top = max(float(one.max()) for one in maps)
-    cells = {"real": [pairs.raw(item)[1] for item in items], "surprise": [heat(one, top) for one in maps]}
-    if pairs.condition.channels and pairs.derived != "self":
-        cells = {"condition": [model.condition.picture(pairs.raw(item)[0]) for item in items], **cells}
+    cells = {"real": [pairs.raw(item)[1] for item in items], "surprisal": [heat(one, top) for one in maps]}
+    if pairs.condition.channels and not isinstance(pairs.derived, Self):
+        cells = {"condition": [model.condition.to_image(pairs.raw(item)[0]) for item in items], **cells}
     columns = tuple(f"{pairs.split}:{item}, {number(found.bits[item])}" for item in items)
     ranks = f"From the likeliest to the least likely of {len(order):,} images" if len(order) > len(items) else "Images"
     caption = (
@@ -102,8 +103,10 @@ def surprise_section(model: Drawer, pairs: Pairs, found: Likelihood) -> Section:
         f"Black: 0, foreseen. Brightest: {number(top)} bits. "
         f"Where all levels seem equally likely, a pixel takes {model.generator.bits * pairs.image_channels} bits."
     )
-    picture = Picture("What the model did not expect", caption, pictures.page([*cells.values()]), columns, tuple(cells))
-    return Section("Surprise", FORESEEN, [picture, *class_tables(found)])
+    image = Figure(
+        "What the model did not expect", caption, contact_sheets.page([*cells.values()]), columns, tuple(cells)
+    )
+    return Section("Surprisal", FORESEEN, [image, *class_tables(found)])
 
 
 def class_tables(found: Likelihood) -> list[Table]:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ..core.errors import DataError
+from ..core.images import to_unit
 from ..networks.features import IMAGENET_MEAN, IMAGENET_STD, backbone, feature_maps
+from ..runs.measured import Measured, Protocol, libraries
 from .diversity import accumulator, check_images
 from .plugged import Plugged
-from .protocols import Measured, Protocol, libraries
 
 CENTRE_NOTES = ("unverified: the paper names no type of distance; root mean square over pixels is the natural reading",)
 SPREAD_NOTES = (
@@ -73,7 +74,7 @@ class Levels:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> list[Tensor]:
         check_images(images)
-        found: list[Tensor] = self.maps(((images + 1) / 2 - self.mean) / self.std)
+        found: list[Tensor] = self.maps((to_unit(images) - self.mean) / self.std)
         return found
 
     def protocol(self, name: str) -> Protocol:

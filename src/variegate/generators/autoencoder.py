@@ -1,6 +1,6 @@
 """The convolutional auto-encoder beside PixelCNN's: the same encoder, and a deconvolution network behind it.
 
-van den Oord et al., NIPS 2016, section 3.4. Trained by squared error it gives one picture, the average of all that
+van den Oord et al., NIPS 2016, section 3.4. Trained by squared error it gives one image, the average of all that
 share the vector.
 """
 
@@ -11,13 +11,14 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..core.interfaces import Features, Generator, Part, Randomness, Size
+from ..core.interfaces import Features, Generator, Randomness, Shapes
+from ..core.method import GeneratorConfig
 from ..networks.pixelcnn.bottleneck import Bottleneck
 from ..networks.pixelcnn.deconvolution import Deconvolution
 
 
 class Autoencoder(Generator):
-    """Pictures (B, K, H, W) to pictures (B, C, H, W) through a vector; no code."""
+    """Images (B, K, H, W) to images (B, C, H, W) through a vector; no code."""
 
     prior = "gaussian"
     code_size = 0
@@ -35,14 +36,14 @@ class Autoencoder(Generator):
         return features.state[0]
 
 
-class AutoencoderConfig(Part):
+class AutoencoderConfig(GeneratorConfig):
     kind: Literal["autoencoder"] = "autoencoder"
     bottleneck: int = Field(10, ge=1, description="length of the vector between encoder and decoder")
     encoder_scale: float = Field(1.0, gt=0, description="multiplies the encoder's widths of 100, 150 and 200")
     maps: int = Field(50, ge=1, description="of the decoder's last layer but one")
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Autoencoder:
+    def build(self, randomness: Randomness, shapes: Shapes) -> Autoencoder:
         randomness.finish()
-        encoder = Bottleneck(condition_channels, self.bottleneck, size, self.encoder_scale)
-        unfold = Deconvolution(self.bottleneck, self.maps, size)
-        return Autoencoder(encoder, unfold, nn.Conv2d(self.maps, image_channels, 3, padding=1))
+        encoder = Bottleneck(shapes.condition_channels, self.bottleneck, shapes.size, self.encoder_scale)
+        unfold = Deconvolution(self.bottleneck, self.maps, shapes.size)
+        return Autoencoder(encoder, unfold, nn.Conv2d(self.maps, shapes.image_channels, 3, padding=1))

@@ -1,11 +1,11 @@
 """GLCIC's completion network (Iizuka et al. 2017) as MR-GAN uses it, with noise maps (Lee, Ha, Kim, ICLR 2019).
 
-Two halvings, dilated convolutions that see most of the picture, two doublings; the output only fills the hole.
+Two halvings, dilated convolutions that see most of the image, two doublings; the output only fills the hole.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Features, Part, Randomness, Size
+from ..core.interfaces import Conv, Features, Randomness, Shapes, Size
+from ..core.method import GeneratorConfig
 from .resnet import Outer
-from .srresnet import Picture
+from .srresnet import ToImage
 from .staged import Stage, Staged, State
 
 Channel = Annotated[float, Field(ge=0, le=1)]
@@ -63,31 +64,21 @@ class Completion(Staged):
     does, as in MR-GAN's code.
 
     Args:
-        fill: colour in [0, 1] that the network sees inside the hole.
-        extra: channels without bounds after the picture's, a moment predictor's log dispersion; -6 outside the hole.
+        extra: channels without bounds after the image's, a moment predictor's log dispersion; -6 outside the hole.
     """
 
     fill: Tensor
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int = 64,
-        fill: Colour = CELEBA_MEAN,
-        extra: int = 0,
-    ) -> None:
-        padded = (-(-size[0] // STRIDE) * STRIDE, -(-size[1] // STRIDE) * STRIDE)
-        stages = hidden(randomness, condition_channels, width, padded)
-        inputs = width * HIDDEN[-1].halves // 2
-        outer = randomness.layer("outer", inputs, image_channels + extra, size=padded)
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: CompletionConfig, extra: int = 0) -> None:
+        padded = (-(-shapes.size[0] // STRIDE) * STRIDE, -(-shapes.size[1] // STRIDE) * STRIDE)
+        stages = hidden(randomness, shapes.condition_channels, config.width, padded)
+        inputs = config.width * HIDDEN[-1].halves // 2
+        outer = randomness.layer("outer", inputs, shapes.image_channels + extra, size=padded)
         # The paper's output is sigmoid(x) in [0, 1]. In [-1, 1] that is 2 sigmoid(x) - 1 = tanh(x / 2), exactly.
-        stages["outer"] = Picture(outer, image_channels, slope=0.5)
+        stages["outer"] = ToImage(outer, shapes.image_channels, slope=0.5)
         super().__init__(stages, randomness, STRIDE)
         self.extra = extra
-        self.register_buffer("fill", 2 * torch.tensor(fill).view(-1, 1, 1) - 1, persistent=False)
+        self.register_buffer("fill", 2 * torch.tensor(config.fill).view(-1, 1, 1) - 1, persistent=False)
 
     def start(self, condition: Tensor) -> State:
         image, mask = condition[:, :-1], condition[:, -1:]
@@ -124,16 +115,18 @@ def hidden(randomness: Randomness, channels: int, width: int, size: Size) -> dic
     return stages
 
 
-class CompletionConfig(Part):
+class CompletionConfig(GeneratorConfig):
+    fills_holes: ClassVar[bool] = True
+
     kind: Literal["completion"] = "completion"
     width: int = Field(64, ge=2)
     fill: tuple[Channel, Channel, Channel] = Field(CELEBA_MEAN, description="colour in the hole: the data's mean")
 
-    def build(
-        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size, extra: int = 0
-    ) -> Completion:
-        if condition_channels != image_channels + 1:
+    def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> Completion:
+        if shapes.condition_channels != shapes.image_channels + 1:
             raise ConfigError("generator completion fills holes: its data needs --condition inpaint")
-        if image_channels != len(self.fill):
-            raise ConfigError(f"generator completion fills holes in RGB pictures, not in {image_channels} channels")
-        return Completion(randomness, condition_channels, image_channels, size, self.width, self.fill, extra)
+        if shapes.image_channels != len(self.fill):
+            raise ConfigError(
+                f"generator completion fills holes in RGB images, not in {shapes.image_channels} channels"
+            )
+        return Completion(randomness, shapes, self, extra)

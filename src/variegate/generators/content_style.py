@@ -1,4 +1,4 @@
-"""MUNIT's auto-encoder (Huang, Liu, Belongie, Kautz, ECCV 2018): content of one picture, style from the code.
+"""MUNIT's auto-encoder (Huang, Liu, Belongie, Kautz, ECCV 2018): content of one image, style from the code.
 
 With AdaIN at the residual blocks `style*`, `encode` is the content encoder and `decode` the decoder. The style encoder
 belongs to training (objectives.munit); a trained generator draws its styles.
@@ -13,7 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Part, Randomness, Size
+from ..core.interfaces import Randomness, Shapes, Size
+from ..core.method import GeneratorConfig
 from ..networks.blocks import init_kaiming
 from .resnet import Maker, Outer
 from .staged import Stage, Staged, State
@@ -68,26 +69,12 @@ class ContentMaker(Maker):
 
 
 class ContentStyle(Staged):
-    """Layers `inner`, `down1 ..`, `content1.conv1`, ..., `style1.conv1`, `style1.conv2`, ..., `up2`, `up1`, `outer`.
+    """Layers `inner`, `down1 ..`, `content1.conv1`, ..., `style1.conv1`, `style1.conv2`, ..., `up2`, `up1`, `outer`."""
 
-    Args:
-        width: channels at full size; each of the `downs` halvings doubles them.
-        blocks: residual blocks of the content encoder, and as many of the decoder.
-    """
-
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int,
-        downs: int,
-        blocks: int,
-    ) -> None:
-        make = ContentMaker(randomness, size)
-        stages = make.encoder(condition_channels, width, downs, blocks)
-        stages |= make.decoder(image_channels, width, downs, blocks)
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: ContentStyleConfig) -> None:
+        make, downs = ContentMaker(randomness, shapes.size), config.downs
+        stages = make.encoder(shapes.condition_channels, config.width, downs, config.blocks)
+        stages |= make.decoder(shapes.image_channels, config.width, downs, config.blocks)
         super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
         init_kaiming(self.stages)
         init_gains(self.stages)
@@ -101,11 +88,11 @@ def init_gains(module: nn.Module) -> None:
             nn.init.uniform_(part.weight)
 
 
-class ContentStyleConfig(Part):
+class ContentStyleConfig(GeneratorConfig):
     kind: Literal["content_style"] = "content_style"
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, description="channels at full size; each halving doubles them")
     downs: int = Field(2, ge=1)
     blocks: int = Field(4, ge=1, description="residual blocks, of the content encoder and of the decoder each")
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> ContentStyle:
-        return ContentStyle(randomness, condition_channels, image_channels, size, self.width, self.downs, self.blocks)
+    def build(self, randomness: Randomness, shapes: Shapes) -> ContentStyle:
+        return ContentStyle(randomness, shapes, self)

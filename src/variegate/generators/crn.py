@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Features, Part, Randomness, Size
+from ..core.interfaces import Conv, Features, Randomness, Shapes
+from ..core.method import GeneratorConfig
 from ..networks.blocks import Norm, init_glorot, norm_layer
 from ..randomness.heads import HeadLayer
 from ..randomness.sites import CodeLayer, PlainLayer
@@ -50,16 +51,8 @@ class Output(Stage):
 class CRN(Staged):
     """Layers `level1.conv1`, `level1.conv2`, `level2.conv1`, ..., `output` from coarse to fine, whatever the size."""
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        widths: list[int],
-        norm: Norm,
-    ) -> None:
-        count = len(widths)
+    def __init__(self, randomness: Randomness, shapes: Shapes, widths: list[int], norm: Norm) -> None:
+        count, size = len(widths), shapes.size
         factory = norm_layer(norm)
         stages: dict[str, Stage] = {}
         previous = 0
@@ -67,11 +60,11 @@ class CRN(Staged):
             halvings = count - 1 - i
             name = f"level{i + 1}"
             conv = Conv(bias=factory is None, norm=factory, size=(size[0] >> halvings, size[1] >> halvings))
-            first = randomness.layer(f"{name}.conv1", previous + condition_channels, width, **conv)
+            first = randomness.layer(f"{name}.conv1", previous + shapes.condition_channels, width, **conv)
             second = randomness.layer(f"{name}.conv2", width, width, **conv)
             stages[name] = Level(first, second, coarsest=i == 0)
             previous = width
-        last = randomness.layer("output", previous, image_channels, kernel_size=1, size=size)
+        last = randomness.layer("output", previous, shapes.image_channels, kernel_size=1, size=size)
         stages["output"] = Output(last)
         super().__init__(stages, randomness, 2 ** (count - 1))
         self.levels = count
@@ -95,7 +88,7 @@ class CRN(Staged):
         return with_noise(weights, self.state_dict())
 
 
-class CRNConfig(Part):
+class CRNConfig(GeneratorConfig):
     """Widths by height as published: 1024 up to 64, 512 at 128 and 256, 128 at 512, 32 at 1024; times `scale`."""
 
     kind: Literal["crn"] = "crn"
@@ -104,7 +97,8 @@ class CRNConfig(Part):
     coarsest: int = Field(4, ge=1, description="height of the first level")
     norm: Norm = "layer"
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> CRN:
+    def build(self, randomness: Randomness, shapes: Shapes) -> CRN:
+        size = shapes.size
         if self.widths:
             widths = list(self.widths)
         else:
@@ -123,7 +117,7 @@ class CRNConfig(Part):
                 f"generator.widths: {len(widths)} levels need height and width divisible by {2 ** (len(widths) - 1)}, "
                 f"got {size[0]}x{size[1]}; use fewer levels or another --size"
             )
-        return CRN(randomness, condition_channels, image_channels, size, widths, self.norm)
+        return CRN(randomness, shapes, widths, self.norm)
 
 
 def published_width(height: int) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Features, Part, Randomness, Size
+from ..core.interfaces import Features, Randomness, Shapes
+from ..core.method import GeneratorConfig
 from ..networks.blocks import Norm, init_normal
 from .resnet import Maker
 from .staged import Staged
@@ -20,20 +21,10 @@ class Inpainter(Staged):
     The condition is the image with a hole and, last, the mask: 1 inside the hole, -1 outside.
     """
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int,
-        downs: int,
-        blocks: int,
-        norm: Norm,
-    ) -> None:
-        make = Maker(randomness, size, norm)
-        stages = make.body(condition_channels, width, downs, blocks, fuse=True)
-        stages["outer"] = make.image("outer", width, image_channels)
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: InpainterConfig) -> None:
+        make, downs = Maker(randomness, shapes.size, config.norm), config.downs
+        stages = make.body(shapes.condition_channels, config.width, downs, config.blocks, fuse=True)
+        stages["outer"] = make.image("outer", config.width, shapes.image_channels)
         super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
         init_normal(self.stages)
 
@@ -44,15 +35,16 @@ class Inpainter(Staged):
         return hole * super().decode(features, code) + (1 - hole) * given[:, :-1]
 
 
-class InpainterConfig(Part):
+class InpainterConfig(GeneratorConfig):
+    fills_holes: ClassVar[bool] = True
+
     kind: Literal["inpainter"] = "inpainter"
     width: int = Field(64, ge=1)
     downs: int = Field(3, ge=1)
     blocks: int = Field(9, ge=1)
     norm: Norm = "instance"
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Inpainter:
-        if condition_channels != image_channels + 1:
+    def build(self, randomness: Randomness, shapes: Shapes) -> Inpainter:
+        if shapes.condition_channels != shapes.image_channels + 1:
             raise ConfigError("generator inpainter fills holes: its data needs --condition inpaint")
-        numbers = (self.width, self.downs, self.blocks)
-        return Inpainter(randomness, condition_channels, image_channels, size, *numbers, self.norm)
+        return Inpainter(randomness, shapes, self)

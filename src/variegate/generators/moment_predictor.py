@@ -7,14 +7,15 @@ ambiguous, has a likelihood, and can be sampled, each pixel on its own.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Features, Generator, Part, Randomness, Size
+from ..core.interfaces import Features, Generator, Randomness, Shapes
+from ..core.method import GeneratorConfig, Given, Method
 from ..losses.moments import Family, mle
 from ..randomness.sites import tile_to
 from .completion import LOG_DISPERSION_OUTSIDE, CompletionConfig
@@ -22,7 +23,7 @@ from .srresnet import SRResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
-# backbones that fill holes give this outside of them, where the picture is known
+# backbones that fill holes give this outside of them, where the image is known
 CERTAIN = LOG_DISPERSION_OUTSIDE
 CONSTANT = {"gaussian": math.log(2 * math.pi) / 2, "laplace": math.log(2)}
 
@@ -32,11 +33,11 @@ class MomentPredictor(Generator):
 
     prior = "gaussian"
 
-    def __init__(self, backbone: Staged, family: Family, image_channels: int, size: Size) -> None:
+    def __init__(self, backbone: Staged, family: Family, shapes: Shapes) -> None:
         super().__init__()
         self.backbone, self.family = backbone, family
-        self.shape = (image_channels, *size)
-        self.code_size = image_channels * size[0] * size[1]
+        self.shape = (shapes.image_channels, *shapes.size)
+        self.code_size = math.prod(self.shape)
 
     def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
@@ -51,7 +52,7 @@ class MomentPredictor(Generator):
         return scale if self.family == "gaussian" else math.sqrt(2) * scale
 
     def scale(self, log_dispersion: Tensor) -> Tensor:
-        """Standard deviation, or mean absolute deviation; nothing where the picture is given."""
+        """Standard deviation, or mean absolute deviation; nothing where the image is given."""
         scale = (log_dispersion / 2 if self.family == "gaussian" else log_dispersion).exp()
         return scale * (log_dispersion != CERTAIN)
 
@@ -72,15 +73,24 @@ class MomentPredictor(Generator):
         return centre + self.scale(log_dispersion) * noise
 
 
-class MomentPredictorConfig(Part):
+class MomentPredictorConfig(GeneratorConfig):
+    trained_by: ClassVar[str | None] = "moment_likelihood"
+
     kind: Literal["moment_predictor"] = "moment_predictor"
     backbone: Annotated[UNetConfig | SRResNetConfig | CompletionConfig, Field(discriminator="kind")]
     family: Family = "gaussian"
 
-    def build(
-        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size
-    ) -> MomentPredictor:
-        backbone = self.backbone.build(randomness, condition_channels, image_channels, size, image_channels)
+    def refusal(self, method: Method) -> str | None:
+        return super().refusal(method) or self.backbone.refusal(method)
+
+    def check_data(self, condition: Given) -> None:
+        self.backbone.check_data(condition)
+
+    def moments_family(self) -> str:
+        return self.family
+
+    def build(self, randomness: Randomness, shapes: Shapes) -> MomentPredictor:
+        backbone = self.backbone.build(randomness, shapes, shapes.image_channels)
         if backbone.code_size:
             raise ConfigError("generator moment_predictor predicts all chance at once; its randomness must be none")
-        return MomentPredictor(backbone, self.family, image_channels, size)
+        return MomentPredictor(backbone, self.family, shapes)

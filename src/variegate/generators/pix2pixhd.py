@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from ..core.interfaces import Part, Randomness, Size
+from ..core.interfaces import Randomness, Shapes
+from ..core.method import GeneratorConfig
 from ..networks.blocks import Norm, init_normal
 from ..networks.discriminators.patch import halve
 from .resnet import Maker
@@ -35,31 +36,21 @@ class Merge(Stage):
 class Enhancer(Staged):
     """Layers of the full-size branch are `fine_inner`, `fine_down`, `fine_block1 ..`, `fine_up`, `outer`."""
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int,
-        downs: int,
-        blocks: int,
-        fine_blocks: int,
-        norm: Norm,
-    ) -> None:
-        fine = Maker(randomness, size, norm)
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: EnhancerConfig) -> None:
+        (height, across), width, downs = shapes.size, config.width, config.downs
+        fine = Maker(randomness, shapes.size, config.norm)
         stages: dict[str, Stage] = {
-            "fine_inner": fine.wide("fine_inner", condition_channels, width),
+            "fine_inner": fine.wide("fine_inner", shapes.condition_channels, width),
             "fine_down": fine.down("fine_down", width, 0),
             "swap": Swap(),
         }
-        half = Maker(randomness, (size[0] // 2, size[1] // 2), norm)
-        stages |= half.body(condition_channels, 2 * width, downs, blocks)
+        half = Maker(randomness, (height // 2, across // 2), config.norm)
+        stages |= half.body(shapes.condition_channels, 2 * width, downs, config.blocks)
         stages["merge"] = Merge()
-        for k in range(1, fine_blocks + 1):
+        for k in range(1, config.fine_blocks + 1):
             stages[f"fine_block{k}"] = fine.block(f"fine_block{k}", 2 * width, 1)
         stages["fine_up"] = fine.up("fine_up", 2 * width, 1)
-        stages["outer"] = fine.image("outer", width, image_channels)
+        stages["outer"] = fine.image("outer", width, shapes.image_channels)
         super().__init__(stages, randomness, 2 ** (downs + 1), smallest=2 ** (downs + 2))
         init_normal(self.stages)
 
@@ -67,7 +58,7 @@ class Enhancer(Staged):
         return halve(condition), condition
 
 
-class EnhancerConfig(Part):
+class EnhancerConfig(GeneratorConfig):
     kind: Literal["enhancer"] = "enhancer"
     width: int = Field(32, ge=1, description="of the full-size branch; the global network has twice as many")
     downs: int = Field(4, ge=1)
@@ -75,6 +66,5 @@ class EnhancerConfig(Part):
     fine_blocks: int = Field(3, ge=1)
     norm: Norm = "instance"
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Enhancer:
-        numbers = (self.width, self.downs, self.blocks, self.fine_blocks)
-        return Enhancer(randomness, condition_channels, image_channels, size, *numbers, self.norm)
+    def build(self, randomness: Randomness, shapes: Shapes) -> Enhancer:
+        return Enhancer(randomness, shapes, self)

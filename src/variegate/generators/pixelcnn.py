@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Features, Generator, Part, Randomness, Size
+from ..core.images import is_constant
+from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
+from ..core.method import GeneratorConfig, Given, Method
 from ..networks.blocks import init_glorot
 from ..networks.pixelcnn.bottleneck import Bottleneck
 from ..networks.pixelcnn.colour_head import ColourHead
@@ -39,7 +41,7 @@ class PixelCNN(Generator):
         stack: layers that see, of every pixel, only what comes before it.
         bits: of a colour; images are rounded down to 2 ** bits levels.
         unfold: makes a map of a condition that is one vector everywhere; None: conditions are used as they are.
-        encoder: makes a vector of a condition that is a picture; None: conditions are used as they are.
+        encoder: makes a vector of a condition that is an image; None: conditions are used as they are.
     """
 
     prior = "uniform"
@@ -71,7 +73,7 @@ class PixelCNN(Generator):
         """log p(image | condition) in nats, (B,): the probability of the image's levels."""
         return -self.nats(condition, image).flatten(1).sum(dim=1)
 
-    def surprise(self, condition: Tensor, image: Tensor) -> Tensor:
+    def surprisal(self, condition: Tensor, image: Tensor) -> Tensor:
         """Bits of every pixel, given those before it, (B, H, W): the sum of its colours'."""
         return self.nats(condition, image).sum(dim=1) / math.log(2)
 
@@ -95,7 +97,7 @@ class PixelCNN(Generator):
         size = (condition.shape[-2], condition.shape[-1])
         if self.encoder is not None:
             condition = self.encoder(condition)
-        constant = condition.stride()[-2:] == (0, 0) or condition.shape[-2:] == (1, 1)
+        constant = is_constant(condition)
         if self.unfold is not None:
             vector = condition[..., :1, :1]
             if not constant and not bool((condition == vector).all()):
@@ -124,7 +126,7 @@ class PixelCNN(Generator):
         """Images whose first pixels are given: (B, S, C, H, W) for codes (B, S, D).
 
         Args:
-            image: in [-1, 1], anything that broadcasts to (B, S, C, H, W), such as one picture (C, H, W).
+            image: in [-1, 1], anything that broadcasts to (B, S, C, H, W), such as one image (C, H, W).
             known: how many pixels in raster order are kept; what `image` holds after them does not matter.
 
         Raises:
@@ -158,7 +160,9 @@ class PixelCNN(Generator):
         return MaskedSteps(self.stack, features.state, batch, features.size)
 
 
-class PixelCNNConfig(Part):
+class PixelCNNConfig(GeneratorConfig):
+    trained_by: ClassVar[str | None] = "likelihood"
+
     kind: Literal["pixelcnn"] = "pixelcnn"
     stacks: Literal["gated", "plain"] = Field("gated", description="two gated stacks, or one with a blind spot")
     layers: int = Field(8, ge=1, description="masked layers, that which reads the image included")
@@ -171,11 +175,24 @@ class PixelCNNConfig(Part):
         "direct", description="deconv: a map is made of a condition that is a vector"
     )
     maps: int = Field(16, ge=1, description="of that map")
-    bottleneck: int = Field(0, ge=0, description="length of the vector that is made of a picture; 0: pictures are read")
+    bottleneck: int = Field(0, ge=0, description="length of the vector that is made of an image; 0: images are read")
     encoder_scale: float = Field(1.0, gt=0, description="multiplies the widths 100, 150 and 200 of what makes it")
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> PixelCNN:
+    def refusal(self, method: Method) -> str | None:
+        if method.randomness.has_code:
+            return "every pixel of generator pixelcnn is drawn, which is all of its chance; its randomness must be none"
+        return super().refusal(method)
+
+    def check_data(self, condition: Given) -> None:
+        """It needs no condition, and must not see the image unless through a bottleneck."""
+        if not self.bottleneck and "self" in condition.spelling.split("+"):
+            raise ConfigError(
+                "it would read the image that it is to draw; give --condition none, or train pixelcnn-autoencoder"
+            )
+
+    def build(self, randomness: Randomness, shapes: Shapes) -> PixelCNN:
         randomness.finish()
+        condition_channels, image_channels, size = shapes
         for name in ("width", "head"):
             if getattr(self, name) % image_channels:
                 raise ConfigError(

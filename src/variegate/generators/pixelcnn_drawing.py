@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from ..core.capabilities import Choose
 from ..networks.pixelcnn.colour_head import ColourHead, HeadSteps
 from ..networks.pixelcnn.steps import Steps
-
-Choose = Callable[[Tensor], Tensor]  # probabilities (N, levels) to levels (N,)
 
 
 def shade(level: Tensor, levels: int) -> Tensor:

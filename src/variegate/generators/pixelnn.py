@@ -1,15 +1,15 @@
-"""PixelNN (Bansal, Sheikh, Ramanan, ICLR 2018): a smooth image by regression, and its details from training pictures.
+"""PixelNN (Bansal, Sheikh, Ramanan, ICLR 2018): a smooth image by regression, and its details from training images.
 
     image_i(x) = f_i(x) + y_jk - f_j(x_k)
 
-f is a regression network, pixel j of training picture k the one whose descriptor of the *regressed* picture is nearest
-to that of pixel i. Few pictures are searched, those nearest as a whole, and few of their pixels, those in a window
-around i. How many pictures, from which rank on, and the size of the window make one output; the code names one of them.
+f is a regression network, pixel j of training image k the one whose descriptor of the *regressed* image is nearest
+to that of pixel i. Few images are searched, those nearest as a whole, and few of their pixels, those in a window
+around i. How many images, from which rank on, and the size of the window make one output; the code names one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
@@ -19,7 +19,9 @@ from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Features, Generator, Part, Randomness, Size
+from ..core.images import to_float
+from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
+from ..core.method import GeneratorConfig
 from ..networks.perceptual import PerceptualKind, perceptual, unfilled
 from .crn import CRNConfig
 from .pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
@@ -27,31 +29,27 @@ from .resnet import ResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
-CELLS = (4, 4)  # a picture as a whole is described by so many means of its coarsest features
+CELLS = (4, 4)  # an image as a whole is described by so many means of its coarsest features
 
 
 class Output(NamedTuple):
     """What is searched for one image."""
 
     window: int  # which of the generator's windows
-    first: int  # rank of the nearest picture that takes part, from 0
-    number: int  # of pictures that take part
+    first: int  # rank of the nearest image that takes part, from 0
+    number: int  # of images that take part
 
 
 class PixelNN(Generator):
-    """Until it has been shown training pictures, all images of a condition are the regression f itself.
+    """Until it has been shown training images, all images of a condition are the regression f itself.
 
-    Pictures are remembered in 9 bytes a pixel. They are searched at the size of the condition, to which they are
-    resized. Regressed pictures are compared in 8 bits, as released, so that float rounding seldom changes a choice.
+    Images are remembered in 9 bytes a pixel. They are searched at the size of the condition, to which they are
+    resized. Regressed images are compared in 8 bits, as released, so that float rounding seldom changes a choice.
 
-    Args:
-        descriptor: the network whose feature maps, stacked pixel by pixel, describe an image (a hypercolumn).
-        levels: which of the maps take part; None for all.
-        windows: sides of windows in pixels, `WHOLE` for the whole picture.
-        sets: (number of pictures, rank of the first from 1).
+    The feature maps of a network, stacked pixel by pixel, describe an image (a hypercolumn).
 
     Attributes:
-        images: uint8 (N, C, H, W), the training pictures.
+        images: uint8 (N, C, H, W), the training images.
         smooth: float16 (N, C, H, W), their regression in [-1, 1].
         whole: float16 (N, G), their descriptors as wholes, of length 1.
         filters: float32 (P,), all weights of the network that described them, so that no other ever describes what is
@@ -64,19 +62,12 @@ class PixelNN(Generator):
     whole: Tensor
     filters: Tensor
 
-    def __init__(
-        self,
-        backbone: Staged,
-        descriptor: PerceptualKind,
-        levels: Sequence[int] | None,
-        windows: Sequence[int],
-        sets: Sequence[tuple[int, int]],
-        image_channels: int,
-    ) -> None:
+    def __init__(self, backbone: Staged, config: PixelNNConfig, image_channels: int) -> None:
         super().__init__()
-        self.backbone, self.descriptor, self.levels, self.windows = backbone, descriptor, levels, tuple(windows)
+        self.backbone, self.descriptor, self.levels = backbone, config.descriptor, config.levels
+        self.windows = config.windows
         self.features: tuple[nn.Module, ...] = ()  # a tuple hides what is neither trained nor averaged
-        self.outputs = [Output(i, first - 1, number) for i in range(len(windows)) for number, first in sets]
+        self.outputs = [Output(i, first - 1, number) for i in range(len(self.windows)) for number, first in config.sets]
         self.ranks = max(output.first + output.number for output in self.outputs)
         self.code_size = 1
         self.register_buffer("images", torch.empty(0, image_channels, 1, 1, dtype=torch.uint8))
@@ -86,7 +77,7 @@ class PixelNN(Generator):
         self.register_load_state_dict_pre_hook(make_room)
 
     def get_ready(self) -> None:
-        """Have the network that describes: it was saved with the pictures, or there are none yet.
+        """Have the network that describes: it was saved with the images, or there are none yet.
 
         Raises:
             WeightsError: its weights are not at hand.
@@ -95,7 +86,7 @@ class PixelNN(Generator):
             self.features = (perceptual(self.descriptor, None)[0],)
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The pictures of an earlier run are left out: what is regressed from them changes."""
+        """The images of an earlier run are left out: what is regressed from them changes."""
         return weights | {name: getattr(self, name)[:0] for name in MEMORY}
 
     @torch.no_grad()
@@ -125,7 +116,7 @@ class PixelNN(Generator):
         return Features(condition, (regressed, torch.stack(scores), torch.stack(details)), size)
 
     def search(self, regressed: Tensor) -> tuple[Tensor, Tensor]:
-        """What each of the R nearest training pictures has to offer in each of the T windows of every pixel.
+        """What each of the R nearest training images has to offer in each of the T windows of every pixel.
 
         Args:
             regressed: (1, C, H, W) in 8 bits.
@@ -137,7 +128,7 @@ class PixelNN(Generator):
         own, near = stacked(self.described(regressed), size), surroundings(size, self.windows, regressed.device)
         scores, details = [], []
         for k in self.nearest(regressed):
-            image = resized(self.images[k : k + 1].float() / 127.5 - 1, size)
+            image = resized(to_float(self.images[k : k + 1]), size)
             smooth = resized(self.smooth[k : k + 1].float(), size)
             detail = (image - smooth)[0].flatten(1)
             score, place = best_matches(*comparable(own, self.described(in_8_bits(smooth))), near)
@@ -146,7 +137,7 @@ class PixelNN(Generator):
         return torch.stack(scores, dim=1), torch.stack(details, dim=1)
 
     def nearest(self, regressed: Tensor) -> list[int]:
-        """The training pictures by rank; where they are fewer than ranks, they begin again."""
+        """The training images by rank; where they are fewer than ranks, they begin again."""
         query = self.describe_whole(resized(regressed, (self.smooth.shape[-2], self.smooth.shape[-1])))
         order = (self.whole.float() @ query[0]).argsort(descending=True, stable=True)
         return [int(order[rank % len(order)]) for rank in range(self.ranks)]
@@ -159,7 +150,7 @@ class PixelNN(Generator):
         return [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
 
     def describe_whole(self, image: Tensor) -> Tensor:
-        """Descriptors of length 1 for every picture: (B, C, H, W) to (B, G)."""
+        """Descriptors of length 1 for every image: (B, C, H, W) to (B, G)."""
         return F.normalize(F.adaptive_avg_pool2d(self.maps(image)[-1], CELLS).flatten(1), dim=1)
 
     def maps(self, image: Tensor) -> list[Tensor]:
@@ -183,10 +174,13 @@ class PixelNN(Generator):
 MEMORY = ("images", "smooth", "whole", "filters")
 
 
-def make_room(
-    module: PixelNN, state: dict[str, Any], prefix: str, _: Any, __: bool, ___: Any, ____: Any, errors: list[str]
-) -> None:
-    """How many pictures are remembered, and what describes them, is known only when they are loaded."""
+def make_room(module: PixelNN, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    """How many images are remembered, and what describes them, is known only when they are loaded.
+
+    Args:
+        rest: what torch hands to such hooks; the last is its list of errors.
+    """
+    errors: list[str] = rest[-1]
     state.setdefault(prefix + "filters", module.filters[:0])  # models of before did not keep them
     for name in MEMORY:
         if prefix + name in state:
@@ -205,15 +199,15 @@ def make_room(
 
 
 def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
-    """Every pixel's detail from its nearest picture: (T, R, H, W) and (T, R, C, H, W) to (C, H, W)."""
-    pictures = slice(output.first, output.first + output.number)
-    nearest = scores[output.window, pictures].argmax(dim=0)
-    offered = details[output.window, pictures]
+    """Every pixel's detail from its nearest image: (T, R, H, W) and (T, R, C, H, W) to (C, H, W)."""
+    images = slice(output.first, output.first + output.number)
+    nearest = scores[output.window, images].argmax(dim=0)
+    offered = details[output.window, images]
     return offered.gather(0, nearest.expand(1, offered.shape[1], -1, -1))[0]
 
 
 def in_8_bits(images: Tensor) -> Tensor:
-    """Images of [-1, 1] rounded to what a picture file holds."""
+    """Images of [-1, 1] rounded to what an image file holds."""
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
@@ -224,11 +218,11 @@ def resized(images: Tensor, size: Size) -> Tensor:
     return F.interpolate(images, size, mode="bilinear", antialias=True)
 
 
-# (number of pictures, rank of the first), as released; with four windows these are 72 outputs
+# (number of images, rank of the first), as released; with four windows these are 72 outputs
 SETS = (*((1, i) for i in range(1, 11)), (3, 1), (3, 3), (3, 5), (3, 7), (3, 9), (5, 1), (5, 4), (5, 7))
 
 
-class PixelNNConfig(Part):
+class PixelNNConfig(GeneratorConfig):
     """Outputs in the released order: all sets with the first window, then with the second, ..."""
 
     kind: Literal["pixelnn"] = "pixelnn"
@@ -238,14 +232,14 @@ class PixelNNConfig(Part):
         None, min_length=1, description="which of these maps, from 0; all unless given"
     )
     windows: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (1, 3, 5, WHOLE), min_length=1, description="sides of windows in pixels; 0: the whole picture"
+        (1, 3, 5, WHOLE), min_length=1, description="sides of windows in pixels; 0: the whole image"
     )
     sets: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = Field(
-        SETS, min_length=1, description="pictures that take part: their number, and the rank of the first"
+        SETS, min_length=1, description="images that take part: their number, and the rank of the first"
     )
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> PixelNN:
-        backbone = self.backbone.build(randomness, condition_channels, image_channels, size)
+    def build(self, randomness: Randomness, shapes: Shapes) -> PixelNN:
+        backbone = self.backbone.build(randomness, shapes)
         if backbone.code_size:
             raise ConfigError("generator pixelnn varies what it copies, not what it regresses; its randomness is none")
-        return PixelNN(backbone, self.descriptor, self.levels, self.windows, self.sets, image_channels)
+        return PixelNN(backbone, self, shapes.image_channels)

@@ -1,4 +1,4 @@
-"""The search of PixelNN: of every pixel the most alike in another picture, within windows around it."""
+"""The search of PixelNN: of every pixel the most alike in another image, within windows around it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WHOLE, OUTSIDE = 0, -1
 
 
 class Near(NamedTuple):
-    """Places in a flattened picture of H x W pixels."""
+    """Places in a flattened image of H x W pixels."""
 
-    places: Tensor  # (H * W, P), in all windows around each pixel, the closest first; OUTSIDE of the picture
-    windows: list[list[int] | None]  # which of the P are in each window; None for all pixels of the picture
+    places: Tensor  # (H * W, P), in all windows around each pixel, the closest first; OUTSIDE of the image
+    windows: list[list[int] | None]  # which of the P are in each window; None for all pixels of the image
 
 
 def stacked(maps: Sequence[Tensor], size: Size) -> Tensor:
@@ -34,7 +34,7 @@ def comparable(query: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
     Args:
         query: (D, H, W), stacked.
-        maps: (1, D_l, h, w) of the other picture.
+        maps: (1, D_l, h, w) of the other image.
     """
     size = (query.shape[1], query.shape[2])
     if all(one.shape[-2] * one.shape[-1] >= one.shape[1] for one in maps):
@@ -63,10 +63,10 @@ def best_matches(query: Tensor, other: Tensor, near: Near) -> tuple[Tensor, Tens
 
     Args:
         query, other: (D, H, W).
-        near: the windows; of several equally near pixels the closest counts, and the first in a whole picture.
+        near: the windows; of several equally near pixels the closest counts, and the first in a whole image.
 
     Returns:
-        The products, (T, H, W), and the pixels' places in the flattened picture, (T, H, W).
+        The products, (T, H, W), and the pixels' places in the flattened image, (T, H, W).
     """
     size, count = query.shape[1:], query[0].numel()
     pixels, others, places = query.flatten(1), other.flatten(1), near.places.clamp(min=0)

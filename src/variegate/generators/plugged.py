@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Features, Generator, Part, Randomness, Size
+from ..core.interfaces import Conv, Features, Generator, Randomness, Shapes
+from ..core.method import GeneratorConfig
 from ..randomness.basis_filters import BasisFilters
 from ..randomness.latent import Latent
 from ..randomness.none import NoRandomness
@@ -48,7 +49,7 @@ class Site(nn.Module):
         if len(x) != len(self.code):
             raise ConfigError(
                 f"generator: layer {self.name!r} of the plugged-in module gets {len(x)} rows for {len(self.code)} "
-                "codes; it must be called by `Plugged` and keep one row for each picture"
+                "codes; it must be called by `Plugged` and keep one row for each image"
             )
         out: Tensor = self.layer(x, self.code)
         return out
@@ -112,9 +113,9 @@ class Plugged(Generator):
                     raise
                 raise ConfigError(
                     "training.batch_size: the plugged-in module normalises over the batch and cannot be trained with "
-                    "one picture at a time; give at least 2"
+                    "one image at a time; give at least 2"
                 ) from None
-        image = pictures_of(out, condition)
+        image = images_of(out, condition)
         height, width = features.size
         return (torch.tanh(image) if self.tanh else image)[..., :height, :width]
 
@@ -183,7 +184,7 @@ def silence(module: nn.Module) -> None:
             part.p = 0.0
 
 
-def pictures_of(out: object, condition: Tensor) -> Tensor:
+def images_of(out: object, condition: Tensor) -> Tensor:
     """What a module returned, as (B, C, H, W) of the condition's height and width.
 
     Raises:
@@ -193,7 +194,7 @@ def pictures_of(out: object, condition: Tensor) -> Tensor:
         if "out" not in out:
             raise ConfigError(
                 f"generator: the plugged-in module returns a mapping of {', '.join(map(str, out)) or 'nothing'}; "
-                'its pictures must be under "out"'
+                'its images must be under "out"'
             )
         out = out["out"]
     if not isinstance(out, Tensor) or out.ndim != 4:
@@ -204,7 +205,7 @@ def pictures_of(out: object, condition: Tensor) -> Tensor:
     expected, got = (len(condition), *condition.shape[-2:]), (len(out), *out.shape[-2:])
     if got != expected:
         raise ConfigError(
-            f"generator: the plugged-in module turns {expected[0]} pictures of {expected[1]}x{expected[2]} into "
+            f"generator: the plugged-in module turns {expected[0]} images of {expected[1]}x{expected[2]} into "
             f"{got[0]} of {got[1]}x{got[2]}; it must keep their number, height and width (padded to its stride)"
         )
     return out
@@ -214,7 +215,7 @@ STRIDE = 16  # the coarsest feature maps of torchvision's segmentation networks,
 
 
 def read_other_channels(module: nn.Module, channels: int) -> None:
-    """A new first convolution for conditions that are no RGB pictures, started as torchvision starts it."""
+    """A new first convolution for conditions that are no RGB images, started as torchvision starts it."""
     name, first = next((name, part) for name, part in module.named_modules() if isinstance(part, nn.Conv2d))
     padding = first.padding if isinstance(first.padding, str) else (first.padding[0], first.padding[1])
     conv = nn.Conv2d(
@@ -230,18 +231,18 @@ def read_other_channels(module: nn.Module, channels: int) -> None:
     setattr(module.get_submodule(parent), child, conv)
 
 
-class PluggedConfig(Part):
-    """A network of torchvision, untrained, that predicts pictures in the place of class scores."""
+class PluggedConfig(GeneratorConfig):
+    """A network of torchvision, untrained, that predicts images in the place of class scores."""
 
     kind: Literal["plugged"] = "plugged"
     network: Literal["lraspp_mobilenet_v3_large", "fcn_resnet50", "deeplabv3_mobilenet_v3_large"] = (
         "lraspp_mobilenet_v3_large"
     )
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> Plugged:
+    def build(self, randomness: Randomness, shapes: Shapes) -> Plugged:
         from torchvision.models import get_model
 
-        module = get_model(self.network, weights=None, weights_backbone=None, num_classes=image_channels)
-        if condition_channels != 3:
-            read_other_channels(module, condition_channels)
+        module = get_model(self.network, weights=None, weights_backbone=None, num_classes=shapes.image_channels)
+        if shapes.condition_channels != 3:
+            read_other_channels(module, shapes.condition_channels)
         return Plugged(module, randomness, STRIDE, tanh=True)

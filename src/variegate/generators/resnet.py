@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Conv, Part, Randomness, Size
+from ..core.interfaces import Conv, Randomness, Shapes, Size
+from ..core.method import GeneratorConfig
 from ..networks.blocks import Norm, init_normal, norm_layer
 from .staged import Stage, Staged, State
 
@@ -43,7 +44,7 @@ class Maker:
     """Makes the stages of this family of networks; layers are named like their stages.
 
     Args:
-        size: H, W of the pictures; `level` below counts halvings of it.
+        size: H, W of the images; `level` below counts halvings of it.
     """
 
     def __init__(self, randomness: Randomness, size: Size, norm: Norm) -> None:
@@ -60,7 +61,7 @@ class Maker:
         return Outer(self.randomness.layer(name, inputs, outputs, **conv))
 
     def image(self, name: str, inputs: int, image_channels: int) -> Outer:
-        """7x7 to the picture, without normalisation."""
+        """7x7 to the image, without normalisation."""
         conv = Conv(kernel_size=7, padding=3, padding_mode="reflect", size=self.size)
         return Outer(self.randomness.layer(name, inputs, image_channels, **conv), last=True)
 
@@ -102,32 +103,20 @@ class Maker:
 class ResNet(Staged):
     """Layers `inner`, `down1 ..`, `block1.conv1`, `block1.conv2`, ..., `up1 ..`, `outer`."""
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int,
-        downs: int,
-        blocks: int,
-        norm: Norm,
-    ) -> None:
-        make = Maker(randomness, size, norm)
-        stages = make.body(condition_channels, width, downs, blocks)
-        stages["outer"] = make.image("outer", width, image_channels)
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: ResNetConfig) -> None:
+        make, downs = Maker(randomness, shapes.size, config.norm), config.downs
+        stages = make.body(shapes.condition_channels, config.width, downs, config.blocks)
+        stages["outer"] = make.image("outer", config.width, shapes.image_channels)
         super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
         init_normal(self.stages)
 
 
-class ResNetConfig(Part):
+class ResNetConfig(GeneratorConfig):
     kind: Literal["resnet"] = "resnet"
     width: int = Field(64, ge=1)
     downs: int = Field(2, ge=1)
     blocks: int = Field(9, ge=1)
     norm: Norm = "batch"
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> ResNet:
-        return ResNet(
-            randomness, condition_channels, image_channels, size, self.width, self.downs, self.blocks, self.norm
-        )
+    def build(self, randomness: Randomness, shapes: Shapes) -> ResNet:
+        return ResNet(randomness, shapes, self)

@@ -17,8 +17,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.errors import ConfigError
-from ..core.interfaces import Features, Part, Randomness, Size
+from ..core.errors import ConfigError, with_article
+from ..core.interfaces import Features, Randomness, Shapes, Size
+from ..core.method import GeneratorConfig, Given
 from ..networks.blocks import init_leaky, init_normal
 from ..randomness.sites import CodeLayer, side_by_side
 from .staged import Stage, Staged, State
@@ -101,23 +102,13 @@ class SplitCRN(Staged):
 
     Args:
         widths: channels of every level, coarse to fine; each path of the level that is split has half of its level's.
-        split: which level is split, 1 the finest; not the coarsest.
-        pyramid: the layout at every level by 2x2 means, or sums: those of binary landmarks count them.
         std: standard deviation of initial filters, except those of the output; 0: He et al.'s (ICCV 2015).
     """
 
     def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        widths: list[int],
-        split: int,
-        pyramid: Pyramid,
-        std: float,
+        self, randomness: Randomness, shapes: Shapes, config: SplitCRNConfig, widths: list[int], std: float
     ) -> None:
-        count, place = len(widths), len(widths) - split
+        size, count, place = shapes.size, len(widths), len(widths) - config.split
         stages: dict[str, Stage] = {}
         previous = 0
         for i, width in enumerate(widths):
@@ -130,7 +121,7 @@ class SplitCRN(Staged):
                     randomness.layer(f"{name}.conv2", width, width, size=at),
                 )
 
-            inputs = previous + condition_channels
+            inputs = previous + shapes.condition_channels
             if i == place:
                 stages["shared"] = Shared(*pair("shared", inputs, width - width // 2))
                 stages["own"] = Own(*pair("own", inputs, width // 2))
@@ -140,10 +131,12 @@ class SplitCRN(Staged):
                 name = "fine" if i == place + 1 else f"fine{i + 1}"
                 stages[name] = (Join if i == place + 1 else Level)(*pair(name, inputs, width))
             previous = width
-        stages["output"] = Output(randomness.layer("output", previous, image_channels, kernel_size=1, size=size))
+        stages["output"] = Output(randomness.layer("output", previous, shapes.image_channels, kernel_size=1, size=size))
         super().__init__(stages, randomness, 2 ** (count - 1))
-        self.levels, self.pyramid = count, pyramid
-        self.shares_rows = all(m.shares_rows for m in self.stages.modules() if isinstance(m, CodeLayer))
+        self.levels, self.pyramid = count, config.pyramid
+        readers = [layer for layer in self.stages.modules() if isinstance(layer, CodeLayer)]
+        splits_behind_shared = list(stages).index("own") <= self.split < len(stages)
+        self.shares_rows = splits_behind_shared and all(layer.shares_rows for layer in readers)
         init_leaky(self.stages)
         if std:
             for name, stage in self.stages.items():
@@ -164,7 +157,7 @@ class SplitCRN(Staged):
         return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, code.shape[1]))
 
 
-class SplitCRNConfig(Part):
+class SplitCRNConfig(GeneratorConfig):
     """Widths as released, fine to coarse: 256 (two paths of 128 where it is split), 256, 512, then 1024; times `scale`.
 
     The last level of an image whose height is 96 is 3 pixels high, and 4 of one whose height is 128.
@@ -174,13 +167,31 @@ class SplitCRNConfig(Part):
     scale: float = Field(1.0, gt=0, description="multiplies every width")
     widths: tuple[int, ...] | None = Field(None, description="one per level, coarse to fine; instead of `scale`")
     coarsest: int = Field(3, ge=1, description="smallest height of the first level")
-    split: int = Field(2, ge=1, description="level with two paths: 1 the finest, 2 at half of the size")
-    pyramid: Pyramid = Field("mean", description="of the layout: mean, or sum for binary landmarks")
+    split: int = Field(
+        2, ge=1, description="level with two paths: 1 the finest, 2 at half of the size; not the coarsest"
+    )
+    pyramid: Pyramid = Field("mean", description="of the layout: 2x2 means, or sums, which count binary landmarks")
     std: float | None = Field(
         None, ge=0, description="of initial filters, 0: He normal; unless given 0.002 at released widths, else 0"
     )
 
-    def build(self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size) -> SplitCRN:
+    def check_data(self, condition: Given) -> None:
+        """Single points would be averaged away, and the values of anything else would grow in a pyramid of sums."""
+        super().check_data(condition)
+        kind = condition.spelling.partition(":")[0]
+        if condition.spelling == "landmarks" and self.pyramid != "sum":
+            raise ConfigError(
+                "the data's conditions are landmarks, single points that a pyramid of means fades out; give --task "
+                "landmarks, which sums them, or blobs with --condition landmarks:1.5"
+            )
+        if self.pyramid == "sum" and kind != "landmarks":
+            raise ConfigError(
+                f"--task landmarks sums points, but a condition of these data is {with_article(condition.noun)}, whose "
+                "values would grow fourfold from level to level; give --task normals, which averages them"
+            )
+
+    def build(self, randomness: Randomness, shapes: Shapes) -> SplitCRN:
+        size = shapes.size
         widths = list(self.widths) if self.widths else self.published(size[0])
         if min(size) >> (len(widths) - 1) < 1 or any(side % 2 ** (len(widths) - 1) for side in size):
             raise ConfigError(
@@ -193,7 +204,7 @@ class SplitCRNConfig(Part):
                 "its width must be 2 or more"
             )
         std = self.std if self.std is not None else 0.0 if self.widths or self.scale != 1 else RELEASED_STD
-        return SplitCRN(randomness, condition_channels, image_channels, size, widths, self.split, self.pyramid, std)
+        return SplitCRN(randomness, shapes, self, widths, std)
 
     def published(self, height: int) -> list[int]:
         """Widths for an image of this height, coarse to fine."""

@@ -1,7 +1,7 @@
 """SRGAN's generator (Ledig et al. 2017) as MR-GAN uses it, with noise maps (Lee, Ha, Kim, ICLR 2019, super-resolution).
 
 All work but the last up-sampling happens at low resolution. The condition is as large as the image and made of blocks
-of scale x scale equal pixels, so that one pixel of each block is the low-resolution picture.
+of scale x scale equal pixels, so that one pixel of each block is the low-resolution image.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Part, Randomness, Size
+from ..core.interfaces import Conv, Randomness, Shapes
+from ..core.method import GeneratorConfig, Method
 from .staged import Stage, Staged, State, bounded
 
 
 class Inner(Stage):
-    """From the picture to features, kept once as the current tensor and once for the long skip."""
+    """From the image to features, kept once as the current tensor and once for the long skip."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -63,8 +64,8 @@ class Up(Stage):
         return (self.activation(self.shuffle(self.layer(state[-1], code))),)
 
 
-class Picture(Stage):
-    """The last layer: a picture in [-1, 1] and, after it, channels without bounds."""
+class ToImage(Stage):
+    """The last layer: an image in [-1, 1] and, after it, channels without bounds."""
 
     def __init__(self, layer: nn.Module, channels: int, slope: float = 1.0) -> None:
         super().__init__()
@@ -79,29 +80,21 @@ class SRResNet(Staged):
 
     Initialised as PyTorch does, as in MR-GAN's code.
 
+    Sides at which it is built are divided by the scale; images of other sizes are padded to its multiples.
+
     Args:
-        size: H, W of the pictures, which the scale divides. Pictures of other sizes are padded to its multiples.
-        extra: channels without bounds after the picture's, such as a moment predictor's log dispersion.
+        extra: channels without bounds after the image's, such as a moment predictor's log dispersion.
     """
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int = 64,
-        blocks: int = 5,
-        scale: int = 4,
-        extra: int = 0,
-    ) -> None:
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: SRResNetConfig, extra: int = 0) -> None:
+        size, width, scale = shapes.size, config.width, config.scale
         factors = prime_factors(scale)
         if size[0] % scale or size[1] % scale:
-            raise ConfigError(f"generator.scale: {scale} does not divide the sides of {size[0]}x{size[1]} pictures")
+            raise ConfigError(f"generator.scale: {scale} does not divide the sides of {size[0]}x{size[1]} images")
         low = (size[0] // scale, size[1] // scale)
-        inner = randomness.layer("inner", condition_channels, width, kernel_size=9, size=low)
+        inner = randomness.layer("inner", shapes.condition_channels, width, kernel_size=9, size=low)
         stages: dict[str, Stage] = {"inner": Inner(inner)}
-        for k in range(1, blocks + 1):
+        for k in range(1, config.blocks + 1):
             conv = Conv(size=low, norm=nn.BatchNorm2d)
             first, second = (randomness.layer(f"block{k}.{c}", width, width, **conv) for c in ("conv1", "conv2"))
             stages[f"block{k}"] = Residual(first, second)
@@ -109,8 +102,8 @@ class SRResNet(Staged):
         for k, factor in enumerate(factors, start=1):
             stages[f"up{k}"] = Up(randomness.layer(f"up{k}", width, width * factor**2, size=low), factor)
             low = (low[0] * factor, low[1] * factor)
-        outer = randomness.layer("outer", width, image_channels + extra, kernel_size=9, size=size)
-        stages["outer"] = Picture(outer, image_channels)
+        outer = randomness.layer("outer", width, shapes.image_channels + extra, kernel_size=9, size=size)
+        stages["outer"] = ToImage(outer, shapes.image_channels)
         super().__init__(stages, randomness, stride=scale)
 
     def start(self, condition: Tensor) -> State:
@@ -133,14 +126,16 @@ def prime_factors(scale: int) -> list[int]:
     return factors
 
 
-class SRResNetConfig(Part):
+class SRResNetConfig(GeneratorConfig):
     kind: Literal["srresnet"] = "srresnet"
     width: int = Field(64, ge=1)
     blocks: int = Field(5, ge=1)
     scale: int = Field(4, description="enlargement, a product of 2, 3 and 5; that of the data's superres condition")
 
-    def build(
-        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size, extra: int = 0
-    ) -> SRResNet:
-        numbers = (self.width, self.blocks, self.scale)
-        return SRResNet(randomness, condition_channels, image_channels, size, *numbers, extra)
+    def refusal(self, method: Method) -> str | None:
+        if method.derived not in (None, f"superres:{self.scale}"):
+            return f"generator.scale is {self.scale}, its data {method.derived}; give --scale, which sets both"
+        return super().refusal(method)
+
+    def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> SRResNet:
+        return SRResNet(randomness, shapes, self, extra)

@@ -1,4 +1,4 @@
-"""pix2pix's U-Net (Isola et al., CVPR 2017): 8 halvings at 256x256, fewer for smaller pictures.
+"""pix2pix's U-Net (Isola et al., CVPR 2017): 8 halvings at 256x256, fewer for smaller images.
 
 Layers are activated before each convolution, as in pix2pix, or after it and before the normalisation, as in MR-GAN.
 """
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Features, Part, Randomness, Size
+from ..core.interfaces import Conv, Features, Randomness, Shapes, Size
+from ..core.method import GeneratorConfig, Method
 from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
 from ..randomness.sites import side_by_side
 from .staged import Stage, Staged, State, bounded
@@ -64,27 +65,15 @@ class UNet(Staged):
     """Layers `down1 .. downN` and `upN .. up1`.
 
     Args:
-        order: whether layers are activated before or after their convolution.
+        depth: halvings.
         extra: channels that follow the image's, without bounds.
     """
 
-    def __init__(
-        self,
-        randomness: Randomness,
-        condition_channels: int,
-        image_channels: int,
-        size: Size,
-        width: int,
-        depth: int,
-        norm: Norm,
-        init: Init = "normal",
-        order: Order = "before",
-        extra: int = 0,
-    ) -> None:
-        widths = [condition_channels, *(width * min(2**i, 8) for i in range(depth))]
+    def __init__(self, randomness: Randomness, shapes: Shapes, config: UNetConfig, depth: int, extra: int = 0) -> None:
+        widths = [shapes.condition_channels, *(config.width * min(2**i, 8) for i in range(depth))]
         stages: dict[str, Stage] = {}
-        before = order == "before"
-        padded = [-(-side // 2**depth) * 2**depth for side in size]
+        before, norm = config.order == "before", config.norm
+        padded = [-(-side // 2**depth) * 2**depth for side in shapes.size]
 
         def layer(name: str, inputs: int, outputs: int, level: int, normed: bool) -> nn.Module:
             transposed = name.startswith("up")
@@ -107,12 +96,12 @@ class UNet(Staged):
             stages[f"down{k}"] = Down(made, k == 1, before and k > 1)
         for k in range(depth, 0, -1):
             inputs = widths[k] * (1 if k == depth else 2)
-            outputs = widths[k - 1] if k > 1 else image_channels + extra
+            outputs = widths[k - 1] if k > 1 else shapes.image_channels + extra
             made = layer(f"up{k}", inputs, outputs, k, k > 1)
-            stages[f"up{k}"] = Up(made, k < depth, image_channels if k == 1 else 0, before)
+            stages[f"up{k}"] = Up(made, k < depth, shapes.image_channels if k == 1 else 0, before)
         super().__init__(stages, randomness, 2**depth)
-        if init != "default":
-            (init_xavier if init == "xavier" else init_normal)(self.stages)
+        if config.init != "default":
+            (init_xavier if config.init == "xavier" else init_normal)(self.stages)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
         """Skips that read no code are not repeated for every code: layers take in their part once."""
@@ -126,7 +115,7 @@ def activated(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable
     return lambda channels: nn.Sequential(nn.LeakyReLU(slope), norm(channels) if norm else nn.Identity())
 
 
-class UNetConfig(Part):
+class UNetConfig(GeneratorConfig):
     kind: Literal["unet"] = "unet"
     width: int = Field(64, ge=1)
     depth: int | None = Field(None, ge=2, description="halvings; down to 1x1, at most 8, unless given")
@@ -134,14 +123,19 @@ class UNetConfig(Part):
     init: Init = Field("normal", description="pix2pix's or BicycleGAN's, both of scale 0.02, or PyTorch's")
     order: Order = Field("before", description="layers are activated before (pix2pix) or after (MR-GAN) convolution")
 
-    def build(
-        self, randomness: Randomness, condition_channels: int, image_channels: int, size: Size, extra: int = 0
-    ) -> UNet:
-        depth = self.depth or self.depth_for(size)
-        if min(size) >> depth < 1:
-            raise ConfigError(f"generator.depth: {depth} halvings do not fit into {size[0]}x{size[1]} pictures")
-        numbers = (condition_channels, image_channels, size, self.width, depth)
-        return UNet(randomness, *numbers, self.norm, self.init, self.order, extra)
+    def refusal(self, method: Method) -> str | None:
+        """Batch norm on maps of single pixels needs several images; pix2pix's innermost layer has none."""
+        alone = method.objective.smallest_batch(method.training.batch_size) < 2
+        if self.order == "after" and self.norm == "batch" and alone:
+            return "its smallest maps are single pixels, normalised over conditions; raise training.batch_size"
+        return super().refusal(method)
+
+    def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> UNet:
+        height, width = shapes.size
+        depth = self.depth or self.depth_for(shapes.size)
+        if min(shapes.size) >> depth < 1:
+            raise ConfigError(f"generator.depth: {depth} halvings do not fit into {height}x{width} images")
+        return UNet(randomness, shapes, self, depth, extra)
 
     @staticmethod
     def depth_for(size: Size) -> int:

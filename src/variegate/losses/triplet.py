@@ -1,4 +1,4 @@
-"""The triplet loss on the unit sphere: pictures of one person lie nearer to each other than to those of anybody else.
+"""The triplet loss on the unit sphere: images of one person lie nearer to each other than to those of anybody else.
 
 Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015, equations 1 to 4.
 """
@@ -16,8 +16,8 @@ class Triplets(NamedTuple):
     """Rows of a batch, (T,) each."""
 
     anchor: Tensor
-    positive: Tensor  # another picture of the anchor's person
-    negative: Tensor  # a picture of somebody else
+    positive: Tensor  # another image of the anchor's person
+    negative: Tensor  # an image of somebody else
 
 
 def squared_distance(first: Tensor, second: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def squared_distance(first: Tensor, second: Tensor) -> Tensor:
 
 @torch.no_grad()
 def semi_hard(vectors: Tensor, people: Tensor) -> Triplets:
-    """One triplet for every ordered pair of pictures of a person: (B, D) and (B,).
+    """One triplet for every ordered pair of images of a person: (B, D) and (B,).
 
     The negative is the nearest one that is farther from the anchor than the positive (section 3.2: the hardest
     negatives of all let training collapse at its beginning). Where none is, it is the farthest negative.
@@ -47,7 +47,7 @@ def triplet_loss(vectors: Tensor, people: Tensor, margin: float) -> Tensor:
 
     Args:
         vectors: (B, D), of length 1.
-        people: (B,) who each picture shows; at least two people, and two pictures of one of them.
+        people: (B,) who each image shows; at least two people, and two images of one of them.
         margin: alpha; 0.2 in the paper.
     """
     anchor, positive, negative = (vectors[rows] for rows in semi_hard(vectors, people))

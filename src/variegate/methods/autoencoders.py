@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from ..core.config import Schedule, Training
 from ..core.errors import ConfigError
+from ..core.method import Method
 from ..generators.autoencoder import AutoencoderConfig
 from ..objectives.squared_error import SquaredErrorConfig
 from ..randomness.none import NoRandomnessConfig
 from .pixelcnn import gated_pixelcnn
-from .preset import Preset
+from .registry import preset
 
 CONDITION = "plain images; each is its own condition"
 
 
+@preset
 def pixelcnn_autoencoder(
     bottleneck: int = 10,
     layers: int = 8,
@@ -27,14 +29,14 @@ def pixelcnn_autoencoder(
     filter: int = 3,
     bits: int = 8,
     encoder_scale: float = 1.0,
-) -> Preset:
-    """The vector says what the picture shows, the decoder draws the rest: many pictures of one vector."""
+) -> Method:
+    """The vector says what the image shows, the decoder draws the rest: many images of one vector."""
     if bottleneck < 1:
-        raise ConfigError(f"--bottleneck {bottleneck}: the decoder would read the picture itself; give 1 or more")
+        raise ConfigError(f"--bottleneck {bottleneck}: the decoder would read the image itself; give 1 or more")
     base = gated_pixelcnn(layers, width, filter, bits)
     changes = {
         "name": "pixelcnn-autoencoder",
-        "summary": "a picture through a short vector, and many pictures of that vector",
+        "summary": "an image through a short vector, and many images of that vector",
         "condition": CONDITION,
         "generator": base.generator.model_copy(update={"bottleneck": bottleneck, "encoder_scale": encoder_scale}),
         "derived": "self",
@@ -43,12 +45,13 @@ def pixelcnn_autoencoder(
     return base.model_copy(update=changes)
 
 
-def conv_autoencoder(bottleneck: int = 10, encoder_scale: float = 1.0, maps: int = 50) -> Preset:
-    """The baseline: one picture of a vector, the average of those it may stand for."""
-    return Preset(
+@preset
+def conv_autoencoder(bottleneck: int = 10, encoder_scale: float = 1.0, maps: int = 50) -> Method:
+    """The baseline: one image of a vector, the average of those it may stand for."""
+    return Method(
         name="conv-autoencoder",
         paper="Masci et al.: Stacked convolutional auto-encoders for hierarchical feature extraction. ICANN 2011",
-        summary="a picture through a short vector by squared error: one blurred picture of that vector",
+        summary="an image through a short vector by squared error: one blurred image of that vector",
         condition=CONDITION,
         derived="self",
         generator=AutoencoderConfig(bottleneck=bottleneck, encoder_scale=encoder_scale, maps=maps),

@@ -11,6 +11,7 @@ with is the host's own; the paper states no numbers of its own.
 
 from __future__ import annotations
 
+from ..core.method import Method
 from ..generators.inpainter import InpainterConfig
 from ..generators.resnet import ResNetConfig
 from ..objectives.adversarial import AdversarialConfig, Seeking
@@ -19,17 +20,18 @@ from ..randomness.whole_filters import WholeFiltersConfig
 from .mode_seeking import INPAINTING, inpainting_objective
 from .pix2pix import TRAINING
 from .pix2pixhd import pix2pixhd
-from .preset import Preset
+from .registry import preset
 
 PAPER = "Wang, Cheng, Sapiro, Qiu: Stochastic conditional generative networks with basis decomposition. 2019"
 
 
-def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
+@preset
+def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
     """pix2pix's ResNet with sampled filters."""
-    return Preset(
+    return Method(
         name="basisgan",
         paper=PAPER,
-        summary="GAN + L1 over sampled convolution filters; many pictures from a small change to the generator",
+        summary="GAN + L1 over sampled convolution filters; many images from a small change to the generator",
         condition="pairs: label map or image -> image",
         generator=ResNetConfig(width=width, blocks=blocks),
         randomness=BasisFiltersConfig(bases=bases),
@@ -38,7 +40,8 @@ def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
     )
 
 
-def filtergan(width: int = 64, blocks: int = 9) -> Preset:
+@preset
+def filtergan(width: int = 64, blocks: int = 9) -> Method:
     """The ablation: whole filters drawn from the code, without a basis."""
     changes = {
         "name": "filtergan",
@@ -48,7 +51,8 @@ def filtergan(width: int = 64, blocks: int = 9) -> Preset:
     return basisgan(width, blocks).model_copy(update=changes)
 
 
-def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
+@preset
+def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
     """With DSGAN's term and its numbers; one code for all layers, so that its distance is that of the whole change."""
     changes = {
         "name": "basisgan-dsgan",
@@ -61,7 +65,8 @@ def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
     return basisgan(width, blocks, bases).model_copy(update=changes)
 
 
-def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Preset:
+@preset
+def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
     """The stochastic auto-encoder: an image to itself, needing no pairs; sampled filters keep it from the identity."""
     changes = {
         "name": "basisgan-autoencoder",
@@ -72,7 +77,8 @@ def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Pr
     return basisgan(width, blocks, bases).model_copy(update=changes)
 
 
-def basisgan_hd(width: int = 64, blocks: int = 9, bases: int = 5, fine: bool = False) -> Preset:
+@preset
+def basisgan_hd(width: int = 64, blocks: int = 9, bases: int = 5, fine: bool = False) -> Method:
     """pix2pixHD's global network (and its enhancer) with sampled filters in the residual blocks of the former."""
     host = pix2pixhd(width, blocks, fine=fine)
     changes = {
@@ -85,9 +91,10 @@ def basisgan_hd(width: int = 64, blocks: int = 9, bases: int = 5, fine: bool = F
     return host.model_copy(update=changes)
 
 
-def basisgan_inpainting(width: int = 64, blocks: int = 9, bases: int = 5, dsgan: bool = False) -> Preset:
+@preset
+def basisgan_inpainting(width: int = 64, blocks: int = 9, bases: int = 5, dsgan: bool = False) -> Method:
     """DSGAN's inpainting network with sampled filters instead of its latent vector."""
-    return Preset(
+    return Method(
         name="basisgan-inpainting",
         paper=PAPER,
         summary="many ways to fill a hole; sampled convolution filters",

@@ -9,10 +9,11 @@ Differs from the paper   nothing of the released code's settings; its scripts ad
 from __future__ import annotations
 
 from ..core.config import Schedule, Training
+from ..core.method import Method
 from ..generators.unet import UNetConfig
 from ..objectives.cvae_gan import CVAEGANConfig
 from ..randomness.latent import LatentConfig
-from .preset import Preset
+from .registry import preset
 
 TRAINING = Training(
     steps=80_000,  # 400 facades, 200 + 200 epochs, two images a step
@@ -24,9 +25,10 @@ TRAINING = Training(
 )
 
 
-def bicyclegan(width: int = 64, code_size: int = 8) -> Preset:
+@preset
+def bicyclegan(width: int = 64, code_size: int = 8) -> Method:
     """cVAE-GAN + cLR-GAN on a U-Net."""
-    return Preset(
+    return Method(
         name="bicyclegan",
         paper="Zhu et al.: Toward multimodal image-to-image translation. NIPS 2017",
         summary="codes and images determine each other through an encoder; `invert` gives an image's code",

@@ -15,15 +15,17 @@ released code; `--restart.at 0` leaves this out of short runs.
 from __future__ import annotations
 
 from ..core.config import Restart, Training
+from ..core.method import Method
 from ..generators.crn import CRNConfig
 from ..objectives.nearest_sample import NearestSampleConfig
 from ..randomness.noise_input import NoiseInputConfig
-from .preset import Preset
+from .registry import preset
 
 
-def cimle(scale: float = 1.0) -> Preset:
+@preset
+def cimle(scale: float = 1.0) -> Method:
     """Nearest-sample matching on a CRN."""
-    return Preset(
+    return Method(
         name="cimle",
         paper="Li, Zhang, Malik: Diverse image synthesis from semantic layouts via conditional IMLE. ICCV 2019",
         summary="regression in which every real image picks its nearest sample; covers rare appearances",
@@ -38,6 +40,6 @@ def cimle(scale: float = 1.0) -> Preset:
             learning_rate={"generator": 1e-4},
             betas=(0.9, 0.999),
             restart=Restart(at=6 / 16, modules=("randomness.encoder",), factor=0.1),
-            average_decay=0.999,
+            ema_decay=0.999,
         ),
     )

@@ -5,7 +5,7 @@ Where chance enters      nine fixed heads at the output, of which the code names
                          encoder is unverified
 What prevents collapse   every class of the layout picks its best head; nothing, with noise or with `--heads 1`
 Differs from the paper   VGG-19 is torchvision's, see `cimle`; weights are averaged for sampling; all levels of a
-                         larger picture are trained together
+                         larger image are trained together
 
 Of a k-head network one image is the first head: conditional IMLE starts from it, `train cimle --initial runs/crn`.
 """
@@ -15,20 +15,22 @@ from __future__ import annotations
 from typing import Literal
 
 from ..core.config import Training
+from ..core.method import Method, RandomnessConfig
 from ..generators.crn import CRNConfig
 from ..objectives.class_wise import ClassWiseConfig, Dataset
 from ..randomness.heads import HeadsConfig
 from ..randomness.noise_input import NoiseInputConfig
 from ..randomness.none import NoRandomnessConfig
-from .preset import AnyRandomness, Preset
+from .registry import preset
 
 Noise = Literal["input", "none"]
 
 
-def crn(heads: int | None = None, noise: Noise = "none", dataset: Dataset = "cityscapes", scale: float = 1.0) -> Preset:
+@preset
+def crn(heads: int | None = None, noise: Noise = "none", dataset: Dataset = "cityscapes", scale: float = 1.0) -> Method:
     """Regression on layouts; nine heads, or one with noise, unless `heads` says otherwise."""
     count = heads if heads is not None else 1 if noise == "input" else 9
-    return Preset(
+    return Method(
         name="crn",
         paper="Chen, Koltun: Photographic image synthesis with cascaded refinement networks. ICCV 2017",
         summary="perceptual regression with nine images of a layout; every class trains the best of them",
@@ -41,12 +43,12 @@ def crn(heads: int | None = None, noise: Noise = "none", dataset: Dataset = "cit
             batch_size=1,
             learning_rate={"generator": 1e-4},
             betas=(0.9, 0.999),
-            average_decay=0.999,
+            ema_decay=0.999,
         ),
     )
 
 
-def randomness(heads: int, noise: Noise) -> AnyRandomness:
+def randomness(heads: int, noise: Noise) -> RandomnessConfig:
     if noise == "input":
         return NoiseInputConfig()
     return HeadsConfig(heads=heads) if heads > 1 else NoRandomnessConfig()

@@ -18,25 +18,27 @@ from typing import Literal
 
 from ..core.config import Schedule, Training
 from ..core.errors import ConfigError
+from ..core.method import Method, RandomnessConfig
 from ..generators.split_crn import SplitCRNConfig
 from ..objectives.multiple_choice import MultipleChoiceConfig
 from ..randomness.channel_dropout import ChannelDropoutConfig
 from ..randomness.element_dropout import ElementDropoutConfig
 from ..randomness.heads import HeadsConfig
-from .preset import AnyRandomness, Preset
+from .registry import preset
 
 Architecture = Literal["shared", "separate", "late"]
 Dropout = Literal["channel", "element"]
 Task = Literal["normals", "landmarks"]
 
 
+@preset
 def latent_dropout(
     architecture: Architecture = "shared",
     branches: int | None = None,
     dropout: Dropout = "channel",
     task: Task = "normals",
     scale: float = 1.0,
-) -> Preset:
+) -> Method:
     """Multiple-choice regression; animal heads from normals, or faces from landmarks."""
     faces, heads = task == "landmarks", architecture != "shared"
     count = branches if branches is not None else 10 if faces else 20
@@ -46,7 +48,7 @@ def latent_dropout(
         )
     if heads and dropout == "element":
         raise ConfigError(f"--dropout element: --architecture {architecture} drops nothing; leave one of them out")
-    return Preset(
+    return Method(
         name="latent-dropout",
         paper="He, Schiele, Fritz: Diverse conditional image generation by stochastic regression with latent drop-out "
         "codes. ECCV 2018",
@@ -64,12 +66,12 @@ def latent_dropout(
             betas=(0.9, 0.999),
             weight_decay=5e-4,
             schedule=Schedule(kind="poly", power=0.9),
-            average_decay=0.999,
+            ema_decay=0.999,
         ),
     )
 
 
-def randomness(architecture: Architecture, dropout: Dropout, branches: int) -> AnyRandomness:
+def randomness(architecture: Architecture, dropout: Dropout, branches: int) -> RandomnessConfig:
     if architecture == "late":
         return HeadsConfig(heads=branches)
     if architecture == "separate":

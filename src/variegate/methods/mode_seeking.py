@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Literal
 
 from ..core.config import Schedule, Training
+from ..core.method import Method
 from ..generators.inpainter import InpainterConfig
 from ..generators.unet import UNetConfig
 from ..objectives.adversarial import AdversarialConfig, Seeking
 from ..randomness.latent import LatentConfig
-from .preset import Preset
+from .registry import preset
 
 LEAKY = ("down[!1]",)
 DSGAN = "Yang, Hong, Jang, Zhao, Lee: Diversity-sensitive conditional GANs. ICLR 2019"
@@ -32,9 +33,10 @@ def training(steps: int, batch_size: int, jitter: float) -> Training:
     )
 
 
-def msgan(width: int = 64, code_size: int = 8) -> Preset:
+@preset
+def msgan(width: int = 64, code_size: int = 8) -> Method:
     """The ratio of distances is maximised."""
-    return Preset(
+    return Method(
         name="msgan",
         paper="Mao, Lee, Tseng, Ma, Yang: Mode seeking GANs for diverse image synthesis. CVPR 2019",
         summary="GAN + L1, and the inverse of (distance of images / distance of codes) is minimised",
@@ -55,16 +57,17 @@ def msgan(width: int = 64, code_size: int = 8) -> Preset:
     )
 
 
+@preset
 def dsgan(
     task: Literal["translation", "inpainting"] = "translation",
     width: int = 64,
     code_size: int | None = None,
     margin: float | None = None,
-) -> Preset:
+) -> Method:
     """The ratio is rewarded up to a margin. Codes have 8 numbers, or 32 for inpainting, unless given."""
     if task == "inpainting":
         return inpainting(width, code_size or 32, margin)
-    return Preset(
+    return Method(
         name="dsgan",
         paper=DSGAN,
         summary="GAN + L1, and (distance of images / distance of codes) is rewarded, up to a margin",
@@ -87,9 +90,9 @@ def dsgan(
 INPAINTING = training(steps=9_930_000, batch_size=4, jitter=280 / 256)  # 198,599 faces, 200 epochs
 
 
-def inpainting(width: int, code_size: int, margin: float | None) -> Preset:
+def inpainting(width: int, code_size: int, margin: float | None) -> Method:
     """A latent vector joins at the smallest size; distances are those of discriminator features."""
-    return Preset(
+    return Method(
         name="dsgan",
         paper=DSGAN,
         summary="many ways to fill a hole; discriminator features of two codes are rewarded for differing",

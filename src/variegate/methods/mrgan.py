@@ -5,11 +5,11 @@ Where chance enters      noise maps: 32 channels beside the decoder's inputs at 
 What prevents collapse   not images but moments of K samples are reconstructed: their mean, or mean and variance
                          (median and mean absolute deviation for `--family laplace`), against the real image or, with
                          `--proxy true`, against a predictor that is trained first
-Differs from the paper   the median of an even number is the mean of the middle two; all pictures are in [-1, 1], so the
+Differs from the paper   the median of an even number is the mean of the middle two; all images are in [-1, 1], so the
                          weights of inpainting, which are for [0, 1], are converted; the number of steps is not in the
                          paper; weights are averaged for sampling; conditions are one-hot or in [-1, 1], not
-                         normalised by a data set's statistics; low-resolution pictures are bicubic; the best predictor
-                         is that of the best likelihood, without the added noise; a picture has one hole, and the box
+                         normalised by a data set's statistics; low-resolution images are bicubic; the best predictor
+                         is that of the best likelihood, without the added noise; an image has one hole, and the box
                          of the local discriminator is centred on it
 
 Where paper and released code differ, the code is followed: 12 samples for super-resolution with a proxy, noise also in
@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..core.config import Training
+from ..core.method import Method
 from ..generators.completion import CompletionConfig
 from ..generators.moment_predictor import MomentPredictorConfig
 from ..generators.srresnet import SRResNetConfig
@@ -30,7 +31,7 @@ from ..objectives.moment_likelihood import MomentLikelihoodConfig
 from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..randomness.noise_maps import NoiseMapsConfig
 from ..randomness.none import NoRandomnessConfig
-from .preset import Preset
+from .registry import preset
 
 PAPER = "Lee, Ha, Kim: Harmonizing maximum likelihood with GANs for multimodal conditional generation. ICLR 2019"
 Task = Literal["translation", "superres", "inpainting"]
@@ -53,21 +54,22 @@ def training(batch_size: int, predictor: bool = False, flip: bool = True) -> Tra
         optimizer="amsgrad",
         weight_decay=1e-4,
         clip_value=0.5,
-        average_decay=0.0 if predictor else 0.999,
+        ema_decay=0.0 if predictor else 0.999,
         keep="best" if predictor else "last",
         flip=flip,
     )
 
 
+@preset
 def mrgan(
     moments: Number = 2,
     family: Family = "gaussian",
     proxy: bool = True,
     dataset: Literal["cityscapes", "maps"] = "cityscapes",
     width: int = 64,
-) -> Preset:
+) -> Method:
     """pix2pix's U-Net; `dataset` chooses among the published weights."""
-    return Preset(
+    return Method(
         name="mrgan",
         paper=PAPER,
         summary="GAN + moments of 10 samples against a predictor's (or the real image) in the place of L1",
@@ -83,15 +85,16 @@ def mrgan(
     )
 
 
+@preset
 def mrgan_superres(
     moments: Number = 2, family: Family = "gaussian", proxy: bool = True, scale: int = 4, width: int = 64
-) -> Preset:
+) -> Method:
     """SRGAN's network."""
     precise = family == "gaussian" and not proxy
-    return Preset(
+    return Method(
         name="mrgan-superres",
         paper=PAPER,
-        summary="many sharp pictures that look alike when they are small again",
+        summary="many sharp images that look alike when they are small again",
         condition="plain images; each is made small",
         derived=f"superres:{scale}",
         generator=SRResNetConfig(width=width, scale=scale),
@@ -114,9 +117,10 @@ def mrgan_superres(
     )
 
 
-def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bool = True, width: int = 64) -> Preset:
+@preset
+def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bool = True, width: int = 64) -> Method:
     """GLCIC's completion network. Published for two moments of the Gaussian family with a proxy; MR did not work."""
-    return Preset(
+    return Method(
         name="mrgan-inpainting",
         paper=PAPER,
         summary="many ways to fill a hole, as uncertain as a predictor says",
@@ -145,9 +149,10 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
     )
 
 
+@preset
 def moment_predictor(
     task: Task = "translation", family: Family = "gaussian", width: int = 64, scale: int = 4
-) -> Preset:
+) -> Method:
     """Where is this ambiguous? MR-GAN's predictor, which is of use on its own."""
     backbones = {
         "translation": unet(width),
@@ -156,7 +161,7 @@ def moment_predictor(
     }
     derived = {"translation": None, "superres": f"superres:{scale}", "inpainting": "inpaint"}[task]
     noise = {"translation": 0.0, "superres": 0.01, "inpainting": completion_noise(family)}[task]
-    return Preset(
+    return Method(
         name="moment-predictor",
         paper=PAPER,
         summary="mean and deviation of every pixel by maximum likelihood: where is this ambiguous?",
@@ -200,7 +205,7 @@ def superres_objective(width: int) -> MomentReconstructionConfig:
 
 
 def completion_objective(width: int) -> MomentReconstructionConfig:
-    """GLCIC: discriminators of the picture and of the box around the hole, 3:1 moves."""
+    """GLCIC: discriminators of the image and of the box around the hole, 3:1 moves."""
     return MomentReconstructionConfig(
         moments=0,
         samples=1,
@@ -219,9 +224,10 @@ def completion_noise(family: Family) -> float:
     return 0.04 if family == "gaussian" else 0.02
 
 
-def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64) -> Preset:
+@preset
+def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64) -> Method:
     """The baseline of super-resolution; with noise it has mrgan-superres' network."""
-    return Preset(
+    return Method(
         name="srgan",
         paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
         summary="GAN + squared error; noise, if there is any, is ignored",
@@ -234,9 +240,10 @@ def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int =
     )
 
 
-def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Preset:
+@preset
+def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Method:
     """The baseline of inpainting; with noise it has mrgan-inpainting's network."""
-    return Preset(
+    return Method(
         name="glcic",
         paper="Iizuka, Simo-Serra, Ishikawa: Globally and locally consistent image completion. SIGGRAPH 2017",
         summary="GAN with a global and a local view + squared error; noise, if there is any, is ignored",

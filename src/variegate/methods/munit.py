@@ -5,7 +5,7 @@ Where chance enters      a style of 8 numbers: a small network turns it into the
 What prevents collapse   a style encoder must find the drawn style again in the translated image, and every image must
                          be rebuilt from its own content and style
 Differs from the paper   one draw of styles serves the discriminators' and the generators' move of a step, where the
-                         released code draws anew; both pictures of a step are mirrored together; no running statistics
+                         released code draws anew; both images of a step are mirrored together; no running statistics
                          in instance norm; the layer norm has another epsilon; weights are averaged for sampling. The
                          explicit cycle has weight 0, as for edges to shoes and bags; --objective.cycle 10 for the rest
 """
@@ -13,10 +13,11 @@ Differs from the paper   one draw of styles serves the discriminators' and the g
 from __future__ import annotations
 
 from ..core.config import Schedule, Training
+from ..core.method import Method
 from ..generators.content_style import ContentStyleConfig
 from ..objectives.munit import MUNITConfig
 from ..randomness.adain import AdaINConfig
-from .preset import Preset
+from .registry import preset
 
 TRAINING = Training(
     steps=1_000_000,
@@ -28,9 +29,10 @@ TRAINING = Training(
 )
 
 
-def munit(width: int = 64, code_size: int = 8) -> Preset:
+@preset
+def munit(width: int = 64, code_size: int = 8) -> Method:
     """Content of the condition, style from the code; conditions and images need not belong together."""
-    return Preset(
+    return Method(
         name="munit",
         paper="Huang et al.: Multimodal unsupervised image-to-image translation. ECCV 2018",
         summary="unpaired translation: content of the condition, style from the code; `invert` gives an image's style",

@@ -1,7 +1,7 @@
 """Image-to-image translation with conditional adversarial networks. Isola, Zhu, Zhou, Efros, CVPR 2017.
 
 Where chance enters      dropout in the decoder, kept on when sampling (`--noise dropout`), or noise beside the input
-What prevents collapse   nothing: the L1 term and the adversary both accept one picture per condition
+What prevents collapse   nothing: the L1 term and the adversary both accept one image per condition
 Differs from the paper   the dropout mask is a code, so it can be repeated; weights are averaged for sampling
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Literal
 
 from ..core.config import Schedule, Training
+from ..core.method import Method, RandomnessConfig
 from ..generators.resnet import ResNetConfig
 from ..generators.unet import UNetConfig
 from ..objectives.adversarial import AdversarialConfig
 from ..randomness.element_dropout import ElementDropoutConfig
 from ..randomness.latent import LatentConfig
 from ..randomness.none import NoRandomnessConfig
-from .preset import AnyRandomness, Preset
+from .registry import preset
 
 Noise = Literal["dropout", "input", "none"]
 Backbone = Literal["unet", "resnet"]
@@ -31,12 +32,13 @@ TRAINING = Training(
 )
 
 
-def pix2pix(noise: Noise = "dropout", backbone: Backbone = "unet", width: int = 64) -> Preset:
+@preset
+def pix2pix(noise: Noise = "dropout", backbone: Backbone = "unet", width: int = 64) -> Method:
     """The baseline that collapses."""
-    return Preset(
+    return Method(
         name="pix2pix",
         paper="Isola, Zhu, Zhou, Efros: Image-to-image translation with conditional adversarial networks. CVPR 2017",
-        summary="GAN + L1; its noise is ignored, so it draws one picture per condition",
+        summary="GAN + L1; its noise is ignored, so it draws one image per condition",
         condition="pairs: label map or image -> image",
         generator=UNetConfig(width=width) if backbone == "unet" else ResNetConfig(width=width),
         randomness=randomness(noise, backbone),
@@ -45,7 +47,7 @@ def pix2pix(noise: Noise = "dropout", backbone: Backbone = "unet", width: int = 
     )
 
 
-def randomness(noise: Noise, backbone: Backbone) -> AnyRandomness:
+def randomness(noise: Noise, backbone: Backbone) -> RandomnessConfig:
     if noise == "none":
         return NoRandomnessConfig()
     if noise == "input":

@@ -14,12 +14,13 @@ from __future__ import annotations
 from typing import Literal
 
 from ..core.config import Hold, Schedule, Training
+from ..core.method import Method
 from ..generators.pix2pixhd import EnhancerConfig
 from ..generators.resnet import ResNetConfig
 from ..objectives.adversarial import AdversarialConfig
 from ..randomness.noise_maps import NoiseMapsConfig
 from ..randomness.none import NoRandomnessConfig
-from .preset import Preset
+from .registry import preset
 
 PAPER = "Wang, Liu, Zhu, Tao, Kautz, Catanzaro: High-resolution image synthesis with conditional GANs. CVPR 2018"
 TRAINING = Training(
@@ -33,13 +34,14 @@ TRAINING = Training(
 GLOBAL = ("stages.inner*", "stages.down*", "stages.block*", "stages.up*")
 
 
-def pix2pixhd(width: int = 64, blocks: int = 9, noise: Literal["none", "input"] = "none", fine: bool = False) -> Preset:
+@preset
+def pix2pixhd(width: int = 64, blocks: int = 9, noise: Literal["none", "input"] = "none", fine: bool = False) -> Method:
     """The high-resolution baseline: multi-scale discriminators, feature matching, a perceptual term."""
     whole = ResNetConfig(width=width, downs=4, blocks=blocks, norm="instance")
-    return Preset(
+    return Method(
         name="pix2pixhd",
         paper=PAPER,
-        summary="multi-scale GAN + feature matching + perceptual term, coarse to fine; one picture each",
+        summary="multi-scale GAN + feature matching + perceptual term, coarse to fine; one image each",
         condition="pairs: label map (with instance maps, if there are any) or image -> image",
         generator=EnhancerConfig(width=max(1, width // 2), blocks=blocks) if fine else whole,
         randomness=NoiseMapsConfig(sites=("inner",), channels=8) if noise == "input" else NoRandomnessConfig(),

@@ -17,13 +17,14 @@ from __future__ import annotations
 from typing import Literal
 
 from ..core.config import Training
+from ..core.method import Method
 from ..generators.pixelcnn import PixelCNNConfig
 from ..objectives.likelihood import LikelihoodConfig
 from ..randomness.none import NoRandomnessConfig
-from .preset import Preset
+from .registry import preset
 
 Conditioning = Literal["direct", "deconv"]
-CONDITION = "anything: nothing, classes, vectors, label maps or pictures"
+CONDITION = "anything: nothing, classes, vectors, label maps or images"
 
 
 # layers (that which reads the image is one of them), maps, learning rate, steps, batch
@@ -33,6 +34,7 @@ LARGE: dict[str, tuple[int, int, float, int, int]] = {
 }
 
 
+@preset
 def gated_pixelcnn(
     layers: int = 8,
     width: int = 48,
@@ -40,7 +42,7 @@ def gated_pixelcnn(
     bits: int = 8,
     conditioning: Conditioning = "direct",
     network: Literal["small", "cifar10", "imagenet"] = "small",
-) -> Preset:
+) -> Method:
     """Whatever the other sizes say, `imagenet` is the published network, 20 layers of 384 maps and 5x5 windows with 122
     million parameters, and `cifar10` one of a quarter of that."""
     generator = PixelCNNConfig(
@@ -51,7 +53,7 @@ def gated_pixelcnn(
         layers, width, rate, steps, batch_size = LARGE[network]
         generator = generator.model_copy(update={"layers": layers, "width": width, "filter": 5, "head": 384})
         length = training(steps, batch_size, rate)
-    return Preset(
+    return Method(
         name="gated-pixelcnn",
         paper="van den Oord et al.: Conditional image generation with PixelCNN decoders. NIPS 2016",
         summary="pixel after pixel from exact distributions: images with their likelihood, and completions",
@@ -63,9 +65,10 @@ def gated_pixelcnn(
     )
 
 
-def pixelcnn(layers: int = 8, width: int = 69, filter: int = 3, bits: int = 8) -> Preset:
+@preset
+def pixelcnn(layers: int = 8, width: int = 69, filter: int = 3, bits: int = 8) -> Method:
     """The baseline: one stack with a blind spot. By default it has as many parameters as gated-pixelcnn."""
-    return Preset(
+    return Method(
         name="pixelcnn",
         paper="van den Oord, Kalchbrenner, Kavukcuoglu: Pixel recurrent neural networks. ICML 2016",
         summary="the PixelCNN before the gated one: one stack of masked convolutions, and what it cannot see",
@@ -85,5 +88,5 @@ def training(steps: int = 100_000, batch_size: int = 16, rate: float = 1e-3) -> 
         optimizer="rmsprop",
         clip_value=1.0,
         keep="best",
-        average_decay=0.999,
+        ema_decay=0.999,
     )

@@ -7,8 +7,9 @@ after = scene.move((20, 52), dx=8, dy=0).change((5, 5), "tree").draw()
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,20 +18,17 @@ from torch import Tensor
 
 from ..core.errors import ConfigError, DataError, did_you_mean
 from ..core.interfaces import Size
-from ..data.conditions.labels import Labels
+from ..data.conditions import Labels
 from ..data.files.instances import boundary, misfit, read_instances
 from ..data.files.sources import OneSource, Source, named
 from ..data.scenes.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed
-
-if TYPE_CHECKING:
-    from .model import Model
-    from .samples import Samples
+from .samples import Samples
 
 Point = tuple[int, int]  # x to the right, y down, in pixels from 0
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are just outside
 Place = Point | Box | NDArray[Any] | Tensor  # or a mask (H, W), not 0 inside
 
-FARTHEST = 2**31  # pixels; further away there is no picture
+FARTHEST = 2**31  # pixels; further away there is no image
 
 
 class Crop(NamedTuple):
@@ -39,7 +37,7 @@ class Crop(NamedTuple):
     layout: Source
     box: Box
     at: Point
-    """where the left and upper corner of the box goes; it may lie outside the picture"""
+    """where the left and upper corner of the box goes; it may lie outside the image"""
 
 
 class Editor:
@@ -52,10 +50,12 @@ class Editor:
     What is uncovered takes the class of the nearest pixel that remains. A step that fails changes nothing.
     """
 
-    def __init__(self, model: Model, layout: Source, size: Size | None = None) -> None:
-        """See `Model.edit`."""
-        self.model, self.condition = model, labels_of(model)
-        self.planes, self.size = planes_of(self.condition, layout), size
+    def __init__(
+        self, condition: Labels, sample: Callable[..., Samples], layout: Source, size: Size | None = None
+    ) -> None:
+        """See `Model.edit`; `sample` is a model's."""
+        self.condition, self.sample = condition, sample
+        self.planes, self.size = planes_of(condition, layout), size
         self.history: list[Planes] = []
         self.drawn: Samples | None = None
 
@@ -82,7 +82,7 @@ class Editor:
         """Move an object to the right by dx and down by dy, on top of what is there."""
         mask = self._object(where)
         if not shifted(mask, dx, dy).any():
-            raise ConfigError(f"moving by {dx}, {dy} puts it out of the picture; use delete, or a shorter way")
+            raise ConfigError(f"moving by {dx}, {dy} puts it out of the image; use delete, or a shorter way")
         return self._now(moved(self.planes, mask, dx, dy) if not mask.all() else self._nothing_left("move"))
 
     def delete(self, where: Place) -> Editor:
@@ -112,12 +112,12 @@ class Editor:
         """
         source = self._source()
         if codes is not None:
-            self.drawn = self.model.sample(source, codes=codes, size=self.size)
+            self.drawn = self.sample(source, codes=codes, size=self.size)
         elif self.drawn is not None and n is None and seed is None and index is None:
-            again = self.model.sample(source, codes=self.drawn.codes, size=self.size)
+            again = self.sample(source, codes=self.drawn.codes, size=self.size)
             self.drawn = replace(again, seeds=self.drawn.seeds)
         else:
-            self.drawn = self.model.sample(source, 1 if n is None else n, seed or 0, index or 0, size=self.size)
+            self.drawn = self.sample(source, 1 if n is None else n, seed or 0, first=index or 0, size=self.size)
         return self.drawn
 
     def class_at(self, x: int, y: int) -> str:
@@ -159,7 +159,7 @@ class Editor:
         x, y = columns + whole_number(crop.at[0]), rows + whole_number(crop.at[1])
         seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         if not seen.any():
-            raise ConfigError(f"the crop goes to {crop.at}, outside the picture of {width}x{height}")
+            raise ConfigError(f"the crop goes to {crop.at}, outside the image of {width}x{height}")
         planes = self.planes.copy()
         planes[1:, y[seen], x[seen]] = self._next_instance()
         planes[0, y[seen], x[seen]] = part[mask][seen]
@@ -197,18 +197,11 @@ class Editor:
         height, width = self.planes.shape[1:]
         if not (0 <= x < width and 0 <= y < height):
             raise ConfigError(
-                f"point {x},{y} is outside the picture; x goes from 0 to {width - 1} and y from 0 to {height - 1}"
+                f"point {x},{y} is outside the image; x goes from 0 to {width - 1} and y from 0 to {height - 1}"
             )
 
     def _nothing_left(self, verb: str) -> Planes:
-        raise ConfigError(f"cannot {verb} the whole picture, nothing would remain to fill it; use change")
-
-
-def labels_of(model: Model) -> Labels:
-    """The classes of a model. Raises ConfigError if its conditions are no label maps."""
-    if not isinstance(model.condition, Labels):
-        raise ConfigError(f"this {model.name} model reads pictures, not label maps, so it has no objects to edit")
-    return model.condition
+        raise ConfigError(f"cannot {verb} the whole image, nothing would remain to fill it; use change")
 
 
 def class_id(condition: Labels, what: str | int) -> int:
@@ -256,7 +249,7 @@ def instance_ids(source: OneSource, shape: tuple[int, ...]) -> NDArray[np.int32]
 
 
 def clipped(box: Box, height: int, width: int) -> Box:
-    """The part of a box that lies in the picture.
+    """The part of a box that lies in the image.
 
     Raises:
         ConfigError: there is none.
@@ -265,7 +258,7 @@ def clipped(box: Box, height: int, width: int) -> Box:
     if right <= left or bottom <= top:
         raise ConfigError(f"box {left},{top},{right},{bottom}: is empty; give left, top, right, bottom in pixels")
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise ConfigError(f"box {left},{top},{right},{bottom}: is outside the picture of {width}x{height}")
+        raise ConfigError(f"box {left},{top},{right},{bottom}: is outside the image of {width}x{height}")
     return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
 
 

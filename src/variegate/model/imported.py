@@ -6,51 +6,80 @@ Width, depth, channels and normalisation follow from the names and shapes of the
 
 What is equal afterwards: the images of both networks in eval mode, which for batch normalisation means with running
 statistics. That is not how the public pix2pix draws: unless told `--eval`, its test script leaves the network in
-training mode, so that dropout is on and each picture (batch 1) is normalised by its own statistics. The same here:
+training mode, so that dropout is on and each image (batch 1) is normalised by its own statistics. The same here:
 `noise="dropout"`, and `generator.train()` with one condition and one code at a time (which also moves the running
-statistics). Instance normalisation uses the statistics of the picture in either mode; running ones that old files hold
+statistics). Instance normalisation uses the statistics of the image in either mode; running ones that old files hold
 for it are dropped, as the public loader does. BicycleGAN's test script draws in eval mode.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.interfaces import Size
+from ..core.interfaces import Shapes
+from ..data.conditions import ImageCondition
 from ..methods import method
-
-Weights = dict[str, Tensor]
-Layers = dict[str, Weights]  # our layer, such as down1 or block1.conv1 -> conv.weight, norm.running_mean, ...
-Noise = Literal["none", "dropout"]
-KNOWN = "pix2pix's U-Nets and ResNets and BicycleGAN's U-Nets can be imported"
-USUAL_CODE = 8  # BicycleGAN's --nz
+from ..runs.saved_model import ModelRecord, load_weights, versions, write_model
+from .imported_layers import Noise, Options, Understood, Weights, renamed, understand
 
 
 @dataclass(frozen=True)
 class ImportedGenerator:
-    """`methods.method(name, options).build_generator(condition_channels, image_channels, size)` loads `state`.
+    """`methods.method(name, options).build_generator(shapes)` loads `state`.
 
     Attributes:
-        size: H, W at which a U-Net's bottleneck is one pixel; for ResNets, the size they were published for.
         state: our names -> float32 tensors.
         note: what the file was understood to be, in words.
     """
 
     name: str
-    options: dict[str, str]
-    condition_channels: int
-    image_channels: int
-    size: Size
-    state: dict[str, Tensor]
+    options: Options
+    shapes: Shapes
+    state: Weights
     note: str
+
+
+def import_weights(file: str | Path, out: str | Path, code_size: int | None = None, noise: str = "none") -> str:
+    """Make a model of a generator's `.pth` file of the public pix2pix or BicycleGAN repositories, in `out`/model.
+
+    Args:
+        code_size, noise: see `read_pth`.
+
+    Returns:
+        What the file was understood to be, in words.
+
+    Raises:
+        CheckpointError: the file is damaged or of another network.
+    """
+    if noise not in ("none", "dropout"):
+        raise ConfigError(f"noise {noise!r} is neither none nor dropout")
+    found = read_pth(file, code_size, "dropout" if noise == "dropout" else "none")
+    channels, image_channels, size = found.shapes
+    if channels not in (1, 3):
+        raise ConfigError(f"{file}: reads conditions of {channels} channels; only images can be given")
+    chosen = method(found.name, found.options)
+    generator = chosen.build_generator(found.shapes)
+    load_weights(generator, found.state, Path(file), "give a file of the public repositories")
+    record = ModelRecord(
+        method=chosen.model_dump(mode="json"),
+        condition=ImageCondition(channels=1 if channels == 1 else 3).model_dump(mode="json"),
+        condition_channels=channels,
+        image_channels=image_channels,
+        size=size,
+        data=f"unknown: imported from {Path(file).name}",
+        step=0,
+        seed=0,
+        versions=versions(),
+    )
+    write_model(Path(out) / "model", generator, record)
+    return found.note
 
 
 def read_pth(path: str | Path, code_size: int | None = None, noise: Noise = "none") -> ImportedGenerator:
@@ -59,7 +88,7 @@ def read_pth(path: str | Path, code_size: int | None = None, noise: Noise = "non
     Args:
         code_size: how many of the channels that the first convolution reads are BicycleGAN's code; 0 for pix2pix.
             A pix2pix U-Net with instance normalisation and `G_Unet_add_input` look alike in a file; unless told, 9 or
-            11 channels are taken for 8 numbers beside a grey or colour picture. Unused where there is no doubt.
+            11 channels are taken for 8 numbers beside a grey or colour image. Unused where there is no doubt.
         noise: whether pix2pix's dropout becomes the code. A U-Net's file does not say if it was trained with it.
 
     Raises:
@@ -67,7 +96,7 @@ def read_pth(path: str | Path, code_size: int | None = None, noise: Noise = "non
     """
     path = Path(path)
     try:
-        found = understood(tensors_of(path), code_size, noise)
+        found = in_our_names(understand(tensors_of(path), code_size, noise))
         check(found)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
@@ -99,189 +128,14 @@ def tensors_of(path: Path) -> Weights:
     return {re.sub(r"^(module\.|_orig_mod\.)+", "", name): value for name, value in floats.items()}
 
 
-def modules_of(weights: Weights, prefix: str) -> dict[int, Weights]:
-    """The entries of the sequence at `prefix`, in order: index -> what is below it."""
-    found: dict[int, Weights] = {}
-    for name, tensor in weights.items():
-        index, _, rest = name.removeprefix(prefix).partition(".")
-        if name.startswith(prefix) and index.isdecimal() and rest:
-            found.setdefault(int(index), {})[rest] = tensor
-    return dict(sorted(found.items()))
-
-
-def convolutions(modules: Iterable[Weights]) -> list[Weights]:
-    """Convolutions in order, each together with the normalisation that follows it."""
-    found: list[Weights] = []
-    for module in modules:  # running statistics without a gain are those of instance normalisation: dropped
-        weight = module.get("weight")
-        if weight is not None and weight.ndim == 4:
-            found.append({f"conv.{name}": tensor for name, tensor in module.items()})
-        elif weight is not None and found:
-            found[-1] |= {"norm.num_batches_tracked": torch.tensor(0)}  # files before PyTorch 0.4.1 lack it
-            found[-1] |= {f"norm.{name}": tensor for name, tensor in module.items()}
-    return found
-
-
-def understood(weights: Weights, code_size: int | None, noise: Noise) -> ImportedGenerator:
-    """By the names of its tensors."""
-    if "model.down.0.weight" in weights:
-        return unet_with_codes(weights)
-    if "model.model.0.weight" in weights and any(name.startswith("model.model.1.model.") for name in weights):
-        return unet(weights, code_size, noise)
-    if any(re.match(r"model\.\d+\.conv_block\.", name) for name in weights):
-        return resnet(weights, noise)
-    raise CheckpointError(f"its first tensor is {next(iter(weights))!r}, which is of no known generator; {KNOWN}")
-
-
-def unet(weights: Weights, code_size: int | None, noise: Noise) -> ImportedGenerator:
-    """Each level is a sequence: convolution, the sequence of the level below, convolution."""
-    levels: list[list[Weights]] = []
-    prefix, bare = "model.model.", False
-    while prefix:
-        modules = modules_of(weights, prefix)
-        levels.append(convolutions(modules.values()))
-        below = [index for index, module in modules.items() if any(name.startswith("model.") for name in module)]
-        bare = bare or (len(levels) > 1 and below == [2])  # no place for a normalisation before the level below
-        prefix = f"{prefix}{below[0]}.model." if below else ""
-    layers = unet_layers(levels)
-    inputs, depth = layers["down1"]["conv.weight"].shape[1], len(levels)
-    if "conv.bias" not in layers["down1"]:
-        code_size = 0  # BicycleGAN's convolutions all have a bias
-    elif code_size is None:
-        code_size = USUAL_CODE if inputs - USUAL_CODE in (1, 3) else 0
-    norm = norm_of(layers, "up1", bare)
-    if code_size:
-        options = {"randomness.sites": '["down1"]'}
-        return bicyclegan(layers, norm, code_size, options, {"down1"}, "G_Unet_add_input")
-    dropped = [f"up{k}" for k in range(5, depth)] if noise == "dropout" else []
-    options = {"backbone": "unet", "generator.depth": str(depth), "noise": "dropout" if dropped else "none"}
-    if dropped:
-        options["randomness.sites"] = f"[{', '.join(dropped)}]"
-    channels, size = (inputs, layers["up1"]["conv.weight"].shape[1]), (2**depth, 2**depth)
-    words = f"pix2pix's U-Net with {depth} halvings"
-    return imported("pix2pix", layers, norm, options, set(dropped), channels, size, words)
-
-
-def unet_with_codes(weights: Weights) -> ImportedGenerator:
-    """Each level has `down`, `submodule` (the level below) and `up`; every `down` reads the code beside its input."""
-    levels: list[list[Weights]] = []
-    prefix = "model."
-    while any(name.startswith(prefix) for name in weights):
-        sides = [modules_of(weights, prefix + side).values() for side in ("down.", "up.")]
-        levels.append([conv for side in sides for conv in convolutions(side)])
-        prefix += "submodule."
-    if len(levels) < 2:
-        raise CheckpointError(f"its U-Net has a single level; {KNOWN}")
-    layers = unet_layers(levels)
-    code_size = layers["down2"]["conv.weight"].shape[1] - layers["down1"]["conv.weight"].shape[0]
-    sites = {name for name in layers if name.startswith("down")}
-    # the public network joins code and features before its LeakyReLU, which the first level lacks
-    options = {"randomness.leaky": '["down[!1]"]'}
-    return bicyclegan(layers, norm_of(layers, "up1"), code_size, options, sites, "G_Unet_add_all")
-
-
-def unet_layers(levels: list[list[Weights]]) -> Layers:
-    """`down1 .. downN`, `up1 .. upN` from (down, up) of every level, the outermost first."""
-    layers: Layers = {}
-    for k, level in enumerate(levels, start=1):
-        if len(level) != 2:
-            raise CheckpointError(f"level {k} of its U-Net has {len(level)} convolutions instead of 2; {KNOWN}")
-        layers |= {f"down{k}": level[0], f"up{k}": level[1]}
-    for name, layer in layers.items():
-        height, width = layer["conv.weight"].shape[2:]
-        if (height, width) != (4, 4):
-            raise CheckpointError(
-                f"its layer {name} has {height}x{width} filters instead of 4x4; it may up-sample by resizing"
-            )
-    return layers
-
-
-def resnet(weights: Weights, noise: Noise) -> ImportedGenerator:
-    """A sequence: convolutions, residual blocks (sequences of two convolutions), convolutions."""
-    modules = modules_of(weights, "model.")
-    residual = [index for index, module in modules.items() if any(name.startswith("conv_block.") for name in module)]
-    before = convolutions(module for index, module in modules.items() if index < residual[0])
-    after = convolutions(module for index, module in modules.items() if index > residual[0] and index not in residual)
-    downs, blocks = len(before) - 1, len(residual)
-    if downs < 1 or len(before) != len(after):
-        raise CheckpointError(f"its ResNet has {len(before)} convolutions before and {len(after)} after its blocks")
-    names = ["inner", *(f"down{k}" for k in range(1, downs + 1)), *(f"up{k}" for k in range(downs, 0, -1)), "outer"]
-    layers = dict(zip(names, before + after, strict=True))
-    for name, layer in layers.items():
-        if name.startswith("up") and layer["conv.weight"].shape[0] < layer["conv.weight"].shape[1]:
-            raise CheckpointError("its ResNet up-samples by resizing; only transposed convolutions can be imported")
-    for block, index in enumerate(residual, start=1):
-        inside = modules_of(weights, f"model.{index}.conv_block.")
-        pair = convolutions(inside.values())
-        if len(pair) != 2 or min(inside) == 0:
-            raise CheckpointError(f"its block {block} is not two convolutions that pad by reflecting; {KNOWN}")
-        layers |= {f"block{block}.conv{i}": conv for i, conv in enumerate(pair, start=1)}
-    norm = norm_of(layers, "outer")
-    dropped = {f"block{block}.conv1" for block in range(1, blocks + 1)} if noise == "dropout" else set()
-    options = {"backbone": "resnet", "generator.blocks": str(blocks), "generator.downs": str(downs), "noise": noise}
-    channels = (layers["inner"]["conv.weight"].shape[1], layers["outer"]["conv.weight"].shape[0])
-    size = (128, 128) if blocks == 6 else (256, 256)
-    words = f"pix2pix's ResNet with {blocks} blocks"
-    return imported("pix2pix", layers, norm, options, dropped, channels, size, words)
-
-
-def norm_of(layers: Layers, last: str, bare: bool = False) -> str:
-    """Which normalisation it has. Without any, pix2pix has no biases where our network has them: they become 0."""
-    biased = [name for name, layer in layers.items() if "conv.bias" in layer and name != last]
-    if any("norm.weight" in layer for layer in layers.values()):
-        if biased:
-            raise CheckpointError(
-                f"its layer {biased[0]} has a bias beside batch normalisation; of BicycleGAN, import --norm instance"
-            )
-        return "batch"
-    if biased and not bare:
-        return "instance"
-    for name, layer in layers.items():
-        outputs = layer["conv.weight"].shape[1 if name.startswith("up") else 0]
-        layer.setdefault("conv.bias", torch.zeros(outputs))
-    return "none"
-
-
-def bicyclegan(
-    layers: Layers, norm: str, code_size: int, options: dict[str, str], sites: set[str], words: str
-) -> ImportedGenerator:
-    inputs = layers["down1"]["conv.weight"].shape[1] - code_size
-    if code_size < 1 or inputs < 1:
-        raise CheckpointError(f"its first convolution would read {inputs} channels and a code of {code_size} numbers")
-    depth = len(layers) // 2
-    for k in range(1, depth):  # its joins are (up-sampled, skip), ours are (skip, up-sampled)
-        layer = layers[f"up{k}"]
-        layer["conv.weight"] = torch.cat(layer["conv.weight"].chunk(2)[::-1])
-    options = options | {"code_size": str(code_size), "generator.depth": str(depth)}
-    channels = (inputs, layers["up1"]["conv.weight"].shape[1])
-    words = f"BicycleGAN's {words} with {depth} halvings and a code of {code_size} numbers"
-    return imported("bicyclegan", layers, norm, options, sites, channels, (2**depth, 2**depth), words)
-
-
-def imported(
-    name: str,
-    layers: Layers,
-    norm: str,
-    options: dict[str, str],
-    sites: set[str],
-    channels: tuple[int, int],
-    size: Size,
-    words: str,
-) -> ImportedGenerator:
+def in_our_names(found: Understood) -> ImportedGenerator:
+    """What was understood, as the method that builds it and the state that it loads."""
+    layers, (inputs, outputs, _) = found.layers, found.shapes
     width = layers["inner" if "inner" in layers else "down1"]["conv.weight"].shape[0]
-    options = options | {"width": str(width), "generator.norm": norm}
-    note = f"{words}, {width} wide, {norm} normalisation, {channels[0]} channels to {channels[1]}"
-    return ImportedGenerator(name, options, *channels, size, renamed(layers, sites), note)
-
-
-def renamed(layers: Layers, sites: set[str]) -> dict[str, Tensor]:
-    """Layers that read a code hold their convolution one level deeper."""
-    state: dict[str, Tensor] = {}
-    for name, layer in layers.items():
-        where = f"stages.{name}" if "." in name else f"stages.{name}.layer"
-        inner = ".inner" if name in sites else ""
-        state |= {f"{where}{inner}.{part}": tensor for part, tensor in layer.items()}
-    return state
+    options = {**found.options, "width": width}
+    norm = options["generator.norm"]
+    note = f"{found.words}, {width} wide, {norm} normalisation, {inputs} channels to {outputs}"
+    return ImportedGenerator(found.method, options, found.shapes, renamed(layers, found.sites), note)
 
 
 def check(found: ImportedGenerator) -> None:
@@ -289,7 +143,7 @@ def check(found: ImportedGenerator) -> None:
     try:
         with torch.device("meta"):
             chosen = method(found.name, found.options)
-            network = chosen.build_generator(found.condition_channels, found.image_channels, found.size)
+            network = chosen.build_generator(found.shapes)
     except ConfigError as error:
         raise CheckpointError(f"taken for {found.note}, it fits no network: {error}") from None
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""What a model makes of pictures that are given: how likely they are, and how they go on."""
+"""What a generator makes of images that are given: how likely they are, and how they go on."""
 
 from __future__ import annotations
 
@@ -9,54 +9,35 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..core.codes import Seed
+from ..core.capabilities import Completes
 from ..core.errors import ConfigError
-from ..core.interfaces import Completes, HasLevels, HasLikelihood, Size
-from ..data.conditions.labels import Picture, Source
-from .model import Model
-from .samples import Samples
+from ..core.images import to_float, to_unit, uint8_to_unit
+from ..core.interfaces import Features, Size
+from ..data.conditions import Condition, ImageCondition
+from ..data.files.sources import Source
 
 CHUNK = 16  # images drawn at a time
 HIDDEN = 128  # mid grey: what was not kept, on sheets
 
-
 Images = Sequence[Source] | Tensor
-
-
-def log_prob(model: Model, images: Images, condition: Source, size: Size | None, chunk: int) -> Tensor:
-    """`Model.log_prob`."""
-    if not isinstance(model.generator, HasLikelihood):
-        raise ConfigError(f"this {model.name} model has no likelihood; train gated-pixelcnn or moment-predictor")
-    return asked(model, model.generator.log_prob, images, condition, size, chunk)
-
-
-def surprise(model: Model, images: Images, condition: Source, size: Size | None, chunk: int) -> Tensor:
-    """`Model.surprise`."""
-    if not isinstance(model.generator, HasLevels):
-        raise ConfigError(f"this {model.name} model knows no probability of a pixel; train gated-pixelcnn")
-    return asked(model, model.generator.surprise, images, condition, size, chunk)
+Ask = Callable[[Tensor, Tensor], Tensor]  # conditions (B, K, H, W) and images (B, C, H, W) in [-1, 1] to (B, ...)
 
 
 @torch.no_grad()
-def asked(
-    model: Model,
-    what: Callable[[Tensor, Tensor], Tensor],
-    images: Images,
-    condition: Source,
-    size: Size | None,
-    chunk: int,
-) -> Tensor:
-    """What is said of conditions (B, K, H, W) and images (B, C, H, W), of one condition and n images."""
+def ask_of_each(ask: Ask, condition: Tensor, images: Tensor, chunk: int) -> Tensor:
+    """What is said of uint8 images (n, C, H, W), given one encoded condition (1, K, H, W): (n, ...) on the CPU.
+
+    Raises:
+        ConfigError: `chunk` is none.
+    """
     if chunk < 1:
-        raise ConfigError(f"chunk = {chunk}: no image is looked at at a time; give 1 or more")
-    raw = pictures_of(images, model.pictures, size)
-    shown = model.encoded(model.condition.read(condition, (raw.shape[2], raw.shape[3])))
-    parts = (raw.to(model.device).float() / 127.5 - 1).split(chunk)
-    return torch.cat([what(shown.expand(len(part), -1, -1, -1), part).cpu() for part in parts])
+        raise ConfigError(f"chunk must be at least 1, got {chunk}")
+    parts = to_float(images.to(condition.device)).split(chunk)
+    return torch.cat([ask(condition.expand(len(part), -1, -1, -1), part).cpu() for part in parts])
 
 
-def pictures_of(images: Images, kind: Picture, size: Size | None) -> Tensor:
-    """Pictures of one size: uint8 (n, C, H, W).
+def read_images(images: Images, reader: ImageCondition, size: Size | None) -> Tensor:
+    """Images of one size: uint8 (n, C, H, W).
 
     Raises:
         DataError: one cannot be read, or has values out of range.
@@ -68,7 +49,7 @@ def pictures_of(images: Images, kind: Picture, size: Size | None) -> Tensor:
         )
     if isinstance(images, str | Path | Image.Image):
         raise ConfigError("images: are a single one; give a list of it")
-    raw = [kind.read(image, size) for image in images]
+    raw = [reader.read(image, size) for image in images]
     if len({one.shape for one in raw}) != 1:
         sizes = " and ".join(f"{w}x{h}" for h, w in sorted({(one.shape[1], one.shape[2]) for one in raw}))
         raise ConfigError(f"images: {f'have sizes {sizes}' if raw else 'there are none'}; give some of one size")
@@ -76,54 +57,42 @@ def pictures_of(images: Images, kind: Picture, size: Size | None) -> Tensor:
 
 
 @torch.no_grad()
-def complete(
-    model: Model,
-    image: Source,
-    condition: Source | None,
-    keep: int | None,
-    drawn: tuple[Tensor, list[Seed] | None],
-    size: Size | None,
-) -> Samples:
-    """`Model.complete`, for codes and the seeds they are of."""
-    generator, (codes, seeds) = model.generator, drawn
-    if not isinstance(generator, Completes):
-        raise ConfigError(
-            f"this {model.name} model does not draw pixel after pixel, so it cannot go on from given ones; train "
-            "gated-pixelcnn"
-        )
-    given = model.pictures.read(image, size)
-    shape, pixels = (given.shape[1], given.shape[2]), given.shape[1] * given.shape[2]
-    keep = shape[0] // 2 * shape[1] if keep is None else keep
-    if type(keep) is not int:
-        raise ConfigError(f"keep = {keep!r}: is no number of pixels; give a whole one, 0 to {pixels}")
-    if not 0 <= keep <= pixels:
-        raise ConfigError(f"{keep} pixels to keep: a picture of {shape[1]}x{shape[0]} has {pixels}; give 0 to {pixels}")
-    raw = model.condition.read(own_condition(model, given) if condition is None else condition, shape)
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.precision == "bf16-mixed"):
-        features = generator.encode(model.encoded(raw))
-    start = given.to(model.device).float() / 127.5 - 1
-    parts = [generator.complete(features, part[None].to(model.device), start, keep)[0] for part in codes.split(CHUNK)]
-    return Samples((torch.cat(parts).cpu() + 1) / 2, codes, seeds, shown_before(given, keep))
+def complete(generator: Completes, features: Features, image: Tensor, keep: int, codes: Tensor) -> Tensor:
+    """Images (n, C, H, W) in [0, 1] of codes (n, D) that begin with the first `keep` pixels of an image, uint8
+    (C, H, W)."""
+    device = features.condition.device
+    start = to_float(image.to(device))
+    parts = [generator.complete(features, part[None].to(device), start, keep)[0] for part in codes.split(CHUNK)]
+    return to_unit(torch.cat(parts).cpu())
 
 
-def own_condition(model: Model, image: Tensor) -> Source:
-    """The condition of a picture (C, H, W) for which the user gave none.
+def check_keep(keep: int | None, size: Size) -> int:
+    """How many pixels of an image of `size` to keep; the upper half unless given.
 
     Raises:
-        ConfigError: only the user can know it.
+        ConfigError: it is no such number.
     """
-    if model.condition.channels == 0:
+    height, width = size
+    keep = height // 2 * width if keep is None else keep
+    if type(keep) is not int:
+        raise ConfigError(f"keep = {keep!r}: is no number of pixels; give a whole one, 0 to {height * width}")
+    if not 0 <= keep <= height * width:
+        raise ConfigError(
+            f"{keep} pixels to keep: an image of {width}x{height} has {height * width}; give 0 to {height * width}"
+        )
+    return keep
+
+
+def own_condition(condition: Condition, image: Tensor) -> Source | None:
+    """What a condition can read of an image (C, H, W) itself, where the user gave nothing else; None if only the user
+    can know it."""
+    if condition.channels == 0:
         return "none"
-    if isinstance(model.condition, Picture) and model.condition.derived == "self":
-        return image
-    raise ConfigError(
-        f"this {model.name} model draws pictures of a {model.condition.noun}, and none is given; say which it is "
-        "(--condition)"
-    )
+    return image if isinstance(condition, ImageCondition) and condition.is_self else None
 
 
-def shown_before(given: Tensor, keep: int) -> Tensor:
-    """A picture (C, H, W) of 8 bits, and what of it is kept, as samples are: (2, C, H, W) in [0, 1]."""
-    kept = given.clone().flatten(1)
+def shown_before(image: Tensor, keep: int) -> Tensor:
+    """An image (C, H, W) of 8 bits, and what of it is kept, as samples are: (2, C, H, W) in [0, 1]."""
+    kept = image.clone().flatten(1)
     kept[:, keep:] = HIDDEN
-    return torch.stack([given, kept.view_as(given)]).float() / 255
+    return uint8_to_unit(torch.stack([image, kept.view_as(image)]))

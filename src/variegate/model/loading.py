@@ -6,27 +6,28 @@ from pathlib import Path
 
 from torch import nn
 
+from ..core.capabilities import HasMemory
 from ..core.errors import CheckpointError
-from ..core.interfaces import Generator, HasMemory
+from ..core.interfaces import Generator
 from ..methods import method_from_mapping
 from ..runs.saved_model import ModelRecord, load_weights, read_weights
 
 
-def networks_of(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:
+def load_networks(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:
     """The generator, ready to draw, and what finds the codes of images if training made it.
 
     Raises:
-        CheckpointError: weights are missing or damaged, or a model that draws with pictures has none yet.
+        CheckpointError: weights are missing or damaged, or a model that draws with images has none yet.
     """
     method = method_from_mapping(record.method, str(folder / "config.json"))
-    generator = method.build_generator(record.condition_channels, record.image_channels, record.size)
+    generator = method.build_generator(record.shapes)
     load_weights(generator, read_weights(folder), folder / "model.safetensors")
     if isinstance(generator, HasMemory) and not len(generator.images):
         raise CheckpointError(
-            f"{folder}: this {method.name} model remembers no training pictures yet, with which it draws; "
+            f"{folder}: this {method.name} model remembers no training images yet, with which it draws; "
             "they are shown to it when training ends: repeat the command with --resume"
         )
-    inverter = method.objective.build_inverter(record.image_channels, record.size)
+    inverter = method.objective.build_inverter(record.shapes)
     if not (folder / "inverter.safetensors").is_file():
         inverter = None  # nothing to find codes with, as in imported generators
     if inverter is not None:

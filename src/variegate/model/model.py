@@ -4,42 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core import codes as code_draws
+from ..core.capabilities import Completes, HasLevels, HasLikelihood
 from ..core.codes import Seed
-from ..core.errors import ConfigError
-from ..core.interfaces import Generator, Size
-from ..core.sampling import Moments, decode_in_chunks, image_moments
-from ..data.conditions.labels import AnyCondition, Picture, Source, condition_from_mapping
+from ..core.device import require_device
+from ..core.errors import ConfigError, check_keywords, with_article
+from ..core.images import to_float
+from ..core.interfaces import Size
+from ..core.sampling import Moments, image_moments
+from ..data.conditions import Labels, condition_from_mapping
+from ..data.files.sources import Source
 from ..data.scenes.layouts import read_layouts
-from ..runs.saved_model import ModelRecord, model_folder, read_record, write_model
-from ..runs.settings import require_device
-from .loading import networks_of
+from ..runs.saved_model import model_folder, read_record, write_model
+from .generator import LoadedGenerator, Precision
+from .likelihood import Images, ask_of_each, check_keep, complete, own_condition, read_images, shown_before
+from .loading import load_networks
 from .samples import Samples
 
 if TYPE_CHECKING:
     from .editing import Editor
 
-Precision = Literal["32-true", "bf16-mixed"]
+C = TypeVar("C")
 
 
-class Model:
+class Drawing(TypedDict, total=False):
+    """What is seldom asked for when images are drawn."""
+
+    first: int  # image i has the code of (seed, first + i); 0 unless given
+    chunk: int  # images decoded at a time; 16 unless given
+
+
+class Given(TypedDict, total=False):
+    """What is given in place of codes of a seed, and of the size that something has."""
+
+    codes: Tensor | None
+    size: Size | None
+
+
+class Model(LoadedGenerator):
     """A trained generator with its condition. Make one with `variegate.load(path)`."""
-
-    def __init__(
-        self,
-        generator: Generator,
-        condition: AnyCondition,
-        record: ModelRecord,
-        inverter: nn.Module | None = None,
-    ) -> None:
-        self.generator, self.condition, self.record, self.inverter = generator, condition, record, inverter
-        self.precision: Precision = "32-true"
-        self.channels_last = False
 
     @classmethod
     def load(
@@ -67,7 +75,7 @@ class Model:
         require_device(device)
         folder = model_folder(Path(path))
         record = read_record(folder)
-        generator, inverter = networks_of(folder, record, device)
+        generator, inverter = load_networks(folder, record, device)
         if channels_last:
             generator.to(memory_format=torch.channels_last)
         if compile:
@@ -81,74 +89,34 @@ class Model:
         """Write `config.json`, `model.safetensors` and a card."""
         write_model(Path(folder), self.generator, self.record, self.inverter)
 
-    @property
-    def name(self) -> str:
-        return str(self.record.method["name"])
-
-    @property
-    def size(self) -> Size:
-        """H, W it was trained at."""
-        return self.record.size
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.generator.parameters()).device
-
-    @property
-    def pictures(self) -> Picture:
-        """How pictures are read: in grey if the model draws grey ones."""
-        return Picture(channels=1 if self.record.image_channels == 1 else 3)
-
-    def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
-        """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
-        return self.drawn([(seed, first + i) for i in range(n)])
-
-    def drawn(self, seeds: Sequence[Seed]) -> Tensor:
-        """Codes (S, D) of (seed, index) pairs. Raises ConfigError for negative ones."""
-        for seed, index in seeds:
-            if seed < 0 or index < 0:
-                raise ConfigError(f"image {index} of seed {seed}: seeds and images are counted from 0; give 0 or more")
-        return self.generator.draw(seeds)
-
-    def training_codes(self) -> Tensor:
-        """The fixed codes (n, D) that were trained; `codes` and `sample` draw new ones.
-
-        Raises:
-            ConfigError: training drew fresh codes.
-        """
-        if self.generator.fixed_codes is None:
-            raise ConfigError(f"this {self.name} model was trained with fresh codes; leave --training-codes out")
-        return self.generator.fixed_codes.cpu()
-
     def sample(
         self,
         condition: Source,
         n: int = 16,
         seed: int = 0,
-        first: int = 0,
         codes: Tensor | None = None,
         size: Size | None = None,
-        chunk: int = 16,
+        **drawing: Unpack[Drawing],
     ) -> Samples:
         """n different images of one condition.
 
         Args:
             condition: path, PIL image, numpy array or tensor; any height and width. A class by its name or number, a
                 vector as array (D,) or FILE:ROW, "none" for models of images alone; a tuple for several conditions.
-            seed, first: image i has the code of (seed, first + i), whatever n and `chunk` are.
+            seed: image i has the code of (seed, i), whatever n is.
             codes: (n, D) to use instead, such as those of another condition's samples.
             size: H, W to resize the condition to; as it is unless given, and as in training if it has none. Images have
                 the condition's size.
-            chunk: images decoded at a time.
+            drawing: `first`, the number of the first image, and `chunk`, how many are decoded at a time.
 
         Raises:
             DataError: the condition cannot be read.
             ConfigError: codes of another model.
         """
-        codes, seeds = self.chosen(codes, n, seed, first)
+        check_keywords(drawing, Drawing.__annotations__, "sample")
+        codes, seeds = self.chosen(codes, n, seed, drawing.get("first", 0))
         raw = self.condition.read(condition, size)
-        images = self.decode(raw, codes, chunk)
-        return Samples(images, codes, seeds)
+        return Samples(self.decode(raw, codes, drawing.get("chunk", 16)), codes, seeds)
 
     def complete(
         self,
@@ -157,26 +125,40 @@ class Model:
         n: int = 16,
         seed: int = 0,
         keep: int | None = None,
-        codes: Tensor | None = None,
-        size: Size | None = None,
+        **given: Unpack[Given],
     ) -> Samples:
-        """n different images that begin as a picture does; all after its first pixels is drawn.
+        """n different images that begin as an image does; all after its first pixels is drawn.
 
         Args:
-            image: a picture, in what form `sample` takes one; of its own size unless `size` is given.
+            image: in what form `sample` takes one; of its own size unless `size` is given.
             condition: as in `sample`, resized to the image; left out for models of images alone, and for auto-encoders,
                 which read the image.
             keep: how many pixels stay, row by row from the top, each from the left; the upper half unless given. They
-                are the picture's own, or with fewer than 8 bits a colour the levels below them.
-            n, seed, codes: as in `sample`.
+                are the image's own, or with fewer than 8 bits a colour the levels below them.
+            given: `codes` and `size`, as in `sample`.
 
         Raises:
             DataError: the image or the condition cannot be read.
             ConfigError: the model does not draw pixel after pixel, a condition is missing, or there are fewer pixels.
         """
-        from .likelihood import complete
-
-        return complete(self, image, condition, keep, self.chosen(codes, n, seed), size)
+        generator = self._able(
+            Completes, "does not draw pixel after pixel, so it cannot go on from given ones; train gated-pixelcnn"
+        )
+        check_keywords(given, Given.__annotations__, "complete")
+        codes, seeds = self.chosen(given.get("codes"), n, seed)
+        start = self.image_reader.read(image, given.get("size"))
+        size = (start.shape[1], start.shape[2])
+        keep = check_keep(keep, size)
+        source = own_condition(self.condition, start) if condition is None else condition
+        if source is None:
+            raise ConfigError(
+                f"this {self.name} model draws images of {with_article(self.condition.noun)}, and none is given; say "
+                "which it is (--condition)"
+            )
+        with torch.no_grad(), self._precision():
+            features = self.generator.encode(self.encoded(self.condition.read(source, size)))
+        images = complete(generator, features, start, keep, codes)
+        return Samples(images, codes, seeds, shown_before(start, keep))
 
     def moments(self, condition: Source, n: int = 32, seed: int = 0, size: Size | None = None) -> Moments:
         """Mean and standard deviation of every pixel: predicted by a moment-predictor, else of n samples.
@@ -188,13 +170,11 @@ class Model:
         raw = self.condition.read(condition, size)
         return image_moments(self.generator, self.encoded(raw), self.codes(n, seed))
 
-    def log_prob(
-        self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
-    ) -> Tensor:
+    def log_prob(self, images: Images, condition: Source, size: Size | None = None, chunk: int = 16) -> Tensor:
         """log p(image | condition) of each image in nats, (n,); for PixelCNN the probability of its levels.
 
         Args:
-            images: n of what `sample` takes as a picture, or one tensor (n, C, H, W), of integers 0 to 255 or, like
+            images: n of what `sample` takes as an image, or one tensor (n, C, H, W), of integers 0 to 255 or, like
                 `Samples.images`, of numbers in [0, 1]; all of one size, to which the condition is resized.
             size: H, W to resize all of them to.
             chunk: images looked at at a time.
@@ -203,17 +183,24 @@ class Model:
             DataError: an image or the condition cannot be read, or has values out of range.
             ConfigError: the model has no likelihood, or images differ in size.
         """
-        from .likelihood import log_prob
+        generator = self._able(HasLikelihood, "has no likelihood; train gated-pixelcnn or moment-predictor")
+        return ask_of_each(generator.log_prob, *self._condition_and_images(condition, images, size), chunk)
 
-        return log_prob(self, images, condition, size, chunk)
-
-    def surprise(
-        self, images: Sequence[Source] | Tensor, condition: Source, size: Size | None = None, chunk: int = 16
-    ) -> Tensor:
+    def surprisal(self, images: Images, condition: Source, size: Size | None = None, chunk: int = 16) -> Tensor:
         """Bits of every pixel, given those above and to the left, (n, H, W). Args and errors: those of `log_prob`."""
-        from .likelihood import surprise
+        generator = self._able(HasLevels, "knows no probability of a pixel; train gated-pixelcnn")
+        return ask_of_each(generator.surprisal, *self._condition_and_images(condition, images, size), chunk)
 
-        return surprise(self, images, condition, size, chunk)
+    def _condition_and_images(self, condition: Source, images: Images, size: Size | None) -> tuple[Tensor, Tensor]:
+        """Encoded (1, K, H, W), and uint8 (n, C, H, W)."""
+        raw = read_images(images, self.image_reader, size)
+        return self.encoded(self.condition.read(condition, (raw.shape[2], raw.shape[3]))), raw
+
+    def _able(self, capability: type[C], lacks: str) -> C:
+        """The generator, if it has a capability; else raises ConfigError."""
+        if not isinstance(self.generator, capability):
+            raise ConfigError(f"this {self.name} model {lacks}")
+        return self.generator
 
     def interpolate(
         self,
@@ -266,7 +253,9 @@ class Model:
         """
         from .editing import Editor
 
-        return Editor(self, layout, size)
+        if not isinstance(self.condition, Labels):
+            raise ConfigError(f"this {self.name} model reads images, not label maps, so it has no objects to edit")
+        return Editor(self.condition, self.sample, layout, size)
 
     def invert(self, image: Source) -> Tensor:
         """The code (1, D) of an image, resized to the size of training: `sample(condition, codes=...)` draws its style.
@@ -276,33 +265,9 @@ class Model:
         """
         if self.inverter is None:
             raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        pixels = self.pictures.read(image, self.size).unsqueeze(0).to(self.device)
-        mean: Tensor = self.inverter(pixels.float() / 127.5 - 1)[0]
+        pixels = self.image_reader.read(image, self.size).unsqueeze(0).to(self.device)
+        mean: Tensor = self.inverter(to_float(pixels))[0]
         return mean.cpu()
 
-    def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
-        """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed"):
-            return (decode_in_chunks(self.generator, self.encoded(raw), codes, chunk)[0] + 1) / 2
 
-    def encoded(self, raw: Tensor) -> Tensor:
-        """What the generator reads, (1, K, H, W), of a raw condition (c, H, W)."""
-        encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
-        laid_out = self.channels_last and encoded.stride()[2:] != (0, 0)  # constant planes stay views
-        return encoded.contiguous(memory_format=torch.channels_last) if laid_out else encoded
-
-    def chosen(self, codes: Tensor | None, n: int, seed: int, first: int = 0) -> tuple[Tensor, list[Seed] | None]:
-        """Given codes, checked; or those of n seeds, and the seeds."""
-        if codes is None and n < 1:
-            raise ConfigError(f"n = {n}: give 1 or more")
-        seeds = [(seed, first + i) for i in range(n)]
-        return (self.drawn(seeds), seeds) if codes is None else (self.checked(codes), None)
-
-    def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
-        if isinstance(what, Tensor):
-            return self.checked(what.unsqueeze(0))[0]
-        return self.drawn([what if isinstance(what, tuple) else (seed, what)])[0]
-
-    def checked(self, codes: Tensor) -> Tensor:
-        """As `codes.checked`."""
-        return code_draws.checked(codes, self.generator.code_size, self.name)
+load = Model.load

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..core.codes import Seed
 from ..core.errors import CheckpointError
-from ..core.sampling import sheet, to_pil
+from ..core.images import sheet, to_pil, unit_to_uint8
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,13 +46,13 @@ class Samples:
 
     def bytes(self) -> Tensor:
         """uint8 (n, C, H, W)."""
-        return eight_bit(self.images)
+        return unit_to_uint8(self.images)
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All images on one sheet, nearly square unless `columns` is given."""
-        pictures = [*(() if self.before is None else eight_bit(self.before)), *self.bytes()]
-        across = columns or max(1, round(len(pictures) ** 0.5))
-        return to_pil(sheet([pictures[i : i + across] for i in range(0, len(pictures), across)]))
+        images = [*(() if self.before is None else unit_to_uint8(self.before)), *self.bytes()]
+        across = columns or max(1, round(len(images) ** 0.5))
+        return to_pil(sheet([images[i : i + across] for i in range(0, len(images), across)]))
 
     def save(self, folder: str | Path, name: str = "") -> list[Path]:
         """Write `NAMEseed-index.png` files, `NAMEgrid.png` and `NAMEcodes.safetensors`; returns the image paths."""
@@ -60,8 +60,8 @@ class Samples:
         folder.mkdir(parents=True, exist_ok=True)
         seeds = self.seeds or [(-1, i) for i in range(len(self))]
         files = [folder / (f"{name}{s}-{i}.png" if s >= 0 else f"{name}{i:04d}.png") for s, i in seeds]
-        for path, picture in zip(files, self.pil()):
-            picture.save(path)
+        for path, image in zip(files, self.pil()):
+            image.save(path)
         self.grid().save(folder / f"{name}grid.png")
         kept = self.codes if self.codes.numel() * 4 <= CODES_BYTES else torch.empty(0)
         metadata = {"seeds": json.dumps(self.seeds), "files": json.dumps([path.name for path in files])}
@@ -69,13 +69,8 @@ class Samples:
         return files
 
 
-def eight_bit(images: Tensor) -> Tensor:
-    """[0, 1] to 0..255, any shape."""
-    return (images * 255).round().to(torch.uint8)
-
-
 def files_of(codes: Path) -> list[Path]:
-    """The pictures that `Samples.save` wrote beside its file of codes; none if that is missing or damaged."""
+    """The images that `Samples.save` wrote beside its file of codes; none if that is missing or damaged."""
     try:
         with safe_open(codes, "pt") as content:
             names = json.loads((content.metadata() or {}).get("files", "[]"))

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from ..core.sampling import adjacent_difference, changed_share
-from ..data.conditions.labels import ClassName, Labels
-
 if TYPE_CHECKING:
     from .model import Model
+
+
+def adjacent_difference(images: Tensor) -> Tensor:
+    """Mean absolute difference of each image from the one before: (T, C, H, W) to (T - 1,), in the images' units."""
+    return (images[1:].float() - images[:-1].float()).abs().flatten(1).mean(dim=1)
+
+
+def changed_share(layouts: Tensor) -> Tensor:
+    """Share of pixels whose class is not that of the layout before: (T, c, H, W), ids first, to (T - 1,) in [0, 1]."""
+    return (layouts[1:, 0] != layouts[:-1, 0]).float().flatten(1).mean(dim=1)
 
 
 class Flicker(NamedTuple):
@@ -20,7 +27,7 @@ class Flicker(NamedTuple):
 
     frames: Tensor  # of the images
     fresh: Tensor  # of images with another code for every frame
-    layouts: Tensor  # share of pixels that change class; of pictures, their mean absolute difference
+    layouts: Tensor  # share of pixels that change class; of images, their mean absolute difference
     labels: bool  # which of the two
 
     def text(self) -> str:
@@ -39,6 +46,6 @@ class Flicker(NamedTuple):
 def flicker(model: Model, layouts: Sequence[Tensor], images: Tensor, seed: int = 0) -> Flicker:
     """Measure the images (T, C, H, W) of raw layouts (c, H, W); frame t is drawn afresh with code t of `seed`."""
     fresh = torch.cat([model.decode(raw, code[None]) for raw, code in zip(layouts, model.codes(len(layouts), seed))])
-    raws, labels = torch.stack(list(layouts)), isinstance(model.condition, Labels | ClassName)
+    raws, labels = torch.stack(list(layouts)), model.condition.discrete
     changes = changed_share(raws) if labels else adjacent_difference(raws) / 255
     return Flicker(adjacent_difference(images), adjacent_difference(fresh), changes, labels)

@@ -1,4 +1,4 @@
-"""Moving pictures: frames as PNG files and a GIF, and an MP4 where imageio can write one."""
+"""Moving images: frames as PNG files and a GIF, and an MP4 where imageio can write one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .samples import Samples, files_of
 
-GIF_HEIGHT = 256  # small pictures are enlarged by whole factors up to about this height
+GIF_HEIGHT = 256  # small images are enlarged by whole factors up to about this height
 
 
 def save_frames(samples: Samples, folder: str | Path, name: str = "morph", per_second: int = 12) -> Path:

@@ -1,4 +1,4 @@
-"""Networks that find landmarks in pictures: one small protocol, and files in ONNX format that follow it."""
+"""Networks that find landmarks in images: one small protocol, and files in ONNX format that follow it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.errors import WeightsError
+from ..core.images import to_unit
 from . import weights
 from .onnx import open_session
 
-CHUNK = 64  # pictures that go through a network at once
+CHUNK = 64  # images that go through a network at once
 
 
 class Detector(Protocol):
-    """Finds the same P points in every picture.
+    """Finds the same P points in every image.
 
     Attributes:
         points: P.
@@ -36,7 +37,7 @@ class Detector(Protocol):
 
 class OnnxLandmarks:
     """An ONNX network of one input, RGB in [0, 1] (B, 3, h, w), and an output (B, 2 P): x, y of each point as shares of
-    the picture's width and height. Pictures are resized to h x w (bilinear, antialiased), so each should show one face
+    the image's width and height. Images are resized to h x w (bilinear, antialiased), so each should show one face
     that fills it. Runs on the CPU.
 
     Raises:
@@ -61,7 +62,7 @@ class OnnxLandmarks:
         return torch.cat(found) * scale - 0.5 if found else torch.zeros(0, self.points, 2)
 
     def _prepared(self, images: Tensor) -> Tensor:
-        shares = (images.detach().cpu().float().clamp(-1, 1) + 1) / 2
+        shares = to_unit(images.detach().cpu().float().clamp(-1, 1))
         return F.interpolate(shares, size=self.side, mode="bilinear", align_corners=False, antialias=True)
 
     def _relative(self, inputs: Tensor) -> Tensor:

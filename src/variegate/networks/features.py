@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import WeightsError, did_you_mean
+from ..core.images import to_unit
 from . import weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -70,7 +71,7 @@ class PooledFeatures(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         size = (self.side, self.side)
         resized = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
-        normalised = ((resized + 1) / 2 - self.mean) / self.std
+        normalised = (to_unit(resized) - self.mean) / self.std
         pooled: Tensor = self.maps(normalised)[-1].mean(dim=(2, 3))
         return pooled
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, WeightsError
+from ..core.images import to_unit
 from .features import IMAGENET_MEAN, IMAGENET_STD
 from .weights import file_digest
 
@@ -56,7 +57,7 @@ class OnnxNetwork:
         return f"RGB in [0, 1] less {mean}, divided by {deviation}"
 
     def __call__(self, images: Tensor) -> Tensor:
-        seen = (images.detach().cpu().float() + 1) / 2
+        seen = to_unit(images.detach().cpu().float())
         if self.size is not None and seen.shape[-2:] != self.size:
             seen = F.interpolate(seen, self.size, mode="bilinear", align_corners=False, antialias=True)
         parts = [self.run(part) for part in ((seen - self.mean) / self.deviation).split(self.chunk)]

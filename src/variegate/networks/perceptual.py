@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
+from ..core.images import to_unit
 from . import weights as network_weights
 from .features import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, feature_maps, unfilled_layers
 from .vgg16 import PUBLISHED, VGG16
@@ -27,7 +28,7 @@ def _weights(value: Any) -> Any:
     if value is None or value == "calibrated":
         return value
     try:
-        numbers = tuple(float(number) for number in value)
+        numbers = () if isinstance(value, str) else tuple(float(number) for number in value)
     except (TypeError, ValueError):
         numbers = ()
     if not any(numbers) or not all(v >= 0 and isfinite(v) for v in numbers):
@@ -49,7 +50,7 @@ GTA = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)  # 256; also those of
 
 
 class LaplacianPyramid(nn.Module):
-    """Band-pass pictures of halving size and the remaining low-pass picture (Burt & Adelson, 1983)."""
+    """Band-pass images of halving size and the remaining low-pass image (Burt & Adelson, 1983)."""
 
     def __init__(self, levels: int = 5) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class VGG19(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = ((image + 1) / 2 - self.mean) / self.std if self.reading.normalised else image.expand(-1, 3, -1, -1)
+        x = (to_unit(image) - self.mean) / self.std if self.reading.normalised else image.expand(-1, 3, -1, -1)
         maps = [image] if self.reading.pixels else []
         for i, layer in enumerate(self.features):
             if isinstance(layer, self.reading.pool) and min(x.shape[-2:]) < 2:
@@ -131,7 +132,7 @@ class Tapped(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = ((image + 1) / 2 - self.mean) / self.std
+        x = (to_unit(image) - self.mean) / self.std
         maps = [image] if self.pixels else []
         for i, layer in enumerate(self.layers):
             if isinstance(layer, nn.MaxPool2d) and min(x.shape[-2:]) < 3:

@@ -29,7 +29,7 @@ class PosteriorBlock(nn.Module):
 class Posterior(nn.Module):
     """BicycleGAN's residual encoder: an image (B, C, H, W) to mean and log-variance (B, D) of its code.
 
-    4 blocks at 256x256 as published, fewer for smaller pictures, so that at least 4x4 positions remain to be averaged.
+    4 blocks at 256x256 as published, fewer for smaller images, so that at least 4x4 positions remain to be averaged.
     """
 
     def __init__(self, image_channels: int, code_size: int, size: Size, width: int = 64) -> None:

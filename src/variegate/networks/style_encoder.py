@@ -17,7 +17,7 @@ class StyleEncoder(nn.Module):
 
     The zeros stand where `networks.posteriors.Posterior` has its log-variance, so that whoever inverts images asks both
     alike. No normalisation: it would remove the statistics that make up the style.
-    4 halvings at 32x32 and more, as published, fewer for smaller pictures, whose borders could not be reflected.
+    4 halvings at 32x32 and more, as published, fewer for smaller images, whose borders could not be reflected.
     """
 
     def __init__(self, image_channels: int, code_size: int, size: Size, width: int = 64) -> None:

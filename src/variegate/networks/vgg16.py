@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core.images import to_unit
 from .features import IMAGENET_MEAN, IMAGENET_STD
 from .weights import fill
 
@@ -49,7 +50,7 @@ class VGG16(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = F.pad(((image + 1) / 2 - self.mean) / self.std, (0, 1, 0, 1))
+        x = F.pad((to_unit(image) - self.mean) / self.std, (0, 1, 0, 1))
         maps = [image]
         for i, layer in enumerate(self.features):
             x = layer(x)

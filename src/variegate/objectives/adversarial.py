@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from ..core.config import Config
 from ..core.errors import ConfigError
-from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes, Size
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.adversarial import Mode, discriminator_loss, feature_matching, generator_loss
 from ..losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
 from ..losses.perceptual import feature_l1
@@ -105,7 +106,7 @@ def inner(judgement: Judgement) -> Judgement:
     return [maps[:-1] for maps in judgement]
 
 
-class AdversarialConfig(Part):
+class AdversarialConfig(ObjectiveConfig):
     kind: Literal["adversarial"] = "adversarial"
     mode: Mode = "vanilla"
     reconstruction: float = Field(100.0, ge=0, description="weight of the L1 term")
@@ -123,11 +124,21 @@ class AdversarialConfig(Part):
     padding: int = Field(1, ge=0)
     norm: Norm = "batch"
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> Adversarial:
-        channels = image_channels + (condition_channels if self.conditional else 0)
-        discriminator = discriminator_of(channels, self, size)
+    def players(self) -> frozenset[str]:
+        return frozenset({"generator", "discriminator"})
+
+    def refusal(self, method: Method) -> str | None:
+        if self.seeking.kind == "none":
+            return None
+        if not method.randomness.has_code:
+            return "objective.seeking compares the images of two codes; without randomness there are none"
+        if not method.randomness.comparable:
+            return "objective.seeking divides by the distance of codes, which means nothing for dropout masks and heads"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> Adversarial:
+        channels = shapes.image_channels + (shapes.condition_channels if self.conditional else 0)
+        discriminator = discriminator_of(channels, self, shapes.size)
         features, weights = hd_features(self.perceptual) if self.perceptual_weight else (None, [])
         return Adversarial(discriminator, features, weights, self)
 
@@ -144,7 +155,7 @@ def discriminator_of(channels: int, config: AdversarialConfig, size: Size) -> nn
     if side + 2 * config.padding - 3 < 2:
         raise ConfigError(
             f"a discriminator of {config.layers} layers and {config.scales} scales does not fit into "
-            f"{size[0]}x{size[1]} pictures; use a smaller --objective.layers or --objective.scales, or a larger --size"
+            f"{size[0]}x{size[1]} images; use a smaller --objective.layers or --objective.scales, or a larger --size"
         )
     widths = [max(1, config.width // config.narrowing**scale) for scale in range(config.scales)]
     patches = [PatchGAN(channels, width, config.layers, config.norm, config.padding) for width in widths]

@@ -6,14 +6,15 @@ With one head this is plain regression, whatever the generator's randomness: its
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.class_wise import class_distances, class_wise_best
 from ..losses.perceptual import feature_l1
 from ..networks.perceptual import CITYSCAPES, CITYSCAPES_LARGER, GTA, LayerWeights, PerceptualKind, perceptual
@@ -78,7 +79,9 @@ def classes(condition: Tensor) -> Tensor:
 Dataset = Literal["cityscapes", "gta"]
 
 
-class ClassWiseConfig(Part):
+class ClassWiseConfig(ObjectiveConfig):
+    weighs_pixels: ClassVar[bool] = True
+
     kind: Literal["class_wise"] = "class_wise"
     perceptual: PerceptualKind = "vgg19"
     dataset: Dataset = Field("cityscapes", description="whose published weights vgg19 has")
@@ -88,9 +91,18 @@ class ClassWiseConfig(Part):
     heads: int = Field(9, ge=1, description="k: images that compete for every class; 1: plain regression")
     others: float = Field(0.001, ge=0, le=1, description="share of the mean over all heads beside the best")
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> ClassWise:
-        published = GTA if self.dataset == "gta" else CITYSCAPES if size[0] <= 256 else CITYSCAPES_LARGER
+    def refusal(self, method: Method) -> str | None:
+        own = method.randomness.alternatives() or 1
+        if self.heads > 1 and method.generator.fills_holes:
+            return f"objective class_wise reads label maps, and generator {method.generator.kind} images with a hole"
+        if self.heads == own:
+            return None
+        if own == 1:
+            return f"objective.heads is {self.heads}, but randomness {method.randomness.kind} has one; set it to 1"
+        return f"objective.heads is {self.heads} and randomness.heads {own}; give --heads, which sets both"
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> ClassWise:
+        small = shapes.size[0] <= 256
+        published = GTA if self.dataset == "gta" else CITYSCAPES if small else CITYSCAPES_LARGER
         features, weights = perceptual(self.perceptual, self.weights, published)
         return ClassWise(features, weights, self.heads, self.others)

@@ -20,7 +20,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.variational import kl_to_standard_normal
 from ..networks.blocks import init_xavier
@@ -89,7 +90,7 @@ class CVAEGAN(Objective):
         return condition if self.config.conditional else None
 
 
-class CVAEGANConfig(Part):
+class CVAEGANConfig(ObjectiveConfig):
     kind: Literal["cvae_gan"] = "cvae_gan"
     mode: Mode = "lsgan"
     reconstruction: float = Field(10.0, ge=0, description="weight of the L1 term")
@@ -101,18 +102,29 @@ class CVAEGANConfig(Part):
     scales: int = Field(2, ge=1)
     code_size: int = Field(8, ge=1)
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> CVAEGAN:
-        channels = image_channels + (condition_channels if self.conditional else 0)
+    def players(self) -> frozenset[str]:
+        return frozenset({"generator", "posterior", "discriminator", "discriminator2"})
+
+    def smallest_batch(self, batch_size: int) -> int:
+        return batch_size // 2
+
+    def refusal(self, method: Method) -> str | None:
+        if method.randomness.vector_length() != self.code_size:
+            return "its encoder finds codes of objective.code_size numbers; randomness must be latent and of that size"
+        if method.training.batch_size < 2:
+            return "BicycleGAN splits its batch; training.batch_size must be at least 2"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> CVAEGAN:
+        channels = shapes.image_channels + (shapes.condition_channels if self.conditional else 0)
         shape = AdversarialConfig(
             width=self.width, layers=self.layers, scales=self.scales, narrowing=2, norm="instance"
         )
-        first, second = (discriminator_of(channels, shape, size) for _ in range(2))
+        first, second = (discriminator_of(channels, shape, shapes.size) for _ in range(2))
         for discriminator in (first, second):
             init_xavier(discriminator)
-        return CVAEGAN(self.build_inverter(image_channels, size), first, second, self)
+        return CVAEGAN(self.build_inverter(shapes), first, second, self)
 
-    def build_inverter(self, image_channels: int, size: Size) -> Posterior:
+    def build_inverter(self, shapes: Shapes) -> Posterior:
         """The encoder that a trained model keeps, to find the code of an image."""
-        return Posterior(image_channels, self.code_size, size, self.width)
+        return Posterior(shapes.image_channels, self.code_size, shapes.size, self.width)

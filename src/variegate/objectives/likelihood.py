@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from ..core.interfaces import Batch, Generator, HasLikelihood, Losses, Objective, Opposite, Part, Size
+from ..core.capabilities import HasLikelihood
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 
 
 class Likelihood(Objective):
@@ -17,10 +19,13 @@ class Likelihood(Objective):
         yield {"generator": {"bits_per_dim": nats / (math.log(2) * batch.image[0].numel())}}
 
 
-class LikelihoodConfig(Part):
+class LikelihoodConfig(ObjectiveConfig):
     kind: Literal["likelihood"] = "likelihood"
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> Likelihood:
+    def refusal(self, method: Method) -> str | None:
+        if method.generator.trained_by != self.kind:
+            return "generator pixelcnn and objective likelihood belong together"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> Likelihood:
         return Likelihood()

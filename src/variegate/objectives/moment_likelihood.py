@@ -7,7 +7,9 @@ from typing import Literal, cast
 
 from pydantic import Field
 
-from ..core.interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
+from ..core.capabilities import HasMoments
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.moments import Family, mle
 
 
@@ -27,12 +29,17 @@ class MomentLikelihood(Objective):
         yield {"generator": {"likelihood": loss.mean()}}
 
 
-class MomentLikelihoodConfig(Part):
+class MomentLikelihoodConfig(ObjectiveConfig):
     kind: Literal["moment_likelihood"] = "moment_likelihood"
     family: Family = "gaussian"
     min_noise: float = Field(0.0, ge=0)
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> MomentLikelihood:
+    def refusal(self, method: Method) -> str | None:
+        if method.generator.trained_by != self.kind:
+            return "generator moment_predictor and objective moment_likelihood belong together"
+        if method.generator.moments_family() != self.family:
+            return "generator.family and objective.family differ; give --family, which sets both"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> MomentLikelihood:
         return MomentLikelihood(self.family, self.min_noise)

@@ -15,8 +15,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..core.capabilities import HasMoments
 from ..core.errors import ConfigError
-from ..core.interfaces import Batch, Generator, HasMoments, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses import moments as m
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks.blocks import Norm
@@ -94,7 +96,7 @@ def average(losses: Tensor, hole: Tensor | None) -> Tensor:
     return (losses * hole).sum() / (hole.sum() * losses.shape[1]).clamp(min=1)
 
 
-class MomentReconstructionConfig(Part):
+class MomentReconstructionConfig(ObjectiveConfig):
     kind: Literal["moment_reconstruction"] = "moment_reconstruction"
     moments: Literal[0, 1, 2] = Field(2, description="0: none, which is the baseline")
     family: m.Family = "gaussian"
@@ -116,16 +118,49 @@ class MomentReconstructionConfig(Part):
     layers: int = Field(3, ge=1, description="strided layers of a patch discriminator")
     norm: Norm = Field("batch", description="of a patch discriminator")
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> MomentReconstruction:
-        judge = self.judge_of(condition_channels, image_channels, size) if self.adversarial else nn.Identity()
-        return MomentReconstruction(judge, self)
+    def players(self) -> frozenset[str]:
+        return frozenset({"generator", "discriminator"} if self.adversarial else {"generator"})
 
-    def judge_of(self, condition_channels: int, image_channels: int, size: Size) -> nn.Module:
+    def smallest_batch(self, batch_size: int) -> int:
+        return round(self.share * batch_size)
+
+    def refusal(self, method: Method) -> str | None:
+        return self._moments_refusal(method) or self._discriminator_refusal(method)
+
+    def _moments_refusal(self, method: Method) -> str | None:
+        if method.previous is not None and not (self.moments and self.proxy):
+            return "a predictor would be trained for nothing; give --proxy false to leave it out"
+        if not self.moments:
+            return None
+        if not method.randomness.has_code:
+            return "moments are those of different samples; without randomness there is one"
+        if self.moments == 2 and self.samples < 2:
+            return "objective.samples 1 has no variance; two moments need 2 or more, or give --moments 1"
+        if self.proxy and method.previous is None:
+            return "proxy moments come from a predictor, which is trained first with --proxy true"
+        family = None if method.previous is None else method.previous.generator.moments_family()
+        if family not in (None, self.family):
+            return f"the predictor is {family}, but objective.family is {self.family}; make them one"
+        return None
+
+    def _discriminator_refusal(self, method: Method) -> str | None:
+        """What looks at the hole needs data with one; what gives one verdict is normalised over conditions."""
+        if self.discriminator != "patch" and self.adversarial and method.training.batch_size < 2:
+            return "its smallest maps are single pixels, normalised over conditions; raise training.batch_size"
+        if self.discriminator == "completion" and not self.conditional:
+            return "discriminator completion looks at the hole's place; objective.conditional must be true"
+        if (self.masked or self.discriminator == "completion") and not method.generator.fills_holes:
+            return "objective.masked and discriminator completion need a generator that fills holes"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> MomentReconstruction:
+        return MomentReconstruction(self.judge_of(shapes) if self.adversarial else nn.Identity(), self)
+
+    def judge_of(self, shapes: Shapes) -> nn.Module:
         if self.discriminator == "completion":
-            return GlobalLocal(image_channels, size, self.width)
-        channels = image_channels + (condition_channels if self.conditional else 0)
+            return GlobalLocal(shapes.image_channels, shapes.size, self.width)
+        channels = shapes.image_channels + (shapes.condition_channels if self.conditional else 0)
         if self.discriminator == "srgan":
             return SRGANDiscriminator(channels, self.width)
-        return discriminator_of(channels, AdversarialConfig(width=self.width, layers=self.layers, norm=self.norm), size)
+        patch = AdversarialConfig(width=self.width, layers=self.layers, norm=self.norm)
+        return discriminator_of(channels, patch, shapes.size)

@@ -17,7 +17,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.assignment import assign
 from ..losses.perceptual import feature_l1
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
@@ -30,31 +31,18 @@ class MultipleChoice(Objective):
     Args:
         features: image -> list of feature maps.
         weights: one per feature map; None for equal weights.
-        reduction: what weights multiply, the sum over a map's elements or their mean.
-        warm_up: steps in which branches take turns.
-        neighbours_from: step from which neighbours are learned too.
-        unweighted: match by plain sums without the deepest map, as the released code does.
     """
 
-    def __init__(
-        self,
-        features: nn.Module,
-        weights: Sequence[float] | None,
-        reduction: Reduction,
-        warm_up: int,
-        neighbours_from: int,
-        unweighted: bool,
-    ) -> None:
+    def __init__(self, features: nn.Module, weights: Sequence[float] | None, config: MultipleChoiceConfig) -> None:
         super().__init__()
-        self.features, self.weights, self.reduction = features, weights, reduction
-        self.warm_up, self.neighbours_from, self.unweighted = warm_up, neighbours_from, unweighted
+        self.features, self.weights, self.config = features, weights, config
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         codes = generator.fixed_codes
-        assert codes is not None, "build_generator keeps objective.branches codes"
+        assert codes is not None, "build_generator keeps as many as objective.fixed_codes says"
         targets, present = self.targets(batch, step)
         goals = self.embed(targets)
-        if step < self.warm_up:
+        if step < self.config.warm_up:
             chosen = torch.full_like(present, step % len(codes), dtype=torch.long)
         else:
             with torch.no_grad():
@@ -68,7 +56,7 @@ class MultipleChoice(Objective):
         """Images (B, T, C, H, W) that have something to teach at this step, the true one first, and which exist."""
         first = batch.image.unsqueeze(1)
         true = torch.ones(first.shape[:2], dtype=torch.bool, device=first.device)
-        if batch.neighbours is None or step < max(self.warm_up, self.neighbours_from):
+        if batch.neighbours is None or step < max(self.config.warm_up, self.config.neighbours_from):
             return first, true
         present = true.expand(batch.neighbours.shape[:2]) if batch.present is None else batch.present
         return torch.cat([first, batch.neighbours], dim=1), torch.cat([true, present], dim=1)
@@ -77,7 +65,7 @@ class MultipleChoice(Objective):
     def distances(self, images: Tensor, goals: Sequence[Tensor]) -> Tensor:
         """(B, n, T) of images (B, n, C, H, W) to embedded targets, by which branches are matched."""
         maps, weights = self.maps(images), self.layer_weights(goals)
-        if self.unweighted:
+        if self.config.unweighted:
             sums = [float(layer[0, 0].numel()) for layer in goals]
             maps, goals, weights = maps[:-1], goals[:-1], sums[:-1]
         columns = [[layer[:, j : j + 1] for layer in goals] for j in range(goals[0].shape[1])]
@@ -94,7 +82,7 @@ class MultipleChoice(Objective):
     def layer_weights(self, maps: Sequence[Tensor]) -> list[float]:
         """What multiplies the mean over each map's elements."""
         weights = list(self.weights or [1.0] * len(maps))
-        if self.reduction == "mean":
+        if self.config.reduction == "mean":
             return weights
         return [weight * layer[0, 0].numel() for weight, layer in zip(weights, maps, strict=True)]
 
@@ -105,7 +93,7 @@ class MultipleChoice(Objective):
         return feature_l1([a for a, _ in pairs], [b for _, b in pairs], weights).unflatten(0, shape)
 
 
-class MultipleChoiceConfig(Part):
+class MultipleChoiceConfig(ObjectiveConfig):
     kind: Literal["multiple_choice"] = "multiple_choice"
     perceptual: PerceptualKind = "vgg16"
     weights: LayerWeights = Field(
@@ -117,11 +105,22 @@ class MultipleChoiceConfig(Part):
     neighbours_from: int = Field(0, ge=0, description="step from which neighbours are learned, if the data have any")
     unweighted: bool = Field(False, description="match by plain sums without the deepest map, as the released code")
 
-    def branches(self) -> int:
+    def fixed_codes(self) -> int:
         return self.count
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> MultipleChoice:
+    def targets(self) -> int:
+        return self.count
+
+    def refusal(self, method: Method) -> str | None:
+        heads = method.randomness.alternatives()
+        if not method.randomness.has_code:
+            return "branches differ by their codes; without randomness all are the same image"
+        if heads is not None and heads != self.count:
+            return f"objective.count is {self.count} and randomness.heads {heads}; give --branches, sets both"
+        if self.weights == "calibrated" and self.reduction == "sum":
+            return "calibrated weights are for means over elements; set objective.reduction to mean"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> MultipleChoice:
         features, weights = perceptual(self.perceptual, self.weights)
-        return MultipleChoice(features, weights, self.reduction, self.warm_up, self.neighbours_from, self.unweighted)
+        return MultipleChoice(features, weights, self)

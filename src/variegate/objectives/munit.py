@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Batch, Features, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Features, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks import weights as network_weights
 from ..networks.discriminators.munit import MUNITDiscriminator
@@ -41,7 +42,7 @@ class MUNIT(Objective):
     The generator is E^c_A and G_B; `partner`, the generator of the other direction, is E^c_B and G_A.
 
     Pairs are not used: no term compares an image with a condition, and image i meets condition i+1 of its batch. In a
-    batch of one there is no other: both pictures of a step are then those of one item, and whether they belong together
+    batch of one there is no other: both images of a step are then those of one item, and whether they belong together
     is up to the order of the data.
 
     Args:
@@ -122,7 +123,7 @@ def last(features: Features) -> Tensor:
     return features.state[-1]
 
 
-class MUNITConfig(Part):
+class MUNITConfig(ObjectiveConfig):
     kind: Literal["munit"] = "munit"
     mode: Mode = "lsgan"
     adversarial: float = Field(1.0, ge=0, description="weight of the GAN term")
@@ -134,34 +135,50 @@ class MUNITConfig(Part):
     perceptual: Literal["vgg19", "random"] = Field("vgg19", description="its features, if it has a weight")
     width: int = Field(64, ge=1, description="base width of style encoders and discriminators")
     layers: int = Field(4, ge=1, description="strided layers of the discriminators")
-    scales: int = Field(3, ge=1, description="pictures of halving size that the discriminators see")
+    scales: int = Field(3, ge=1, description="images of halving size that the discriminators see")
     code_size: int = Field(8, ge=1)
 
-    def build(self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite) -> MUNIT:
-        both = (condition_channels, image_channels)
-        self.check(both, size)
-        style_a, style_b = (StyleEncoder(channels, self.code_size, size, self.width) for channels in both)
+    def players(self) -> frozenset[str]:
+        return frozenset({"generator", "partner", "discriminator"})
+
+    def refusal(self, method: Method) -> str | None:
+        generator, randomness = method.generator, method.randomness
+        if generator.kind != "content_style" or randomness.kind != "adain":
+            return (
+                "its objective takes content and style apart; generator content_style and randomness adain are needed"
+            )
+        if randomness.vector_length() != self.code_size:
+            return "objective.code_size must equal randomness.size, since the style encoder finds codes of that length"
+        if not all(site.startswith("style") for site in getattr(randomness, "sites", ())):
+            return "randomness.sites must lie in style*, so that what is encoded is the content alone"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> MUNIT:
+        self.check(shapes)
+        both = (shapes.condition_channels, shapes.image_channels)
+        style_a, style_b = (StyleEncoder(channels, self.code_size, shapes.size, self.width) for channels in both)
         judge_a, judge_b = (MUNITDiscriminator(channels, self.width, self.layers, self.scales) for channels in both)
         features = domain_invariant(self.perceptual) if self.perceptual_weight else None
         return MUNIT(opposite(), (style_a, style_b), (judge_a, judge_b), features, self)
 
-    def build_inverter(self, image_channels: int, size: Size) -> StyleEncoder:
+    def build_inverter(self, shapes: Shapes) -> StyleEncoder:
         """The style encoder that a trained model keeps, to find the code of an image."""
-        return StyleEncoder(image_channels, self.code_size, size, self.width)
+        return StyleEncoder(shapes.image_channels, self.code_size, shapes.size, self.width)
 
-    def check(self, channels: tuple[int, int], size: Size) -> None:
+    def check(self, shapes: Shapes) -> None:
         """
         Raises:
-            ConfigError: a discriminator would reflect the border of a single pixel; VGG cannot see such pictures.
+            ConfigError: a discriminator would reflect the border of a single pixel; VGG cannot see such images.
         """
+        *channels, size = shapes
         if -(-min(size) // 2 ** (self.scales - 1)) < 2**self.layers:
             raise ConfigError(
                 f"discriminators of {self.layers} layers and {self.scales} scales do not fit into {size[0]}x{size[1]} "
-                "pictures; use a smaller --objective.layers or --objective.scales, or a larger --size"
+                "images; use a smaller --objective.layers or --objective.scales, or a larger --size"
             )
-        if self.perceptual_weight and (channels != (3, 3) or min(size) < 32):
+        if self.perceptual_weight and (channels != [3, 3] or min(size) < 32):
             raise ConfigError(
-                "objective.perceptual_weight compares conditions and images as pictures of 3 channels and at least "
+                "objective.perceptual_weight compares conditions and images as images of 3 channels and at least "
                 f"32x32; here they have {channels[0]} and {channels[1]} channels and {size[0]}x{size[1]} pixels"
             )
 

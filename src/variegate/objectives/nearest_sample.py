@@ -9,14 +9,15 @@ random subsets of the pool with the winning codes fixed. Slots, not images, own 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.perceptual import feature_l1
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 
@@ -26,34 +27,17 @@ class NearestSample(Objective):
     Args:
         features: image -> list of feature maps; its distances both match and train.
         weights: one per feature map; None for equal weights.
-        candidates: m, codes tried per slot.
-        inner_steps: K, updates per pool.
-        inner_batch: slots per update and process; the pool, the loader's batch, is shared out over processes.
-        chunk: candidates held in memory at a time.
-        match_scale: candidates are made and compared at 1/match_scale of the size. 1 is the published algorithm; more
-            allows many more candidates for codes that are vectors, which look alike at any size.
     """
 
-    def __init__(
-        self,
-        features: nn.Module,
-        weights: Sequence[float] | None,
-        candidates: int,
-        inner_steps: int,
-        inner_batch: int,
-        chunk: int,
-        match_scale: int = 1,
-    ) -> None:
+    def __init__(self, features: nn.Module, weights: Sequence[float] | None, config: NearestSampleConfig) -> None:
         super().__init__()
-        self.features, self.weights = features, weights
-        self.candidates, self.inner_steps, self.inner_batch = candidates, inner_steps, inner_batch
-        self.chunk, self.match_scale = chunk, match_scale
+        self.features, self.weights, self.config = features, weights, config
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         winners = self.match(generator, batch)
         slots = torch.arange(len(batch.image), device=batch.image.device)
-        for _ in range(self.inner_steps):
-            pick = slots[torch.randint(len(slots), (self.inner_batch,), device="cpu").to(slots.device)]
+        for _ in range(self.config.inner_steps):
+            pick = slots[torch.randint(len(slots), (self.config.inner_batch,), device="cpu").to(slots.device)]
             seeds = [(int(batch.key[slot]), int(winners[slot])) for slot in pick]
             codes = generator.draw(seeds).to(batch.image.device)
             images = generator(batch.condition[pick], codes.unsqueeze(1))[:, 0]
@@ -63,12 +47,12 @@ class NearestSample(Objective):
     @torch.no_grad()
     def match(self, generator: Generator, batch: Batch) -> Tensor:
         """Index of the nearest candidate of every slot, (B,); codes are drawn again from it, never stored."""
-        slots_at_once = max(1, self.chunk // self.candidates)
+        slots_at_once = max(1, self.config.chunk // self.config.candidates)
         was_training = generator.training
         generator.eval()  # statistics of a batch would make winners depend on which candidates share a chunk
         winners = []
         for slots in torch.arange(len(batch.image), device=batch.image.device).split(slots_at_once):
-            codes = generator.draw_for(batch.key[slots], self.candidates)
+            codes = generator.draw_for(batch.key[slots], self.config.candidates)
             condition, image, mask = self.smaller(batch.condition[slots], batch.image[slots], weight_of(batch, slots))
             maps = self.features(generator(condition, codes).flatten(0, 1))
             winners.append(self.nearest(maps, self.embed(image), mask))
@@ -77,7 +61,7 @@ class NearestSample(Objective):
 
     def smaller(self, condition: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """All three at the size of matching; conditions by picking pixels, so that label maps stay hard."""
-        k = self.match_scale
+        k = self.config.match_scale
         if k == 1:
             return condition, image, mask
         picked = condition[..., k // 2 :: k, k // 2 :: k].contiguous(memory_format=torch.channels_last)
@@ -94,7 +78,10 @@ class NearestSample(Objective):
     def nearest(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         """Index of each slot's best candidate, (B,). Slot by slot: targets stand for all candidates, without copies."""
         masks = [None] * len(targets[0]) if mask is None else mask.split(1)
-        each = (zip(*(layer.split(self.candidates) for layer in maps)), zip(*(layer.split(1) for layer in targets)))
+        each = (
+            zip(*(layer.split(self.config.candidates) for layer in maps)),
+            zip(*(layer.split(1) for layer in targets)),
+        )
         return torch.stack([self.compare(*slot).argmin() for slot in zip(*each, masks, strict=True)])
 
     def compare(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
@@ -105,7 +92,9 @@ def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
     return None if batch.weight is None else batch.weight[rows]
 
 
-class NearestSampleConfig(Part):
+class NearestSampleConfig(ObjectiveConfig):
+    weighs_pixels: ClassVar[bool] = True
+
     kind: Literal["nearest_sample"] = "nearest_sample"
     perceptual: PerceptualKind = "vgg19"
     weights: LayerWeights = Field(
@@ -113,14 +102,21 @@ class NearestSampleConfig(Part):
     )
     candidates: int = Field(10, ge=1, description="m: codes tried for each slot of the pool")
     inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
-    inner_batch: int = Field(1, ge=1, description="slots per update, of each process")
+    inner_batch: int = Field(1, ge=1, description="slots per update, of each process; they share the pool, a batch")
     chunk: int = Field(10, ge=1, description="candidates held in memory at a time")
-    match_scale: int = Field(1, ge=1, description="match at 1/this of the size; 1 as published; needs vector codes")
+    match_scale: int = Field(
+        1,
+        ge=1,
+        description="match at 1/this of the size; 1 as published; more allows more candidates and needs vector codes",
+    )
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> NearestSample:
+    def refusal(self, method: Method) -> str | None:
+        if not method.randomness.has_code:
+            return "nearest-sample matching needs a code; without randomness all candidates are the same image"
+        if self.match_scale > 1 and not method.randomness.any_size():
+            return "objective.match_scale needs codes that look alike at any size; set randomness.vector, such as 5"
+        return None
+
+    def build(self, shapes: Shapes, opposite: Opposite) -> NearestSample:
         features, weights = perceptual(self.perceptual, self.weights)
-        return NearestSample(
-            features, weights, self.candidates, self.inner_steps, self.inner_batch, self.chunk, self.match_scale
-        )
+        return NearestSample(features, weights, self)

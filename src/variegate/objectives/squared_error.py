@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch.nn import functional as F
 
-from ..core.interfaces import Batch, Generator, Losses, Objective, Opposite, Part, Size
+from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
+from ..core.method import ObjectiveConfig, Opposite
 
 
 class SquaredError(Objective):
@@ -18,10 +19,8 @@ class SquaredError(Objective):
         yield {"generator": {"squared_error": F.mse_loss(images[:, 0], batch.image)}}
 
 
-class SquaredErrorConfig(Part):
+class SquaredErrorConfig(ObjectiveConfig):
     kind: Literal["squared_error"] = "squared_error"
 
-    def build(
-        self, condition_channels: int, image_channels: int, size: Size, opposite: Opposite | None = None
-    ) -> SquaredError:
+    def build(self, shapes: Shapes, opposite: Opposite) -> SquaredError:
         return SquaredError()

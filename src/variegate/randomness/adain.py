@@ -12,7 +12,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.errors import ConfigError
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from ..networks.blocks import init_kaiming
 from .sites import AtSites, CodeLayer, convolution
 
@@ -43,6 +45,16 @@ class AdaIN(AtSites):
         super().__init__(sites)
         self.size, self.hidden, self.total = size, hidden, 0
 
+    def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
+        made, stride = super().layer(site, in_channels, out_channels, **conv), conv.get("stride", 1)
+        single = not conv.get("transposed") and max(conv.get("size", (0, 0))) == stride
+        if single and site in self.sites:
+            raise ConfigError(
+                f"randomness.sites: the maps of {site} are single pixels, which have no deviation to set; name layers "
+                "whose maps are larger, or use a shallower network"
+            )
+        return made
+
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> AdaINLayer:
         layer = AdaINLayer(in_channels, out_channels, self.total, **conv)
         self.total += 2 * out_channels
@@ -64,11 +76,14 @@ class AdaIN(AtSites):
         return numbers
 
 
-class AdaINConfig(Part):
+class AdaINConfig(RandomnessConfig):
     kind: Literal["adain"] = "adain"
     sites: tuple[str, ...] = ("style*",)
     size: int = Field(8, ge=1)
     hidden: int = Field(256, ge=1, description="units of the network that maps the code to scales and shifts")
 
-    def build(self, condition_channels: int, size: Size) -> AdaIN:
+    def vector_length(self) -> int:
+        return self.size
+
+    def build(self, shapes: Shapes) -> AdaIN:
         return AdaIN(self.sites, self.size, self.hidden)

@@ -17,7 +17,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, normalisation, row_by_row
 
 
@@ -106,7 +107,7 @@ class BasisFilters(AtSites):
         return BasisConv(in_channels, out_channels, self.bases, self.latent, self.hidden, self.separate, part, **conv)
 
 
-class BasisFiltersConfig(Part):
+class BasisFiltersConfig(RandomnessConfig):
     kind: Literal["basis_filters"] = "basis_filters"
     sites: tuple[str, ...] = ("block*.conv2",)
     bases: int = Field(5, ge=1, description="K: 5 in the text; other implementations use 7")
@@ -115,5 +116,5 @@ class BasisFiltersConfig(Part):
     separate: bool = Field(False, description="one code per basis through a shared network")
     shared: bool = Field(False, description="one code for all layers (BasisGAN + DSGAN)")
 
-    def build(self, condition_channels: int, size: Size) -> BasisFilters:
+    def build(self, shapes: Shapes) -> BasisFilters:
         return BasisFilters(self.sites, self.bases, self.latent, self.hidden, self.separate, self.shared)

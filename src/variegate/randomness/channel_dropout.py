@@ -9,13 +9,14 @@ of two codes at r = 2/3 a share of 2/9 instead of 1/3.
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, PlainLayer
 
 
@@ -58,12 +59,14 @@ class ChannelDropout(AtSites):
         return codes
 
 
-class ChannelDropoutConfig(Part):
+class ChannelDropoutConfig(RandomnessConfig):
+    comparable: ClassVar[bool] = False
+
     kind: Literal["channel_dropout"] = "channel_dropout"
     sites: tuple[str, ...] = ("own*",)
     ratio: float = Field(
         0.5, ge=0, le=0.99, description="r: probability that a channel is dropped; above, few codes would ever keep one"
     )
 
-    def build(self, condition_channels: int, size: Size) -> ChannelDropout:
+    def build(self, shapes: Shapes) -> ChannelDropout:
         return ChannelDropout(self.sites, self.ratio)

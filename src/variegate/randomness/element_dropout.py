@@ -5,12 +5,13 @@ The code holds one U(0, 1) per feature-map element; elements below the ratio are
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 from pydantic import Field
 from torch import Tensor
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
@@ -49,10 +50,15 @@ class ElementDropout(AtSites):
         return ElementDropoutLayer(in_channels, out_channels, self.ratio, (out_channels, *size), part, **conv)
 
 
-class ElementDropoutConfig(Part):
+class ElementDropoutConfig(RandomnessConfig):
+    comparable: ClassVar[bool] = False
+
     kind: Literal["element_dropout"] = "element_dropout"
     sites: tuple[str, ...]
     ratio: float = Field(0.5, ge=0, lt=1)
 
-    def build(self, condition_channels: int, size: Size) -> ElementDropout:
+    def any_size(self) -> bool:
+        return False
+
+    def build(self, shapes: Shapes) -> ElementDropout:
         return ElementDropout(self.sites, self.ratio)

@@ -6,14 +6,15 @@ A code is one uniform number u, and the head is floor(k u). There are k images o
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, convolution, in_format_of, normalisation, row_by_row
 
 
@@ -67,10 +68,15 @@ class Heads(AtSites):
         return HeadLayer(in_channels, out_channels, self.heads, **conv)
 
 
-class HeadsConfig(Part):
+class HeadsConfig(RandomnessConfig):
+    comparable: ClassVar[bool] = False
+
     kind: Literal["heads"] = "heads"
     sites: tuple[str, ...] = ("output",)
     heads: int = Field(9, ge=2, description="k: images that a condition has")
 
-    def build(self, condition_channels: int, size: Size) -> Heads:
+    def alternatives(self) -> int:
+        return self.heads
+
+    def build(self, shapes: Shapes) -> Heads:
         return Heads(self.sites, self.heads)

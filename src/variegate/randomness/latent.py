@@ -1,4 +1,4 @@
-"""A latent vector: tiled over the picture and concatenated with the input of the layers named as sites.
+"""A latent vector: tiled over the image and concatenated with the input of the layers named as sites.
 
 At every down-sampling layer of a U-Net this is BicycleGAN's code (Zhu et al., NIPS 2017); at the first layer alone it
 is the "+noise" baseline of the papers.
@@ -14,7 +14,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of
 
 
@@ -42,7 +43,7 @@ class Latent(AtSites):
         return LatentLayer(in_channels, out_channels, self.size, 0.2 if leaky else 1.0, **conv)
 
 
-class LatentConfig(Part):
+class LatentConfig(RandomnessConfig):
     kind: Literal["latent"] = "latent"
     sites: tuple[str, ...]
     size: int = Field(8, ge=1)
@@ -50,5 +51,8 @@ class LatentConfig(Part):
         (), description="sites where the code goes through LeakyReLU 0.2 with the features, as in BicycleGAN's release"
     )
 
-    def build(self, condition_channels: int, size: Size) -> Latent:
+    def vector_length(self) -> int:
+        return self.size
+
+    def build(self, shapes: Shapes) -> Latent:
         return Latent(self.sites, self.size, self.leaky)

@@ -1,7 +1,7 @@
 """Noise channels at every level of a network, through a noise encoder (Li, Zhang, Malik, ICCV 2019).
 
 A code is either a full-resolution field of N(0, 1) noise (the released code) or one short vector, mapped and spread
-over the picture (one way to read the paper's "lower-dimensional noise"). The noise encoder sees it together with the
+over the image (one way to read the paper's "lower-dimensional noise"). The noise encoder sees it together with the
 condition; the result is brought to each level by striding. Averaging instead would shrink white noise 64-fold over six
 halvings and silently remove the coarse noise that carries global style.
 """
@@ -16,7 +16,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes, Size
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
@@ -93,7 +94,7 @@ class NoiseInput(AtSites):
         return noise if self.encoder is None else self.encoder(torch.cat([condition, noise], dim=1))
 
 
-class NoiseInputConfig(Part):
+class NoiseInputConfig(RandomnessConfig):
     kind: Literal["noise_input"] = "noise_input"
     sites: tuple[str, ...] = ("level*.conv1",)
     channels: int = Field(10, ge=1)
@@ -102,10 +103,16 @@ class NoiseInputConfig(Part):
     encoder: bool = True
     hidden: int = Field(100, ge=1)
 
-    def build(self, condition_channels: int, size: Size) -> NoiseInput:
-        encoder = NoiseEncoder(condition_channels, self.channels, self.hidden) if self.encoder else None
+    def any_size(self) -> bool:
+        return self.vector > 0
+
+    def vector_length(self) -> int | None:
+        return self.vector or None
+
+    def build(self, shapes: Shapes) -> NoiseInput:
+        encoder = NoiseEncoder(shapes.condition_channels, self.channels, self.hidden) if self.encoder else None
         if not self.vector:
-            return NoiseInput(self.sites, self.channels, size, None, encoder)
+            return NoiseInput(self.sites, self.channels, shapes.size, None, encoder)
         mapping = mapping_network(self.vector, self.mapping, self.channels) if self.mapping else nn.Identity()
         if not self.mapping and self.vector != self.channels:
             raise ConfigError("randomness.vector: without a mapping it must equal randomness.channels")

@@ -8,7 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, PlainLayer, in_format_of, tile_to
 
 
@@ -47,11 +48,14 @@ class NoiseMaps(AtSites):
         return NoiseMapLayer(in_channels, out_channels, self.channels, part=part, **conv)
 
 
-class NoiseMapsConfig(Part):
+class NoiseMapsConfig(RandomnessConfig):
     kind: Literal["noise_maps"] = "noise_maps"
     sites: tuple[str, ...]
     channels: int = Field(32, ge=1)
     largest: int | None = Field(None, ge=1, description="only at layers whose input is at most this high or wide")
 
-    def build(self, condition_channels: int, size: Size) -> NoiseMaps:
+    def any_size(self) -> bool:
+        return False
+
+    def build(self, shapes: Shapes) -> NoiseMaps:
         return NoiseMaps(self.sites, self.channels, self.largest)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer
 
 
@@ -16,8 +17,10 @@ class NoRandomness(AtSites):
         raise AssertionError("a randomness without sites has no code layer")
 
 
-class NoRandomnessConfig(Part):
+class NoRandomnessConfig(RandomnessConfig):
+    has_code: ClassVar[bool] = False
+
     kind: Literal["none"] = "none"
 
-    def build(self, condition_channels: int, size: Size) -> NoRandomness:
+    def build(self, shapes: Shapes) -> NoRandomness:
         return NoRandomness()

@@ -13,7 +13,8 @@ from typing import Literal, Unpack
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..core.interfaces import Conv, Part, Size
+from ..core.interfaces import Conv, Shapes
+from ..core.method import RandomnessConfig
 from .basis_filters import SampledConv
 from .sites import AtSites
 
@@ -56,11 +57,11 @@ class WholeFilters(AtSites):
         return WholeConv(in_channels, out_channels, self.latent, self.hidden, part, **conv)
 
 
-class WholeFiltersConfig(Part):
+class WholeFiltersConfig(RandomnessConfig):
     kind: Literal["whole_filters"] = "whole_filters"
     sites: tuple[str, ...] = ("block*.conv2",)
     latent: int = Field(64, ge=1)
     hidden: int = Field(64, ge=1)
 
-    def build(self, condition_channels: int, size: Size) -> WholeFilters:
+    def build(self, shapes: Shapes) -> WholeFilters:
         return WholeFilters(self.sites, self.latent, self.hidden)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import CheckpointError
-from .saved_model import save_state, writing
+from ..core.files import replacing_folder
 
 
 class Checkpoints:
@@ -33,8 +33,8 @@ class Checkpoints:
 
     def save(self, step: int, state: dict[str, Any], score: float | None) -> None:
         """Write a checkpoint; `score` (lower is better) decides which one is the best."""
-        with writing(self.path(step)) as aside:
-            save_state(aside / "state.pt", state)
+        with replacing_folder(self.path(step)) as aside:
+            torch.save(state, aside / "state.pt")
             (aside / "score.json").write_text(json.dumps({"step": step, "score": score}))
         self.prune()
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-IGNORED = 0.05  # below this share, pictures of one condition differ so little that a person sees one picture
+IGNORED = 0.05  # below this share, images of one condition differ so little that a person sees one image
 
 
 def code_sensitivity(images: Tensor) -> float:
@@ -59,8 +59,8 @@ def verdict(sensitivity: float, code_size: int) -> str | None:
         return None
     if sensitivity < IGNORED:
         return (
-            f"the code is ignored: pictures of one condition differ by {sensitivity:.1%} of what conditions differ by. "
-            "Every seed will give the same picture. Train a method that covers its data (cimle, basisgan), or lower "
+            f"the code is ignored: images of one condition differ by {sensitivity:.1%} of what conditions differ by. "
+            "Every seed will give the same image. Train a method that covers its data (cimle, basisgan), or lower "
             "the weight of the reconstruction term."
         )
     return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """Numbers and pictures of one run; only the first process of a distributed run makes one.
+    """Numbers and images of one run; only the first process of a distributed run makes one.
 
     Lines of steps that a resumed run will repeat are dropped from `metrics.jsonl` first.
     """
@@ -37,7 +37,7 @@ class Log:
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
 
-    def picture(self, step: int, name: str, image: Tensor) -> None:
+    def image(self, step: int, name: str, image: Tensor) -> None:
         """image: uint8 (3, H, W)."""
         self.board.add_image(name, image, step)
 
@@ -90,7 +90,7 @@ class ProgressLine:
         elif not self.quiet and (time.monotonic() - self.said > 10 or done == self.total):
             self.said = time.monotonic()
             left = (self.total - done) / max(rate, 1e-9)
-            print(f"{self.title}: {done}/{self.total}, {shown}, {left:.0f} s left {note}", file=sys.stderr, flush=True)
+            self.console.out(f"{self.title}: {done}/{self.total}, {shown}, {left:.0f} s left {note}", highlight=False)
 
     def say(self, text: str) -> None:
         if not self.quiet:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..core.config import Config
-from ..core.errors import CheckpointError, ConfigError, TrainingError
-from ..core.interfaces import Generator, Size
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import replacing_folder
+from ..core.interfaces import Generator, Shapes, Size
 
 
 class ModelRecord(Config):
@@ -36,6 +31,11 @@ class ModelRecord(Config):
     seed: int
     versions: dict[str, str]
 
+    @property
+    def shapes(self) -> Shapes:
+        """What its networks are built for."""
+        return Shapes(self.condition_channels, self.image_channels, self.size)
+
 
 def versions() -> dict[str, str]:
     return {name: version(name) for name in ("variegate", "torch", "torchvision", "numpy")}
@@ -45,8 +45,7 @@ FILES = {"config.json", "model.safetensors", "inverter.safetensors", "README.md"
 
 
 def write_model(folder: Path, generator: Generator, record: ModelRecord, inverter: nn.Module | None = None) -> None:
-    """Write beside the target, then swap, so that a good model is never replaced by half of one.
-
+    """
     Raises:
         ConfigError: the folder holds other things than a model; they would be lost.
         TrainingError: the disk is full.
@@ -54,55 +53,13 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord, inverte
     others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.is_dir() else []
     if others:
         raise ConfigError(f"{folder} holds {others[0]}, which is no part of a model; save into a folder of its own")
-    with writing(folder) as aside:
+    with replacing_folder(folder) as aside:
         for name, module in (("model", generator), ("inverter", inverter)):
             if module is not None:
                 tensors = {key: tensor.contiguous() for key, tensor in module.state_dict().items()}
                 save_file(tensors, aside / f"{name}.safetensors", metadata={"format": "pt"})
         (aside / "config.json").write_text(record.model_dump_json(indent=2))
         (aside / "README.md").write_text(card(record))
-
-
-class writing:
-    """A new folder that replaces `folder` only if everything inside was written."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.aside = folder, folder.with_name(f".{folder.name}.writing")
-
-    def __enter__(self) -> Path:
-        shutil.rmtree(self.aside, ignore_errors=True)
-        self.aside.mkdir(parents=True)
-        return self.aside
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            old = self.folder.with_name(f".{self.folder.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            if self.folder.exists():
-                os.replace(self.folder, old)
-            os.replace(self.aside, self.folder)
-            shutil.rmtree(old, ignore_errors=True)
-            return
-        shutil.rmtree(self.aside, ignore_errors=True)
-        # torch and safetensors report a full disk as their own error types
-        if isinstance(error, OSError | SafetensorError | RuntimeError):
-            raise TrainingError(
-                f"could not write {self.folder}: {error}; what was saved before is untouched; "
-                "free some space and resume"
-            ) from error
-
-
-@contextlib.contextmanager
-def words_for_a_full_disk(folder: Path) -> Iterator[None]:
-    """Small files (numbers, pictures) are written in place; when the disk is full, say so and what is still good."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise TrainingError(
-            f"could not write into {folder}: {error}; saved checkpoints are untouched; free some space and resume"
-        ) from error
 
 
 def model_folder(place: Path) -> Path:
@@ -175,7 +132,7 @@ def card(record: ModelRecord) -> str:
 | | |
 |---|---|
 | method | {method["name"]}: {method["paper"]} |
-| data | {record.data}; check its terms before you publish pictures or this model |
+| data | {record.data}; check its terms before you publish images or this model |
 | condition | {json.dumps(record.condition)[:300]} |
 | size | {height}x{width} (other sizes work, best near this one) |
 | steps | {record.step}, seed {record.seed} |
@@ -190,10 +147,3 @@ out = model.sample({example}, n=16, seed=0)
 Weights are the moving average of the generator. Images are drawn from p(image | condition) as learned from the data
 above; they are not photographs of anything. No file here needs unpickling.
 """
-
-
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    with path.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())

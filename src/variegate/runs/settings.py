@@ -1,16 +1,14 @@
-"""How a run is carried out: seeds, intervals, devices, and stopping on a signal."""
+"""How a run is carried out: seed, intervals, device."""
 
 from __future__ import annotations
 
 import os
-import signal
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
 
 from ..core.config import Config
-from ..core.errors import ConfigError
+from ..core.device import require_device
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -21,17 +19,17 @@ class Intervals(NamedTuple):
     save: int
 
 
-class Run(Config):
+class ExecutionSettings(Config):
     """Settings that do not change what is learned, and the seed."""
 
     seed: int = Field(0, ge=0, lt=2**22)
     log_every: int | None = Field(None, ge=1, description="steps between numbers; 200 times a run unless given")
     save_every: int | None = Field(None, ge=1, description="steps between checkpoints; 10 a run unless given")
     keep_every: int = Field(0, ge=0, description="keep checkpoints at multiples of it; 0: last and best only")
-    workers: int = Field(0, ge=0, description="processes that read pictures")
+    workers: int = Field(0, ge=0, description="processes that read images")
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: str = Field("32-true", description="32-true or bf16-mixed")
-    channels_last: bool = Field(True, description="memory layout; faster on most machines, same pictures")
+    channels_last: bool = Field(True, description="memory layout; faster on most machines, same images")
     compile: bool = Field(False, description="torch.compile the generator; the first steps take long")
     quiet: bool = False
 
@@ -59,41 +57,3 @@ class Run(Config):
         )
         fabric.launch()
         return fabric
-
-
-def require_device(name: str) -> None:
-    """Raises ConfigError unless this machine has a device of that name."""
-    import torch
-
-    try:
-        torch.zeros(1, device=name).cpu()
-    except (RuntimeError, AssertionError):  # the latter: a torch that was built without CUDA
-        found = torch.accelerator.current_accelerator(check_available=True)
-        here = "cpu" if found is None else f"{found.type} or cpu"
-        raise ConfigError(f"--device {name}: there is no such device here; give {here}") from None
-
-
-class Stop:
-    """Turns the first SIGTERM or SIGINT into a flag that the loop reads between steps; the second one ends at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self.previous: dict[int, object] = {}
-
-    def __enter__(self) -> Self:
-        try:
-            self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:  # not the main thread: whoever runs us handles signals
-            self.previous = {}
-        return self
-
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise SystemExit(128 + number)
-        self.asked = True
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]

@@ -8,59 +8,64 @@ from __future__ import annotations
 
 import contextlib
 import math
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..core.capabilities import HasMemory
 from ..core.config import Training
-from ..core.errors import DataError, TrainingError
-from ..core.interfaces import Batch, Generator, HasMemory, Losses, Method
+from ..core.errors import DataError, Interrupted, TrainingError
+from ..core.files import words_for_a_full_disk
+from ..core.images import is_constant
+from ..core.interfaces import Batch, Generator, Losses
 from ..core.memory import keep_freed_memory
+from ..core.method import Method
 from ..data.dataset.pairs import Pairs
-from ..data.dataset.sampler import Endless, RareFirst
+from ..data.dataset.sampler import InfiniteSampler, ReplacementSampler, WeightedInfiniteSampler
 from ..data.dataset.visits import Visits, collate, to_batch
 from ..data.statistics.neighbours import neighbours
 from ..data.statistics.rarity import Rarity
 from ..runs.checkpoints import Checkpoints
+from ..runs.config import RunConfig
 from ..runs.logs import Log
-from ..runs.saved_model import ModelRecord, versions, words_for_a_full_disk, write_model
-from ..runs.settings import Run, Stop
+from ..runs.saved_model import ModelRecord, versions, write_model
+from ..runs.settings import ExecutionSettings
+from ..runs.stop import Stop
 from .panel import Panel
-from .remembering import remember_pictures
-from .state import Handed, State
+from .remembering import remember_images
+from .state import InitialWeights, State
 
 LOOK = 100  # updates of one batch after which its losses are looked at
 Players = dict[str, list[nn.Parameter]]
 
 
-def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, handed: Handed | None = None) -> bool:
+def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial: InitialWeights | None = None) -> None:
     """Train until `method.training.steps`; go on from the last checkpoint in `folder` if there is one.
 
     Args:
-        handed: weights of earlier training; a run that was begun has its own.
-
-    Returns:
-        True when finished, False when a signal asked to stop (a checkpoint was written).
+        initial: weights of earlier training; a run that was begun has its own.
 
     Raises:
+        Interrupted: a signal asked to stop; a checkpoint was written.
         TrainingError: a loss or weight is no longer finite, or the disk is full.
         CheckpointError: the last checkpoint is damaged.
     """
     keep_freed_memory()
-    settings, checkpoints = method.training, Checkpoints(folder / "checkpoints", run.keep_every)
+    method, run, settings = config.method, config.run, config.method.training
+    checkpoints = Checkpoints(folder / "checkpoints", run.keep_every)
     saved = checkpoints.load_last()
-    state = State(method, pairs.condition.channels, pairs.image_channels, pairs.size, run, saved)
-    if handed and not saved:
-        handed.to(state)
+    state = State(method, pairs.shapes, run, saved)
+    if initial and not saved:
+        initial.load_into(state)
     state.set_up(fabric, settings)
     batches = stream(pairs, settings, run, fabric, state.step)
-    intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.average)
+    intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema)
     log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
     def keep() -> None:
@@ -71,11 +76,11 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, 
             checkpoints.save(state.step, state.to_save(), panel.score)
             if settings.keep == "last" or checkpoints.best() in (state.step, None):
                 record = record_of(method, pairs, run.seed, state.step)
-                write_model(folder / "model", state.average, record, state.objective.inverter())
+                write_model(folder / "model", state.ema, record, state.objective.inverter())
         fabric.barrier()
 
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
-        while state.step < settings.steps and not agreed(fabric, stop.asked):
+        while state.step < settings.steps and not agreed(fabric, stop.asked > 0):
             try:
                 batch = next(batches)
             except DataError:  # a damaged file must not cost what was learned from the others
@@ -92,11 +97,12 @@ def train(method: Method, pairs: Pairs, folder: Path, run: Run, fabric: Fabric, 
                 keep()
         if state.step and state.step not in checkpoints.steps():
             keep()
-        if log and state.step >= settings.steps and isinstance(state.average, HasMemory):
-            log.say(f"now {method.name} looks at its {len(pairs)} training pictures once more, to draw with them")
-            remember_pictures(folder / "model", state.average, pairs, fabric.device)
+        if log and state.step >= settings.steps and isinstance(state.ema, HasMemory):
+            log.say(f"now {method.name} looks at its {len(pairs)} training images once more, to draw with them")
+            remember_images(folder / "model", state.ema, pairs, fabric.device)
         fabric.barrier()
-    return state.step >= settings.steps
+    if state.step < settings.steps:
+        raise Interrupted(f"{folder}: stopped at step {state.step}; --resume goes on", stop.asked or signal.SIGTERM)
 
 
 def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
@@ -112,7 +118,7 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
         for name, value in update(fabric, losses, players, state.optimizers, settings).items():
             logs.setdefault(name, []).append(value)
         if "generator" in losses:
-            blend(state.average, state.generator, settings.average_decay)
+            update_ema(state.ema, state.generator, settings.ema_decay)
         if any(len(values) % LOOK == 0 and not bool(values[-1].isfinite()) for values in logs.values()):
             break  # the caller says so; thousands of inner steps more would change nothing
     state.step += 1
@@ -133,19 +139,17 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
     )
 
 
-def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int) -> Iterator[Batch]:
+def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fabric, step: int) -> Iterator[Batch]:
     """Batches from `step` on, for ever, on the device."""
     even = settings.rebalance_masks == "even"
     rarity = Rarity(pairs, settings.rebalance_classes, even) if settings.rebalance != "none" else None
     served = rarity.served if rarity else []  # loss rebalancing, too, does nothing where no class has a score
     place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
-    order: Endless
+    order: InfiniteSampler
     if rarity and settings.rebalance in ("data", "both"):
-        order = RareFirst(rarity.scores[:, served], *place)
-    elif settings.replacement:
-        order = RareFirst(np.ones((len(pairs), 1)), *place)
+        order = WeightedInfiniteSampler(rarity.scores[:, served], *place)
     else:
-        order = Endless(len(pairs), *place)
+        order = (ReplacementSampler if settings.replacement else InfiniteSampler)(len(pairs), *place)
     others = None
     if settings.neighbours.threshold:
         with fabric.rank_zero_first(local=True):  # the others of a machine find what it has kept
@@ -156,7 +160,7 @@ def stream(pairs: Pairs, settings: Training, run: Run, fabric: Fabric, step: int
         batch = to_batch(raw, pairs.condition)
         if rarity and settings.rebalance in ("loss", "both"):
             batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
-        if run.channels_last and 0 not in batch.condition.stride():  # a plane of one number stays one
+        if run.channels_last and not is_constant(batch.condition):  # a plane of one number stays one
             batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
         yield batch
 
@@ -196,10 +200,10 @@ def set_rates(optimizers: Mapping[str, Any], settings: Training, factor: float, 
 
 
 @torch.no_grad()
-def blend(average: Generator, generator: Generator, decay: float) -> None:
+def update_ema(ema: Generator, generator: Generator, decay: float) -> None:
     """Exponential moving average of the weights; running statistics are copied."""
-    torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1 - decay)
-    for old, new in zip(average.buffers(), generator.buffers()):
+    torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1 - decay)
+    for old, new in zip(ema.buffers(), generator.buffers()):
         old.copy_(new)
 
 

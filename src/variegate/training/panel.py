@@ -1,4 +1,4 @@
-"""A fixed panel of conditions and codes, drawn at every checkpoint: pictures to look at and numbers to watch."""
+"""A fixed panel of conditions and codes, drawn at every checkpoint: images to look at and numbers to watch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import torch
 
-from ..core.interfaces import Generator, HasLevels, HasLikelihood, HasMemory
-from ..core.sampling import decode_in_chunks, sheet, to_pil, to_uint8
+from ..core.capabilities import HasLevels, HasLikelihood, HasMemory
+from ..core.images import sheet, to_float, to_pil, to_uint8
+from ..core.interfaces import Generator
+from ..core.sampling import decode_in_chunks
 from ..data.dataset.pairs import Pairs
 from ..runs.health import best_of_n, code_sensitivity, verdict
 from ..runs.logs import Log
@@ -41,13 +43,13 @@ class Panel:
         """Draw the panel, save the grid, log the numbers, warn when the code is ignored."""
         device = next(self.generator.parameters()).device
         images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
-        self.score = best_of_n(images, self.truth.float() / 127.5 - 1)
+        self.score = best_of_n(images, to_float(self.truth))
         sensitivity = code_sensitivity(images)
         numbers = {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity}
         log.numbers(step, {name: value for name, value in numbers.items() if math.isfinite(value)})
         self.note = f"code sensitivity {sensitivity:.2f}"
         if isinstance(self.generator, HasLikelihood):
-            self.score = self.surprise(self.generator, device)
+            self.score = self.surprisal(self.generator, device)
             levels = isinstance(self.generator, HasLevels)
             shown, unit = (self.score / math.log(2), "bits_per_dim") if levels else (self.score, "nats")
             self.note = f"validation {shown:.4f} {'bits per dimension' if levels else 'nats per pixel and colour'}"
@@ -59,21 +61,21 @@ class Panel:
             log.say(f"step {step}: {warning}")
         self.warned = warning is not None
         rows = [
-            [self.condition.picture(raw), truth, *to_uint8(samples)[:SHOWN_SAMPLES]]
+            [self.condition.to_image(raw), truth, *to_uint8(samples)[:SHOWN_SAMPLES]]
             for raw, truth, samples in zip(self.raw[:SHOWN_CONDITIONS], self.truth, images)
         ]
         page = sheet(rows)
         folder.mkdir(parents=True, exist_ok=True)
         to_pil(page).save(folder / f"step-{step:08d}.png")
-        log.picture(step, "samples", page)
+        log.image(step, "samples", page)
 
     @torch.no_grad()
-    def surprise(self, generator: HasLikelihood, device: torch.device) -> float:
+    def surprisal(self, generator: HasLikelihood, device: torch.device) -> float:
         """Mean negative log-likelihood of up to 256 held-out images, in nats per pixel and colour."""
         items = [self.pairs.raw(i) for i in range(min(LIKELY, len(self.pairs)))]
         found, numbers = 0.0, 0
         for i in range(0, len(items), CONDITIONS):
             conditions, images = (torch.stack(parts).to(device) for parts in zip(*items[i : i + CONDITIONS]))
-            found -= float(generator.log_prob(self.condition.encode(conditions), images.float() / 127.5 - 1).sum())
+            found -= float(generator.log_prob(self.condition.encode(conditions), to_float(images)).sum())
             numbers += images.numel()
         return found / numbers

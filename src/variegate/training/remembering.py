@@ -1,4 +1,4 @@
-"""The last act of a training: a generator that draws with training pictures is shown them, and saved with them."""
+"""The last act of a training: a generator that draws with training images is shown them, and saved with them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..core.interfaces import Generator, HasMemory
+from ..core.capabilities import HasMemory
+from ..core.interfaces import Generator
 from ..data.dataset.pairs import Pairs
 from ..runs.saved_model import load_weights, read_record, read_weights, write_model
 
 BATCH = 16
 
 
-def remember_pictures(folder: Path, generator: Generator, pairs: Pairs, device: torch.device) -> None:
-    """Nothing is done where the saved model, which may be an earlier one than the last, has its pictures already.
+def remember_images(folder: Path, generator: Generator, pairs: Pairs, device: torch.device) -> None:
+    """Nothing is done where the saved model, which may be an earlier one than the last, has its images already.
 
     Args:
         folder: of the saved model, which is replaced.
         generator: takes over its weights; has to be one with a memory.
 
     Raises:
-        DataError: a picture cannot be read.
+        DataError: an image cannot be read.
         TrainingError: the disk is full.
     """
     assert isinstance(generator, HasMemory)

@@ -23,14 +23,14 @@ STREAM = 0x5EED  # keeps the new values apart from the first ones of the same se
 
 
 class Fresh:
-    """The modules of a generator and of its moving average that a restart re-initialises.
+    """The modules of a generator and of its EMA that a restart re-initialises.
 
     Raises:
         ConfigError: there is no such module, or it cannot be re-initialised.
     """
 
-    def __init__(self, restart: Restart, generator: Generator, average: Generator) -> None:
-        found = [(module_of(generator, name), module_of(average, name)) for name in restart.modules if restart.at]
+    def __init__(self, restart: Restart, generator: Generator, ema: Generator) -> None:
+        found = [(module_of(generator, name), module_of(ema, name)) for name in restart.modules if restart.at]
         self.pairs = [(one, two) for one, two in found if one is not None and two is not None]
 
     def restart(self, optimizers: Mapping[str, Any], seed: int) -> None:

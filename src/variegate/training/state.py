@@ -1,4 +1,4 @@
-"""Everything that training changes: networks, their moving average, optimisers and the step."""
+"""Everything that training changes: networks, their EMA, optimisers and the step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ..core.capabilities import HasLikelihood, HasMemory, HasMoments
 from ..core.config import Training
-from ..core.interfaces import Generator, HasLikelihood, HasMemory, HasMoments, Method, Size
+from ..core.interfaces import Generator, Shapes
+from ..core.method import Method
 from ..runs.saved_model import load_weights
-from ..runs.settings import Run
+from ..runs.settings import ExecutionSettings
 from .restart import Fresh
 
 
@@ -24,25 +26,24 @@ class State:
 
     Attributes:
         generator: the network itself; `wrapped` is what training calls, ready for several processes.
-        average: the moving average of its weights, in eval mode.
+        ema: the exponential moving average of its weights, in eval mode.
         players: who has an optimiser -> parameters.
     """
 
-    def __init__(
-        self, method: Method, channels: int, image_channels: int, size: Size, run: Run, saved: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, method: Method, shapes: Shapes, run: ExecutionSettings, saved: dict[str, Any] | None) -> None:
         torch.manual_seed(run.seed)
         self.step: int = saved["step"] if saved else 0
-        self.generator = method.build_generator(channels, image_channels, size)
+        self.generator = method.build_generator(shapes)
         if isinstance(self.generator, HasMemory):
             self.generator.get_ready()
-        self.objective = method.build_objective(channels, image_channels, size)
-        self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        self.objective = method.build_objective(shapes)
+        self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
         if saved:  # before wrapping: Fabric can save wrapped modules but not load them
-            for name in ("generator", "average", "objective"):
+            saved = {"ema": saved.get("average"), **saved}  # the name it had in older checkpoints
+            for name in ("generator", "ema", "objective"):
                 getattr(self, name).load_state_dict(saved[name])
         if run.channels_last:
-            for network in (self.generator, self.objective, self.average):
+            for network in (self.generator, self.objective, self.ema):
                 network.to(memory_format=torch.channels_last)
         if run.compile:
             self.generator.compile()
@@ -51,12 +52,12 @@ class State:
 
     def set_up(self, fabric: Fabric, settings: Training) -> None:
         """Move to the device, wrap what is trained, make the optimisers."""
-        self.average.to(fabric.device)
-        self.wrapped = cast(Generator, wrapped(fabric, self.generator))
+        self.ema.to(fabric.device)
+        self.wrapped = cast(Generator, wrap(fabric, self.generator))
         self.objective.to(fabric.device)
         for name, child in self.objective.named_children():
             if any(p.requires_grad for p in child.parameters()):
-                setattr(self.objective, name, wrapped(fabric, child))
+                setattr(self.objective, name, wrap(fabric, child))
         players = self.objective.players(self.generator)
         self.players = {name: list(parameters) for name, parameters in players.items()}
         for name, parameters in self.players.items():
@@ -66,7 +67,7 @@ class State:
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
         held = settings.hold.parameters
         names = [name for name, _ in self.generator.named_parameters() if any(fnmatchcase(name, p) for p in held)]
-        self.fresh = Fresh(settings.restart, self.generator, self.average)
+        self.fresh = Fresh(settings.restart, self.generator, self.ema)
         self.held = {id(self.generator.get_parameter(name)) for name in names}
         self.saved = None
         self.generator.train()
@@ -80,12 +81,12 @@ class State:
 
     def to_save(self) -> dict[str, Any]:
         """Plain tensors and numbers, to go on from exactly here."""
-        state = {"step": self.step, "generator": self.wrapped.state_dict(), "average": self.average.state_dict()}
+        state = {"step": self.step, "generator": self.wrapped.state_dict(), "ema": self.ema.state_dict()}
         state["objective"] = self.objective.state_dict()
         return state | {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
 
 
-class Handed(NamedTuple):
+class InitialWeights(NamedTuple):
     """Weights of earlier training: the run's folder, and what `saved_model.read_weights` gives."""
 
     start: tuple[Path, dict[str, Tensor]] | None = None  # for the generator
@@ -93,20 +94,20 @@ class Handed(NamedTuple):
     predictor: tuple[Path, dict[str, Tensor]] | None = None  # for the objective's
     remedy: str = "give a run of the same network"  # what to do where weights do not fit
 
-    def to(self, state: State) -> None:
+    def load_into(self, state: State) -> None:
         """
         Raises:
             CheckpointError: they are those of another network.
         """
         if self.start is not None:
             weights = state.generator.adopt(self.start[1])
-            for network in (state.generator, state.average):
+            for network in (state.generator, state.ema):
                 load_weights(network, weights, self.start[0], self.remedy, self.shared)
         if self.predictor is not None and state.objective.predictor is not None:
             load_weights(state.objective.predictor, self.predictor[1], self.predictor[0], "train another one")
 
 
-def wrapped(fabric: Fabric, module: nn.Module) -> nn.Module:
+def wrap(fabric: Fabric, module: nn.Module) -> nn.Module:
     """Ready for several processes; a generator may also be entered by its two halves (MUNIT) or asked what it knows."""
     ready = fabric.setup_module(module)
     if isinstance(module, Generator):

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...core.errors import DataError
-from ..conditions.labels import ClassName, Picture
-from ..conditions.metadata import part_of
+from ..conditions import ClassLabel, ImageCondition
 from ..dataset.arrays import array_condition, described, rows_of
-from ..derived.derived import check_size, explain
-from ..derived.masks import open_masks
+from ..dataset.opening import DataConfig
 from ..files.arrays import Stored
-from .words import class_shares, lonely, words
-
-if TYPE_CHECKING:
-    from .check import Report
+from .report import Report
+from .words import class_shares, details, lonely
 
 
-def check_arrays(report: Report, stored: Stored, condition: str | None, unpaired: bool) -> None:
+def check_arrays(report: Report, stored: Stored, config: DataConfig) -> None:
     """Fill in the report."""
     report.description = described(stored)
     splits = rows_of(stored)
@@ -25,7 +19,7 @@ def check_arrays(report: Report, stored: Stored, condition: str | None, unpaired
     if len(stored.splits) < len(splits):
         report.description += "; val is held out of train"
     report.problems += stored.problems
-    if unpaired:
+    if config.unpaired:
         report.problems.append(f"{stored.root}: arrays of images cannot be unpaired; leave --unpaired out")
     for packs in stored.splits.values():
         for pack in packs:
@@ -38,17 +32,17 @@ def check_arrays(report: Report, stored: Stored, condition: str | None, unpaired
                 continue
             report.opened += pack.count
     try:
-        spec, _ = array_condition(stored, condition, None, stored.size)
-        report.condition = words(spec)
-        part = part_of(spec, Picture)
-        if part is not None and part.derived is not None:
-            check_size(part.derived, stored.size, report.path)
-            details = explain(part.derived, stored.size, open_masks(part.derived, stored.size))
-            report.condition += f": {details}" if details else ""
+        condition, _ = array_condition(stored, config.condition, None, stored.size)
+        part = condition.part(ImageCondition)
+        derived = None if part is None else part.derived
+        report.condition = condition.describe()
+        if derived is not None:
+            derived.check(stored.size, report.path)
+        report.condition += details(derived, stored.size)
     except DataError as error:
         report.problems.append(str(error))
         return
     labels = stored.labels_of(next(iter(stored.splits)))
-    if labels is not None and part_of(spec, ClassName) is not None and not report.problems:
+    if labels is not None and condition.part(ClassLabel) is not None and not report.problems:
         report.problems += lonely(stored.classes, labels.tolist(), str(stored.root))
         report.classes = class_shares(stored.classes, labels.tolist())

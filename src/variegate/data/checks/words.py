@@ -1,40 +1,20 @@
-"""Conditions and classes in the words of `variegate data check`."""
+"""Derived conditions and classes in the words of `variegate data check`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ..conditions.labels import AnyCondition, ClassName, Labels, Landmarks, Normals, Nothing, Several, Vector
+from ...core.interfaces import Size
+from ..derived.derived import Derived
 
 MOST = 20  # classes that are listed
 
 
-def words(condition: AnyCondition) -> str:
-    """What a condition is."""
-    if isinstance(condition, Several):
-        return " and ".join(words(part) for part in condition.parts)
-    if isinstance(condition, Nothing):
-        return "none: a model of images alone"
-    if isinstance(condition, ClassName):
-        shown = ", ".join(condition.names[:5]) + ", ..." * (condition.channels > 5)
-        return f"one of {condition.channels} classes ({shown})"
-    if isinstance(condition, Vector):
-        return f"vectors of {condition.length} numbers in {condition.file}"
-    if isinstance(condition, Landmarks):
-        shape = f"blobs of {condition.heat:g} pixels" if condition.heat else "one pixel each"
-        return f"{condition.points} landmarks, {shape}"
-    if isinstance(condition, Normals):
-        return "surface normals"
-    if isinstance(condition, Labels):
-        void = f", of which {condition.names[condition.void]!r} is unlabelled" if condition.void is not None else ""
-        street = ", the classes of Cityscapes" if condition.numbering is not None else ""
-        return (
-            f"label maps with {condition.classes} classes{street}{void}{', and instance maps' * condition.boundaries}"
-        )
-    made = f", made from the image: {condition.derived}" if condition.derived else ""
-    what = {1: "grey pictures", 3: "colour pictures", 4: "colour pictures with a hole and its mask"}
-    return f"{what[condition.channels]}{made}"
+def details(derived: Derived | None, size: Size) -> str:
+    """What is derived from images of (H, W), in a clause; empty if the name of the condition says it all."""
+    told = derived.explain(size) if derived is not None else ""
+    return f": {told}" if told else ""
 
 
 def lonely(classes: Sequence[str], labels: Iterable[int], where: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,16 +15,20 @@ from torch import Tensor
 from ...core.errors import DataError, did_you_mean
 from ...core.interfaces import Size
 from ..files.sources import Source
+from .condition import Condition
 from .constant import Constant
+from .metadata import Metadata
 
 SMALL = 256  # classes that uint8 can number
 
 
-class ClassName(Constant):
+class ClassLabel(Constant):
     """One of K classes. Raw: its number, uint8 (int16 for more than 256 classes) (1, H, W); encoded: one-hot.
 
     Conditioning on the one-hot vector is that of van den Oord et al., NIPS 2016, section 2.3 (eq 4).
     """
+
+    discrete: ClassVar[bool] = True
 
     kind: Literal["class"] = "class"
     names: tuple[str, ...] = Field(min_length=1, max_length=2**15)
@@ -45,6 +50,25 @@ class ClassName(Constant):
     def noun(self) -> str:
         return "class"
 
+    @property
+    def planes(self) -> int:
+        return 1
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.uint8 if self.channels <= SMALL else torch.int16
+
+    def describe(self) -> str:
+        shown = ", ".join(self.names[:5]) + ", ..." * (self.channels > 5)
+        return f"one of {self.channels} classes ({shown})"
+
+    def class_of(self, raw: Tensor) -> str:
+        return self.names[int(raw[0, 0, 0])]
+
+    def of_metadata(self, metadata: Metadata, size: Size) -> Tensor:
+        assert metadata.label is not None
+        return self.read(metadata.label, size)
+
     def values(self, source: Source, where: str) -> NDArray[Any]:
         """The number (1,) of a class given by its name or number: `cat`, `class:cat`, `3` or 3."""
         return np.array([self.number(source, where)], np.uint8 if self.channels <= SMALL else np.int16)
@@ -56,9 +80,7 @@ class ClassName(Constant):
             DataError: there is no such class.
         """
         if isinstance(source, tuple | Image.Image):
-            raise DataError(
-                f"{where}: is a picture or a pair; right would be a class, by name or number: {self._known}"
-            )
+            raise DataError(f"{where}: is an image or a pair; right would be a class, by name or number: {self._known}")
         if isinstance(source, Tensor | np.ndarray | int | float | np.number):
             found = np.asarray(source)
             if found.size != 1 or not np.array_equal(found, np.rint(found)):
@@ -88,7 +110,7 @@ class ClassName(Constant):
         """One-hot by comparison: a number that slipped through cannot crash a kernel."""
         return (values == torch.arange(self.channels, device=values.device)).float()
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """The name, as much of it as fits, white on a dark tile."""
         return written(self.names[int(raw[0, 0, 0])], (raw.shape[1], raw.shape[2]))
 
@@ -119,3 +141,21 @@ def broken(text: str, letters: Any, pen: ImageDraw.ImageDraw, width: int) -> lis
             lines.append("")
         lines[-1] += letter
     return lines
+
+
+def class_numbers(condition: Condition, classes: Sequence[str], where: str) -> NDArray[np.int64]:
+    """The number in the condition of each class of the data, (K,).
+
+    Raises:
+        DataError: the data have no classes, or one that the condition does not know.
+    """
+    wanted = condition.part(ClassLabel)
+    if wanted is None:
+        return np.arange(len(classes))
+    foreign = [name for name in classes if name not in wanted.names]
+    if foreign or not classes:
+        raise DataError(
+            f"{where}: has {f'a class {foreign[0]!r}' if foreign else 'no classes'}, but the model knows "
+            f"{wanted.channels}: {', '.join(wanted.names[:5])}{', ...' * (wanted.channels > 5)}; give data with these"
+        )
+    return np.array([wanted.names.index(name) for name in classes])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,30 +12,26 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ...core.errors import DataError
+from ...core.errors import DataError, with_article
 from ...core.interfaces import Size
 from ..files.sources import OneSource, Source, named
-from .base import BaseCondition
-from .class_label import SMALL, ClassName
-from .constant import Constant
-from .image import Picture
-from .vector import Vector
-
-Part = Annotated[ClassName | Vector | Picture, Field(discriminator="kind")]
+from .condition import AnyCondition, C, Condition, PairParts
+from .image import ImageCondition
 
 
-class Several(BaseCondition):
+class CompositeCondition(Condition):
     """Conditions side by side. Raw: float32, the planes of the parts in their order; encoded: their channels."""
 
     suffixes: ClassVar[frozenset[str]] = frozenset()
 
-    kind: Literal["several"] = "several"
-    parts: tuple[Part, ...] = Field(min_length=2)
+    kind: Literal["composite"] = "composite"
+    parts: tuple[AnyCondition, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
-    def _one_picture(self) -> Several:
-        if sum(isinstance(part, Picture) for part in self.parts) > 1:
-            raise ValueError("only one of several conditions can be a picture")
+    def _fit(self) -> CompositeCondition:
+        images = [part for part in self.parts if not part.constant]
+        if len(images) > 1 or not all(isinstance(part, ImageCondition) for part in images):
+            raise ValueError("only one of several conditions can be an image, and the others a class or a vector")
         return self
 
     @property
@@ -47,8 +43,44 @@ class Several(BaseCondition):
     def noun(self) -> str:
         return " and ".join(part.noun for part in self.parts)
 
+    @property
+    def planes(self) -> int:
+        return sum(part.planes for part in self.parts)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float32
+
+    @property
+    def spelling(self) -> str:
+        return "+".join(part.spelling for part in self.parts)
+
+    @property
+    def from_metadata(self) -> bool:
+        return all(part.from_metadata for part in self.parts)
+
+    def describe(self) -> str:
+        return " and ".join(part.describe() for part in self.parts)
+
+    def part(self, kind: type[C]) -> C | None:
+        return next((part for part in self.parts if isinstance(part, kind)), None)
+
+    def class_of(self, raw: Tensor) -> str | None:
+        told = (part.class_of(piece) for part, piece in zip(self.parts, self.split(raw)))
+        return next((name for name in told if name is not None), None)
+
+    def of_pair(self, pair: PairParts, size: Size) -> Tensor:
+        if not self.from_metadata:
+            return pair.original(size)
+        return self.join([part.of_pair(pair, size) for part in self.parts])
+
+    def with_image(self, image: Tensor, pair: PairParts) -> Tensor:
+        """The raw condition of a pair whose derived part is made already: (c, H, W)."""
+        size = (image.shape[1], image.shape[2])
+        return self.join([part.of_pair(pair, size) if part.from_metadata else image for part in self.parts])
+
     def read(self, source: Source, size: Size | None = None) -> Tensor:
-        """Raw (c, H, W) at `size`, or at that of its picture unless given.
+        """Raw (c, H, W) at `size`, or at that of its image unless given.
 
         Args:
             source: one for each part, in their order; or text such as cat+drawing.png; or such planes themselves.
@@ -58,31 +90,31 @@ class Several(BaseCondition):
         """
         where = named(source, self.noun)
         given: Sequence[OneSource] = ()
-        if isinstance(source, Tensor) and source.ndim == 3 and len(source) == sum(map(planes, self.parts)):
-            given = self.taken_apart(source)
+        if isinstance(source, Tensor) and source.ndim == 3 and len(source) == self.planes:
+            given = self.split(source)
         elif isinstance(source, str | Path):
             given = str(source).split("+", len(self.parts) - 1)
         elif isinstance(source, tuple):
             given = source
         if len(given) != len(self.parts):
             raise DataError(
-                f"{where}: right would be {len(self.parts)} conditions, a {self.noun}: "
+                f"{where}: right would be {len(self.parts)} conditions, {with_article(self.noun)}: "
                 f"{'+'.join(part.noun.upper() for part in self.parts)} as text, or a tuple of them"
             )
         read: dict[int, Tensor] = {}
-        for i in sorted(range(len(given)), key=lambda i: isinstance(self.parts[i], Constant)):
+        for i in sorted(range(len(given)), key=lambda i: self.parts[i].constant):
             read[i] = self.parts[i].read(given[i], size)
             size = size or (read[i].shape[1], read[i].shape[2])
-        return self.joined([read[i] for i in range(len(given))])
+        return self.join([read[i] for i in range(len(given))])
 
-    def joined(self, raws: Sequence[Tensor]) -> Tensor:
+    def join(self, raws: Sequence[Tensor]) -> Tensor:
         """The raw conditions of the parts, (c_i, H, W) each, as one."""
         return torch.cat([raw.float() for raw in raws])
 
-    def taken_apart(self, raw: Tensor) -> list[Tensor]:
+    def split(self, raw: Tensor) -> list[Tensor]:
         """Raw (..., c, H, W) into the raw conditions of the parts, each in its own type."""
-        pieces = raw.split([planes(part) for part in self.parts], dim=-3)
-        return [piece.to(kind_of(part)) for part, piece in zip(self.parts, pieces)]
+        pieces = raw.split([part.planes for part in self.parts], dim=-3)
+        return [piece.to(part.dtype) for part, piece in zip(self.parts, pieces)]
 
     def pixels(self, source: Source, where: str) -> NDArray[Any]:
         return self.read(source).permute(1, 2, 0).numpy()
@@ -91,13 +123,13 @@ class Several(BaseCondition):
         return self.read(torch.from_numpy(pixels).permute(2, 0, 1), size).permute(1, 2, 0).numpy()
 
     def encode(self, raw: Tensor) -> Tensor:
-        pieces = zip(self.parts, self.taken_apart(raw))
+        pieces = zip(self.parts, self.split(raw))
         return torch.cat([part.encode(piece) for part, piece in pieces], dim=1)
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """The parts above each other, each reduced to its share of the height."""
         height, width = raw.shape[1:]
-        shown = [part.picture(piece) for part, piece in zip(self.parts, self.taken_apart(raw))]
+        shown = [part.to_image(piece) for part, piece in zip(self.parts, self.split(raw))]
         ends = np.linspace(0, height, len(shown) + 1).round().astype(int)
         bands = [reduced(tile, int(end - start)) for tile, start, end in zip(shown, ends, ends[1:])]
         page = torch.full((3, height, width), 255, dtype=torch.uint8)
@@ -107,7 +139,7 @@ class Several(BaseCondition):
         return page
 
     def mirrored(self, raw: Tensor) -> Tensor:
-        return self.joined([part.mirrored(piece) for part, piece in zip(self.parts, self.taken_apart(raw))])
+        return self.join([part.mirrored(piece) for part, piece in zip(self.parts, self.split(raw))])
 
 
 def reduced(tile: Tensor, height: int) -> Tensor:
@@ -117,18 +149,3 @@ def reduced(tile: Tensor, height: int) -> Tensor:
     size = (height, max(1, tile.shape[2] * height // tile.shape[1]))
     smaller = torch.nn.functional.interpolate(tile[None].float(), size, mode="bilinear", antialias=True)[0]
     return smaller.round().clamp(0, 255).to(torch.uint8)
-
-
-def planes(part: BaseCondition) -> int:
-    """c of raw conditions."""
-    if isinstance(part, ClassName):
-        return 1
-    assert isinstance(part, Vector | Picture)
-    return part.channels
-
-
-def kind_of(part: BaseCondition) -> torch.dtype:
-    """The type of raw conditions."""
-    if isinstance(part, Vector):
-        return torch.float32
-    return torch.int16 if isinstance(part, ClassName) and part.channels > SMALL else torch.uint8

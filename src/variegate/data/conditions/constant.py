@@ -11,22 +11,24 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from ...core.errors import DataError
+from ...core.errors import DataError, with_article
 from ...core.interfaces import Size
 from ..files.sources import Source, drawable, named
-from .base import BaseCondition
+from .condition import Condition, PairParts
+from .metadata import Metadata
 
 TILE = 8  # stripes and tiles are no smaller, so that they can be seen
 
 
-class Constant(BaseCondition):
-    """c numbers for the whole picture.
+class Constant(Condition):
+    """c numbers for the whole image.
 
     Raw and encoded planes are views of (c, 1, 1) and (B, K, 1, 1) with strides of 0, which take no memory; a network
     can see by the strides that they are constant.
     """
 
     suffixes: ClassVar[frozenset[str]] = frozenset()
+    constant: ClassVar[bool] = True
 
     frame: tuple[int, int] | None = Field(None, description="H, W of the image to draw, unless another is asked for")
 
@@ -46,11 +48,24 @@ class Constant(BaseCondition):
             return self.spread(self.values(source[:, 0, 0], where), size or (source.shape[1], source.shape[2]))
         return self.spread(self.values(source, where), size)
 
+    @property
+    def from_metadata(self) -> bool:
+        return True
+
+    def of_pair(self, pair: PairParts, size: Size) -> Tensor:
+        return self.of_metadata(pair.metadata(), size)
+
+    @abstractmethod
+    def of_metadata(self, metadata: Metadata, size: Size) -> Tensor:
+        """Raw planes (c, H, W) of what is known of an image."""
+
     def spread(self, values: NDArray[Any], size: Size | None = None) -> Tensor:
         """Checked values (c,) as raw (c, H, W), a view."""
         place = size or self.frame
         if place is None:
-            raise DataError(f"a {self.noun} has no height and width of its own; give the size of the image to draw")
+            raise DataError(
+                f"{with_article(self.noun)} has no height and width of its own; give the size of the image to draw"
+            )
         return torch.from_numpy(np.array(values)).view(-1, 1, 1).expand(-1, *drawable(place))
 
     @abstractmethod
@@ -74,7 +89,7 @@ class Constant(BaseCondition):
         return raw
 
 
-class Nothing(Constant):
+class Unconditional(Constant):
     """No condition at all, for a model of images alone. Raw: uint8 (0, H, W); encoded: (B, 0, H, W)."""
 
     kind: Literal["none"] = "none"
@@ -88,6 +103,12 @@ class Nothing(Constant):
     def noun(self) -> str:
         return "condition none"
 
+    def describe(self) -> str:
+        return "none: a model of images alone"
+
+    def of_metadata(self, metadata: Metadata, size: Size) -> Tensor:
+        return self.read("none", size)
+
     def values(self, source: Source, where: str) -> NDArray[np.uint8]:
         empty = source.numel() == 0 if isinstance(source, Tensor) else str(source) == "none"
         if not empty:
@@ -97,6 +118,6 @@ class Nothing(Constant):
     def coded(self, values: Tensor) -> Tensor:
         return values.float()
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """Mid grey."""
         return torch.full((3, *raw.shape[1:]), 128, dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""A picture as a condition, given or derived from the image."""
+"""An image as a condition, given or derived from the image that is to be drawn."""
 
 from __future__ import annotations
 
@@ -9,48 +9,71 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...core.errors import DataError
+from ...core.images import to_float
 from ...core.interfaces import Size
 from ..derived import blocks, holes
-from ..derived.derived import cuts_hole
-from ..files import images as pictures
+from ..derived.derived import DerivedField, Self, SuperRes
+from ..files import images
 from ..files.sources import Source
-from .base import BaseCondition
+from .condition import Condition, PairParts
 
 
-class Picture(BaseCondition):
-    """A picture. Raw: uint8 (1, 3 or 4, H, W); encoded: [-1, 1].
+class ImageCondition(Condition):
+    """An image. Raw: uint8 (1, 3 or 4, H, W); encoded: [-1, 1].
 
-    Four channels are a picture with a hole to fill: RGB, white inside the hole, and the mask, raw 255 and encoded 1
+    Four channels are an image with a hole to fill: RGB, white inside the hole, and the mask, raw 255 and encoded 1
     inside the hole, 0 and -1 outside.
     """
 
-    kind: Literal["picture"] = "picture"
+    kind: Literal["image"] = "image"
     channels: Literal[1, 3, 4] = 3
-    derived: str | None = Field(default=None, description="how training made it from the image: superres:4, ...")
+    derived: DerivedField | None = Field(default=None, description="how training made it: superres:4, ...")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Picture:
-        if cuts_hole(self.derived) and self.channels != 4:
+    def _consistent(self) -> ImageCondition:
+        if self.derived is not None and self.derived.cuts_hole and self.channels != 4:
             raise ValueError(f"{self.derived} has 4 channels, RGB and the mask of the hole, not {self.channels}")
         return self
 
     @property
     def noun(self) -> str:
-        return "picture"
+        return "image"
 
-    def pixels(self, source: Source, where: str) -> pictures.Pixels:
+    @property
+    def spelling(self) -> str:
+        return self.kind if self.derived is None else str(self.derived)
+
+    @property
+    def is_self(self) -> bool:
+        """Whether it is the very image that is to be drawn."""
+        return isinstance(self.derived, Self)
+
+    def describe(self) -> str:
+        what = {1: "grey images", 3: "colour images", 4: "colour images with a hole and its mask"}
+        made = f", made from the image: {self.derived}" if self.derived is not None else ""
+        return f"{what[self.channels]}{made}"
+
+    def of_pair(self, pair: PairParts, size: Size) -> Tensor:
+        return pair.original(size) if self.derived is not None else super().of_pair(pair, size)
+
+    def make(self, image: Tensor, item: int) -> Tensor:
+        """The raw condition (c, H, W) derived from an image, uint8 (3, H, W); `item` is its number in the data set."""
+        assert self.derived is not None
+        return self.tensor(self.derived.make(image.permute(1, 2, 0).contiguous().numpy(), item))
+
+    def pixels(self, source: Source, where: str) -> images.Pixels:
         """See `holes.read` for the ways to say where the hole is."""
         if self.channels == 4:
             return holes.read(source, where)
         if isinstance(source, tuple):
-            raise DataError(f"{where}: is a pair, but this model fills no holes; give one picture without a mask")
+            raise DataError(f"{where}: is a pair, but this model fills no holes; give one image without a mask")
         return holes.read_plain(source, self.channels, where)
 
-    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the picture") -> pictures.Pixels:
-        """At exactly `size`, (H, W); for superres:K as K x K blocks, each a pixel of the low-resolution picture.
+    def resize(self, pixels: images.Pixels, size: Size, where: str = "the image") -> images.Pixels:
+        """At exactly `size`, (H, W); for superres:K as K x K blocks, each a pixel of the low-resolution image.
 
-        A picture of (H / K, W / K) is that low-resolution picture, kept exactly; any other is resized to it, unless
-        it has the full size and is made of such blocks already. A picture read at its own size (`--size native`) is
+        An image of (H / K, W / K) is that low-resolution image, kept exactly; any other is resized to it, unless
+        it has the full size and is made of such blocks already. An image read at its own size (`--size native`) is
         taken to have the full size: to enlarge a small one, ask for K times its size.
 
         Raises:
@@ -58,15 +81,14 @@ class Picture(BaseCondition):
         """
         if pixels.ndim == 3 and pixels.shape[2] == 4:
             return holes.resize(pixels, size)
-        factor = blocks.factor_of(self.derived)
-        if factor is not None:
-            return blocks.fitted(pixels, size, factor, where)
-        return pictures.resize(pixels, size, nearest=False)
+        if isinstance(self.derived, SuperRes):
+            return blocks.fitted(pixels, size, self.derived.factor, where)
+        return images.resize(pixels, size, nearest=False)
 
     def encode(self, raw: Tensor) -> Tensor:
-        return raw.float() / 127.5 - 1
+        return to_float(raw)
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """Grey as RGB, a hole in mid grey."""
         if self.channels == 4:
             return torch.where(raw[3:] > 127, torch.full_like(raw[:3], 128), raw[:3])

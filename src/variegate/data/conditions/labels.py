@@ -1,46 +1,36 @@
-"""What a condition is: saved with the model, so that sampling reads a layout exactly as training did.
-
-Raw conditions are integers (c, H, W), uint8 but for normals, and stay so until they are on the device; `encode` turns a
-batch of them into what the network sees, (B, K, H, W).
-"""
+"""A label map as a condition: one of K classes at every pixel, perhaps with the boundaries of instances."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...core.errors import DataError
 from ...core.interfaces import Size
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.instances import boundary, read_instances, with_boundaries
 from ..files.sources import OneSource, Source, named, on_disk, planes_last, whole
-from .base import BaseCondition
 from .cityscapes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
-from .class_label import ClassName
-from .composite import Several
-from .constant import Nothing
-from .image import Picture
-from .landmarks import Landmarks
-from .normals import Normals
-from .vector import Vector
+from .condition import Condition, PairParts
 
 NO_LABEL = 255  # the id that most label sets give to "nothing here"
 
 
-class Labels(BaseCondition):
+class Labels(Condition):
     """A map of class ids, perhaps with the boundaries of instances.
 
     Raw: uint8 (1, H, W); encoded: one-hot (B, number of classes, H, W). With boundaries a second raw plane and a last
     encoded channel are 1 where another instance begins (pix2pixHD's input), else 0.
     """
+
+    discrete: ClassVar[bool] = True
 
     kind: Literal["labels"] = "labels"
     names: tuple[str, ...] = Field(min_length=1, max_length=256)
@@ -70,7 +60,19 @@ class Labels(BaseCondition):
     def noun(self) -> str:
         return "label map"
 
-    def pixels(self, source: Source, where: str) -> pictures.Pixels:
+    @property
+    def planes(self) -> int:
+        return 1 + self.boundaries
+
+    def describe(self) -> str:
+        void = f", of which {self.names[self.void]!r} is unlabelled" if self.void is not None else ""
+        street = ", the classes of Cityscapes" if self.numbering is not None else ""
+        return f"label maps with {self.classes} classes{street}{void}{', and instance maps' * self.boundaries}"
+
+    def of_pair(self, pair: PairParts, size: Size) -> Tensor:
+        return self.read(pair.labels(self.boundaries), size)
+
+    def pixels(self, source: Source, where: str) -> image_files.Pixels:
         """Ids (H, W), or for a model with boundaries ids and boundaries (H, W, 2).
 
         Such a model takes a pair (label map, instance map), or two planes as `read` returns them. Of a label map alone
@@ -93,10 +95,10 @@ class Labels(BaseCondition):
         ids = self.ids(source, where)
         return np.dstack([ids, boundary(ids)])
 
-    def ids(self, source: OneSource, where: str) -> pictures.Pixels:
+    def ids(self, source: OneSource, where: str) -> image_files.Pixels:
         """Checked class ids (H, W) of one label map."""
         if isinstance(source, str | Path | Image.Image):
-            values, colours = pictures.read_labels(on_disk(source), where)
+            values, colours = image_files.read_labels(on_disk(source), where)
             if self.numbering is None or values.ndim == 3:
                 return self._ids(values, colours, where)
             values, colours = street_values(values, colours, self.numbering, where)
@@ -106,16 +108,16 @@ class Labels(BaseCondition):
             values = whole(values, where)
         return self._ids(values, None, where)
 
-    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the label map") -> pictures.Pixels:
+    def resize(self, pixels: image_files.Pixels, size: Size, where: str = "the label map") -> image_files.Pixels:
         """The nearest class; a boundary wherever there was one."""
         if pixels.ndim == 2:
-            return pictures.resize(pixels, size, nearest=True)
+            return image_files.resize(pixels, size, nearest=True)
         ids, edge = pixels[..., 0], pixels[..., 1]
-        return np.dstack([pictures.resize(ids, size, nearest=True), pictures.resize_largest(edge, size)])
+        return np.dstack([image_files.resize(ids, size, nearest=True), image_files.resize_largest(edge, size)])
 
     def _ids(
-        self, values: NDArray[Any], colours: pictures.Pixels | None, where: str, allowed: str | None = None
-    ) -> pictures.Pixels:
+        self, values: NDArray[Any], colours: image_files.Pixels | None, where: str, allowed: str | None = None
+    ) -> image_files.Pixels:
         """Ids (H, W) within range, from ids (with the file's palette, if any) or from colours (H, W, 3).
 
         Args:
@@ -151,7 +153,7 @@ class Labels(BaseCondition):
             "relabel those pixels, or train with data that has this class"
         )
 
-    def _match(self, colours: NDArray[np.int64], where: str) -> pictures.Pixels:
+    def _match(self, colours: NDArray[np.int64], where: str) -> image_files.Pixels:
         """Ids of colours (H, W, 3) that are exactly in the palette; the first class wins a shared colour."""
         codes = (colours[..., 0] << 16) | (colours[..., 1] << 8) | colours[..., 2]
         known = {_code(colour): i for i, colour in reversed([*enumerate(self.palette)])}
@@ -178,7 +180,7 @@ class Labels(BaseCondition):
         planes = (ids == classes).float()
         return torch.cat([planes, raw[:, 1:].float()], dim=1) if self.boundaries else planes
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         colours = torch.tensor(self.palette, dtype=torch.uint8, device=raw.device)
         return colours[raw[0].long()].permute(2, 0, 1).contiguous()
 
@@ -186,21 +188,3 @@ class Labels(BaseCondition):
 def _code(colour: Colour) -> int:
     red, green, blue = colour
     return (red << 16) | (green << 8) | blue
-
-
-AnyCondition = Labels | Picture | Landmarks | Normals | Nothing | ClassName | Vector | Several
-Condition = Annotated[AnyCondition, Field(discriminator="kind")]
-
-
-def condition_from_mapping(values: Mapping[str, Any]) -> AnyCondition:
-    """A condition from a model's config.json.
-
-    Raises:
-        DataError: a field is missing, unknown or inconsistent.
-    """
-    try:
-        condition: AnyCondition = TypeAdapter(Condition).validate_python(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"condition: {'.'.join(map(str, first['loc']))} {first['msg'].lower()}") from None
-    return condition

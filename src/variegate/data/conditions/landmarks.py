@@ -17,20 +17,20 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ...core.errors import DataError
+from ...core.errors import ConfigError, DataError
 from ...core.interfaces import Size
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.landmarks import Points, read_points
 from ..files.sources import Source
-from .base import BaseCondition
+from .condition import Condition, PairParts
 
-FAR = 0.5  # of a side: points further outside than this belong to another picture
+FAR = 0.5  # of a side: points further outside than this belong to another image
 
 
-class Landmarks(BaseCondition):
+class Landmarks(Condition):
     """P points, some of which may be absent.
 
-    Raw: uint8 (P, H, W), 1 at landmark p of plane p (rounded, clamped to the picture), all 0 where it is absent.
+    Raw: uint8 (P, H, W), 1 at landmark p of plane p (rounded, clamped to the image), all 0 where it is absent.
     Encoded: the same as floats, or with `heat` a Gaussian of peak 1 around each point.
     """
 
@@ -41,7 +41,7 @@ class Landmarks(BaseCondition):
     heat: float = Field(
         0.0, ge=0, description="standard deviation of each point's blob in pixels; 0: one pixel, as published"
     )
-    frame: tuple[int, int] = Field(description="H, W of the picture in which a bare list of points is given")
+    frame: tuple[int, int] = Field(description="H, W of the image in which a bare list of points is given")
 
     @property
     def channels(self) -> int:
@@ -52,11 +52,23 @@ class Landmarks(BaseCondition):
     def noun(self) -> str:
         return "list of landmarks"
 
+    @property
+    def spelling(self) -> str:
+        return f"landmarks:{self.heat:g}" if self.heat else "landmarks"
+
+    def describe(self) -> str:
+        shape = f"blobs of {self.heat:g} pixels" if self.heat else "one pixel each"
+        return f"{self.points} landmarks, {shape}"
+
+    def of_pair(self, pair: PairParts, size: Size) -> Tensor:
+        points, frame = pair.landmarks()
+        return self.place(points, frame, size, pair.name)
+
     def read(self, source: Source, size: Size | None = None) -> Tensor:
         """uint8 (P, H, W) at `size`, or for the frame unless given.
 
         Args:
-            source: a .json, .csv or .pts file of one picture, x, y (P, 2) in pixels of `frame`, or such planes
+            source: a .json, .csv or .pts file of one image, x, y (P, 2) in pixels of `frame`, or such planes
                 themselves. An absent point is null or NaN.
 
         Raises:
@@ -67,7 +79,7 @@ class Landmarks(BaseCondition):
             return self.place(read_points(Path(source)), self.frame, size, where)
         if isinstance(source, tuple | Image.Image):
             raise DataError(
-                f"{where}: is a picture or a pair; give x, y ({self.points}, 2) or a .json, .csv or .pts file"
+                f"{where}: is an image or a pair; give x, y ({self.points}, 2) or a .json, .csv or .pts file"
             )
         values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
         if values.dtype.kind not in "buif":
@@ -79,10 +91,10 @@ class Landmarks(BaseCondition):
         return self.place(values.astype(np.float32), self.frame, size, where)
 
     def place(self, points: Points, frame: Size, size: Size | None = None, where: str = "the landmarks") -> Tensor:
-        """uint8 (P, H, W) at `size`, or for `frame` unless given, of x, y (P, 2) in pixels of a picture of `frame`.
+        """uint8 (P, H, W) at `size`, or for `frame` unless given, of x, y (P, 2) in pixels of an image of `frame`.
 
         Raises:
-            DataError: another number of points, or some far outside the picture.
+            DataError: another number of points, or some far outside the image.
         """
         if len(points) != self.points:
             raise DataError(f"{where}: has {len(points)} points, but {self.points} are wanted, as in the other data")
@@ -96,7 +108,7 @@ class Landmarks(BaseCondition):
         planes[np.flatnonzero(there), rows, columns] = 1
         return torch.from_numpy(planes)
 
-    def pixels(self, source: Source, where: str) -> pictures.Pixels:
+    def pixels(self, source: Source, where: str) -> image_files.Pixels:
         """Checked planes (H, W, P), each with one point at most."""
         values = np.asarray(source)
         if values.shape[0] != self.points:
@@ -109,8 +121,8 @@ class Landmarks(BaseCondition):
             )
         return planes.transpose(1, 2, 0)
 
-    def resize(self, pixels: pictures.Pixels, size: Size, where: str = "the landmarks") -> pictures.Pixels:
-        """Planes (H, W, P) with each point where it lies in a picture of `size`."""
+    def resize(self, pixels: image_files.Pixels, size: Size, where: str = "the landmarks") -> image_files.Pixels:
+        """Planes (H, W, P) with each point where it lies in an image of `size`."""
         if pixels.shape[:2] == size:
             return pixels
         placed = self.place(points_of(torch.from_numpy(pixels.transpose(2, 0, 1))).numpy(), pixels.shape[:2], size)
@@ -130,9 +142,9 @@ class Landmarks(BaseCondition):
         bell = torch.exp(-((steps - steps.unsqueeze(1)) ** 2) / (2 * self.heat**2))  # (L, L)
         return bell[marks.argmax(dim=-1)] * marks.amax(dim=-1, keepdim=True)
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """A dot for each point on black, hues in the order of the points."""
-        reach = max(1, round(max(raw.shape[-2:]) / 96))  # dots of 3 pixels up to 144, wider in larger pictures
+        reach = max(1, round(max(raw.shape[-2:]) / 96))  # dots of 3 pixels up to 144, wider in larger images
         dots = F.max_pool2d(raw.float().unsqueeze(0), 2 * reach + 1, 1, reach)[0]  # (P, H, W)
         hues = [colorsys.hsv_to_rgb(0.85 * p / max(1, self.points - 1), 0.55, 1.0) for p in range(self.points)]
         colours = torch.tensor(hues, device=raw.device).view(self.points, 3, 1, 1) * 255
@@ -141,13 +153,11 @@ class Landmarks(BaseCondition):
             shown = torch.where(dot > 0, colour, shown)
         return shown.round().to(torch.uint8)
 
-    def mirrored(self, raw: Tensor) -> Tensor:
-        raise DataError(NO_MIRROR)
-
-
-NO_MIRROR = (
-    "pairs with landmarks cannot be mirrored: the left eye would become the right one; give --training.flip false"
-)
+    def check_mirroring(self) -> None:
+        raise ConfigError(
+            "pairs with landmarks cannot be mirrored: the left eye would become the right one; give --training.flip "
+            "false"
+        )
 
 
 def points_of(planes: Tensor) -> Tensor:
@@ -160,11 +170,11 @@ def points_of(planes: Tensor) -> Tensor:
 
 
 def check_inside(points: NDArray[Any], frame: Size, where: str) -> None:
-    """Raises DataError for a point further outside a picture of `frame` than half its sides."""
+    """Raises DataError for a point further outside an image of `frame` than half its sides."""
     height, width = frame
     for p, (x, y) in enumerate(points):
         if x < -FAR * width or x > (1 + FAR) * width or y < -FAR * height or y > (1 + FAR) * height:
             raise DataError(
-                f"{where}: point {p} at ({x:g}, {y:g}) is far outside the picture of {width}x{height}; "
-                "coordinates are x, y in pixels of the picture itself"
+                f"{where}: point {p} at ({x:g}, {y:g}) is far outside the image of {width}x{height}; "
+                "coordinates are x, y in pixels of the image itself"
             )

@@ -1,6 +1,6 @@
 """Surface normals as a condition: which way a surface faces at every pixel, read without loss of precision.
 
-x points to the right of the picture; which way y and z point is up to the data and the same for all of them.
+x points to the right of the image; which way y and z point is up to the data and the same for all of them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ...core.errors import DataError
 from ...core.interfaces import Size
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.sources import Source
-from .base import BaseCondition
+from .condition import Condition, PairParts
 
 STEPS = 32767  # raw value of 1
 NOTHING = 0.1  # a vector shorter than this is no normal; grey 127 or 128 has length 0.007
@@ -27,11 +27,11 @@ COVERED = 0.5  # share of a resized pixel that must have normals
 SHAPES = "(H, W, 3) or (3, H, W)"
 
 
-class Normals(BaseCondition):
+class Normals(Condition):
     """Unit vectors, zero where there is no surface.
 
     Raw: int16 (3, H, W) = round(32767 n); encoded: float (B, 3, H, W) in [-1, 1]. Files: .npy of floats (H, W, 3),
-    .exr, or an 8-bit picture that codes n = v / 127.5 - 1, where black and mid grey mean no surface.
+    .exr, or an 8-bit image that codes n = v / 127.5 - 1, where black and mid grey mean no surface.
     """
 
     suffixes: ClassVar[frozenset[str]] = frozenset([".npy", ".exr", ".png"])
@@ -42,6 +42,16 @@ class Normals(BaseCondition):
     @property
     def noun(self) -> str:
         return "map of normals"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.int16
+
+    def describe(self) -> str:
+        return "surface normals"
+
+    def of_pair(self, pair: PairParts, size: Size) -> Tensor:
+        return self.tensor(pair.normals(), size)
 
     def pixels(self, source: Source, where: str) -> NDArray[np.float32]:
         """Checked float32 (H, W, 3), each of length 1 or 0. int16 (3, H, W), as `read` returns it, is kept exactly."""
@@ -70,7 +80,7 @@ class Normals(BaseCondition):
     def encode(self, raw: Tensor) -> Tensor:
         return raw.float() / STEPS
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """The usual colours: -1 .. 1 as 0 .. 255."""
         return ((raw.float() / STEPS + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
@@ -119,14 +129,14 @@ def _from_file(source: Path | Image.Image, where: str) -> NDArray[Any]:
         if not source.is_file():
             raise DataError(f"{where}: there is no such file")
         return _from_npy(source, where) if suffix == ".npy" else _from_exr(source, where)
-    picture = pictures.open_picture(source) if isinstance(source, Path) else source
-    if picture.format in ("JPEG", "MPO"):
+    image = image_files.open_image(source) if isinstance(source, Path) else source
+    if image.format in ("JPEG", "MPO"):
         raise DataError(
             f"{where}: is a map of normals saved as JPEG, which blurs them; save it as PNG, or .npy of floats"
         )
-    if picture.mode not in ("RGB", "RGBA"):
-        raise DataError(f"{where}: is a picture in mode {picture.mode}; normals are coded in RGB, n = v / 127.5 - 1")
-    return _coded(np.array(picture)[..., :3])
+    if image.mode not in ("RGB", "RGBA"):
+        raise DataError(f"{where}: is an image in mode {image.mode}; normals are coded in RGB, n = v / 127.5 - 1")
+    return _coded(np.array(image)[..., :3])
 
 
 def _coded(values: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -13,9 +13,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ...core.errors import DataError
+from ...core.interfaces import Size
 from ..files.sources import Source, numbers
 from ..files.vectors import read_vectors
 from .constant import Constant
+from .metadata import Metadata
 
 
 class Vector(Constant):
@@ -33,6 +35,21 @@ class Vector(Constant):
     @property
     def noun(self) -> str:
         return "vector"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float32
+
+    @property
+    def spelling(self) -> str:
+        return f"vectors:{self.file}"
+
+    def describe(self) -> str:
+        return f"vectors of {self.length} numbers in {self.file}"
+
+    def of_metadata(self, metadata: Metadata, size: Size) -> Tensor:
+        assert metadata.vector is not None
+        return self.read(metadata.vector, size)
 
     def values(self, source: Source, where: str) -> NDArray[np.float32]:
         """float32 (D,) of an array, or of FILE:ROW, FILE:NAME, with or without `vector:` before it.
@@ -72,7 +89,7 @@ class Vector(Constant):
     def coded(self, values: Tensor) -> Tensor:
         return values.float()
 
-    def picture(self, raw: Tensor) -> Tensor:
+    def to_image(self, raw: Tensor) -> Tensor:
         """Its values as grey stripes from left to right, least black, largest white."""
         height, width = raw.shape[1:]
         values = raw[:, 0, 0].float()

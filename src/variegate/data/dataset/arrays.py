@@ -5,37 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.errors import DataError
+from ...core.errors import DataError, with_article
 from ...core.interfaces import Size
-from ..conditions.asked import asked, condition_of
-from ..conditions.labels import AnyCondition, Picture
-from ..conditions.metadata import Facts, evenly, is_known, part_of, stated, translated
+from ..conditions import Condition, ImageCondition
+from ..conditions.class_label import class_numbers
+from ..conditions.metadata import Metadata, evenly
+from ..conditions.spec import ConditionSpec, Found, OfClass, condition_of
 from ..files.arrays import Pack, Stored
+from ..files.landmarks import Points
+from ..files.sources import Source
 from ..files.vectors import matched, read_vectors
-from ..readers.arrays import find_arrays
-from ..readers.folders import hold_out
+from ..readers.items import hold_out
 from .choice import same_length
-from .origins import Origin
-
-__all__ = ["Opened", "Rows", "find_arrays", "open_arrays"]
+from .origins import Origin, Parts
+from .pairs import DataSource
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Origin):
     """Pairs from the rows of arrays."""
 
     packs: Sequence[Pack]
     rows: NDArray[np.int64]  # counted through all packs
     labels: NDArray[np.int64] | None  # (N,) of all packs, as the condition counts them
     vectors: NDArray[np.float32] | None  # (N, D)
-    condition: AnyCondition
+    condition: Condition
     channels: Literal[1, 3]
 
     @cached_property
@@ -52,40 +53,58 @@ class Rows:
         number = int(np.searchsorted(self.starts, row, side="right")) - 1
         return self.packs[number], row - int(self.starts[number])
 
-    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        pack, row = self._place(int(self.rows[index]))
-        pixels = torch.from_numpy(np.array(pack.image(row)))
-        planes = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
-        image = Picture(channels=self.channels).read(planes, size)
-        if is_known(self.condition):
-            return stated(self.condition, self.facts(index), size), image
-        return image.expand(3, -1, -1), image
+    def parts(self, index: int) -> Parts:
+        return Row(self, int(self.rows[index]))
 
-    def facts(self, index: int) -> Facts:
-        row = int(self.rows[index])
-        label = None if self.labels is None else int(self.labels[row])
-        return Facts(label, None if self.vectors is None else self.vectors[row])
-
-    def layout(self, index: int, size: Size) -> Tensor | None:
-        return None
+    def pixels(self, row: int) -> Tensor:
+        """uint8 (3 or 1, H, W)."""
+        pack, place = self._place(row)
+        pixels = torch.from_numpy(np.array(pack.image(place)))
+        return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
 
-class Opened(NamedTuple):
-    """What `Pairs` is made of."""
+@dataclass(frozen=True)
+class Row:
+    """One image of an array, with what the file says of it."""
 
-    origins: dict[str, Origin]
-    condition: AnyCondition
-    size: Size
-    description: str
-    image_channels: Literal[1, 3]
+    origin: Rows
+    row: int
+
+    @property
+    def name(self) -> str:
+        pack, place = self.origin._place(self.row)
+        return f"{pack.file}:{place}"
+
+    def image(self, size: Size) -> Tensor:
+        return ImageCondition(channels=self.origin.channels).read(self.origin.pixels(self.row), size)
+
+    def original(self, size: Size) -> Tensor:
+        return self.image(size).expand(3, -1, -1)
+
+    def other(self) -> Source:
+        return self.origin.pixels(self.row)
+
+    def metadata(self) -> Metadata:
+        labels, vectors = self.origin.labels, self.origin.vectors
+        label = None if labels is None else int(labels[self.row])
+        return Metadata(label, None if vectors is None else vectors[self.row])
+
+    def labels(self, instances: bool) -> Source:
+        raise AssertionError("arrays of images have no label maps")
+
+    def landmarks(self) -> tuple[Points, Size]:
+        raise AssertionError("arrays of images have no landmarks")
+
+    def normals(self) -> NDArray[Any]:
+        raise AssertionError("arrays of images have no normals")
 
 
 def open_arrays(
-    stored: Stored, words: str | None, given: AnyCondition | None, size: Size | None, grey: bool | None
-) -> Opened:
+    stored: Stored, spec: ConditionSpec | None, given: Condition | None, size: Size | None, grey: bool | None
+) -> DataSource:
     """
     Args:
-        words: the condition as typed; class if there are labels unless given.
+        spec: the condition as asked for; class if there are labels unless given.
         given: the condition of a trained model.
         grey: as the arrays are unless given.
 
@@ -96,10 +115,10 @@ def open_arrays(
         more = len(stored.problems) - 1
         raise DataError(stored.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
     shape = size or stored.size
-    spec, vectors = array_condition(stored, words, given, shape)
+    condition, vectors = array_condition(stored, spec, given, shape)
     channels: Literal[1, 3] = 1 if (stored.grey if grey is None else grey) else 3
     splits = rows_of(stored)
-    numbers = translated(spec, stored.classes, str(stored.root))
+    numbers = class_numbers(condition, stored.classes, str(stored.root))
     origins: dict[str, Origin] = {}
     for split, rows in splits.items():
         packs = stored.splits.get(split, stored.splits.get("train", []))
@@ -107,9 +126,10 @@ def open_arrays(
         labels = stored.labels_of(source)
         labels = numbers[labels] if labels is not None and stored.classes else None
         own = None if vectors is None else vectors[source]
-        origins[split] = Rows(packs, rows, labels, own, spec, channels)
+        origins[split] = Rows(packs, rows, labels, own, condition, channels)
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in splits.items())
-    return Opened(origins, spec, shape, f"{described(stored)}: {counts}", channels)
+    told = f"{described(stored)}: {counts}"
+    return DataSource(stored.name, origins, condition, shape, told, image_channels=channels)
 
 
 def described(stored: Stored) -> str:
@@ -131,22 +151,23 @@ def rows_of(stored: Stored) -> dict[str, NDArray[np.int64]]:
 
 
 def array_condition(
-    stored: Stored, words: str | None, given: AnyCondition | None, size: Size
-) -> tuple[AnyCondition, dict[str, NDArray[np.float32]] | None]:
+    stored: Stored, spec: ConditionSpec | None, given: Condition | None, size: Size
+) -> tuple[Condition, dict[str, NDArray[np.float32]] | None]:
     """The condition, and the vectors (N, D) of each split if it wants some; a file without names has them in the order
     of the splits' rows."""
-    if words is None and given is not None:
+    if spec is None and given is not None:
         raise DataError(
-            f"{stored.root}: has arrays of images, but the model reads a {given.noun}; give data like its own"
+            f"{stored.root}: has arrays of images, but the model reads {with_article(given.noun)}; "
+            "give data like its own"
         )
-    if words is None and not stored.classes:
+    if spec is None and not stored.classes:
         raise DataError(
             f"{stored.root}: has no labels; give --condition none for a model of images alone, or derive a condition: "
             "edges, grey, self, superres:4 or inpaint"
         )
-    wanted = asked(words or "class")
-    if wanted.derived is not None and wanted.derived.partition(":")[0] in ("landmarks", "normals"):
-        raise DataError(f"{stored.root}: has no {wanted.derived} beside its images; give another condition")
+    wanted = spec or ConditionSpec((OfClass(),))
+    if wanted.geometry is not None:
+        raise DataError(f"{stored.root}: has no {wanted.geometry} beside its images; give another condition")
     vectors, length = None, None
     if wanted.vectors is not None:
         names = [
@@ -156,7 +177,6 @@ def array_condition(
         rows = matched(read_vectors(wanted.vectors), names, str(stored.root))
         ends = np.cumsum([sum(pack.count for pack in packs) for packs in stored.splits.values()])
         vectors, length = dict(zip(stored.splits, np.split(rows, ends[:-1]))), rows.shape[1]
-    spec = given or condition_of(wanted, stored.classes, length, size, str(stored.root))
-    same_length(spec, length, str(stored.root))
-    assert is_known(spec) or part_of(spec, Picture) is not None
-    return spec, vectors
+    condition = given or condition_of(wanted, Found(stored.classes, length, size, str(stored.root)))
+    same_length(condition, length, str(stored.root))
+    return condition, vectors

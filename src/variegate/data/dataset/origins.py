@@ -1,9 +1,11 @@
-"""Where pairs come from: picture files, or the procedure that draws streets."""
+"""Where pairs come from: image files, or the procedure that draws streets. Arrays have a file of their own."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,46 +15,55 @@ from torch import Tensor
 
 from ...core.errors import DataError
 from ...core.interfaces import Size
-from ..conditions.labels import AnyCondition, Labels, Landmarks, Normals, Picture
-from ..conditions.metadata import Facts, is_known, part_of, stated
-from ..files import images as pictures
+from ..conditions import Condition, ImageCondition, Normals
+from ..conditions.condition import PairParts
+from ..conditions.metadata import Metadata
+from ..files import images as image_files
+from ..files.landmarks import Points
 from ..files.sources import Source
-from ..readers.folders import STEP
-from ..readers.items import SPLITS, Direction, Item
+from ..readers.items import Direction, Item, mixed_index
 
 
-class Origin(Protocol):
+class Parts(PairParts, Protocol):
+    """One pair of a data set."""
+
+    def image(self, size: Size) -> Tensor:
+        """The image uint8 (3 or 1, H, W), resized to exactly `size`."""
+
+
+class Origin(ABC):
     """Where the pairs of one split come from."""
 
+    condition: Condition
+
     @property
+    @abstractmethod
     def names(self) -> Sequence[str]:
         """One for each pair: its file, or what it is called."""
+
+    @abstractmethod
+    def parts(self, index: int) -> Parts:
+        """What there is of one pair."""
+
+    def layout(self, index: int, size: Size) -> Tensor | None:
+        """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
+        return None
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
         """Raw condition (c, H, W) and image uint8 (3 or 1, H, W), both resized to exactly `size`.
 
-        In place of a condition that is, or has a part, derived: the picture (3, H, W) that it is derived from.
+        In place of a condition that is, or has a part, derived: the image (3, H, W) that it is derived from.
         """
-
-    def facts(self, index: int) -> Facts:
-        """What is known of an image beside its pixels."""
-
-    def layout(self, index: int, size: Size) -> Tensor | None:
-        """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
-
-
-def item_number(split: str, index: int) -> int:
-    """One number for each item of a data set; splits never share one, however long they are."""
-    return SPLITS.index(split) * 2**40 + index
+        parts = self.parts(index)
+        return self.condition.of_pair(parts, size), parts.image(size)
 
 
 @dataclass(frozen=True)
-class Files:
-    """Pairs from picture files."""
+class Files(Origin):
+    """Pairs from image files."""
 
     items: Sequence[Item]
-    kind: str
-    condition: AnyCondition
+    condition: Condition
     direction: Direction
     channels: Literal[1, 3] = 3  # of images
 
@@ -60,65 +71,98 @@ class Files:
     def names(self) -> Sequence[str]:
         return [str(item.image) for item in self.items]
 
-    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        item, rgb = self.items[index], Picture(channels=self.channels)
-        if isinstance(self.condition, Landmarks):
-            return landmarks_of(item, self.condition, size), rgb.read(shown(item), size)
-        if isinstance(self.condition, Normals):
-            return self.condition.tensor(normals_of(item, self.condition), size), rgb.read(shown(item), size)
-        if is_known(self.condition):
-            return stated(self.condition, item.facts, size), rgb.read(shown(item), size)
-        if self.kind == "labels" and item.condition is not None:
-            return self.condition.read(self._labels(item), size), rgb.read(item.image, size)
-        given = part_of(self.condition, Picture)
-        if given is not None and given.derived is not None:
-            image = rgb.read(shown(item), size)
-            source = image if item.condition is None else rgb.read(item.condition, size)
-            return source.expand(3, -1, -1), image
-        sides: list[Source] = [*halves(item.image)] if item.condition is None else [item.condition, item.image]
-        first, second = sides if self.direction == "AtoB" else sides[::-1]
-        return self.condition.read(first, size), rgb.read(second, size)
+    def parts(self, index: int) -> Parts:
+        return FilePair(self.items[index], self.condition, self.direction, self.channels)
 
-    def facts(self, index: int) -> Facts:
-        return self.items[index].facts
 
-    def _labels(self, item: Item) -> Source:
-        """The label map, with its instance map if the condition wants that and there is one."""
-        assert item.condition is not None
-        wanted = isinstance(self.condition, Labels) and self.condition.boundaries
-        return (item.condition, item.instances) if wanted and item.instances is not None else item.condition
+@dataclass(frozen=True)
+class FilePair:
+    """The files of one pair, each read when it is asked for."""
 
-    def layout(self, index: int, size: Size) -> Tensor | None:
-        return None
+    item: Item
+    condition: Condition
+    direction: Direction
+    channels: Literal[1, 3]
+    read: dict[Size, Tensor] = field(default_factory=dict, compare=False)  # the image at sizes asked for already
+
+    @property
+    def name(self) -> str:
+        return str(self.item.image)
+
+    def image(self, size: Size) -> Tensor:
+        if size not in self.read:
+            self.read[size] = self._colours(self._sides[1], size)
+        return self.read[size]
+
+    def original(self, size: Size) -> Tensor:
+        item = self.item
+        image = self.image(size) if item.condition is None else self._colours(item.condition, size)
+        return image.expand(3, -1, -1)
+
+    def other(self) -> Source:
+        return self._sides[0]
+
+    def labels(self, instances: bool) -> Source:
+        item = self.item
+        if item.condition is None:
+            return self.other()
+        return (item.condition, item.instances) if instances and item.instances is not None else item.condition
+
+    def landmarks(self) -> tuple[Points, Size]:
+        assert self.item.points is not None
+        return self.item.points, size_of(self.item)
+
+    def normals(self) -> NDArray[Any]:
+        assert isinstance(self.condition, Normals)
+        return normals_of(self.item, self.condition)
+
+    def metadata(self) -> Metadata:
+        return self.item.metadata
+
+    def _colours(self, source: Source, size: Size) -> Tensor:
+        return ImageCondition(channels=self.channels).read(source, size)
+
+    @cached_property
+    def _sides(self) -> tuple[Source, Source]:
+        """Condition and image, as they are stored; the image twice, where the condition has no file of its own."""
+        item = self.item
+        first: Source
+        second: Source
+        if item.halves:
+            first, second = halves(item.image)
+        else:
+            image = shown(item)
+            first, second = (image if item.condition is None else item.condition), image
+        return (first, second) if self.direction == "AtoB" else (second, first)
 
 
 def renumbered(items: Sequence[Item], numbers: NDArray[Any]) -> Sequence[Item]:
     """Items with other numbers of their classes: `numbers` (K,) has that of each class of the data."""
     if np.array_equal(numbers, np.arange(len(numbers))):
         return items
-    facts = [Facts(int(numbers[item.facts.label or 0]), item.facts.vector) for item in items]
-    return [replace(item, facts=known) for item, known in zip(items, facts)]
+    known = [Metadata(int(numbers[item.metadata.label or 0]), item.metadata.vector) for item in items]
+    return [replace(item, metadata=one) for item, one in zip(items, known)]
 
 
-def native_size(items: Sequence[Item], kind: str) -> Size:
+def native_size(items: Sequence[Item]) -> Size:
     """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
     height, width = size_of(items[0])
-    width = width // 2 if kind == "halves" else width
+    width = width // 2 if items[0].halves else width
     return max(8, height // 8 * 8), max(8, width // 8 * 8)
 
 
 def size_of(item: Item) -> Size:
-    """(H, W) of the part of a picture that counts."""
-    size = pictures.size_of(item.image) if item.box is None else None
+    """(H, W) of the part of an image that counts."""
+    size = image_files.size_of(item.image) if item.box is None else None
     if size is not None:
         return size
     height, width = cut_out(item).shape[:2]
     return height, width
 
 
-def cut_out(item: Item) -> pictures.Pixels:
-    """The part of a picture that counts: (H, W, 3)."""
-    pixels = pictures.read_picture(item.image)
+def cut_out(item: Item) -> image_files.Pixels:
+    """The part of an image that counts: (H, W, 3)."""
+    pixels = image_files.read_image(item.image)
     return pixels if item.box is None else _within(pixels, item)
 
 
@@ -133,40 +177,34 @@ def _within(values: NDArray[Any], item: Item) -> NDArray[Any]:
 
 
 def shown(item: Item) -> Source:
-    """The picture of an item, as a condition can read it."""
+    """The image of an item, as a condition can read it."""
     return item.image if item.box is None else cut_out(item)
 
 
-def landmarks_of(item: Item, condition: Landmarks, size: Size) -> Tensor:
-    """Raw planes at `size`."""
-    assert item.points is not None
-    return condition.place(item.points, size_of(item), size, str(item.image))
-
-
 def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
-    """Unit vectors (H, W, 3); those of a whole picture are cut out like the picture."""
+    """Unit vectors (H, W, 3); those of a whole image are cut out like the image."""
     assert item.condition is not None
     vectors = condition.pixels(item.condition, str(item.condition))
-    whole = item.box is not None and vectors.shape[:2] == pictures.size_of(item.image)
+    whole = item.box is not None and vectors.shape[:2] == image_files.size_of(item.image)
     return _within(vectors, item) if whole else vectors
 
 
-def halves(file: Path) -> tuple[pictures.Pixels, pictures.Pixels]:
-    """Left and right half (H, W, 3) of a picture exactly twice as wide as high."""
-    both = pictures.read_picture(file)
+def halves(file: Path) -> tuple[image_files.Pixels, image_files.Pixels]:
+    """Left and right half (H, W, 3) of an image exactly twice as wide as high."""
+    both = image_files.read_image(file)
     height, width = both.shape[:2]
     if width != 2 * height:
         raise DataError(f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high")
     return both[:, :height], both[:, height:]
 
 
-class Procedural:
+class Procedural(Origin):
     """Pairs from the streets set, drawn at `size`; the condition is the layout or made from the image.
 
     Unpaired, the image of an item is that of another one.
     """
 
-    def __init__(self, size: Size, count: int, split: str, condition: AnyCondition, unpaired: bool = False) -> None:
+    def __init__(self, size: Size, count: int, split: str, condition: Condition, unpaired: bool = False) -> None:
         from ..streets.streets import Streets
 
         self.size, self.split, self.condition, self.unpaired = size, split, condition, unpaired
@@ -176,27 +214,53 @@ class Procedural:
     def names(self) -> Sequence[str]:
         return [f"streets/{self.split}/{i}" for i in range(len(self.streets))]
 
-    def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        image = self.image(index * STEP % len(self.streets) if self.unpaired else index, size)
-        if isinstance(self.condition, Landmarks):
-            return self.condition.place(self.streets.landmarks(index), self.size, size), image
-        if isinstance(self.condition, Normals):
-            return self.condition.tensor(self.streets.normals(index), size), image
-        if is_known(self.condition):
-            return stated(self.condition, self.facts(index), size), image
-        if isinstance(self.condition, Picture) and self.condition.derived is not None:
-            return self.image(index, size), image
-        return self.layout(index, size), image
-
-    def facts(self, index: int) -> Facts:
-        return Facts()
+    def parts(self, index: int) -> Parts:
+        return StreetPair(self, index)
 
     def layout(self, index: int, size: Size) -> Tensor:
         layout: Tensor = self.streets.layout(index)
-        return layout if size == self.size else Picture().tensor(pictures.resize(layout[0].numpy(), size, nearest=True))
+        if size == self.size:
+            return layout
+        return ImageCondition().tensor(image_files.resize(layout[0].numpy(), size, nearest=True))
 
     def image(self, index: int, size: Size) -> Tensor:
         image: Tensor = self.streets.image(index)
         if size == self.size:
             return image
-        return Picture().tensor(image.permute(1, 2, 0).numpy(), size)
+        return ImageCondition().tensor(image.permute(1, 2, 0).numpy(), size)
+
+
+@dataclass(frozen=True)
+class StreetPair:
+    """One street, drawn when it is asked for."""
+
+    origin: Procedural
+    index: int
+
+    @property
+    def name(self) -> str:
+        return f"streets/{self.origin.split}/{self.index}"
+
+    def image(self, size: Size) -> Tensor:
+        origin, index = self.origin, self.index
+        return origin.image(mixed_index(index, len(origin.streets)) if origin.unpaired else index, size)
+
+    def original(self, size: Size) -> Tensor:
+        return self.origin.image(self.index, size)
+
+    def other(self) -> Source:
+        layout: Tensor = self.origin.streets.layout(self.index)
+        return layout
+
+    def labels(self, instances: bool) -> Source:
+        return self.other()
+
+    def landmarks(self) -> tuple[Points, Size]:
+        return self.origin.streets.landmarks(self.index), self.origin.size
+
+    def normals(self) -> NDArray[Any]:
+        normals: NDArray[Any] = self.origin.streets.normals(self.index)
+        return normals
+
+    def metadata(self) -> Metadata:
+        return Metadata()

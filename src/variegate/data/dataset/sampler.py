@@ -32,7 +32,7 @@ def visit_key(seed: int, position: int) -> int:
     return (1 << (SEED_BITS + POSITION_BITS)) + ((seed & ((1 << SEED_BITS) - 1)) << POSITION_BITS) + position
 
 
-class Endless(Sampler[tuple[int, int]]):
+class InfiniteSampler(Sampler[tuple[int, int]]):
     """(index, key) of one rank's items, reshuffled for ever.
 
     Step t of the global stream holds positions t * batch_size .. (t + 1) * batch_size - 1; rank r has the r-th of
@@ -67,6 +67,11 @@ class Endless(Sampler[tuple[int, int]]):
                 yield self.item(position), visit_key(self.seed, position)
             step += 1
 
+    def uniform(self, position: int) -> float:
+        """A number in [0, 1) that is a function of seed and position."""
+        key = np.array([visit_key(self.seed, position), _RARITY_WORD], dtype=np.uint64)
+        return float(np.random.Generator(np.random.Philox(key=key)).random())
+
     def item(self, position: int) -> int:
         """The item at a position of the stream: every item once an epoch."""
         if position // self.length != self.epoch:
@@ -75,7 +80,14 @@ class Endless(Sampler[tuple[int, int]]):
         return int(self.items[position % self.length])
 
 
-class RareFirst(Endless):
+class ReplacementSampler(InfiniteSampler):
+    """Items drawn independently of each other, all equally likely."""
+
+    def item(self, position: int) -> int:
+        return min(int(self.uniform(position) * self.length), self.length - 1)
+
+
+class WeightedInfiniteSampler(InfiniteSampler):
     """Items drawn with replacement by rarity: position p serves column p mod P of the scores.
 
     Args:
@@ -95,7 +107,5 @@ class RareFirst(Endless):
         self.cumulative = np.cumsum(scores / scores.sum(axis=0), axis=0).T  # (P, N)
 
     def item(self, position: int) -> int:
-        key = np.array([visit_key(self.seed, position), _RARITY_WORD], dtype=np.uint64)
-        chance = np.random.Generator(np.random.Philox(key=key)).random()
         column = self.cumulative[position % len(self.cumulative)]
-        return min(int(np.searchsorted(column, chance, side="right")), self.length - 1)
+        return min(int(np.searchsorted(column, self.uniform(position), side="right")), self.length - 1)

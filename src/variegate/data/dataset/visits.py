@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from ...core.errors import ConfigError
+from ...core.images import is_constant, to_float
 from ...core.interfaces import Batch
-from ..conditions.labels import AnyCondition
-from ..conditions.landmarks import NO_MIRROR, Landmarks
-from ..derived.derived import after_crop
+from ..conditions import Condition
 from .pairs import Pairs
 
 VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too
@@ -49,12 +48,13 @@ class Visits(Dataset[Visit]):
     ) -> None:
         if jitter < 1:
             raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
-        if flip and isinstance(pairs.condition, Landmarks):
-            raise ConfigError(NO_MIRROR)
+        if flip:
+            pairs.condition.check_mirroring()
         height, width = self.size = pairs.size
         self.flip, self.others = flip, others
-        self._made = pairs.made if after_crop(pairs.derived) else None
-        whole = pairs.underived() if self._made else pairs
+        late = pairs.derived is not None and pairs.derived.after_crop
+        self._make = pairs.make if late else None
+        whole = pairs.underived() if late else pairs
         self.pairs = whole.resized((round(height * jitter), round(width * jitter)))
 
     def __len__(self) -> int:
@@ -72,8 +72,8 @@ class Visits(Dataset[Visit]):
         condition, image = condition[window], image[window]
         if mirror:
             condition, image = self.pairs.condition.mirrored(condition), image.flip(-1)
-        if self._made is not None:
-            condition = self._made(condition, index)
+        if self._make is not None:
+            condition = self._make(condition, index)
         item: Visit = {"condition": condition, "image": image, "index": index, "key": key}
         if self.others is not None:
             numbers = [int(number) for number in self.others[index]]
@@ -91,18 +91,13 @@ def collate(visits: Sequence[Visit]) -> dict[str, Tensor]:
 
 def pixel_of(planes: Tensor) -> Tensor:
     """(c, 1, 1) of a view of constant planes (c, H, W); other planes as they are."""
-    return planes[:, :1, :1] if planes.stride()[1:] == (0, 0) else planes
+    return planes[:, :1, :1] if is_constant(planes) else planes
 
 
-def to_batch(raw: Mapping[str, Tensor], condition: AnyCondition) -> Batch:
+def to_batch(raw: Mapping[str, Tensor], condition: Condition) -> Batch:
     """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), images in [-1, 1]."""
     given = raw["condition"].expand(-1, -1, *raw["image"].shape[-2:])
-    batch = Batch(condition.encode(given), scaled(raw["image"]), raw["index"], raw["key"])
+    batch = Batch(condition.encode(given), to_float(raw["image"]), raw["index"], raw["key"])
     if "neighbours" in raw:
-        batch = batch._replace(neighbours=scaled(raw["neighbours"]), present=raw["present"])
+        batch = batch._replace(neighbours=to_float(raw["neighbours"]), present=raw["present"])
     return batch
-
-
-def scaled(images: Tensor) -> Tensor:
-    """uint8 to [-1, 1]."""
-    return images.float() / 127.5 - 1

@@ -1,6 +1,6 @@
-"""Super-resolution: a low-resolution picture, each pixel repeated K x K, so that it has the size of its image.
+"""Super-resolution: a low-resolution image, each pixel repeated K x K, so that it has the size of its image.
 
-A network takes the exact low-resolution picture out of it with `[..., ::K, ::K]`.
+A network takes the exact low-resolution image out of it with `[..., ::K, ::K]`.
 """
 
 from __future__ import annotations
@@ -10,20 +10,6 @@ import numpy as np
 from ...core.errors import DataError
 from ...core.interfaces import Size
 from ..files.images import Pixels, resize
-
-
-def factor_of(kind: str | None) -> int | None:
-    """K of superres:K; None for every other condition.
-
-    Raises:
-        DataError: K is no whole number of 2 or more.
-    """
-    name, _, factor = (kind or "").partition(":")
-    if name != "superres":
-        return None
-    if not (factor.isdecimal() and int(factor) >= 2):
-        raise DataError(f"condition {kind!r}: superres needs a whole factor of 2 or more, such as superres:4")
-    return int(factor)
 
 
 def low_size(size: Size, factor: int, where: str) -> Size:
@@ -42,13 +28,13 @@ def low_size(size: Size, factor: int, where: str) -> Size:
     return height // factor, width // factor
 
 
-def reduced(image: Pixels, factor: int, where: str = "the picture") -> Pixels:
+def reduced(image: Pixels, factor: int, where: str = "the image") -> Pixels:
     """An image (H, W, 3) as K x K blocks of its antialiased, bicubic reduction."""
     return _repeat(resize(image, low_size(image.shape[:2], factor, where), nearest=False), factor)
 
 
-def fitted(pixels: Pixels, size: Size, factor: int, where: str = "the picture") -> Pixels:
-    """A user's picture as K x K blocks in exactly `size`, (H, W).
+def fitted(pixels: Pixels, size: Size, factor: int, where: str = "the image") -> Pixels:
+    """A user's image as K x K blocks in exactly `size`, (H, W).
 
     Blocks of that size stay as they are, and of (H / K, W / K) every pixel is kept; all else is resized to that.
     """

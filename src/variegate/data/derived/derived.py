@@ -1,102 +1,218 @@
-"""How a condition is made from a picture: edges, grey, a low-resolution copy, a hole to fill, the picture itself."""
+"""Conditions that are made from the image itself: edges, grey, a low-resolution copy, a hole to fill, the image.
+
+Each is a value, parsed once from what `--condition` says and written back as that.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer
 
 from ...core.errors import DataError, did_you_mean
 from ...core.interfaces import Size
 from ..files.images import Pixels
 from . import blocks, holes
-from .masks import Masks, folder_of
+from .masks import Masks
 
-PLAIN = ("edges", "grey", "inpaint", "inpaint:centre", "self")
-DERIVED = (*PLAIN, "inpaint:FOLDER", "superres:K")
+KNOWN = ("edges", "grey", "inpaint", "inpaint:centre", "self", "inpaint:FOLDER", "superres:K")
 EDGE = 12.0  # grey levels per pixel; steeper than this is an edge
 
 
-def check_derived(kind: str, unpaired: bool = False) -> None:
-    """Raises DataError for a derived condition that does not exist, or that must not be taken from another picture."""
-    if folder_of(kind) is not None:
-        Masks(kind)  # has the folder and its pictures looked for
-    elif blocks.factor_of(kind) is None and kind not in PLAIN:
-        raise DataError(f"there is no derived condition {kind!r}; {did_you_mean(kind, DERIVED)}")
-    if unpaired and cuts_hole(kind):
-        raise DataError(
-            f"condition {kind!r} cannot be unpaired: a hole is filled in the picture it was cut out of; "
-            "leave one of them out"
-        )
+class Derived(ABC):
+    """How a condition is made from an image; `str` of it is what `--condition` says.
+
+    Attributes:
+        channels: of the condition: 1, 3, or 4 for an image with a hole and its mask.
+        cuts_hole: it leaves a hole to fill.
+        after_crop: it must be made from what a crop leaves, which would move holes and cut through blocks.
+    """
+
+    channels: ClassVar[Literal[1, 3, 4]] = 3
+    cuts_hole: ClassVar[bool] = False
+    after_crop: ClassVar[bool] = False
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    @abstractmethod
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        """The condition (H, W) or (H, W, c) of an image (H, W, 3).
+
+        Args:
+            item: number of the item in its data set, which decides the place of a random hole, or the mask.
+
+        Raises:
+            DataError: see `check`.
+        """
+
+    def check(self, size: Size, where: str) -> None:  # noqa: B027 most can be made of any image
+        """Raises DataError if it cannot be made of images of `size`, which `where` names."""
+
+    def problems(self, size: Size, where: str) -> list[str]:
+        """All that `check` has to say, in sentences."""
+        try:
+            self.check(size, where)
+        except DataError as error:
+            return [str(error)]
+        return []
+
+    def explain(self, size: Size) -> str:
+        """What is made of images of (H, W), in words with sizes in pixels; empty if the name says it all."""
+        return ""
 
 
-def check_size(kind: str | None, size: Size, where: str) -> None:
-    """Raises DataError if a condition cannot be made of pictures of `size`, (H, W)."""
-    factor = blocks.factor_of(kind)
-    if factor is not None:
-        blocks.low_size(size, factor, where)
-    if cuts_hole(kind) and folder_of(kind) is None:
+@dataclass(frozen=True)
+class Self(Derived):
+    """The image, for auto-encoders."""
+
+    def __str__(self) -> str:
+        return "self"
+
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        return image
+
+
+@dataclass(frozen=True)
+class Gray(Derived):
+    """Its grey levels, for colouring."""
+
+    channels: ClassVar[Literal[1, 3, 4]] = 1
+
+    def __str__(self) -> str:
+        return "grey"
+
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        return np.array(Image.fromarray(image).convert("L"))
+
+
+@dataclass(frozen=True)
+class Edges(Derived):
+    """White where grey levels change by more than EDGE a pixel, black elsewhere; grain is smoothed."""
+
+    channels: ClassVar[Literal[1, 3, 4]] = 1
+
+    def __str__(self) -> str:
+        return "edges"
+
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        return edges(np.array(Image.fromarray(image).convert("L")))
+
+
+@dataclass(frozen=True)
+class SuperRes(Derived):
+    """A copy of 1/factor of the size, each of whose pixels is repeated factor x factor."""
+
+    factor: int
+    after_crop: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"superres:{self.factor}"
+
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        return blocks.reduced(image, self.factor)
+
+    def check(self, size: Size, where: str) -> None:
+        blocks.low_size(size, self.factor, where)
+
+    def explain(self, size: Size) -> str:
+        height, width = size
+        small = f"{width // self.factor}x{height // self.factor}"
+        return f"the low resolution is {small} {of_images(size)}, each pixel repeated {self.factor} x {self.factor}"
+
+
+@dataclass(frozen=True)
+class Inpaint(Derived):
+    """The image with a rectangle cut out: half as high and wide in the middle, or of a random size and place."""
+
+    centre: bool = False
+    channels: ClassVar[Literal[1, 3, 4]] = 4
+    cuts_hole: ClassVar[bool] = True
+    after_crop: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return "inpaint:centre" if self.centre else "inpaint"
+
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        size = (image.shape[0], image.shape[1])
+        return holes.cut(image, holes.centre(size) if self.centre else holes.rectangle(size, item))
+
+    def check(self, size: Size, where: str) -> None:
         holes.large_enough(size)
 
-
-def cuts_hole(kind: str | None) -> bool:
-    """Whether it is an inpainting condition."""
-    return kind is not None and kind.partition(":")[0] == "inpaint"
-
-
-def after_crop(kind: str | None) -> bool:
-    """Whether it must be made from what a crop leaves: a crop would move holes, and cut through blocks."""
-    return cuts_hole(kind) or blocks.factor_of(kind) is not None
+    def explain(self, size: Size) -> str:
+        if self.centre:
+            hole = holes.centre(size)
+            return f"a hole of {hole.width}x{hole.height} in the middle {of_images(size)}"
+        (low, high), (left, right) = (holes.lengths(side) for side in size)
+        return f"a hole {left} to {right} wide and {low} to {high} high, at a random place {of_images(size)}"
 
 
-def derived_channels(kind: str) -> Literal[1, 3, 4]:
-    return 4 if cuts_hole(kind) else 1 if kind in ("edges", "grey") else 3
+@dataclass(frozen=True)
+class InpaintMasks(Derived):
+    """The image with a hole from a folder of masks, white inside the hole."""
+
+    folder: str  # as typed
+    channels: ClassVar[Literal[1, 3, 4]] = 4
+    cuts_hole: ClassVar[bool] = True
+    after_crop: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"inpaint:{self.folder}"
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Raises DataError if there is no such folder, or no image in it."""
+        return Masks(self.folder)
+
+    def make(self, image: Pixels, item: int = 0) -> Pixels:
+        return holes.join(image, self.masks.of(item, (image.shape[0], image.shape[1])))
+
+    def check(self, size: Size, where: str) -> None:
+        found = self.problems(size, where)
+        if found:
+            more = f" (and {len(found) - 1} more masks: variegate data check)" if len(found) > 1 else ""
+            raise DataError(found[0] + more)
+
+    def problems(self, size: Size, where: str) -> list[str]:
+        return list(self.masks.problems(size))
+
+    def explain(self, size: Size) -> str:
+        number = f"one of {len(self.masks)} masks" if len(self.masks) > 1 else "the one mask"
+        return f"the hole {of_images(size)} is {number} in {self.masks.folder}, resized; {holes.BY_MASK}"
 
 
-def derive(kind: str, image: Pixels, item: int = 0, masks: Masks | None = None) -> Pixels:
-    """The condition of a picture (H, W, 3).
+PLAIN: dict[str, Derived] = {str(one): one for one in (Edges(), Gray(), Inpaint(), Inpaint(centre=True), Self())}
 
-    Args:
-        kind: edges and grey give (H, W), self and superres:K (H, W, 3), inpaint, inpaint:centre and inpaint:FOLDER
-            (H, W, 4).
-        item: number of the item in its data set, which decides the place of a random hole, or the mask.
-        masks: those of inpaint:FOLDER; its folder is looked through unless given.
+
+def parse_derived(text: Any) -> Any:
+    """The value of what `--condition` says; anything but text is left to validation.
 
     Raises:
-        DataError: sides that K of superres:K does not divide, a picture too small for a hole, a mask that is none.
+        DataError: there is no such condition, or superres has no factor.
     """
-    if kind == "self":
-        return image
-    if cuts_hole(kind):
-        size = (image.shape[0], image.shape[1])
-        if folder_of(kind) is not None:
-            return holes.join(image, (masks or Masks(kind)).of(item, size))
-        return holes.cut(image, holes.centre(size) if kind == "inpaint:centre" else holes.rectangle(size, item))
-    factor = blocks.factor_of(kind)
-    if factor is not None:
-        return blocks.reduced(image, factor)
-    grey = np.array(Image.fromarray(image).convert("L"))
-    return grey if kind == "grey" else edges(grey)
+    if not isinstance(text, str) or text in PLAIN:
+        return PLAIN[text] if isinstance(text, str) else text
+    name, colon, setting = text.partition(":")
+    if name == "superres":
+        if not (setting.isdecimal() and int(setting) >= 2):
+            raise DataError(f"condition {text!r}: superres needs a whole factor of 2 or more, such as superres:4")
+        return SuperRes(int(setting))
+    if name == "inpaint" and colon:
+        return InpaintMasks(setting)
+    raise DataError(f"there is no derived condition {text!r}; {did_you_mean(text, KNOWN)}")
 
 
-def explain(kind: str, size: Size, masks: Masks | None = None) -> str:
-    """What is derived from pictures of (H, W), in words with sizes in pixels; empty if the name says it all."""
-    (height, width), factor = size, blocks.factor_of(kind)
-    pictures = f"of {width}x{height} pictures (width x height)"
-    if factor is not None:
-        small = f"{width // factor}x{height // factor}"
-        return f"the low resolution is {small} {pictures}, each pixel repeated {factor} x {factor}"
-    if masks is not None:
-        number = f"one of {len(masks)} masks" if len(masks) > 1 else "the one mask"
-        return f"the hole {pictures} is {number} in {masks.folder}, resized; {holes.BY_MASK}"
-    if kind == "inpaint:centre":
-        hole = holes.centre(size)
-        return f"a hole of {hole.width}x{hole.height} in the middle {pictures}"
-    if kind == "inpaint":
-        (low, high), (left, right) = holes.lengths(height), holes.lengths(width)
-        return f"a hole {left} to {right} wide and {low} to {high} high, at a random place {pictures}"
-    return ""
+DerivedField = Annotated[InstanceOf[Derived], BeforeValidator(parse_derived), PlainSerializer(str)]
+
+
+def of_images(size: Size) -> str:
+    return f"of {size[1]}x{size[0]} images (width x height)"
 
 
 def edges(grey: Pixels) -> Pixels:

@@ -1,8 +1,8 @@
-"""Pictures with a hole to fill: cut for training, or read from a user's transparent picture or mask.
+"""Images with a hole to fill: cut for training, or read from a user's transparent image or mask.
 
-Such a picture is uint8 (H, W, 4): RGB, white inside the hole, and the mask, 255 inside the hole and 0 outside. White
+Such an image is uint8 (H, W, 4): RGB, white inside the hole, and the mask, 255 inside the hole and 0 outside. White
 and the centred hole are DSGAN's inpainting (Yang et al., ICLR 2019), the random rectangle is GLCIC's in MR-GAN (Lee,
-Ha, Kim, ICLR 2019): each side uniform in 3/8 .. 1/2 of the picture's.
+Ha, Kim, ICLR 2019): each side uniform in 3/8 .. 1/2 of the image's.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...core.errors import DataError
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.images import Pixels
 from ..files.sources import OneSource, Source, eight_bit, named, on_disk, planes_last
 
 WHITE = 255  # inside the hole, in RGB and mask
-MOST = 0.9  # share of the picture; a larger hole is rather a mask the wrong way round
+MOST = 0.9  # share of the image; a larger hole is rather a mask the wrong way round
 HOLE_WORD = 2**64 - 2  # second word of the key: far from training codes (0, 1, ...), next to that of visits
 BY_MASK = "white (255, or 1.0) means hole and black is kept"
 BY_ALPHA = "transparent (alpha 0) means hole and opaque is kept"
 WAYS = (
     "make its hole transparent (alpha 0), or give a mask too, white inside the hole: "
-    "the pair (picture, mask), or as fourth channel of an array"
+    "the pair (image, mask), or as fourth channel of an array"
 )
 
 
@@ -61,7 +61,7 @@ def chances(item: int) -> NDArray[np.float64]:
 
 
 def lengths(side: int) -> tuple[int, int]:
-    """Shortest and longest side of a random hole in a picture with this side."""
+    """Shortest and longest side of a random hole in an image with this side."""
     most = side // 2
     return min(most, -(-side * 3 // 8)), most
 
@@ -69,7 +69,7 @@ def lengths(side: int) -> tuple[int, int]:
 def large_enough(size: tuple[int, int]) -> tuple[int, int]:
     """The size, (H, W), if a rectangle can be cut into it."""
     if min(size) < 2:
-        raise DataError(f"a {size[1]}x{size[0]} picture is too small to cut a hole into; use pictures of 2x2 or more")
+        raise DataError(f"a {size[1]}x{size[0]} image is too small to cut a hole into; use images of 2x2 or more")
     return size
 
 
@@ -92,16 +92,16 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     known = np.dstack([pixels[..., :3], WHITE - pixels[..., 3]])
     # Pillow weighs colours by alpha, so the hole's white has no part in the colours outside it
     resized = np.array(Image.fromarray(known).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-    return join(resized[..., :3], pictures.resize_largest(pixels[..., 3], size))
+    return join(resized[..., :3], image_files.resize_largest(pixels[..., 3], size))
 
 
 def read(source: Source, where: str) -> Pixels:
-    """A user's picture with a hole, (H, W, 4), from any of these:
+    """A user's image with a hole, (H, W, 4), from any of these:
 
-    * a picture (file or PIL) with transparency: alpha below one half is the hole;
+    * an image (file or PIL) with transparency: alpha below one half is the hole;
     * an array (H, W, 4) or tensor (4, H, W): the fourth channel is the mask, 255, or 1.0 in floats, inside the hole -
       the opposite of alpha;
-    * a pair (picture, mask) of any two sources of equal size: the mask is white inside the hole.
+    * a pair (image, mask) of any two sources of equal size: the mask is white inside the hole.
 
     Raises:
         DataError: there is no mask, it has another size, or it covers nothing, everything or nearly everything.
@@ -120,38 +120,38 @@ def read(source: Source, where: str) -> Pixels:
 
 
 def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
-    picture = pictures.open_picture(source) if isinstance(source, Path) else source
-    if not picture.has_transparency_data:
+    image = image_files.open_image(source) if isinstance(source, Path) else source
+    if not image.has_transparency_data:
         raise DataError(f"{where}: has no mask that says where its hole is; {WAYS}")
-    values = np.array(picture.convert("RGBA"))
+    values = np.array(image.convert("RGBA"))
     return join(values[..., :3], _checked(values[..., 3] < 128, where, BY_ALPHA))
 
 
 def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
     if len(source) != 2:
-        raise DataError(f"the given picture: is a tuple of {len(source)}; right would be the pair (picture, mask)")
-    names = named(source[0], "picture"), named(source[1], "mask")
+        raise DataError(f"the given image: is a tuple of {len(source)}; right would be the pair (image, mask)")
+    names = named(source[0], "image"), named(source[1], "mask")
     image, mask = (read_plain(part, planes, name) for part, planes, name in zip(source, (3, 1), names))
     if image.shape[:2] != mask.shape[:2]:
         (height, width), (tall, wide) = image.shape[:2], mask.shape[:2]
         raise DataError(
-            f"{names[1]}: is {wide}x{tall}, but its picture is {width}x{height}; "
-            f"a mask has the picture's size, and {BY_MASK}"
+            f"{names[1]}: is {wide}x{tall}, but its image is {width}x{height}; "
+            f"a mask has the image's size, and {BY_MASK}"
         )
     return join(image, _checked(_inside(mask), names[1], BY_MASK))
 
 
 def read_plain(source: OneSource, planes: int, where: str) -> Pixels:
-    """A picture without a hole, in whatever form: (H, W, 3) for 3 planes, (H, W) for 1."""
+    """An image without a hole, in whatever form: (H, W, 3) for 3 planes, (H, W) for 1."""
     if isinstance(source, str | Path | Image.Image):
-        return pictures.read_picture(on_disk(source), planes, where)
+        return image_files.read_image(on_disk(source), planes, where)
     values = eight_bit(planes_last(source, where), where)
-    return pictures.read_picture(Image.fromarray(values), planes, where) if values.size else values
+    return image_files.read_image(Image.fromarray(values), planes, where) if values.size else values
 
 
 def read_mask(file: Path) -> Pixels:
     """A mask file as 0 and 255, (H, W), white inside the hole."""
-    return _checked(_inside(pictures.read_picture(file, 1)), str(file), BY_MASK)
+    return _checked(_inside(image_files.read_image(file, 1)), str(file), BY_MASK)
 
 
 def _inside(mask: Pixels) -> NDArray[np.bool_]:
@@ -165,10 +165,10 @@ def _checked(inside: NDArray[np.bool_], where: str, polarity: str) -> NDArray[An
     if share == 0:
         raise DataError(f"{where}: its mask covers nothing, so there is no hole to fill; {polarity}")
     if share == 1:
-        raise DataError(f"{where}: its mask covers the whole picture, so nothing is left to go by; {polarity}")
+        raise DataError(f"{where}: its mask covers the whole image, so nothing is left to go by; {polarity}")
     if share > MOST:
         raise DataError(
-            f"{where}: its mask covers {100 * share:.0f} % of the picture, so it seems to be the wrong way round; "
+            f"{where}: its mask covers {100 * share:.0f} % of the image, so it seems to be the wrong way round; "
             f"{polarity}: invert it"
         )
     return inside.astype(np.uint8) * np.uint8(WHITE)

@@ -1,4 +1,4 @@
-"""Holes from a folder of masks: any pictures, white inside the hole, each resized to the picture it is cut into."""
+"""Holes from a folder of masks: any images, white inside the hole, each resized to the image it is cut into."""
 
 from __future__ import annotations
 
@@ -10,37 +10,30 @@ from typing import Any
 
 from ...core.errors import DataError, did_you_mean
 from ...core.interfaces import Size
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.images import Pixels
 from . import holes
 
 CACHE_BYTES = 1 << 28
-RIGHT = f"a mask is a picture, in which {holes.BY_MASK}"
-
-
-def folder_of(kind: str | None) -> Path | None:
-    """FOLDER of inpaint:FOLDER; None for every other condition. A folder named centre is written ./centre."""
-    name, colon, place = (kind or "").partition(":")
-    return Path(os.path.expanduser(place)) if name == "inpaint" and colon and place != "centre" else None
+RIGHT = f"a mask is an image, in which {holes.BY_MASK}"
 
 
 class Masks:
     """The masks in a folder of inpaint:FOLDER. Those read once stay in memory, up to 256 MB.
 
     Raises:
-        DataError: no such folder, or no pictures in it.
+        DataError: no such folder, or no images in it.
     """
 
-    def __init__(self, kind: str) -> None:
-        folder = folder_of(kind)
-        assert folder is not None
-        if kind == "inpaint:":
+    def __init__(self, place: str) -> None:
+        kind, folder = f"inpaint:{place}", Path(os.path.expanduser(place))
+        if not place:
             raise DataError(f"condition {kind!r}: names no folder after the colon, such as inpaint:masks; {RIGHT}")
         if not folder.is_dir():
             raise DataError(f"condition {kind!r}: {_missing(folder)}")
-        self.folder, self.files = folder, pictures.images_in(folder) or pictures.images_in(folder, deep=True)
+        self.folder, self.files = folder, image_files.images_in(folder) or image_files.images_in(folder, deep=True)
         if not self.files:
-            raise DataError(f"condition {kind!r}: the folder {folder} has no pictures in it; {RIGHT}")
+            raise DataError(f"condition {kind!r}: the folder {folder} has no images in it; {RIGHT}")
         self._cache: dict[tuple[int, Size], Pixels] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -55,7 +48,7 @@ class Masks:
         return self._read(int(holes.chances(item)[0] * len(self)), size)
 
     def problems(self, size: Size) -> Iterator[str]:
-        """Open every mask; one sentence for each that makes no hole in a picture of (H, W)."""
+        """Open every mask; one sentence for each that makes no hole in an image of (H, W)."""
         for number in range(len(self)):
             try:
                 self._read(number, size)
@@ -66,31 +59,15 @@ class Masks:
         if (number, size) in self._cache:
             return self._cache[number, size]
         file = self.files[number]
-        mask = pictures.resize_largest(holes.read_mask(file), size)
+        mask = image_files.resize_largest(holes.read_mask(file), size)
         if mask.all():
             raise DataError(
-                f"{file}: covers all of a {size[1]}x{size[0]} picture, since every pixel that its hole touches is in "
-                "the hole; use larger pictures, or a mask with broader black parts"
+                f"{file}: covers all of a {size[1]}x{size[0]} image, since every pixel that its hole touches is in "
+                "the hole; use larger images, or a mask with broader black parts"
             )
         if (len(self._cache) + 1) * mask.size <= CACHE_BYTES:
             self._cache[number, size] = mask
         return mask
-
-
-def open_masks(kind: str | None, size: Size) -> Masks | None:
-    """The masks of inpaint:FOLDER, all of them opened and found good for pictures of (H, W); else None.
-
-    Raises:
-        DataError: no folder, or one that `Masks.problems` has something to say about.
-    """
-    if kind is None or folder_of(kind) is None:
-        return None
-    masks = Masks(kind)
-    problems = list(masks.problems(size))
-    if problems:
-        more = f" (and {len(problems) - 1} more masks: variegate data check)" if len(problems) > 1 else ""
-        raise DataError(problems[0] + more)
-    return masks
 
 
 def _missing(folder: Path) -> str:

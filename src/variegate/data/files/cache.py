@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.files import replacing
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -42,17 +44,9 @@ def load(kind: str, key: str, like: Arrays) -> dict[str, NDArray[Any]] | None:
 
 
 def save(kind: str, key: str, arrays: dict[str, Any]) -> None:
-    """Write beside the target, then rename. A folder that cannot be written costs the next run time, nothing else."""
-    target = path(kind, key)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(aside, target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+    """A folder that cannot be written costs the next run time, nothing else."""
+    with contextlib.suppress(OSError), replacing(path(kind, key)) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def path(kind: str, key: str) -> Path:

@@ -1,4 +1,4 @@
-"""One picture file, read robustly: uint8 arrays (H, W) or (H, W, 3), or one sentence about what is wrong with it.
+"""One image file, read robustly: uint8 arrays (H, W) or (H, W, 3), or one sentence about what is wrong with it.
 
 Whatever has one sensible meaning is accepted: 16-bit values are divided by 257, transparent pixels are laid on white,
 CMYK and palettes become RGB, the orientation in EXIF is applied. Only what cannot be interpreted is an error.
@@ -20,16 +20,16 @@ from ...core.errors import DataError
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
 
-_ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the picture on its side
+_ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the image on its side
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_image(path: Path) -> Image.Image:
     """Open and fully decode a file, so that a cut-short file fails here; EXIF orientation applied.
 
     Raises:
-        DataError: missing, empty, not a picture, cut short or too large.
+        DataError: missing, empty, not an image, cut short or too large.
     """
     try:
         with open(path, "rb") as stream:
@@ -37,41 +37,41 @@ def open_picture(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except IsADirectoryError:
-        raise DataError(f"{path}: is a folder, not a picture; give one of the files in it") from None
+        raise DataError(f"{path}: is a folder, not an image; give one of the files in it") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     if not start:
         raise DataError(f"{path}: is empty (0 bytes); copy it again or delete it")
     try:
-        picture = Image.open(path)
+        image = Image.open(path)
     except Image.DecompressionBombError:
         raise DataError(f"{path}: has too many pixels to open safely; shrink or tile it first") from None
     except _BROKEN:
         raise DataError(f"{path}: is {_instead(start)}; delete it or replace it by a PNG or JPEG") from None
     try:
-        picture.load()
-        turned = ImageOps.exif_transpose(picture)
+        image.load()
+        turned = ImageOps.exif_transpose(image)
     except _BROKEN as error:
         raise DataError(f"{path}: is cut short or damaged ({error}); copy it again or delete it") from None
-    turned.format = picture.format  # transposing makes a new image, which forgets the format
+    turned.format = image.format  # transposing makes a new image, which forgets the format
     return turned
 
 
 def _instead(start: bytes) -> str:
-    """What a file that is no picture seems to be, from its first bytes."""
+    """What a file that is no image seems to be, from its first bytes."""
     if start.lstrip().startswith(b"<"):
-        return "not a picture but a web page or XML"
+        return "not an image but a web page or XML"
     if start.startswith(b"version https://git-lfs"):
-        return "not a picture but a Git LFS pointer (run `git lfs pull`)"
-    return "not a picture in a format that can be read"
+        return "not an image but a Git LFS pointer (run `git lfs pull`)"
+    return "not an image in a format that can be read"
 
 
 def size_of(path: Path) -> tuple[int, int] | None:
     """(H, W) as displayed, from the header alone; None if the header cannot be read."""
     try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(_ORIENTATION, 1) >= 5
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5
     except (*_BROKEN, Image.DecompressionBombError):
         return None
     return (width, height) if turned else (height, width)
@@ -80,30 +80,30 @@ def size_of(path: Path) -> tuple[int, int] | None:
 def mode_of(path: Path) -> str | None:
     """The mode (L, RGB, P, ...) in the header; None if it cannot be read."""
     try:
-        with Image.open(path) as picture:
-            return picture.mode
+        with Image.open(path) as image:
+            return image.mode
     except (*_BROKEN, Image.DecompressionBombError):
         return None
 
 
-def read_picture(source: Path | Image.Image, channels: int = 3, where: str = "") -> Pixels:
+def read_image(source: Path | Image.Image, channels: int = 3, where: str = "") -> Pixels:
     """A photograph or drawing: uint8 (H, W, 3) for 3 channels, (H, W) for 1.
 
     Raises:
-        DataError: see `open_picture`; also values outside what the mode can mean.
+        DataError: see `open_image`; also values outside what the mode can mean.
     """
-    picture = open_picture(source) if isinstance(source, Path) else source
-    picture = eight_bit(picture, where or str(source if isinstance(source, Path) else "the picture"))
-    return np.array(flatten(picture).convert("RGB" if channels == 3 else "L"))
+    image = open_image(source) if isinstance(source, Path) else source
+    image = eight_bit(image, where or str(source if isinstance(source, Path) else "the image"))
+    return np.array(flatten(image).convert("RGB" if channels == 3 else "L"))
 
 
-def eight_bit(picture: Image.Image, where: str) -> Image.Image:
+def eight_bit(image: Image.Image, where: str) -> Image.Image:
     """16-bit grey as 8-bit grey (65535 / 257 = 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
-    if picture.mode not in (*_SIXTEEN_BIT, "F"):
-        return picture
-    values = np.asarray(picture).astype(np.float64)
+    if image.mode not in (*_SIXTEEN_BIT, "F"):
+        return image
+    values = np.asarray(image).astype(np.float64)
     low, high = float(values.min()), float(values.max())
-    if picture.mode == "F":
+    if image.mode == "F":
         limit = 1.0 if high <= 1 else 255.0
     else:
         limit = 65535.0
@@ -112,12 +112,12 @@ def eight_bit(picture: Image.Image, where: str) -> Image.Image:
     return Image.fromarray(np.rint(values * (255 / limit)).astype(np.uint8))
 
 
-def flatten(picture: Image.Image) -> Image.Image:
+def flatten(image: Image.Image) -> Image.Image:
     """Transparent pixels laid on white: the colour under full transparency is arbitrary and must not leak in."""
-    if not picture.has_transparency_data:
-        return picture
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
 def read_labels(
@@ -126,24 +126,24 @@ def read_labels(
     """A label map: integer ids (H, W) with the file's palette (n, 3) if it has one, or colours (H, W, 3) and None.
 
     Raises:
-        DataError: see `open_picture`; JPEG, whose compression invents labels; modes without integer ids.
+        DataError: see `open_image`; JPEG, whose compression invents labels; modes without integer ids.
     """
-    picture = open_picture(source) if isinstance(source, Path) else source
-    if picture.format in ("JPEG", "MPO"):
+    image = open_image(source) if isinstance(source, Path) else source
+    if image.format in ("JPEG", "MPO"):
         raise DataError(f"{where}: is {noun} saved as JPEG, which blurs labels into each other; save it as PNG")
-    if picture.mode == "P":
-        colours = np.array(picture.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
-        return np.array(picture), colours
-    if picture.mode in ("1", "L", "LA", *_SIXTEEN_BIT):
-        values = np.array(picture)
+    if image.mode == "P":
+        colours = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
+        return np.array(image), colours
+    if image.mode in ("1", "L", "LA", *_SIXTEEN_BIT):
+        values = np.array(image)
         return (values[..., 0] if values.ndim == 3 else values).astype(np.int64), None
-    if picture.mode in ("RGB", "RGBA"):
-        return np.array(picture)[..., :3], None
-    raise DataError(f"{where}: is {noun} in mode {picture.mode}; save ids as 8-bit grey or palette PNG")
+    if image.mode in ("RGB", "RGBA"):
+        return np.array(image)[..., :3], None
+    raise DataError(f"{where}: is {noun} in mode {image.mode}; save ids as 8-bit grey or palette PNG")
 
 
 def resize(pixels: Pixels, size: tuple[int, int], nearest: bool) -> Pixels:
-    """To exactly (H, W): nearest neighbour for labels, antialiased bicubic for pictures."""
+    """To exactly (H, W): nearest neighbour for labels, antialiased bicubic for images."""
     if pixels.shape[:2] == size:
         return pixels
     filter = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
@@ -167,7 +167,7 @@ def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def images_in(folder: Path, deep: bool = False, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
-    """Picture files in natural order (2 before 10), hidden ones left out."""
+    """Image files in natural order (2 before 10), hidden ones left out."""
     found = folder.rglob("*") if deep else folder.iterdir() if folder.is_dir() else ()
     files = [f for f in found if f.suffix.lower() in suffixes and not f.name.startswith(".") and f.is_file()]
     return sorted(files, key=natural)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...core.errors import DataError
-from . import images as pictures
+from . import images as image_files
 from .sources import OneSource, on_disk, planes_last, whole
 
 
@@ -18,10 +18,10 @@ def read_instances(source: OneSource, where: str) -> NDArray[np.int64]:
     """Instance ids (H, W), any integers: 8- or 16-bit grey, palette indices, or colours, each of which is an id.
 
     Raises:
-        DataError: a JPEG, fractions, or no picture at all.
+        DataError: a JPEG, fractions, or no image at all.
     """
     if isinstance(source, str | Path | Image.Image):
-        values, _ = pictures.read_labels(on_disk(source), where, "an instance map")
+        values, _ = image_files.read_labels(on_disk(source), where, "an instance map")
     else:
         values = planes_last(source, where)
         values = whole(values, where) if values.dtype.kind == "f" else values
@@ -29,7 +29,7 @@ def read_instances(source: OneSource, where: str) -> NDArray[np.int64]:
     return values if values.ndim == 2 else (values[..., 0] << 16) | (values[..., 1] << 8) | values[..., 2]
 
 
-def boundary(ids: NDArray[Any]) -> pictures.Pixels:
+def boundary(ids: NDArray[Any]) -> image_files.Pixels:
     """1 where the id (H, W) is not that of the pixel above, below, left or right, else 0: uint8 (H, W)."""
     edge = np.zeros(ids.shape, dtype=np.uint8)
     down, right = ids[1:] != ids[:-1], ids[:, 1:] != ids[:, :-1]
@@ -38,7 +38,7 @@ def boundary(ids: NDArray[Any]) -> pictures.Pixels:
     return edge
 
 
-def with_boundaries(ids: pictures.Pixels, instances: NDArray[Any], where: str) -> pictures.Pixels:
+def with_boundaries(ids: image_files.Pixels, instances: NDArray[Any], where: str) -> image_files.Pixels:
     """Class ids (H, W) and the boundaries of an instance map of the same size: uint8 (H, W, 2).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Landmarks as files: JSON and CSV for a folder of pictures, .pts beside each of them."""
+"""Landmarks as files: JSON and CSV for a folder of images, .pts beside each of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
+from ...core.files import write_text
 
 Points = NDArray[np.float32]  # x, y (P, 2) in pixels, NaN where a point is absent
 TABLES = ("landmarks.json", "landmarks.csv")
 
 
 def read_table(path: Path) -> dict[str, Points]:
-    """The points of each picture, by the name the file gives it; landmarks.json or landmarks.csv.
+    """The points of each image, by the name the file gives it; landmarks.json or landmarks.csv.
 
     Raises:
         DataError: the file is damaged, or something in it is no list of x, y.
@@ -27,15 +28,15 @@ def read_table(path: Path) -> dict[str, Points]:
         return _read_csv(path)
     values = _json(path)
     if not isinstance(values, dict) or not values:
-        raise DataError(f"{path}: must be {{file: [[x, y], ...]}} for the pictures beside it")
+        raise DataError(f"{path}: must be {{file: [[x, y], ...]}} for the images beside it")
     return {str(name): as_points(value, f"{path}: {name}") for name, value in values.items()}
 
 
 def read_points(path: Path) -> Points:
-    """The points of one picture, from a .json, .csv or .pts file.
+    """The points of one image, from a .json, .csv or .pts file.
 
     Raises:
-        DataError: no such file, damaged, or with the points of several pictures.
+        DataError: no such file, damaged, or with the points of several images.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -50,7 +51,7 @@ def read_points(path: Path) -> Points:
             return as_points(values, str(path))
     table = read_table(path)
     if len(table) != 1:
-        raise DataError(f"{path}: has the landmarks of {len(table)} pictures; give a file with those of one")
+        raise DataError(f"{path}: has the landmarks of {len(table)} images; give a file with those of one")
     return next(iter(table.values()))
 
 
@@ -93,14 +94,12 @@ def read_pts(path: Path) -> Points:
 
 
 def write_table(path: Path, table: Mapping[str, Any]) -> None:
-    """landmarks.json of x, y (P, 2) for each picture, to a hundredth of a pixel; an absent point is null."""
+    """landmarks.json of x, y (P, 2) for each image, to a hundredth of a pixel; an absent point is null."""
     values = {
         name: [[round(float(x), 2), round(float(y), 2)] if np.isfinite([x, y]).all() else None for x, y in points]
         for name, points in table.items()
     }
-    aside = path.with_name(f".{path.name}.writing")
-    aside.write_text(json.dumps(values))
-    aside.replace(path)
+    write_text(path, json.dumps(values))
 
 
 def _json(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What a user may give as one picture or label map, and arrays of any layout as (H, W[, c])."""
+"""What a user may give as one image or label map, and arrays of any layout as (H, W[, c])."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ...core.errors import ConfigError, DataError
 from ...core.interfaces import Size
-from . import images as pictures
+from . import images as image_files
 
 OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor
-Source = OneSource | tuple[OneSource, ...]  # a tuple: picture and mask of its hole, label map and instance map, parts
+Source = OneSource | tuple[OneSource, ...]  # a tuple: image and mask of its hole, label map and instance map, parts
 SHAPES = "(H, W), (H, W, 3) or (3, H, W)"
 
 
@@ -27,14 +27,14 @@ def named(source: Source, noun: str) -> str:
 
 
 def for_each(conditions: Sequence[Source], number: int, noun: str) -> list[Source]:
-    """A condition for each of so many pictures, from one for all or as many.
+    """A condition for each of so many images, from one for all or as many.
 
     Raises:
         ConfigError: there are too few or too many.
     """
     if len(conditions) not in (1, number):
         raise ConfigError(
-            f"there are {len(conditions)} conditions for {number} pictures; give --condition one {noun} for all, or "
+            f"there are {len(conditions)} conditions for {number} images; give --condition one {noun} for all, or "
             "one for each"
         )
     return [*conditions] if len(conditions) == number else [*conditions] * number
@@ -96,7 +96,7 @@ def whole(values: NDArray[Any], where: str) -> NDArray[Any]:
     return values.astype(np.int64)
 
 
-def eight_bit(values: NDArray[Any], where: str) -> pictures.Pixels:
+def eight_bit(values: NDArray[Any], where: str) -> image_files.Pixels:
     """0..255 from bool, integers 0..255, 16-bit unsigned integers, or floats in [0, 1]."""
     if values.dtype.kind == "b":
         return values.astype(np.uint8) * np.uint8(255)

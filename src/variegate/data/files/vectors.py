@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -12,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError, did_you_mean
+from ...core.files import replacing
 
 Rows = NDArray[np.float32]
 SUFFIXES = (".npy", ".npz", ".safetensors")
-HOW = "write float (N, D) as .npy in the order of the pictures, or .npz or .safetensors with `vectors` and `names`"
+HOW = "write float (N, D) as .npy in the order of the images, or .npz or .safetensors with `vectors` and `names`"
 
 
 class Vectors(NamedTuple):
@@ -23,7 +23,7 @@ class Vectors(NamedTuple):
 
     file: Path
     rows: Rows  # (N, D)
-    names: tuple[str, ...] | None  # of the pictures; None: they are in the order of the pictures
+    names: tuple[str, ...] | None  # of the images; None: they are in the order of the images
 
     def number(self, row: str) -> int:
         """The row that a name or a number means.
@@ -48,7 +48,7 @@ def read_vectors(file: Path) -> Vectors:
     """The vectors of a file, checked to be finite numbers of one length.
 
     .npy holds (N, D) or one vector (D,). .npz and .safetensors hold `vectors` (N, D) with the file names of the
-    pictures as `names` (in .safetensors a JSON list in the metadata), or an array (D,) for each name.
+    images as `names` (in .safetensors a JSON list in the metadata), or an array (D,) for each name.
 
     Raises:
         DataError: what is wrong with the file, and what would be right.
@@ -80,17 +80,16 @@ def read_vectors(file: Path) -> Vectors:
 
 def write_vectors(file: Path, rows: Rows, names: Sequence[str]) -> None:
     """Vectors (N, D) for `read_vectors`, with their names unless the file is .npy. Written beside, then renamed."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.stem}.writing{file.suffix.lower()}")
-    if aside.suffix == ".npy":
-        np.save(aside, rows)
-    elif aside.suffix == ".npz":
-        np.savez(aside, vectors=rows, names=np.array(names))
-    else:
-        save_file({"vectors": rows}, aside, metadata={"names": json.dumps(list(names))})
-    os.replace(aside, file)
+    kind = file.suffix.lower()
+    with replacing(file) as aside, aside.open("wb") as stream:
+        if kind == ".npy":
+            np.save(stream, rows)
+        elif kind == ".npz":
+            np.savez(stream, vectors=rows, names=np.array(names))
+        else:
+            stream.write(save({"vectors": rows}, metadata={"names": json.dumps(list(names))}))
 
 
 def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:
@@ -126,30 +125,30 @@ def _checked(file: Path, rows: NDArray[Any], names: tuple[str, ...] | None) -> V
     return Vectors(file, rows.astype(np.float32), names)
 
 
-def matched(found: Vectors, pictures: Sequence[str], where: str) -> Rows:
-    """The vector of each picture (M, D), by its name or, where the file has no names, in the order of the pictures.
+def matched(found: Vectors, images: Sequence[str], where: str) -> Rows:
+    """The vector of each image (M, D), by its name or, where the file has no names, in the order of the images.
 
     Args:
-        pictures: their names, as paths below the folder.
+        images: their names, as paths below the folder.
 
     Raises:
-        DataError: a picture has none, or there is another number of them.
+        DataError: an image has none, or there is another number of them.
     """
     if found.names is None:
-        if len(found.rows) != len(pictures):
+        if len(found.rows) != len(images):
             raise DataError(
-                f"{found.file}: has {len(found.rows)} vectors, but {where} has {len(pictures)} images; give one for "
+                f"{found.file}: has {len(found.rows)} vectors, but {where} has {len(images)} images; give one for "
                 "each, in their order, or a file with names"
             )
         return found.rows
     known = by_name(found.names)
-    places = [known.get(name, known.get(bare(name), -1)) for name in pictures]
-    lonely = [name for name, place in zip(pictures, places) if place < 0]
+    places = [known.get(name, known.get(bare(name), -1)) for name in images]
+    lonely = [name for name, place in zip(images, places) if place < 0]
     if lonely:
         example = ", ".join(lonely[:3]) + (f" and {len(lonely) - 3} more" if len(lonely) > 3 else "")
         raise DataError(
             f"{found.file}: has no vector for {example}; its names, such as {found.names[0]}, must be those of the "
-            f"pictures below {where}"
+            f"images below {where}"
         )
     return found.rows[places]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.arrays import Pack, Stored, headers, labels_in, pack_of
 
 IMAGENET = "train_data_batch_*.npz"
@@ -72,7 +72,7 @@ def _file(file: Path, name: str | None = None) -> Stored:
 
 def _imagenet(root: Path) -> Stored:
     """Down-sampled ImageNet (Chrabaszcz, Loshchilov, Hutter, 2017): `data` (N, 3 H W), `labels` counted from 1."""
-    files = {"train": sorted(root.glob(IMAGENET), key=pictures.natural), "val": [root / "val_data.npz"]}
+    files = {"train": sorted(root.glob(IMAGENET), key=image_files.natural), "val": [root / "val_data.npz"]}
     splits = {split: [_planes(file) for file in some if file.is_file()] for split, some in files.items()}
     splits = {split: packs for split, packs in splits.items() if packs}
     side = next(iter(splits.values()))[0].size[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..conditions.cityscapes import Numbering
-from ..files import images as pictures
+from ..files import images as image_files
 
 
 class StreetSet(NamedTuple):
@@ -70,7 +70,7 @@ def _found(root: Path, known: StreetSet) -> Iterator[Found]:
 
 def _by_key(folder: Path, end: str) -> dict[str, Path]:
     """Files below a folder whose stem ends so, by path without that ending."""
-    files = [file for file in pictures.images_in(folder, deep=True) if file.stem.endswith(end)]
+    files = [file for file in image_files.images_in(folder, deep=True) if file.stem.endswith(end)]
     return {str(file.relative_to(folder).with_name(file.stem.removesuffix(end))): file for file in files}
 
 

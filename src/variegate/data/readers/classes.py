@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...core.errors import DataError
 from ..conditions.cityscapes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
 from ..conditions.labels import NO_LABEL, Colour, Labels
-from ..files import images as pictures
+from ..files import images as image_files
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes
     "sky": (70, 130, 180),
@@ -82,7 +82,7 @@ def _of_palette(files: Sequence[Path]) -> Numbering | None:
     found: set[Colour] = set()
     for file in files[:PEEKED]:
         try:
-            values, palette = pictures.read_labels(file, str(file))
+            values, palette = image_files.read_labels(file, str(file))
         except DataError:
             return None
         if palette is None or int(values.max()) >= len(palette):
@@ -97,7 +97,7 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     scan = Scan()
     for file in files:
         try:
-            values, palette = pictures.read_labels(file, str(file))
+            values, palette = image_files.read_labels(file, str(file))
             _add(scan, _distinct(values), palette, file)
         except DataError as error:
             scan.problems.append(str(error))
@@ -113,7 +113,7 @@ def _distinct(values: NDArray[Any]) -> NDArray[Any]:
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
 
 
-def _add(scan: Scan, found: NDArray[Any], palette: pictures.Pixels | None, file: Path) -> None:
+def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, file: Path) -> None:
     if found.ndim == 2:
         if len(found) > MOST_CLASSES:
             raise DataError(

@@ -1,14 +1,15 @@
-"""Which of A and B is the condition, found by a look at some pictures."""
+"""Which of A and B is the condition, found by a look at some images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...core.errors import DataError, did_you_mean
-from ..files import images as pictures
+from ..files import images as image_files
 from .items import Direction, Folder
 
 
@@ -16,12 +17,12 @@ def flatness(files: Sequence[Path], side: int | None) -> float:
     """Share of horizontally neighbouring pixels that are alike, over up to 20 files: drawn labels are flat.
 
     Args:
-        side: 0 left half, 1 right half, None the whole picture.
+        side: 0 left half, 1 right half, None the whole image.
     """
     shares = [0.0]
     for file in spread(files):
         try:
-            grey = pictures.read_picture(file, channels=1).astype(np.int16)
+            grey = image_files.read_image(file, channels=1).astype(np.int16)
         except DataError:
             continue  # said where the file is needed, or by the check of all files
         middle = grey.shape[1] // 2
@@ -31,11 +32,16 @@ def flatness(files: Sequence[Path], side: int | None) -> float:
     return float(np.median(shares[1:] or shares))
 
 
+def check_direction(direction: Any) -> Any:
+    """The direction itself. Raises DataError if it is text that is no direction."""
+    if isinstance(direction, str) and direction not in ("AtoB", "BtoA"):
+        raise DataError(f"direction {direction!r}: {did_you_mean(direction, ['AtoB', 'BtoA'])}")
+    return direction
+
+
 def choose_direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
     """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for."""
     if asked is not None:
-        if asked not in ("AtoB", "BtoA"):
-            raise DataError(f"direction {asked!r}: {did_you_mean(asked, ['AtoB', 'BtoA'])}")
         return asked, "as asked"
     items = next(iter(folder.splits.values()))
     halves = folder.kind == "halves"
@@ -48,8 +54,8 @@ def choose_direction(folder: Folder, asked: Direction | None) -> tuple[Direction
 
 
 def is_grey(files: Sequence[Path]) -> bool:
-    """Whether a look at up to 20 headers finds grey pictures only."""
-    modes = {pictures.mode_of(file) for file in spread(files)} - {None}
+    """Whether a look at up to 20 headers finds grey images only."""
+    modes = {image_files.mode_of(file) for file in spread(files)} - {None}
     return modes <= {"1", "L", "LA", "I", "I;16", "I;16B"}
 
 

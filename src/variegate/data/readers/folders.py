@@ -1,20 +1,21 @@
-"""What a folder of pictures is, worked out from names and sizes before any picture is decoded."""
+"""What a folder of images is, worked out from names and sizes before any image is decoded."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from ...core.errors import DataError, did_you_mean
-from ..conditions.asked import Asked, asked, with_classes
-from ..derived.masks import folder_of
-from ..files import images as pictures
+from ..conditions.spec import ConditionSpec, OfLandmarks, with_classes
+from ..derived.derived import InpaintMasks
+from ..files import images as image_files
 from .cityscapes import find_street_set
 from .class_folders import find_classes
-from .geometry import Geometry, asked_geometry, find_geometry
-from .items import SPLITS, Folder, Item, match, missing_partners
+from .geometry import Geometry, find_geometry
+from .items import SPLITS, Folder, Item, hold_out, match, missing_partners, mixed
 from .torchvision import NO_CONDITION, find_torchvision_set
 from .vectors import add_vectors
 
@@ -28,23 +29,20 @@ LABELLED = [  # (condition folder, image folder) of a split; labels are class id
 INSTANCES = ("{}_inst", "{}_instance")  # beside the label folder of a split
 LETTERED = [("{}_A", "{}_B"), ("{}A", "{}B"), ("A/{}", "B/{}")]
 UNSPLIT = [(label, image) for label in ("labels", "label") for image in ("images", "image", "imgs", "img")]
-STEP = 2147483579  # a prime p whose (p - 1) / 2 is prime too: for no number of images but 2 and 1 is it a step of one
-T = TypeVar("T")
 ACCEPTED = (
-    "accepted are: pictures of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
+    "accepted are: images of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
     "train_label + train_img (+ train_inst), train + train_labels, labels + images, Cityscapes, BDD100K, GTA-5, "
-    "pictures with landmarks.json, landmarks.csv or .pts files, normals + images, train_normals + train_img, "
+    "images with landmarks.json, landmarks.csv or .pts files, normals + images, train_normals + train_img, "
     "torchvision's oxford-iiit-pet and lfw-py, class folders (cat/1.png, dog/1.png), .npz files, "
-    "or plain pictures with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER) or none"
+    "or plain images with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER) or none"
 )
 
 
-def recognise(path: str | Path, condition: str | None = None, unpaired: bool = False) -> Folder:
-    """Work out what a folder is from its names and its pictures' sizes; pairs that do not fit become problems.
+def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: bool = False) -> Folder:
+    """Work out what a folder is from its names and its images' sizes; pairs that do not fit become problems.
 
     Args:
-        condition: derived from each of plain pictures, class, none or vectors:FILE, perhaps several joined by +; or
-            landmarks or normals, to look for nothing else.
+        spec: the condition that is asked for; without one, folders that have one of their own are looked for.
         unpaired: two folders are taken as they are, and what is paired is taken apart.
 
     Raises:
@@ -57,11 +55,12 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
         known = [*(str(root.parent / name) for name in near), "streets"]
         raise DataError(f"{root}: there is no such folder; {did_you_mean(str(root), known)}")
     if not root.is_dir():
-        raise DataError(f"{root}: is a file; give the folder that holds the pictures")
-    geometry = asked_geometry(condition)
-    if condition is not None and geometry is None:
-        return _derived(root, asked(condition, unpaired), condition, unpaired)
-    folder = _geometry(root, geometry[0], unpaired) if geometry else _found(root, unpaired)
+        raise DataError(f"{root}: is a file; give the folder that holds the images")
+    geometry = None if spec is None else spec.geometry
+    if spec is not None and geometry is None:
+        return _derived(root, spec, unpaired)
+    kind: Geometry = "landmarks" if isinstance(geometry, OfLandmarks) else "normals"
+    folder = _geometry(root, kind, unpaired) if geometry else _found(root, unpaired)
     if folder is not None:
         return folder
     if unpaired:
@@ -74,7 +73,7 @@ def recognise(path: str | Path, condition: str | None = None, unpaired: bool = F
         return classes
     inside = sorted(f"{p.name}/" if p.is_dir() else p.name for p in root.iterdir() if not p.name.startswith("."))
     seen = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
-    what = f"holds no pairs of pictures, only {seen}" if inside else "is empty"
+    what = f"holds no pairs of images, only {seen}" if inside else "is empty"
     raise DataError(f"{root}: {what}; {ACCEPTED}")
 
 
@@ -92,13 +91,13 @@ def _found(root: Path, unpaired: bool) -> Folder | None:
 def _geometry(root: Path, kind: Geometry, unpaired: bool) -> Folder:
     """A folder with landmarks or normals, whatever else it has."""
     if unpaired:
-        raise DataError(f"{root}: pictures with {kind} cannot be taken apart; leave --unpaired out")
+        raise DataError(f"{root}: images with {kind} cannot be taken apart; leave --unpaired out")
     published = find_torchvision_set(root)
     if published is not None and published.kind == kind:
         return published
     found = find_geometry(root, kind)
     if found is None:
-        raise DataError(f"{root}: has no {kind} beside its pictures; {ACCEPTED}")
+        raise DataError(f"{root}: has no {kind} beside its images; {ACCEPTED}")
     return found
 
 
@@ -117,29 +116,31 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
 
 
 def _plain(root: Path) -> dict[str, list[Item]]:
-    """Splits that are single folders of pictures; a folder without them is all train."""
-    splits = {split: [Item(f) for f in pictures.images_in(root / split)] for split in SPLITS}
+    """Splits that are single folders of images; a folder without them is all train."""
+    splits = {split: [Item(f) for f in image_files.images_in(root / split)] for split in SPLITS}
     splits = {split: items for split, items in splits.items() if items}
-    loose = [Item(f) for f in pictures.images_in(root)]
+    loose = [Item(f) for f in image_files.images_in(root)]
     return splits or ({"train": loose} if loose else {})
 
 
-def _derived(root: Path, wanted: Asked, condition: str, unpaired: bool) -> Folder:
-    """Plain pictures, with what is known of them if that was asked for."""
+def _derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
+    """Plain images, with what is known of them if that was asked for."""
+    if unpaired:
+        spec.check_unpaired()
     classes, published = find_classes(root), find_torchvision_set(root)
-    if wanted.classes:
+    if spec.classes:
         folder = classes or Folder(root, "derived", {}, "", classes=with_classes((), str(root)))
-        folder.structure += f" with the condition {condition!r}" * (len(wanted.parts) > 1)
+        folder.structure += f" with the condition {str(spec)!r}" * (len(spec.parts) > 1)
     else:
-        deep = [Item(f) for f in _without_masks(root, condition)]
+        deep = [Item(f) for f in _without_masks(root, spec)]
         splits = _plain(root) or _bare(published) or _images_only(root) or _split_classes(root, classes)
         splits = splits or ({"train": deep} if deep else {})
-        what = f"plain pictures with the condition {condition!r}{' made from each' * (wanted.derived is not None)}"
+        what = f"plain images with the condition {str(spec)!r}{' made from each' * (spec.derived is not None)}"
         folder = Folder(root, "derived", splits, what, published.problems if published else [])
     if not folder.splits:
-        raise DataError(f"{root}: has no pictures; accepted are {', '.join(sorted(pictures.SUFFIXES))}")
-    if wanted.vectors is not None:
-        add_vectors(folder, wanted.vectors)
+        raise DataError(f"{root}: has no images; accepted are {', '.join(sorted(image_files.SUFFIXES))}")
+    if spec.vectors is not None:
+        add_vectors(folder, spec.vectors)
     if unpaired:
         if any(item.box is not None for items in folder.splits.values() for item in items):
             raise DataError(f"{root}: heads that are cut out cannot be taken apart; leave --unpaired out")
@@ -150,28 +151,29 @@ def _derived(root: Path, wanted: Asked, condition: str, unpaired: bool) -> Folde
 
 
 def _split_classes(root: Path, classes: Folder | None) -> dict[str, list[Item]]:
-    """The pictures of class folders that are in splits, also of classes that one split alone has."""
+    """The images of class folders that are in splits, also of classes that one split alone has."""
     splits = classes.splits if classes is not None and len(classes.splits) > 1 else {}
-    return {split: [Item(f) for f in pictures.images_in(root / split, deep=True)] for split in splits}
+    return {split: [Item(f) for f in image_files.images_in(root / split, deep=True)] for split in splits}
 
 
-def _without_masks(root: Path, condition: str) -> list[Path]:
-    """All pictures below a folder, but for masks that are kept there too."""
-    files, masks = pictures.images_in(root, deep=True), folder_of(condition)
+def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
+    """All images below a folder, but for masks that are kept there too."""
+    files = image_files.images_in(root, deep=True)
+    masks = spec.derived.masks.folder if isinstance(spec.derived, InpaintMasks) else None
     if masks is None or root.resolve() not in masks.resolve().parents:
         return files
     return [file for file in files if masks.resolve() not in file.resolve().parents]
 
 
 def _images_only(root: Path) -> dict[str, list[Item]]:
-    """The images of label maps or normals + images: those are no pictures to derive something from."""
+    """The images of label maps or normals + images: those are no images to derive something from."""
     known = _street_set(root) or find_geometry(root, "normals")
     if known is not None:
         return _bare(known)
     kind, names = _find_two(root) or ("", {})
     if kind != "labels":
         return {}
-    splits = {split: [Item(f) for f in pictures.images_in(root / image)] for split, (_, image) in names.items()}
+    splits = {split: [Item(f) for f in image_files.images_in(root / image)] for split, (_, image) in names.items()}
     return {split: items for split, items in splits.items() if items}
 
 
@@ -182,13 +184,13 @@ def _bare(folder: Folder | None) -> dict[str, list[Item]]:
 
 
 def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
-    """A|B side by side, if most pictures are about twice as wide as high."""
-    sizes = {item.image: pictures.size_of(item.image) for items in splits.values() for item in items}
+    """A|B side by side, if most images are about twice as wide as high."""
+    sizes = {item.image: image_files.size_of(item.image) for items in splits.values() for item in items}
     known = {file: size for file, size in sizes.items() if size is not None}
     about = sum(abs(width / height - 2) < 0.1 for height, width in known.values())
     if 2 * about < len(known) or not known:
         raise DataError(
-            f"{root}: holds {len(sizes)} single pictures, but a pair also needs a condition; derive one with "
+            f"{root}: holds {len(sizes)} single images, but a pair also needs a condition; derive one with "
             f"--condition edges, grey, self or superres:4, or inpaint, or give pairs: {ACCEPTED}"
         )
     problems = [
@@ -197,13 +199,14 @@ def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
         for file, (height, width) in known.items()
         if width != 2 * height
     ]
-    return Folder(root, "halves", splits, "A|B side by side in one picture", problems)
+    both = {split: [replace(item, halves=True) for item in items] for split, items in splits.items()}
+    return Folder(root, "halves", both, "A|B side by side in one image", problems)
 
 
-def _find_two(root: Path) -> tuple[Literal["labels", "pictures"], dict[str, tuple[str, str]]] | None:
+def _find_two(root: Path) -> tuple[Literal["labels", "images"], dict[str, tuple[str, str]]] | None:
     """Names of the condition folder and the image folder of each split."""
-    kinds: list[tuple[Literal["labels", "pictures"], list[tuple[str, str]]]]
-    kinds = [("labels", LABELLED), ("pictures", LETTERED)]
+    kinds: list[tuple[Literal["labels", "images"], list[tuple[str, str]]]]
+    kinds = [("labels", LABELLED), ("images", LETTERED)]
     for kind, patterns in kinds:
         for first, second in patterns:
             names = {split: (first.format(split), second.format(split)) for split in SPLITS}
@@ -212,7 +215,7 @@ def _find_two(root: Path) -> tuple[Literal["labels", "pictures"], dict[str, tupl
                 return kind, names
     for first, second in [*UNSPLIT, ("A", "B")]:
         if (root / first).is_dir() and (root / second).is_dir():
-            return "pictures" if first == "A" else "labels", {"train": (first, second)}
+            return "images" if first == "A" else "labels", {"train": (first, second)}
     return None
 
 
@@ -228,7 +231,7 @@ def _two_folders(root: Path, unpaired: bool) -> Folder | None:
     return None
 
 
-def _paired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str, tuple[str, str]]) -> Folder:
+def _paired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
     example = next(iter(names.values()))
     folder = Folder(root, kind, {}, f"{example[0]}/ + {example[1]}/ paired by name")
     for split, (first, second) in names.items():
@@ -236,29 +239,23 @@ def _paired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str,
         if items:
             folder.splits[split] = items
     if not folder.splits and not folder.problems:
-        raise DataError(f"{root}: {example[0]}/ and {example[1]}/ hold no pictures; {ACCEPTED}")
+        raise DataError(f"{root}: {example[0]}/ and {example[1]}/ hold no images; {ACCEPTED}")
     if kind == "labels":
         _add_instances(folder, {split: first for split, (first, _) in names.items()})
     return folder
 
 
-def _unpaired(root: Path, kind: Literal["labels", "pictures"], names: Mapping[str, tuple[str, str]]) -> Folder:
-    """Two folders as they are. Val is held out of each of them, so that no picture is in both splits."""
-    first, second = ({split: pictures.images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
+def _unpaired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
+    """Two folders as they are. Val is held out of each of them, so that no image is in both splits."""
+    first, second = ({split: image_files.images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
     empty = [root / names[split][i] for i, side in enumerate((first, second)) for split in side if not side[split]]
     if empty:
-        raise DataError(f"{empty[0]}: holds no pictures, but unpaired data need some on both sides; add them")
+        raise DataError(f"{empty[0]}: holds no images, but unpaired data need some on both sides; add them")
     if min(len(side.get("train", [])) for side in (first, second)) > 1:
         first, second = hold_out(first), hold_out(second)
     one, other = next(iter(names.values()))
     splits = {split: mixed(files, second[split]) for split, files in first.items()}
     return Folder(root, kind, splits, f"{one}/ + {other}/ unpaired", unpaired=True)
-
-
-def mixed(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
-    """As many items as the longer side has; each side is gone through evenly, the images in steps of STEP."""
-    count = max(len(conditions), len(images))
-    return [Item(images[i * STEP % len(images)], conditions[i % len(conditions)]) for i in range(count)]
 
 
 def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
@@ -279,18 +276,9 @@ def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
             folder.problems.append(f"{folder.root}: has {there[0]}/ but not {missing}/; put the instance maps there")
             continue
         place = folder.root / name
-        partners = {f.stem: f for f in reversed(pictures.images_in(place))}
+        partners = {f.stem: f for f in reversed(image_files.images_in(place))}
         given = {item.condition.stem: item.condition for item in reversed(folder.splits[split]) if item.condition}
         for files, other, others in ((given, place, partners), (partners, folder.root / labels[split], given)):
             folder.problems += missing_partners(files, other, others)
         items = [(item, partners.get(item.condition.stem)) for item in folder.splits[split] if item.condition]
         folder.splits[split] = [Item(item.image, item.condition, file) for item, file in items]
-
-
-def hold_out(splits: Mapping[str, list[T]]) -> dict[str, list[T]]:
-    """Train alone gives its last 10 % (1 to 100 of them) to val; a single one stays with train."""
-    train = splits.get("train", [])
-    if len(splits) > 1 or len(train) < 2:
-        return dict(splits)
-    held = max(1, min(100, len(train) // 10))
-    return {"train": train[:-held], "val": train[-held:]}

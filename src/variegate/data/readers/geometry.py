@@ -1,4 +1,4 @@
-"""Folders of pictures with landmarks or surface normals beside them."""
+"""Folders of images with landmarks or surface normals beside them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,13 @@ from typing import Literal
 
 from ...core.errors import DataError
 from ..conditions.normals import Normals
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.landmarks import TABLES, Points, read_pts, read_table
 from .items import SPLITS, Folder, Item, match
 
 Geometry = Literal["landmarks", "normals"]
 NORMALS = [("{}_normals", "{}_img"), ("{}_normals", "{}"), ("normals/{}", "images/{}")]  # of a split
 UNSPLIT = [("normals", image) for image in ("images", "image", "imgs", "img")]
-
-
-def asked_geometry(condition: str | None) -> tuple[Geometry, float] | None:
-    """`landmarks`, `landmarks:HEAT` and `normals` as kind and heat; None for conditions that are derived.
-
-    Raises:
-        DataError: a heat that is no number of pixels.
-    """
-    kind, colon, heat = (condition or "").partition(":")
-    if kind == "normals" and not colon:
-        return "normals", 0.0
-    if kind != "landmarks":
-        return None
-    if colon and not heat.replace(".", "", 1).isdecimal():
-        raise DataError(f"condition {condition!r}: write landmarks, or landmarks:1.5 for blobs of 1.5 pixels")
-    return "landmarks", float(heat or 0)
 
 
 def find_geometry(root: Path, kind: Geometry) -> Folder | None:
@@ -44,7 +28,7 @@ def find_geometry(root: Path, kind: Geometry) -> Folder | None:
 
 
 def _landmarks(root: Path) -> Folder | None:
-    splits = {split: root / split for split in SPLITS if pictures.images_in(root / split)}
+    splits = {split: root / split for split in SPLITS if image_files.images_in(root / split)}
     places = splits if any(_has_landmarks(place) for place in splits.values()) else {"train": root}
     if not any(_has_landmarks(place) for place in places.values()):
         return None
@@ -55,20 +39,18 @@ def _landmarks(root: Path) -> Folder | None:
             continue
         name, table = _points_in(place)
         files.add(name)
-        below = any("/" in picture for picture in table)
-        images = {file.relative_to(place).as_posix(): file for file in pictures.images_in(place, deep=below)}
+        below = any("/" in image for image in table)
+        images = {file.relative_to(place).as_posix(): file for file in image_files.images_in(place, deep=below)}
         source = place / name if name in TABLES else place
-        absent = [picture for picture in table if picture not in images]
-        bare = [picture for picture in images if picture not in table]
-        folder.problems += _listed(absent, source, "has landmarks of {}, which is not there; add the picture")
-        folder.problems += _listed(bare, source, "has no landmarks of {}; add them, or move the picture away")
-        items = [Item(file, points=table[picture]) for picture, file in images.items() if picture in table]
+        absent = [image for image in table if image not in images]
+        bare = [image for image in images if image not in table]
+        folder.problems += _listed(absent, source, "has landmarks of {}, which is not there; add the image")
+        folder.problems += _listed(bare, source, "has no landmarks of {}; add them, or move the image away")
+        items = [Item(file, points=table[image]) for image, file in images.items() if image in table]
         if items:
             folder.splits[split] = items
     folder.problems += other_numbers(folder.splits.values())
-    folder.structure = (
-        f"pictures with {count_of(folder.splits.values())} landmarks each in {' and '.join(sorted(files))}"
-    )
+    folder.structure = f"images with {count_of(folder.splits.values())} landmarks each in {' and '.join(sorted(files))}"
     return folder
 
 
@@ -77,11 +59,11 @@ def _has_landmarks(place: Path) -> bool:
 
 
 def _points_in(place: Path) -> tuple[str, dict[str, Points]]:
-    """What the landmarks of a folder are in, and those of each picture by its name."""
+    """What the landmarks of a folder are in, and those of each image by its name."""
     for name in TABLES:
         if (place / name).is_file():
             return name, read_table(place / name)
-    names = {file.stem: file.name for file in pictures.images_in(place)}
+    names = {file.stem: file.name for file in image_files.images_in(place)}
     return ".pts files", {names.get(f.stem, f"{f.stem}.jpg"): read_pts(f) for f in sorted(place.glob("*.pts"))}
 
 
@@ -93,17 +75,17 @@ def _listed(names: Sequence[str], source: Path, words: str) -> list[str]:
 
 
 def count_of(splits: Iterable[Sequence[Item]]) -> int:
-    """How many landmarks most pictures have."""
+    """How many landmarks most images have."""
     counts = Counter(len(item.points) for items in splits for item in items if item.points is not None)
     return max(counts, key=lambda number: counts[number], default=0)
 
 
 def other_numbers(splits: Iterable[Sequence[Item]]) -> list[str]:
-    """One sentence for each picture with another number of points than most."""
+    """One sentence for each image with another number of points than most."""
     splits = list(splits)
     usual = count_of(splits)
     return [
-        f"{item.image}: has {len(item.points)} landmarks, but most pictures have {usual}; each needs the same number"
+        f"{item.image}: has {len(item.points)} landmarks, but most images have {usual}; each needs the same number"
         for items in splits
         for item in items
         if item.points is not None and len(item.points) != usual
@@ -120,7 +102,7 @@ def _normals(root: Path) -> Folder | None:
     lonely = next((root / f"{name}normals" for name in ("", "train_") if (root / f"{name}normals").is_dir()), None)
     if lonely is not None:
         images = "images" if lonely.name == "normals" else "train_img"
-        raise DataError(f"{root}: has {lonely.name}/ but not {images}/; put the pictures of the normals there")
+        raise DataError(f"{root}: has {lonely.name}/ but not {images}/; put the images of the normals there")
     return None
 
 
@@ -134,5 +116,5 @@ def _paired(root: Path, pairs: dict[str, tuple[Path, Path]]) -> Folder:
     names = f"{first.relative_to(root)}/ + {second.relative_to(root)}/"
     folder.structure = f"{names} paired by name, surface normals"
     if not folder.splits and not folder.problems:
-        raise DataError(f"{root}: {names} hold no pairs; normals are .npy, .exr or .png files of the pictures' names")
+        raise DataError(f"{root}: {names} hold no pairs; normals are .npy, .exr or .png files of the images' names")
     return folder

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..conditions.normals import Normals
-from ..files import images as pictures
+from ..files import images as image_files
 from ..files.landmarks import TABLES, read_table
 from .geometry import count_of, other_numbers
 from .items import Box, Folder, Item
@@ -17,12 +17,12 @@ FACES_SPLITS = {"train": "peopleDevTrain.txt", "test": "peopleDevTest.txt"}
 FACES = ("lfw_funneled", "lfw-deepfunneled", "lfw")
 NO_CONDITION = (
     "it has no condition of its own: derive one with --condition edges, grey, self or superres:4, or put "
-    "normals/ (a map for each picture) or landmarks.json beside it"
+    "normals/ (a map for each image) or landmarks.json beside it"
 )
 
 
 def find_torchvision_set(root: Path) -> Folder | None:
-    """The set that a folder is, or that is in it. Of kind "derived" if nothing beside the pictures is a condition.
+    """The set that a folder is, or that is in it. Of kind "derived" if nothing beside the images is a condition.
 
     Raises:
         DataError: landmarks that cannot be read.
@@ -38,13 +38,13 @@ def find_torchvision_set(root: Path) -> Folder | None:
 
 
 def _pets(root: Path, place: Path) -> Folder:
-    """Heads, cut out by the annotated boxes; pictures without one are left out."""
+    """Heads, cut out by the annotated boxes; images without one are left out."""
     folder = Folder(root, "derived", {}, "")
     boxes = {file.stem: _box(file, folder.problems) for file in sorted((place / "annotations" / "xmls").glob("*.xml"))}
     normals = _normals_beside(root, place)
     left_out = 0
     for split, names in _lists(place / "annotations", PETS_SPLITS).items():
-        images = {file.stem: file for file in pictures.images_in(place / "images")}
+        images = {file.stem: file for file in image_files.images_in(place / "images")}
         items = [
             Item(file, normals.get(stem), box=boxes[stem])
             for stem, file in images.items()
@@ -53,9 +53,7 @@ def _pets(root: Path, place: Path) -> Folder:
         left_out += len(images if names is None else names) - len(items)
         if items:
             folder.splits[split] = items
-    folder.structure = (
-        f"heads of the Oxford-IIIT pets, cut out by their boxes ({left_out} pictures without one left out)"
-    )
+    folder.structure = f"heads of the Oxford-IIIT pets, cut out by their boxes ({left_out} images without one left out)"
     if normals:
         folder.kind = "normals"
         folder.structure += ", with surface normals"
@@ -69,7 +67,7 @@ def _pets(root: Path, place: Path) -> Folder:
 
 def _normals_beside(root: Path, place: Path) -> dict[str, Path]:
     found = next((d for d in (place / "normals", root / "normals") if d.is_dir()), None)
-    return {} if found is None else {f.stem: f for f in pictures.images_in(found, suffixes=Normals.suffixes)}
+    return {} if found is None else {f.stem: f for f in image_files.images_in(found, suffixes=Normals.suffixes)}
 
 
 def _box(file: Path, problems: list[str]) -> Box | None:
@@ -89,12 +87,12 @@ def _box(file: Path, problems: list[str]) -> Box | None:
 
 
 def _faces(root: Path, place: Path) -> Folder:
-    """Person by person; with landmarks.json beside or in the folder of people, the pictures that it names."""
+    """Person by person; with landmarks.json beside or in the folder of people, the images that it names."""
     folder = Folder(root, "derived", {}, f"Labelled Faces in the Wild ({place.name})")
     tables = [where / name for where in (place.parent, place) for name in TABLES]
     table = next((file for file in tables if file.is_file()), None)
     points = {} if table is None else {Path(name).name: value for name, value in read_table(table).items()}
-    images = pictures.images_in(place, deep=True)
+    images = image_files.images_in(place, deep=True)
     for split, people in _lists(place.parent, FACES_SPLITS).items():
         chosen = [file for file in images if people is None or file.parent.name in people]
         items = [Item(file, points=points.get(file.name)) for file in chosen if table is None or file.name in points]
@@ -104,15 +102,15 @@ def _faces(root: Path, place: Path) -> Folder:
         used = sum(map(len, folder.splits.values()))
         folder.kind = "landmarks"
         folder.structure += f" with {count_of(folder.splits.values())} landmarks each in {table.name}"
-        folder.structure += f" ({len(images) - used} other pictures left out)" if used < len(images) else ""
+        folder.structure += f" ({len(images) - used} other images left out)" if used < len(images) else ""
         folder.problems += other_numbers(folder.splits.values())
         if not used:
-            folder.problems.append(f"{table}: names none of the pictures in {place}; write person/person_0001.jpg")
+            folder.problems.append(f"{table}: names none of the images in {place}; write person/person_0001.jpg")
     return folder
 
 
 def _lists(place: Path, files: dict[str, str]) -> dict[str, set[str] | None]:
-    """The first word of each line of the splits' lists; all pictures are train where there are no lists."""
+    """The first word of each line of the splits' lists; all images are train where there are no lists."""
     found = {split: place / name for split, name in files.items() if (place / name).is_file()}
     words = {split: _first_words(file.read_text().splitlines()) for split, file in found.items()}
     return {**words} if words else {"train": None}

@@ -1,12 +1,12 @@
-"""The vectors of a folder's pictures."""
+"""The vectors of a folder's images."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from ..conditions.metadata import Facts
-from ..files import images as pictures
+from ..conditions.metadata import Metadata
+from ..files import images as image_files
 from ..files.vectors import matched, read_vectors
 from .items import Folder
 
@@ -14,11 +14,11 @@ from .items import Folder
 def add_vectors(folder: Folder, file: Path) -> None:
     """Give each item its vector; a file without names has them in natural order of the paths, whatever the split."""
     items = sorted(
-        (item for split in folder.splits.values() for item in split), key=lambda i: pictures.natural(i.image)
+        (item for split in folder.splits.values() for item in split), key=lambda i: image_files.natural(i.image)
     )
     names = [item.image.relative_to(folder.root).as_posix() for item in items]
     rows = matched(read_vectors(file), names, str(folder.root))
     own = {item.image: row for item, row in zip(items, rows)}
     folder.length = rows.shape[1]
     for split, some in folder.splits.items():
-        folder.splits[split] = [replace(i, facts=Facts(i.facts.label, own[i.image])) for i in some]
+        folder.splits[split] = [replace(i, metadata=Metadata(i.metadata.label, own[i.image])) for i in some]

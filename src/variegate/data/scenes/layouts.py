@@ -1,8 +1,7 @@
-"""Layouts as files: palette pictures, moving ones, and the frames of a sequence."""
+"""Layouts as files: palette images, moving ones, and the frames of a sequence."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,23 @@ from PIL import Image
 from torch import Tensor
 
 from ...core.errors import DataError
+from ...core.files import replacing
 from ...core.interfaces import Size
-from ..conditions.labels import AnyCondition, Colour, Labels
-from ..files import images as pictures
+from ..conditions import Condition, Labels
+from ..conditions.labels import Colour
+from ..files import images as image_files
 from ..files.sources import Source
 
 
-def palette_picture(ids: NDArray[Any] | Tensor, palette: Sequence[Colour]) -> Image.Image:
-    """Class ids (H, W) as a picture whose palette index is the id."""
-    picture = Image.fromarray(np.asarray(ids).astype(np.uint8))
-    picture.putpalette([value for colour in palette for value in colour])  # also turns the mode from L to P
-    return picture
+def palette_image(ids: NDArray[Any] | Tensor, palette: Sequence[Colour]) -> Image.Image:
+    """Class ids (H, W) as an image whose palette index is the id."""
+    image = Image.fromarray(np.asarray(ids).astype(np.uint8))
+    image.putpalette([value for colour in palette for value in colour])  # also turns the mode from L to P
+    return image
 
 
 def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequence[Colour], per_second: int = 6) -> Path:
     """Layouts (1, H, W) or (H, W) as one GIF in exact palette colours. Equal neighbours become one longer frame.
-
-    The file is written beside, then renamed.
 
     Raises:
         DataError: another kind of file, or two classes of one colour, which the file could not tell apart.
@@ -39,15 +38,13 @@ def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequenc
         raise DataError(f"{path}: an animated label map is written as GIF; name it {path.stem or 'layouts'}.gif")
     if len(set(palette)) < len(palette):
         raise DataError(f"{path}: two classes have the same colour; give each class its own in classes.json")
-    first, *rest = [palette_picture(ids.reshape(ids.shape[-2:]), palette) for ids in layouts]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.writing")
-    first.save(aside, "GIF", save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
-    os.replace(aside, path)
+    first, *rest = [palette_image(ids.reshape(ids.shape[-2:]), palette) for ids in layouts]
+    with replacing(path) as aside:
+        first.save(aside, "GIF", save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
     return path
 
 
-def read_layouts(sources: Iterable[Source], condition: AnyCondition, size: Size | None = None) -> list[Tensor]:
+def read_layouts(sources: Iterable[Source], condition: Condition, size: Size | None = None) -> list[Tensor]:
     """The raw conditions, uint8 (c, H, W) each and all of one size, of a sequence.
 
     Args:
@@ -81,18 +78,18 @@ def read_layouts(sources: Iterable[Source], condition: AnyCondition, size: Size 
     return raws
 
 
-def frames_of(path: Path, condition: AnyCondition) -> Sequence[Path | Image.Image]:
-    """The files of a folder in natural order, the frames of a moving picture, or else the file itself."""
+def frames_of(path: Path, condition: Condition) -> Sequence[Path | Image.Image]:
+    """The files of a folder in natural order, the frames of a moving image, or else the file itself."""
     if path.is_dir():
-        files = pictures.images_in(path, suffixes=condition.suffixes)
+        files = image_files.images_in(path, suffixes=condition.suffixes)
         if not files:
-            wanted = "pictures" if condition.suffixes == pictures.SUFFIXES else ", ".join(sorted(condition.suffixes))
+            wanted = "images" if condition.suffixes == image_files.SUFFIXES else ", ".join(sorted(condition.suffixes))
             raise DataError(f"{path}: has no {wanted} in it; give the folder that holds the layouts themselves")
         return files
-    if path.suffix.lower() not in pictures.SUFFIXES and path.suffix.lower() in condition.suffixes:
+    if path.suffix.lower() not in image_files.SUFFIXES and path.suffix.lower() in condition.suffixes:
         return [path]
-    with pictures.open_picture(path):
-        pass  # complains, in words, about what is no picture at all
+    with image_files.open_image(path):
+        pass  # complains, in words, about what is no image at all
     with Image.open(path) as moving:
         count = getattr(moving, "n_frames", 1)
         if count == 1:
@@ -107,7 +104,7 @@ def frames_of(path: Path, condition: AnyCondition) -> Sequence[Path | Image.Imag
     return frames
 
 
-def _exact(frame: Image.Image, condition: AnyCondition) -> Image.Image:
+def _exact(frame: Image.Image, condition: Condition) -> Image.Image:
     """One frame apart from its file.
 
     Programs that write GIFs reorder palettes as they like, so in a label GIF the colour counts, never the index: that
@@ -115,11 +112,11 @@ def _exact(frame: Image.Image, condition: AnyCondition) -> Image.Image:
     """
     if frame.format != "GIF":
         return frame.copy()
-    picture = frame.convert("RGB")
+    image = frame.convert("RGB")
     if not isinstance(condition, Labels):
-        return picture
-    values = np.array(picture)
+        return image
+    values = np.array(image)
     grey = bool((values == values[..., :1]).all())
     if grey and not {(int(v),) * 3 for v in np.unique(values)} <= set(condition.palette):
         return Image.fromarray(np.ascontiguousarray(values[..., 0]))
-    return picture
+    return image

@@ -6,7 +6,7 @@ by which many neighbours are grouped.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +16,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.errors import ConfigError
-from ..conditions.labels import AnyCondition, Labels
+from ..conditions import Condition, Labels, Landmarks
 from ..conditions.landmarks import points_of
 from ..dataset.pairs import Pairs
 from ..files.images import resize
 
 Floats = NDArray[np.float32]
 
-TALL = 128  # landmarks are measured in pixels of a picture of this height, that of the paper's faces
-SIDE, LARGEST = 16, 2048  # cells along a side of what pictures and label maps are averaged to, numbers in all
+TALL = 128  # landmarks are measured in pixels of an image of this height, that of the paper's faces
+SIDE, LARGEST = 16, 2048  # cells along a side of what images and label maps are averaged to, numbers in all
 SAMPLED, BINS, SPAN = 32, 100, 50  # pixels along a side that a histogram counts, its bins, its largest |a| and |b|
 
 
@@ -56,30 +56,40 @@ def describe(pairs: Pairs) -> Described:
     return Described(filled(np.stack(conditions)), np.stack(colours))
 
 
-def unit(condition: AnyCondition) -> str:
+@singledispatch
+def unit(condition: Condition) -> str:
     """What distances of two conditions, and so the threshold, are measured in."""
-    if condition.kind == "landmarks":
-        return f"pixels of a picture {TALL} high, summed over x and y of all points"
-    if isinstance(condition, Labels):
-        return "share of the area that has another class, 0 to 1"
     return "mean difference of values in [-1, 1], 0 to 2"
 
 
-def describe_condition(condition: AnyCondition, raw: Tensor) -> Floats:
-    """A raw condition (c, H, W) as a vector (D,). Boundaries of instances do not count; NaN: an absent landmark."""
-    if condition.kind == "landmarks":
-        return positions(raw)
-    planes = condition.encode(raw[None])
-    if isinstance(condition, Labels):
-        cells = averaged(planes[:, : condition.classes])
-        return scaled(cells, 0.5 / cells[0].size)  # where the class is another, two planes differ
-    cells = averaged(planes)
+@unit.register
+def _(condition: Labels) -> str:
+    return "share of the area that has another class, 0 to 1"
+
+
+@unit.register
+def _(condition: Landmarks) -> str:
+    return f"pixels of an image {TALL} high, summed over x and y of all points"
+
+
+@singledispatch
+def describe_condition(condition: Condition, raw: Tensor) -> Floats:
+    """A raw condition (c, H, W) as a vector (D,)."""
+    cells = averaged(condition.encode(raw[None]))
     return scaled(cells, 1 / cells.size)
 
 
-def positions(planes: Tensor) -> Floats:
-    """x and y of every point, (2 P,) in pixels of a picture TALL high, of planes (P, H, W) that are 1 there."""
-    return (points_of(planes) * (TALL / planes.shape[1])).flatten().numpy()
+@describe_condition.register
+def _(condition: Labels, raw: Tensor) -> Floats:
+    """Boundaries of instances do not count. Where the class is another, two planes differ."""
+    cells = averaged(condition.encode(raw[None])[:, : condition.classes])
+    return scaled(cells, 0.5 / cells[0].size)
+
+
+@describe_condition.register
+def _(condition: Landmarks, raw: Tensor) -> Floats:
+    """x and y of every point, (2 P,) in pixels of an image TALL high; NaN where it is absent."""
+    return (points_of(raw) * (TALL / raw.shape[1])).flatten().numpy()
 
 
 def averaged(planes: Tensor) -> Floats:

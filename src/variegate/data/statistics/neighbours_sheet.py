@@ -1,4 +1,4 @@
-"""What training takes for neighbours: a picture of some pairs with the images that were kept for their conditions."""
+"""What training takes for neighbours: an image of some pairs with the images that were kept for their conditions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...core.config import Neighbours, from_mapping
 from ..dataset.pairs import Pairs
-from ..files import images as pictures
+from ..files import images as image_files
 from .descriptors import describe, unit
 from .neighbours import Found, neighbours, suggested
 from .rarity_sheet import GAP, GREY, INK, LINE, PAPER, font, thumbnail_size
@@ -24,14 +24,14 @@ QUANTILES = {"10%": 0.1, "25%": 0.25, "50%": 0.5, "75%": 0.75, "90%": 0.9, "100%
 class Sheet(NamedTuple):
     """What was written, and what it shows in words."""
 
-    picture: Path
+    image: Path
     text: str
 
 
 def neighbours_sheet(pairs: Pairs, folder: str | Path, threshold: float | None, most: int = 7, count: int = 6) -> Sheet:
     """Write `neighbours.png` and `neighbours.json` into `folder`.
 
-    The picture has a row for each of `count` pairs, from one with few neighbours to the one with most: its condition,
+    The image has a row for each of `count` pairs, from one with few neighbours to the one with most: its condition,
     its image, and the neighbours that are kept, nearest first, with the distances of their conditions. The JSON has
     the neighbours of every pair by file.
 
@@ -112,7 +112,7 @@ def draw(pairs: Pairs, found: Found, shown: list[int]) -> Image.Image:
         top = LINE + 2 * GAP + i * row_height
         raw, image = pairs.raw(k)
         others = [int(number) for number in found.others[k] if number >= 0]
-        tiles = [pairs.condition.picture(raw), image, *(pairs.raw(number)[1] for number in others)]
+        tiles = [pairs.condition.to_image(raw), image, *(pairs.raw(number)[1] for number in others)]
         names = ["", *(Path(pairs.files[number]).stem for number in (k, *others))]
         marks = [f"{found.within[k]} near", "", *(f"{away:.3g}" for away in found.distances[k])]
         for x, tile, mark, name in zip(left, tiles, marks, names):
@@ -124,7 +124,7 @@ def draw(pairs: Pairs, found: Found, shown: list[int]) -> Image.Image:
 def thumbnail(planes: Tensor, size: tuple[int, int]) -> Image.Image:
     """An image uint8 (3 or 1, H, W) at (H, W) of the sheet."""
     return Image.fromarray(
-        pictures.resize(planes.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy(), size, nearest=False)
+        image_files.resize(planes.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy(), size, nearest=False)
     )
 
 

@@ -37,13 +37,13 @@ class Rarity:
         even: the same with mean 1 over the images that hold the class.
 
     Raises:
-        ConfigError: the conditions are pictures, which have no classes.
+        ConfigError: the conditions are images, which have no classes.
     """
 
     def __init__(self, pairs: Pairs, served: int = 5, even: bool = False) -> None:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
-                f"rarity needs label maps, the conditions of {pairs.name} are pictures; "
+                f"rarity needs label maps, the conditions of {pairs.name} are images; "
                 "give data with label maps, or train with --rebalance none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)

@@ -1,4 +1,4 @@
-"""What rebalancing takes for rare: a picture of the commonest and the rarest appearances of each class it serves.
+"""What rebalancing takes for rare: an image of the commonest and the rarest appearances of each class it serves.
 
 The scores are those of `rarity.py` (Li, Zhang, Malik, ICCV 2019, section 3.3).
 """
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ...core.errors import ConfigError
 from ..conditions.labels import Labels
 from ..dataset.pairs import Pairs
-from ..files import images as pictures
+from ..files import images as image_files
 from .rarity import FEWEST, FLOOR, SMALLEST, Rarity
 
 TALL = 128  # pixels of a thumbnail, about
@@ -27,9 +27,9 @@ FRAMED = 0.02  # classes with a smaller share of the image get a frame, or nobod
 
 
 def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int = 5) -> Path:
-    """Write `rarity.png` and `rarity.json` into `folder`; returns the picture's path.
+    """Write `rarity.png` and `rarity.json` into `folder`; returns the image's path.
 
-    The picture has a row for each served class: on the left the `count` images in which it looks commonest, on the
+    The image has a row for each served class: on the left the `count` images in which it looks commonest, on the
     right those in which it looks rarest, all with only the class in colour, and a frame around it where it is small.
     Below each: the class's mean colour, the score, the file. The JSON has every score of every class by file.
 
@@ -37,7 +37,7 @@ def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int 
         classes: how many are served, largest area first.
 
     Raises:
-        ConfigError: conditions are pictures, no class is seen in enough images, or none of either is asked for.
+        ConfigError: conditions are images, no class is seen in enough images, or none of either is asked for.
     """
     if count < 1 or classes < 1:
         raise ConfigError(f"--count {count} and --classes {classes}: both must be at least 1")
@@ -100,7 +100,7 @@ def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int
             for x, k in zip(places, found):
                 raw, image = pairs.raw(k)
                 pixels, inside = image.expand(3, -1, -1).permute(1, 2, 0).numpy(), raw[0].numpy() == p
-                shown = pictures.resize(highlighted(pixels, inside), (high, wide), nearest=False)
+                shown = image_files.resize(highlighted(pixels, inside), (high, wide), nearest=False)
                 page.paste(Image.fromarray(shown), (x, top))
                 if inside.mean() < FRAMED:
                     frame(pen, (x, top), inside, (high, wide))
@@ -110,7 +110,7 @@ def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int
 
 
 def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(H, W) of about TALL pixels in height; small pictures are enlarged by whole numbers."""
+    """(H, W) of about TALL pixels in height; small images are enlarged by whole numbers."""
     height, width = size
     if height <= TALL:
         return height * (TALL // height), width * (TALL // height)

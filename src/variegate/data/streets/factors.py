@@ -1,4 +1,4 @@
-"""Streets, part three: the reader, which recovers the hidden factors of any picture of a known layout.
+"""Streets, part three: the reader, which recovers the hidden factors of any image of a known layout.
 
 It measures the mean colour of every class and compares it with the means that each of the 288 combinations of factors
 would give. No learned network is involved, so what it counts is exact.
@@ -20,7 +20,7 @@ from .paint import MATERIALS, colours, enlarge, materials
 from .scene import CLASSES, FACTORS, Bytes
 
 COMBINATIONS = np.array(list(itertools.product(*(range(len(factor.values)) for factor in FACTORS))))  # (288, F)
-SOFTNESS = (1, 3)  # how often a picture may have been softened: as painted, and visibly blurred by a generator
+SOFTNESS = (1, 3)  # how often an image may have been softened: as painted, and visibly blurred by a generator
 HYPOTHESES = np.tile(COMBINATIONS, (len(SOFTNESS), 1))  # (A, F)
 RATIO = 0.6  # the best value must be this much nearer than the second best; 1 would accept a half-and-half blend
 FAR = 0.16  # RMS distance in RGB [0, 1] beyond which the colours belong to no value at all
@@ -29,7 +29,7 @@ AREA_CAP = 0.03  # share of the image beyond which a class counts no more, so th
 
 
 class Reading(NamedTuple):
-    """What the reader saw in n pictures of one layout; columns in the order of FACTORS."""
+    """What the reader saw in n images of one layout; columns in the order of FACTORS."""
 
     factors: Tensor  # (n, F) int64, which value; -1 where unreadable
     present: Tensor  # (F,) bool, whether the layout shows any class that this factor colours
@@ -90,7 +90,7 @@ def judge(
 
 @lru_cache(maxsize=256)
 def expect(labels_bytes: bytes, size: tuple[int, int]) -> Expectation:
-    """Everything about a layout that does not depend on the pictures. Bytes, so that it can be cached."""
+    """Everything about a layout that does not depend on the images. Bytes, so that it can be cached."""
     labels = np.frombuffer(labels_bytes, np.uint8).reshape(size)
     weights = np.zeros((len(CLASSES), labels.size), np.float32)
     areas = np.zeros(len(CLASSES), np.float32)
@@ -116,7 +116,7 @@ def soften(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def expected_means(labels: Bytes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Mean colour of every class under every combination, mixed with its neighbours' at the borders: (A, classes, 3).
 
-    Softening the picture is softening the weights, so one count of materials serves all combinations.
+    Softening the image is softening the weights, so one count of materials serves all combinations.
     """
     material = materials(enlarge(labels)).ravel()
     shares = np.zeros((len(SOFTNESS), len(CLASSES), MATERIALS), np.float32)  # of each material in a class mean

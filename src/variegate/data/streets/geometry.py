@@ -93,8 +93,8 @@ class Survey(Canvas):
 
     def seen(self, column: int, row: int) -> int:
         """The number of the shape at a sample, -1 outside."""
-        inside = 0 <= column < self.picture.width and 0 <= row < self.picture.height
-        return int(self.numbers.picture.getpixel((column, row))) if inside else -1  # type: ignore[arg-type]
+        inside = 0 <= column < self.image.width and 0 <= row < self.image.height
+        return int(self.numbers.image.getpixel((column, row))) if inside else -1  # type: ignore[arg-type]
 
     def landmarks(self) -> Floats:
         """x, y (P, 2) in pixels of the points in `point_names`; NaN for what is not there, hidden or outside."""
@@ -109,7 +109,7 @@ class Survey(Canvas):
     def normals(self) -> Floats:
         """Unit vectors (H, W, 3) at the centre of every pixel, where a layout has its class; zero in the sky."""
         middle = OVERSAMPLING // 2
-        numbers = np.array(self.numbers.picture)[middle::OVERSAMPLING, middle::OVERSAMPLING]
+        numbers = np.array(self.numbers.image)[middle::OVERSAMPLING, middle::OVERSAMPLING]
         vectors = np.zeros((*numbers.shape, 3))
         for number in np.unique(numbers):
             rows, columns = np.nonzero(numbers == number)

@@ -33,7 +33,7 @@ OVERSAMPLING = 3  # odd, so that a pixel's centre is a sample
 
 
 class Factor(NamedTuple):
-    """One hidden cause of the picture: its values, their odds, and the classes whose colour it changes."""
+    """One hidden cause of the image: its values, their odds, and the classes whose colour it changes."""
 
     name: str
     values: tuple[str, ...]
@@ -57,8 +57,8 @@ class Canvas:
         self.scale = size[0] * OVERSAMPLING
         self.within = 0.5 / self.scale  # half a sample: boxes are rounded, what else is drawn is rounded down
         self.width = size[1] / size[0]
-        self.picture = Image.new(mode, (size[1] * OVERSAMPLING, self.scale), SKY)
-        self.pen = ImageDraw.Draw(self.picture)
+        self.image = Image.new(mode, (size[1] * OVERSAMPLING, self.scale), SKY)
+        self.pen = ImageDraw.Draw(self.image)
 
     def box(self, left: float, top: float, right: float, bottom: float, label: int) -> None:
         x0, y0, x1, y1 = (round(value * self.scale) for value in (left, top, right, bottom))
@@ -79,7 +79,7 @@ def draw_labels(size: tuple[int, int], rng: np.random.Generator) -> Bytes:
     """A random street as a label map (H * OVERSAMPLING, W * OVERSAMPLING)."""
     canvas = Canvas(size)
     draw_traffic(canvas, draw_street(canvas, rng), rng)
-    return np.asarray(canvas.picture)
+    return np.asarray(canvas.image)
 
 
 def draw_passing_car(size: tuple[int, int], progress: float, rng: np.random.Generator) -> Bytes:
@@ -87,7 +87,7 @@ def draw_passing_car(size: tuple[int, int], progress: float, rng: np.random.Gene
     canvas = Canvas(size)
     kerb, length = draw_street(canvas, rng), rng.uniform(0.33, 0.38)
     draw_car(canvas, progress * canvas.width - length / 2, kerb + (1 - kerb) * 0.7, length, mirrored=True)
-    return np.asarray(canvas.picture)
+    return np.asarray(canvas.image)
 
 
 def draw_street(canvas: Canvas, rng: np.random.Generator) -> float:

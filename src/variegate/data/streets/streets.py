@@ -2,7 +2,7 @@
 
 Nothing is stored and nothing is downloaded: item i of (seed, split) is drawn when it is asked for. The factors are
 independent of the layout and of each other with the odds in FACTORS, so the true p(image | layout) is known, and `read`
-recovers the factors from any picture of a layout, generated ones included.
+recovers the factors from any image of a layout, generated ones included.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         return self[i][0]
 
     def image(self, i: int) -> Tensor:
-        """The picture, uint8 (3, H, W)."""
+        """The image, uint8 (3, H, W)."""
         return self[i][1]
 
     def landmarks(self, i: int) -> npt.NDArray[np.float32]:

@@ -1,6 +1,6 @@
-"""GLCIC's discriminator (Iizuka et al. 2017) as MR-GAN uses it (Lee, Ha, Kim, ICLR 2019): one verdict per picture.
+"""GLCIC's discriminator (Iizuka et al. 2017) as MR-GAN uses it (Lee, Ha, Kim, ICLR 2019): one verdict per image.
 
-It looks at the whole picture and, closer, at a box around the hole. It sees no condition but the place of the hole.
+It looks at the whole image and, closer, at a box around the hole. It sees no condition but the place of the hole.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Branch(nn.Module):
 
 
 class GlobalLocal(nn.Module):
-    """A branch for the picture, one for the box around its hole, and a layer that joins them.
+    """A branch for the image, one for the box around its hole, and a layer that joins them.
 
     Initialised as PyTorch does, as in MR-GAN's code.
 
     Args:
-        size: H, W of the pictures; it takes no other. The box has half the height and width.
+        size: H, W of the images; it takes no other. The box has half the height and width.
     """
 
     def __init__(self, image_channels: int, size: Size, width: int = 64) -> None:
@@ -73,7 +73,7 @@ class GlobalLocal(nn.Module):
 
 
 def corner(mask: Tensor, box: Size) -> tuple[Tensor, Tensor]:
-    """First row and column, each (B,), of boxes inside the pictures and centred, where that allows it, on their holes.
+    """First row and column, each (B,), of boxes inside the images and centred, where that allows it, on their holes.
 
     A hole that is no larger than the box is wholly inside it. Without a hole the box is in the middle.
 

@@ -35,7 +35,7 @@ class StridedPatches(nn.Module):
 
 
 class MUNITDiscriminator(nn.Module):
-    """One `StridedPatches` for the picture (B, C, H, W) and one for each of its halvings; sees no condition."""
+    """One `StridedPatches` for the image (B, C, H, W) and one for each of its halvings; sees no condition."""
 
     def __init__(self, in_channels: int, width: int = 64, layers: int = 4, scales: int = 3) -> None:
         super().__init__()

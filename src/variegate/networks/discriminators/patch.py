@@ -40,7 +40,7 @@ class PatchGAN(nn.Module):
 
 
 class MultiScale(nn.Module):
-    """The same discriminator on the picture and on its halvings (pix2pixHD, Wang et al., CVPR 2018)."""
+    """The same discriminator on the image and on its halvings (pix2pixHD, Wang et al., CVPR 2018)."""
 
     def __init__(self, discriminators: list[PatchGAN]) -> None:
         super().__init__()

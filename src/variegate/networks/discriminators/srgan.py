@@ -1,4 +1,4 @@
-"""SRGAN's discriminator (Ledig et al. 2017) as MR-GAN uses it (Lee, Ha, Kim, ICLR 2019): one verdict per picture."""
+"""SRGAN's discriminator (Ledig et al. 2017) as MR-GAN uses it (Lee, Ha, Kim, ICLR 2019): one verdict per image."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .patch import Judgement
 
 
 class SRGANDiscriminator(nn.Module):
-    """Eight 3x3 convolutions, every second one strided, an average over the picture, and two layers of 1x1.
+    """Eight 3x3 convolutions, every second one strided, an average over the image, and two layers of 1x1.
 
-    It takes pictures of any size. Initialised as PyTorch does, as in MR-GAN's code.
+    It takes images of any size. Initialised as PyTorch does, as in MR-GAN's code.
 
     Args:
-        image_channels: of the picture, plus those of the condition where it is to see one (the paper's does not).
+        image_channels: of the image, plus those of the condition where it is to see one (the paper's does not).
     """
 
     def __init__(self, image_channels: int, width: int = 64) -> None:

@@ -1,7 +1,7 @@
-"""The encoder of an auto-encoder: a picture squeezed into a short vector (van den Oord et al., NIPS 2016, section 2.4).
+"""The encoder of an auto-encoder: an image squeezed into a short vector (van den Oord et al., NIPS 2016, section 2.4).
 
 The paper names a "traditional convolutional auto-encoder" (Masci et al., 2011) without sizes; these are those of public
-code for 28x28 pictures, with a linear vector in place of its softmax.
+code for 28x28 images, with a linear vector in place of its softmax.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ WIDTHS = (100, 150, 200)
 
 
 class Bottleneck(nn.Sequential):
-    """(B, C, H, W) to (B, length, 1, 1). Pictures of another size are resized to the one it was built for.
+    """(B, C, H, W) to (B, length, 1, 1). Images of another size are resized to the one it was built for.
 
     Args:
         scale: multiplies the widths of its three convolutions.
 
     Raises:
-        ConfigError: the pictures cannot be halved twice.
+        ConfigError: the images cannot be halved twice.
     """
 
     def __init__(self, channels: int, length: int, size: Size, scale: float = 1.0) -> None:
         if min(size) < 4:
             raise ConfigError(
-                f"pictures of {size[0]}x{size[1]} (height x width) cannot be halved twice, as an auto-encoder does; "
+                f"images of {size[0]}x{size[1]} (height x width) cannot be halved twice, as an auto-encoder does; "
                 "give --size 4 or more"
             )
         first, second, third = (max(1, round(width * scale)) for width in WIDTHS)

@@ -1,4 +1,4 @@
-"""A vector unfolded into maps of a picture's size: s = m(h) of the conditional PixelCNN (NIPS 2016, eq. 5)."""
+"""A vector unfolded into maps of an image's size: s = m(h) of the conditional PixelCNN (NIPS 2016, eq. 5)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, DataError
-from .protocols import Measured, Protocol, libraries
+from ..runs.measured import Measured, Protocol, libraries
 
 
 def require() -> None:
@@ -20,7 +20,7 @@ def require() -> None:
 def same_person_auc(vectors: Tensor, people: Tensor, protocol: Protocol) -> Measured:
     """Area under the ROC curve of -|a - b| over all pairs: 0.5 is chance, 1 never wrong.
 
-    It is the chance that two pictures of one person are nearer to each other than two of different people.
+    It is the chance that two images of one person are nearer to each other than two of different people.
 
     Args:
         vectors: (N, D).
@@ -37,7 +37,7 @@ def same_person_auc(vectors: Tensor, people: Tensor, protocol: Protocol) -> Meas
     first, second = torch.triu_indices(len(people), len(people), offset=1)
     same = people[first] == people[second]
     if bool(same.all()) or not bool(same.any()):
-        raise DataError(f"{protocol.name}: two people and two pictures of one of them are needed at least")
+        raise DataError(f"{protocol.name}: two people and two images of one of them are needed at least")
     if not bool(vectors.isfinite().all()):
         raise DataError(f"{protocol.name}: the embedding gives values that are not finite")
     distance = torch.cdist(vectors.double(), vectors.double(), compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,4 +1,4 @@
-"""Pictures of PixelCNN's claims: what a pixel sees, reconstructions, samples of each class, portraits."""
+"""Images of PixelCNN's claims: what a pixel sees, reconstructions, samples of each class, portraits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from variegate.api import data_of
-from variegate.core.sampling import heat, sheet, to_pil, to_uint8
+from variegate.core.images import heat, sheet, to_pil, to_uint8
 from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
 
 from .pixelcnn_measures import allowed, sight, unseen, untrained, way
 from .pixelcnn_trials import AUTOENCODERS, CIFAR, GATED_AND_PLAIN, PEOPLE, UNSEEN, portraits
@@ -33,9 +33,9 @@ def drawn(model: Model, condition: object, n: int) -> Tensor:
 
 
 def reconstructions(name: str, settings: Settings) -> list[list[Tensor]]:
-    """A real picture, what squared error makes of its vector, and six pictures that a PixelCNN draws of it."""
+    """A real image, what squared error makes of its vector, and six images that a PixelCNN draws of it."""
     runs = [trial.run(SEED, settings) for trial in AUTOENCODERS[name]]
-    held, (pixels, squares) = data_of(runs[0], "held"), (Model.load(run) for run in runs)
+    held, (pixels, squares) = RunFolder(runs[0]).pairs("held"), (Model.load(run) for run in runs)
     rows = []
     for i in range(6):
         raw, real = held.raw(i)
@@ -51,9 +51,9 @@ def classes(settings: Settings) -> list[list[Tensor]]:
 
 
 def faces(settings: Settings) -> list[list[Tensor]]:
-    """Four unseen people, a real picture and eight portraits of each; then four ways between two of them."""
+    """Four unseen people, a real image and eight portraits of each; then four ways between two of them."""
     run = portraits(settings).run(SEED, settings)
-    model, held, vectors = Model.load(run), data_of(run, "test"), unseen(run)
+    model, held, vectors = Model.load(run), RunFolder(run).pairs("test"), unseen(run)
     same = [[held.raw(i * (len(held) // UNSEEN))[1], *drawn(model, v.numpy(), 8)] for i, v in enumerate(vectors[:4])]
     between = [[*to_uint8(way(model, vectors[i], vectors[i + 1], 9, i) * 2 - 1)] for i in range(4)]
     return same + between

@@ -1,86 +1,67 @@
-"""Pictures of what a model does: samples beside the truth, a path between two codes, one style on many layouts, and
+"""Images of what a model does: samples beside the truth, a path between two codes, one style on many layouts, and
 where the samples of one condition differ. All are uint8 (3, H, W) contact sheets with `GAP` white pixels between cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.codes import path as code_path
-from ..core.interfaces import Generator
-from ..core.sampling import Moments, heat, sheet, to_uint8
-from ..data.conditions.labels import AnyCondition
+from ..core.images import heat, sheet, unit_to_uint8
+from ..core.sampling import Moments
 from ..data.dataset.pairs import Pairs
-from ..runs.saved_model import ModelRecord
+from ..model.model import Model
 
 GAP = 2  # pixels between the cells of a sheet
 LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more
 
 
-class Drawer(Protocol):
-    """What a report needs of a trained model; `model.Model` is one. Reports live a floor below it."""
-
-    generator: Generator
-    condition: AnyCondition
-    record: ModelRecord
-
-    @property
-    def name(self) -> str: ...
-
-    def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor: ...
-
-    def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor: ...
-
-    def moments(self, condition: Tensor, n: int = 32) -> Moments: ...
-
-
-def draw(model: Drawer, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+def draw(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
     """The same codes (S, D) on the conditions of several pairs: uint8 (B, S, 3, H, W)."""
     images = [model.decode(pairs.raw(item)[0], codes) for item in items]
-    return (torch.stack(images) * 255).round().to(torch.uint8)
+    return unit_to_uint8(torch.stack(images))
 
 
-def samples(model: Drawer, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
+def samples(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
     """A row for each item: its condition, the real image, then its samples, images (B, S, 3, H, W)."""
     rows = []
     for item, row in zip(items, images):
         raw, truth = pairs.raw(item)
-        rows.append([model.condition.picture(raw), truth, *row])
+        rows.append([model.condition.to_image(raw), truth, *row])
     return page(rows)
 
 
-def styles(model: Drawer, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+def styles(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
     """A row for each item, its condition first, and a column for each code: down a column only the layout changes."""
     images = draw(model, pairs, items, codes)
-    return page([[model.condition.picture(pairs.raw(item)[0]), *row] for item, row in zip(items, images)])
+    return page([[model.condition.to_image(pairs.raw(item)[0]), *row] for item, row in zip(items, images)])
 
 
-def given(model: Drawer, pairs: Pairs, item: int) -> Tensor:
+def given(model: Model, pairs: Pairs, item: int) -> Tensor:
     """One row: the condition of an item and its real image."""
     raw, truth = pairs.raw(item)
-    return page([[model.condition.picture(raw), truth]])
+    return page([[model.condition.to_image(raw), truth]])
 
 
-def interpolation(model: Drawer, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9) -> Tensor:
+def interpolation(model: Model, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9) -> Tensor:
     """One row: the way from code `ends[0]` of seed 0 to code `ends[1]`, both included."""
     start, end = (model.codes(1, first=index)[0] for index in ends)
     way = code_path(start, end, frames, model.generator.prior)
-    return page([list(to_uint8(model.decode(pairs.raw(item)[0], way) * 2 - 1))])
+    return page([list(unit_to_uint8(model.decode(pairs.raw(item)[0], way)))])
 
 
-def moments_sheet(model: Drawer, pairs: Pairs, found: Sequence[tuple[int, Sequence[Moments]]], top: float) -> Tensor:
-    """A row for each item: condition, real image, then a mean picture and a heat map up to `top` for each source."""
+def moments_sheet(model: Model, pairs: Pairs, found: Sequence[tuple[int, Sequence[Moments]]], top: float) -> Tensor:
+    """A row for each item: condition, real image, then a mean image and a heat map up to `top` for each source."""
     rows = []
     for item, sources in found:
         raw, truth = pairs.raw(item)
-        cells = [model.condition.picture(raw), truth]
+        cells = [model.condition.to_image(raw), truth]
         for one in sources:
-            cells += [to_uint8(one.mean * 2 - 1), heat(one.deviation, top)]
+            cells += [unit_to_uint8(one.mean), heat(one.deviation, top)]
         rows.append(cells)
     return page(rows)
 
@@ -104,7 +85,7 @@ def page(rows: Sequence[Sequence[Tensor]]) -> Tensor:
 
 
 def reduced(cell: Tensor) -> Tensor:
-    """A picture whose longer side is at most `LARGEST` pixels."""
+    """An image whose longer side is at most `LARGEST` pixels."""
     height, width = cell.shape[-2:]
     scale = LARGEST / max(height, width)
     if scale >= 1:

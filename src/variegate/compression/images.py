@@ -1,4 +1,4 @@
-"""Picture files to one compressed file and back, with a trained model."""
+"""Image files to one compressed file and back, with a trained model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.capabilities import Walks
 from ..core.errors import CheckpointError, ConfigError, DataError
-from ..core.sampling import to_pil, to_uint8
-from ..data.files import images as pictures
+from ..core.files import replacing_folder
+from ..core.images import to_float, to_pil, to_uint8
+from ..data.files import images as image_files
 from ..data.files.sources import Source, for_each
 from ..model.model import Model
 from ..networks.weights import tensor_sha256
-from ..runs.saved_model import writing
-from .coder import Walks, decode, encode
+from .coder import decode, encode
 from .file import Archive, Packed, condition_bytes, condition_of, read, write
 
 
@@ -26,9 +27,9 @@ class Size(NamedTuple):
     """How large what was written is."""
 
     written: int  # bytes of the file, names and conditions included
-    pictures: int  # bytes of the pictures in it
-    information: float  # bits the model needs for all pictures
-    values: int  # of all pictures: pixels times colours
+    images: int  # bytes of the images in it
+    information: float  # bits the model needs for all images
+    values: int  # of all images: pixels times colours
 
 
 def compress(
@@ -38,24 +39,24 @@ def compress(
     conditions: Sequence[Source] = (),
     reduce: bool = False,
 ) -> Size:
-    """Write pictures into a file from which `decompress` gets the same pixels with the same model.
+    """Write images into a file from which `decompress` gets the same pixels with the same model.
 
     Drawing takes as long: the model is asked for one value after the other.
 
     Args:
-        files: 8-bit pictures, grey or in colour as the model's are; any size that the model can draw.
-        conditions: one for all pictures, or one for each; none for a model of images alone.
+        files: 8-bit images, grey or in colour as the model's are; any size that the model can draw.
+        conditions: one for all images, or one for each; none for a model of images alone.
         reduce: round colours down to the levels of a model that knows fewer than 256; else they are refused.
 
     Raises:
         ConfigError: the model gives no likelihood value by value, conditions are missing, or the file exists.
-        DataError: a picture cannot be read, or would not be kept exactly.
+        DataError: an image cannot be read, or would not be kept exactly.
     """
     generator, out = walking(model), Path(out)
     if out.exists():
         raise ConfigError(f"{out} already exists; give another --out, or remove it first")
     if not files:
-        raise ConfigError("there are no pictures to compress; name at least one file")
+        raise ConfigError("there are no images to compress; name at least one file")
     images = [levels_shown(model, generator, Path(file), reduce) for file in files]
     sizes = [(image.shape[-2], image.shape[-1]) for image in images]
     given = conditions or (["none"] if model.condition.channels == 0 else [])
@@ -72,7 +73,7 @@ def compress(
 
 
 def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
-    """Write the pictures of a file as PNG into a new folder, all or none; returns their paths.
+    """Write the images of a file as PNG into a new folder, all or none; returns their paths.
 
     Raises:
         DataError: the file is damaged, or this machine computes otherwise than that which wrote it.
@@ -81,7 +82,7 @@ def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
     """
     generator, file, out = walking(model), Path(file), Path(out)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise ConfigError(f"{out} already exists; give another --out for the pictures")
+        raise ConfigError(f"{out} already exists; give another --out for the images")
     archive = read(file)
     if archive.model != weights_of(model):
         raise CheckpointError(
@@ -89,15 +90,15 @@ def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
             f"not {weights_of(model).hex()[:12]}... as this {model.name} model; give the run it was compressed with"
         )
     found: dict[str, Tensor] = {}
-    raws = [model.condition.read(condition_of(one.condition, *one.shape[1:])) for one in archive.pictures]
-    pairs = ((model.encoded(raw), one.check) for raw, one in zip(raws, archive.pictures))
+    raws = [model.condition.read(condition_of(one.condition, *one.shape[1:])) for one in archive.images]
+    pairs = ((model.encoded(raw), one.check) for raw, one in zip(raws, archive.images))
     images = decode(generator, pairs, archive.content)
-    for one in archive.pictures:
+    for one in archive.images:
         try:
             found[f"{Path(one.name).name}.png"] = to_uint8(next(images)[0])
         except DataError as error:
             raise DataError(f"{file}, {one.name}: {error} (torch {archive.torch})") from None
-    with writing(out) as aside:
+    with replacing_folder(out) as aside:
         for name, pixels in found.items():
             to_pil(pixels).save(aside / name)
     return [out / name for name in found]
@@ -124,22 +125,22 @@ def weights_of(model: Model) -> bytes:
 
 
 def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Tensor:
-    """A picture as the model can draw it: (1, C, H, W) in [-1, 1].
+    """An image as the model can draw it: (1, C, H, W) in [-1, 1].
 
     Raises:
         DataError: it would lose something.
     """
-    picture = pictures.open_picture(file)
-    if picture.mode not in ("RGB", "L", "P", "1") or picture.has_transparency_data:
+    stored = image_files.open_image(file)
+    if stored.mode not in ("RGB", "L", "P", "1") or stored.has_transparency_data:
         raise DataError(
-            f"{file}: is {picture.mode} or has transparency, which would be lost; save it as 8-bit RGB or grey first"
+            f"{file}: is {stored.mode} or has transparency, which would be lost; save it as 8-bit RGB or grey first"
         )
-    pixels = pictures.read_picture(picture)
+    pixels = image_files.read_image(stored)
     if model.record.image_channels == 1:
         if (pixels != pixels[..., :1]).any():
-            raise DataError(f"{file}: has colours, but this {model.name} model draws grey pictures; save it as grey")
+            raise DataError(f"{file}: has colours, but this {model.name} model draws grey images; save it as grey")
         pixels = pixels[..., :1]
-    image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float() / 127.5 - 1
+    image = to_float(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None])
     shown = generator.shown(generator.quantised(image))
     if not reduce and not torch.equal(to_uint8(shown), to_uint8(image)):
         raise DataError(

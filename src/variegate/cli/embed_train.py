@@ -1,4 +1,4 @@
-"""Verbs about embeddings: learn who is who, and write the vectors of pictures."""
+"""`variegate embed train`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class EmbedTrain:
     """Learn vectors of faces by the triplet loss: those of one person are nearer than those of two."""
 
     folder: Positional[Path]
-    """a folder for each person, with two pictures or more: PERSON/*.jpg"""
+    """a folder for each person, with two images or more: PERSON/*.jpg"""
     out: Path
     """run directory"""
     size: str = "64"
-    """pictures are resized to this: 64, or height x width such as 96x128"""
+    """images are resized to this: 64, or height x width such as 96x128"""
     steps: int = 3000
     seed: int = 0
     length: int = 128
@@ -44,31 +44,14 @@ class EmbedTrain:
         from ..core.config import from_mapping
         from ..embedding import train_embedding
         from ..embedding.saved import Settings
+        from ..runs.settings import ExecutionSettings
 
         names = ("steps", "seed", "length", "width", "people", "pictures", "margin", "learning_rate")
         values = {"size": parse_size(self.size), **{name: getattr(self, name) for name in names}}
+        execution = ExecutionSettings(device=self.device, quiet=self.quiet)
         settings = from_mapping(Settings, values, "options")
-        run = train_embedding(self.folder, self.out, settings, self.resume, self.device, self.quiet)
+        run = train_embedding(self.folder, self.out, settings, self.resume, execution)
         content = json.loads((run / "metrics.json").read_text())
         for name, metric in content["metrics"].items():
             print(f"{name:20} {metric['value']:.4f}  pairs: {content['protocol'][name]['pairs']}")
         print(f"{run}: variegate embed apply {run} FOLDER --out vectors.npz")
-
-
-@dataclass(frozen=True)
-class EmbedApply:
-    """Write the vector of every picture in a folder: .npy in their order; .npz or .safetensors with their names."""
-
-    embedding: Positional[Path]
-    """a run of `variegate embed train`, or an ONNX file that reads RGB normalised as for ImageNet"""
-    folder: Positional[Path]
-    """pictures, also in sub-folders"""
-    out: Path
-    """a new file"""
-    device: Literal["cpu", "cuda", "mps"] = "cpu"
-
-    def run(self) -> None:
-        from ..embedding import embed_folder, open_embedding
-
-        names, vectors = embed_folder(open_embedding(self.embedding, self.device), self.folder, self.out)
-        print(f"{self.out}: {len(names)} vectors of {vectors.shape[1]} numbers")

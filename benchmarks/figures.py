@@ -1,6 +1,6 @@
-"""`python -m benchmarks.pictures demo demo docs/images/demo.png`: the README's picture, from `variegate demo`.
+"""`python -m benchmarks.images demo demo docs/images/demo.png`: the README's image, from `variegate demo`.
 
-`python -m benchmarks.pictures run RUN OUT --items 0 3 7`: held-out conditions, their real images and samples of a run.
+`python -m benchmarks.images run RUN OUT --items 0 3 7`: held-out conditions, their real images and samples of a run.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from pathlib import Path
 
 from PIL import Image
 
-from variegate.api import data_of
-from variegate.core.sampling import sheet, to_pil, to_uint8
-from variegate.evaluation import pictures
+from variegate.core.images import sheet, to_pil, to_uint8
+from variegate.evaluation import contact_sheets
 from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
 
 SAMPLES, LAYOUT = 8, 6
 
 
 def demo_picture(folder: Path) -> Image.Image:
     """A layout, then eight samples by each method of the demo."""
-    held = data_of(folder / "cimle", "test")
+    held = RunFolder(folder / "cimle").pairs("test")
     raw, _ = held.raw(LAYOUT)
     rows = []
     for name in ("cimle", "basisgan", "pix2pix"):
         model = Model.load(folder / name)
         images = to_uint8(model.decode(raw, model.codes(SAMPLES)) * 2 - 1)
-        rows.append([model.condition.picture(raw), *images])
+        rows.append([model.condition.to_image(raw), *images])
     return to_pil(sheet(rows))
 
 
 def run_picture(run: Path, items: list[int]) -> Image.Image:
     """Rows of a held-out condition, its real image and samples 0 to 5 of seed 0."""
-    model, held = Model.load(run), data_of(run, "held")
-    images = pictures.draw(model, held, items, model.codes(SAMPLES - 2))
-    return to_pil(pictures.samples(model, held, items, images))
+    model, held = Model.load(run), RunFolder(run).pairs("held")
+    images = contact_sheets.draw(model, held, items, model.codes(SAMPLES - 2))
+    return to_pil(contact_sheets.samples(model, held, items, images))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.images", description=__doc__)
     parser.add_argument("what", choices=("demo", "run"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)

@@ -1,0 +1,33 @@
+"""`variegate data check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tyro.conf import Positional
+
+from .parsing import Direction
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what a folder of images is, what is wrong with it, and how to mend it."""
+
+    path: Positional[str]
+    direction: Direction | None = None
+    condition: str | None = None
+    """how to derive conditions from plain images: edges, grey, self, superres:4, inpaint, inpaint:centre,
+    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them;
+    class, vectors:FILE or none; several joined by +, as in class+edges"""
+    unpaired: bool = False
+    """conditions and images do not belong together"""
+    limit: int | None = None
+    """open at most this many pairs of each split"""
+
+    def run(self) -> None:
+        from ..data.checks.check import check
+
+        report = check(self.path, self.direction, self.condition, self.limit, self.unpaired)
+        print(report.text())
+        if not report.ok:
+            raise SystemExit(1)

@@ -1,0 +1,33 @@
+"""`variegate data rarity`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from .parsing import parse_size
+
+
+@dataclass(frozen=True)
+class Rarity:
+    """Show the commonest and the rarest images of each class, as `--rebalance` would weigh them."""
+
+    path: Positional[str]
+    out: Path = Path("rarity")
+    """the folder for rarity.png and rarity.json"""
+    size: str | None = None
+    """the size of training: 64, or height x width such as 96x128; the images' own unless given"""
+    count: int = 5
+    """images at each end of a row"""
+    classes: int = 5
+    """classes that are shown, largest area first"""
+
+    def run(self) -> None:
+        from ..data.dataset.opening import open_data
+        from ..data.statistics.rarity_sheet import explained, rarity_sheet
+
+        pairs = open_data(self.path, parse_size(self.size))
+        written = rarity_sheet(pairs, self.out, self.count, self.classes)
+        print(f"{pairs.description}\n{explained()}\n{written}\n{written.with_suffix('.json')}")

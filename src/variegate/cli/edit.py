@@ -1,0 +1,57 @@
+"""`variegate edit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tyro.conf import Positional
+
+from ..core.errors import ConfigError
+from .parsing import folder_for, size_for
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Add, move, delete and change objects of a label map, and draw it again with the same code."""
+
+    run_directory: Positional[Path]
+    layout: Positional[str]
+    """a label map, or an item of the run's data such as test:0"""
+    steps: tuple[str, ...]
+    """one after the other: move:X,Y:DX,DY delete:X,Y change:X,Y:CLASS add:CLASS:BOX add:CLASS:LAYOUT:BOX:X,Y; a box
+    LEFT,TOP,RIGHT,BOTTOM may stand for the point X,Y of an object; all in pixels of the label map's file"""
+    index: int = 0
+    """which image of --seed, or of --codes, gives the style"""
+    seed: int = 0
+    codes: Path | None = None
+    """codes.safetensors of earlier samples, to take the style from"""
+    instances: Path | None = None
+    """instance map of the layout, to tell touching objects of a class apart"""
+    size: str | None = None
+    """draw at this size; the size of training unless given, `native` for that of the layout"""
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from ..model.model import Model
+        from .steps import apply, pick, save_edit, spared
+        from .typed import conditions_of
+
+        if not self.steps:
+            raise ConfigError("--steps: there are none; give one or more, such as delete:X,Y")
+        out = folder_for(self.out, self.run_directory / "edited")
+        model = Model.load(self.run_directory, self.device)
+
+        def find(text: str) -> Any:
+            return spared(conditions_of(self.run_directory, (text,))[0][1], out)
+
+        layout = find(self.layout)
+        source = (layout, spared(self.instances, out)) if self.instances else layout
+        scene = model.edit(source, size_for(self.size, model.size))
+        code = model.codes(1, self.seed, self.index) if self.codes is None else pick(model, self.codes, self.index)
+        was, before = scene.layout, scene.draw(codes=code)
+        for step in self.steps:
+            apply(scene, step, find)
+        print(save_edit(out, scene, was, before))

@@ -1,0 +1,42 @@
+"""`variegate interpolate`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from .parsing import folder_for, named_or_none, size_for
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Morph between two codes of one condition: a strip and a GIF (MP4 with imageio-ffmpeg)."""
+
+    run_directory: Positional[Path]
+    condition: Positional[str] = ""
+    """as in `variegate sample`"""
+    start: Annotated[int, arg(name="from")] = 0
+    """index of an image of --seed, as in the file names of `variegate sample`"""
+    end: Annotated[int, arg(name="to")] = 1
+    frames: int = 24
+    seed: int = 0
+    size: str | None = None
+    out: Path | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        from ..model.model import Model
+        from ..model.video import save_frames
+        from .typed import conditions_of
+
+        out = folder_for(self.out, self.run_directory / "interpolation")
+        model = Model.load(self.run_directory, self.device)
+        given = named_or_none((self.condition,) if self.condition else (), model)
+        [(_, condition)] = conditions_of(self.run_directory, given)
+        size = size_for(self.size, model.size)
+        drawn = model.interpolate(condition, self.start, self.end, self.frames, self.seed, size)
+        drawn.grid(columns=self.frames).save(save_frames(drawn, out) / "strip.png")
+        print(out)

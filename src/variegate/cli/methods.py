@@ -1,0 +1,26 @@
+"""`variegate methods`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Methods:
+    """List the methods: paper, parts, and what data each wants."""
+
+    json: bool = False
+
+    def run(self) -> None:
+        from ..methods import listing
+
+        rows = listing()
+        if self.json:
+            import json
+
+            print(json.dumps(rows, indent=2))
+            return
+        for row in rows:
+            print(f"{row['name']:20} {row['summary']}")
+            print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; wants {row['condition']}")
+            print(f"{'':20} {row['paper']}\n")

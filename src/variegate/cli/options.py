@@ -1,0 +1,52 @@
+"""Settings of a method as they are typed: `--generator.width 32` to the number 32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from ..core.errors import ConfigError
+
+
+def options_of(words: list[str]) -> dict[str, str]:
+    """`--a.b value` and `--a.b=value` to {"a.b": "value"}."""
+    options: dict[str, str] = {}
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            raise ConfigError(f"{word!r} is not an option; settings are written as --name value")
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not equals:
+            if not words or words[0].startswith("--"):
+                raise ConfigError(f"--{name} needs a value")
+            value = words.pop(0)
+        options[name.replace("-", "_")] = value
+    return options
+
+
+def typed_options(method: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Settings of a method from text: words where it offers a choice of words, else what the text means in YAML."""
+    from ..methods.registry import METHODS, choices_of
+
+    def choices(name: str) -> tuple[Any, ...]:
+        return choices_of(METHODS[method], name) if method in METHODS else ()
+
+    return {name: text if text in choices(name) else value_in(text, f"--{name}") for name, text in texts.items()}
+
+
+def value_in(text: str, where: str) -> Any:
+    """A YAML scalar or list; numbers like 1e-4 count as numbers, which YAML 1.1 would not allow.
+
+    Raises:
+        ConfigError: the text is no value, such as an unclosed bracket.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"{where}: {text!r} cannot be read as a value; check brackets and quotes") from None
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

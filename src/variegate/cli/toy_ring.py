@@ -1,0 +1,23 @@
+"""`variegate toy ring`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ToyRing:
+    """MR-GAN's toy: ten GANs learn eight points on a ring; an image shows which modes each finds. About 2 minutes."""
+
+    out: Path = Path("ring")
+    """folder for ring.png and ring.json"""
+    seed: int = 0
+    steps: int | None = None
+    quick: bool = False
+    """a few steps only, to see that it runs"""
+
+    def run(self) -> None:
+        from ..demos.ring import ring
+
+        ring(self.out, self.seed, self.steps, self.quick)

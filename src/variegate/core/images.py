@@ -1,0 +1,76 @@
+"""Images as tensors: the ranges they come in, contact sheets, heat maps. Nothing else converts a range.
+
+uint8           0 .. 255    files
+network         -1 .. 1     what networks read and draw
+unit            0 .. 1      what users are given
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
+
+
+def to_float(images: Tensor) -> Tensor:
+    """0..255 to [-1, 1], any shape."""
+    return images.float() / 127.5 - 1
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """[-1, 1] to [0, 1], any shape."""
+    return (images + 1) / 2
+
+
+def uint8_to_unit(images: Tensor) -> Tensor:
+    """0..255 to [0, 1], any shape."""
+    return images.float() / 255
+
+
+def unit_to_uint8(images: Tensor) -> Tensor:
+    """[0, 1] to 0..255, any shape."""
+    return (images * 255).round().to(torch.uint8)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[-1, 1] to 0..255, any shape."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def is_constant(planes: Tensor) -> bool:
+    """Whether planes (..., H, W) are a view of one pixel, which takes no memory, or are one pixel."""
+    return planes.stride()[-2:] == (0, 0) or planes.shape[-2:] == (1, 1)
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """uint8 (3, H, W) or (1, H, W)."""
+    array = image.cpu().permute(1, 2, 0).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def sheet(rows: Sequence[Sequence[Tensor]], gap: int = 2, background: int = 255) -> Tensor:
+    """A contact sheet: rows of uint8 images (3, H, W) of one size become one image."""
+    height, width = rows[0][0].shape[-2:]
+    columns = max(len(row) for row in rows)
+    page = torch.full(
+        (3, len(rows) * (height + gap) - gap, columns * (width + gap) - gap), background, dtype=torch.uint8
+    )
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            top, left = i * (height + gap), j * (width + gap)
+            page[:, top : top + height, left : left + width] = image.expand(3, -1, -1)
+    return page
+
+
+def heat(values: Tensor, top: float) -> Tensor:
+    """(H, W) of values from 0 as colours from dark (0) to bright (`top`): uint8 (3, H, W)."""
+    colours = torch.tensor(HEAT, dtype=torch.float32)
+    place = (values / max(top, 1e-6)).clamp(max=1) * (len(HEAT) - 1)
+    below = place.floor().long().clamp(0, len(HEAT) - 2)
+    share = (place - below).unsqueeze(-1)
+    mixed = colours[below] * (1 - share) + colours[below + 1] * share
+    return mixed.round().to(torch.uint8).permute(2, 0, 1).contiguous()

@@ -1,0 +1,208 @@
+"""What `--condition` asks for: one condition, or several joined by +, as in class+edges. Parsed once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer
+
+from ...core.errors import DataError, did_you_mean
+from ...core.interfaces import Size
+from ..derived.derived import KNOWN, Derived, parse_derived
+from .class_label import ClassLabel
+from .composite import CompositeCondition
+from .condition import Condition
+from .constant import Unconditional
+from .image import ImageCondition
+from .vector import Vector
+
+GIVEN = ("class", "none", "vectors:FILE")
+JOINT = re.compile(r"\+(?=(?:class|none|vectors|edges|grey|self|superres|inpaint|landmarks|normals)\b)")
+FOLDERS = "cat/1.png, dog/1.png, or train/cat/1.png"
+
+
+@dataclass(frozen=True)
+class OfClass:
+    """The class that the data give an image."""
+
+    def __str__(self) -> str:
+        return "class"
+
+
+@dataclass(frozen=True)
+class OfVector:
+    """A row of a file of vectors."""
+
+    file: Path
+
+    def __str__(self) -> str:
+        return f"vectors:{self.file}"
+
+
+@dataclass(frozen=True)
+class OfNothing:
+    """A model of images alone."""
+
+    def __str__(self) -> str:
+        return "none"
+
+
+@dataclass(frozen=True)
+class OfLandmarks:
+    """Landmarks beside the images, as blobs of `heat` pixels, or single pixels for 0."""
+
+    heat: float = 0.0
+
+    def __str__(self) -> str:
+        return f"landmarks:{self.heat:g}" if self.heat else "landmarks"
+
+
+@dataclass(frozen=True)
+class OfNormals:
+    """Surface normals beside the images."""
+
+    def __str__(self) -> str:
+        return "normals"
+
+
+Geometry = OfLandmarks | OfNormals
+Part = OfClass | OfVector | OfNothing | Geometry | Derived
+
+
+@dataclass(frozen=True)
+class ConditionSpec:
+    """The parts in their order; `str` of it is what `--condition` says."""
+
+    parts: tuple[Part, ...]
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.parts))
+
+    @property
+    def derived(self) -> Derived | None:
+        """The part that is made from the image."""
+        return next((part for part in self.parts if isinstance(part, Derived)), None)
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """What is looked for beside the images."""
+        return next((part for part in self.parts if isinstance(part, Geometry)), None)
+
+    @property
+    def classes(self) -> bool:
+        return OfClass() in self.parts
+
+    @property
+    def vectors(self) -> Path | None:
+        """The file of vectors."""
+        return next((part.file for part in self.parts if isinstance(part, OfVector)), None)
+
+    def check_unpaired(self) -> None:
+        """Raises DataError for parts that belong to an image, so that another's cannot be taken."""
+        if self.derived is None or len(self.parts) > 1:
+            raise DataError(f"condition {str(self)!r} cannot be unpaired: it belongs to an image; leave --unpaired out")
+        if self.derived.cuts_hole:
+            raise DataError(
+                f"condition {str(self)!r} cannot be unpaired: a hole is filled in the image it was cut out of; "
+                "leave one of them out"
+            )
+
+
+def parse_spec(text: Any) -> Any:
+    """The value of what `--condition` says; anything but text is left to validation.
+
+    Raises:
+        DataError: there is no such condition, or these cannot be joined.
+    """
+    if not isinstance(text, str):
+        return text
+    spec = ConditionSpec(tuple(parse_part(word, text) for word in JOINT.split(text)))
+    if len(spec.parts) == 1:
+        return spec
+    if spec.geometry is not None:
+        raise DataError(f"condition {text!r}: {spec.geometry} cannot be joined with others; give it alone")
+    kinds = ["derived" if isinstance(part, Derived) else type(part).__name__ for part in spec.parts]
+    if OfNothing() in spec.parts or len(set(kinds)) < len(kinds):
+        raise DataError(
+            f"condition {text!r}: joined can be class, one file of vectors, and one that is made from the image; "
+            "leave something out"
+        )
+    return spec
+
+
+def parse_part(word: str, text: str) -> Part:
+    """One word of `--condition text`."""
+    name, colon, setting = word.partition(":")
+    plain: dict[str, Part] = {
+        "class": OfClass(),
+        "none": OfNothing(),
+        "normals": OfNormals(),
+        "landmarks": OfLandmarks(),
+    }
+    if word in plain:
+        return plain[word]
+    if name == "vectors":
+        if not setting:
+            raise DataError(f"condition {text!r}: name the file after a colon, such as vectors:embeddings.npy")
+        return OfVector(Path(setting))
+    if name == "landmarks":
+        if not setting.replace(".", "", 1).isdecimal():
+            raise DataError(f"condition {text!r}: write landmarks, or landmarks:1.5 for blobs of 1.5 pixels")
+        return OfLandmarks(float(setting))
+    if not colon and word not in KNOWN and did_you_mean(word, GIVEN).startswith("did"):
+        raise DataError(f"there is no condition {word!r}; {did_you_mean(word, GIVEN)}")
+    derived: Derived = parse_derived(word)
+    return derived
+
+
+SpecField = Annotated[InstanceOf[ConditionSpec], BeforeValidator(parse_spec), PlainSerializer(str)]
+
+
+def spec_of(condition: Condition | None) -> ConditionSpec | None:
+    """What `--condition` would have said for a trained model's condition; None for one that a folder has."""
+    if condition is None or (condition.kind in ("labels", "image") and condition.spelling == condition.kind):
+        return None
+    spec: ConditionSpec = parse_spec(condition.spelling)
+    return spec
+
+
+class Found(NamedTuple):
+    """What data have that a condition may be made of."""
+
+    classes: tuple[str, ...]  # names of their classes, empty if there are none
+    length: int | None  # D of their vectors
+    frame: Size  # H, W of their images
+    where: str
+
+
+def condition_of(spec: ConditionSpec, found: Found) -> Condition:
+    """The condition that was asked for; neither landmarks nor normals.
+
+    Raises:
+        DataError: the data have no classes.
+    """
+    if spec.parts == (OfNothing(),):
+        return Unconditional(frame=found.frame)
+    parts: list[Condition] = []
+    for part in spec.parts:
+        if isinstance(part, Derived):
+            parts.append(ImageCondition(channels=part.channels, derived=part))
+        elif isinstance(part, OfVector):
+            assert found.length is not None
+            parts.append(Vector(length=found.length, file=str(part.file), frame=found.frame))
+        else:
+            parts.append(ClassLabel(names=with_classes(found.classes, found.where), frame=found.frame))
+    return parts[0] if len(parts) == 1 else CompositeCondition(parts=tuple(parts))
+
+
+def with_classes(classes: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """The classes. Raises DataError if there are none."""
+    if not classes:
+        raise DataError(
+            f"{where}: has no classes; put the images of each into a folder of its own ({FOLDERS}), or give an "
+            ".npz with labels; --condition none needs neither"
+        )
+    return classes

@@ -1,0 +1,164 @@
+"""Data as a user names them, and opened: a folder that is recognised by what is in it, arrays, or drawn streets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from ...core.config import Config, from_mapping
+from ...core.errors import DataError
+from ...core.interfaces import Size
+from ..conditions import Condition
+from ..conditions.class_label import class_numbers
+from ..conditions.spec import ConditionSpec, SpecField, spec_of
+from ..readers.arrays import find_arrays
+from ..readers.direction import check_direction, choose_direction
+from ..readers.folders import recognise
+from ..readers.items import SPLITS, Direction, Folder, hold_out
+from .arrays import open_arrays
+from .choice import fits_model, folder_condition, streets_condition
+from .origins import Files, Procedural, native_size, renumbered
+from .pairs import DataSource, Pairs
+
+STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
+
+
+class DataConfig(Config):
+    """Which data, read how; parsed once.
+
+    Raises:
+        DataError: a condition, direction or size that does not exist.
+    """
+
+    path: str = Field(description="a folder, an .npz file, streets, streets:COUNT, digits, cifar10 or cifar10:FOLDER")
+    size: Size | None = Field(None, description="H, W; that of arrays or of the first image, by eights, unless given")
+    direction: Direction | None = Field(None, description="which of A and B is the condition; the flatter unless given")
+    condition: SpecField | None = Field(
+        None, description="edges, superres:4, class+edges, ...; looked for unless given"
+    )
+    unpaired: bool = Field(False, description="conditions and images do not belong together")
+    grey: bool | None = Field(None, description="images of one channel; as in the data unless given")
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _both_sides(cls, size: Any) -> Any:
+        shape = (size, size) if isinstance(size, int) else size
+        if isinstance(shape, tuple | list) and all(isinstance(side, int) for side in shape) and min(shape) < 1:
+            raise DataError(f"size {tuple(shape)}: must be at least one pixel")
+        return shape
+
+    @field_validator("direction", mode="before")
+    @classmethod
+    def _known(cls, direction: Any) -> Any:
+        return check_direction(direction)
+
+    def open(self, split: str = "train", given: Condition | None = None) -> Pairs:
+        """One split.
+
+        Args:
+            given: the condition of a trained model, which is then used instead of looking for one.
+
+        Raises:
+            DataError: what is wrong with the folder or a file, and what would be right.
+        """
+        spec = self.condition if given is None else spec_of(given)
+        drawn = is_streets(self.path)
+        if self.unpaired and spec is not None and not (drawn and spec.geometry):
+            spec.check_unpaired()
+        source = self._streets(spec, given) if drawn else self._arrays(spec, given)
+        return Pairs(source or self._folder(spec, given), split)
+
+    def _streets(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource:
+        if self.grey:
+            raise DataError(
+                "streets: their factors are told by colour, so they cannot be read in grey, as --grey or a model "
+                "of grey images wants; give other data"
+            )
+        _, _, number = self.path.partition(":")
+        if number and not (number.isdecimal() and int(number) > 0):
+            raise DataError(f"{self.path}: write streets:COUNT, such as streets:500")
+        size = self.size or STREETS_SIZE
+        condition = streets_condition(given, spec, size)
+        count = int(number or STREETS_COUNT)
+        held = max(1, min(200, count // 10))
+        counts = {name: count if name == "train" else held for name in SPLITS}
+        origins = {name: Procedural(size, n, name, condition, self.unpaired) for name, n in counts.items()}
+        what = "street layouts" if spec is None else f"streets, with the condition {str(spec)!r},"
+        told = f"{'unpaired: ' if self.unpaired else ''}{what} drawn by a procedure, with known factors: "
+        told += ", ".join(f"{n} {s}" for s, n in counts.items())
+        return DataSource("streets", origins, condition, size, told, self.unpaired)
+
+    def _arrays(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource | None:
+        """Arrays of images; None for anything else."""
+        arrays = find_arrays(self.path)
+        if arrays is None:
+            return None
+        if self.direction is not None or self.unpaired:
+            raise DataError(
+                f"{self.path}: has arrays of images, which have no direction and cannot be unpaired; leave it out"
+            )
+        return open_arrays(arrays, spec, given, self.size, self.grey)
+
+    def _folder(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource:
+        folder = recognise(self.path, spec, self.unpaired)
+        refuse_problems(folder.problems)
+        way, why = directed(folder, self.direction)
+        splits = hold_out(folder.splits)
+        size = self.size or native_size(next(iter(splits.values())))
+        condition = given or folder_condition(folder, spec, way, size)
+        fits_model(condition, folder)
+        channels: Literal[1, 3] = 1 if self.grey else 3
+        numbers = class_numbers(condition, folder.classes, str(folder.root))
+        origins = {name: Files(renumbered(items, numbers), condition, way, channels) for name, items in splits.items()}
+        counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
+        told = f"{folder.structure}{why}: {counts}"
+        return DataSource(folder.root.name, origins, condition, size, told, self.unpaired, channels)
+
+
+def open_data(
+    path: str | Path,
+    size: int | Size | None = None,
+    split: str = "train",
+    condition: str | ConditionSpec | Condition | None = None,
+    **settings: Any,
+) -> Pairs:
+    """Recognise a folder or a file of arrays and open one split of it.
+
+    A folder with train but neither val nor test gets a val split: the last 10 % of train (1 to 100 pairs), which
+    train then lacks. Unpaired, trainA and trainB are taken as they are, item i has the image i * STEP modulo their
+    number, and there are as many items as the longer side has; what would be paired is taken apart in the same way.
+
+    Args:
+        path: see `DataConfig`, also for the settings: `direction`, `unpaired`, `grey`.
+        condition: as for `--condition`, or that of a trained model.
+
+    Raises:
+        DataError: what is wrong with the folder or a file, and what would be right.
+    """
+    given = condition if isinstance(condition, Condition) else None
+    values = {"path": str(path), "size": size, "condition": None if given else condition, **settings}
+    return from_mapping(DataConfig, values, "data").open(split, given)
+
+
+def refuse_problems(problems: list[str]) -> None:
+    """Raises DataError with the first of several problems."""
+    if problems:
+        more = len(problems) - 1
+        raise DataError(problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
+
+
+def directed(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
+    """Which of A and B is the condition of a folder, and why: a clause, empty where there is only one way."""
+    if folder.kind in ("halves", "images"):
+        way, why = choose_direction(folder, asked)
+        return way, f", {way[0]} is the condition ({why})"
+    if asked is not None:
+        raise DataError(f"{folder.root}: is {folder.structure}, so direction {asked} has no meaning; leave it out")
+    return "AtoB", ""
+
+
+def is_streets(path: str | Path) -> bool:
+    """Whether "streets" or "streets:COUNT" means the procedural set; a folder of that name comes first."""
+    return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()

@@ -1,0 +1,85 @@
+"""Evaluate a run: the public `variegate.evaluate`."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from torch import Tensor
+
+from ..core.capabilities import HasLevels
+from ..core.errors import check_keywords
+from ..core.files import write_text
+from ..core.interfaces import Generator
+from ..embedding import Embedding
+from ..model.model import Model
+from ..runs.folder import RunFolder, run_folder
+from ..runs.saved_model import load_weights
+from .measure import measure
+from .page import Report, write_report
+from .plugged import networks
+from .protocols import LIKELIHOOD
+from .report import sections_of
+
+Network = str | Path | Callable[[Tensor], Tensor]
+
+
+class Brought(TypedDict, total=False):
+    """Networks to measure with: ONNX files, or callables of images (B, 3, H, W) in [-1, 1]."""
+
+    detector: Network | None  # gives landmarks (B, P, 2) in pixels
+    embedding: Network | None  # gives an embedding (B, D); or a run of `variegate embed train`
+    normals: Network | None  # gives unit normals (B, 3, H, W)
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | None = None,
+    protocol: str = "default",
+    seed: int = 0,
+    perceptual: bool = True,
+    **brought: Unpack[Brought],
+) -> dict[str, Any]:
+    """Measure a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the numbers.
+
+    Of PixelCNNs also `likelihood.csv`, the bits per dimension of each image.
+
+    Args:
+        data: other data than the run's own, read in the same way.
+        protocol: a name of `evaluation.protocols.DIVERSITY`, or "likelihood", which draws nothing.
+        perceptual: also the metrics that need network weights.
+        brought: `detector`, `embedding`, `normals`; each adds its numbers.
+
+    Returns:
+        {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}}}
+    """
+    check_keywords(brought, Brought.__annotations__, "evaluate")
+    folder, embedding = run_folder(run), brought.get("embedding")
+    if isinstance(embedding, str | Path) and Path(embedding).is_dir():
+        embedding = Embedding.load(embedding)
+    at_hand = networks(brought.get("detector"), embedding, brought.get("normals"))
+    model, held, real = Model.load(folder.path), folder.pairs("held", data), folder.pairs("train")
+    raw = raw_generator(model, folder) if isinstance(model.generator, HasLevels) else None
+    found = measure(model.generator, held, real, protocol, seed, perceptual=perceptual, networks=at_hand, raw=raw)
+    content = found.results.to_dict()
+    write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
+    if found.likelihood is not None:
+        write_text(folder.path / "likelihood.csv", found.likelihood.table(held))
+    predictor = None if folder.predictor is None else Model.load(folder.predictor)
+    sections = sections_of(model, held, found, folder, predictor, drawn=protocol != LIKELIHOOD)
+    title = f"{model.name} on {model.record.data}"
+    write_report(folder.path / "report.html", Report(title, model.record.method["summary"], sections))
+    return content
+
+
+def raw_generator(model: Model, run: RunFolder) -> Generator | None:
+    """A model's network with the weights that are not averaged, of the same step; None if no checkpoint holds them."""
+    weights = run.checkpoints.raw_weights(model.record.step)
+    if weights is None:
+        return None
+    generator = copy.deepcopy(model.generator)
+    load_weights(generator, weights, run.path / "checkpoints", "remove that folder, or train again")
+    return generator

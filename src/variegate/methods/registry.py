@@ -1,0 +1,79 @@
+"""The methods by name. A preset is a function whose keyword arguments are the method's own options."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import ValidationError
+
+from ..core.config import explain, from_mapping, override
+from ..core.errors import ConfigError, did_you_mean
+from ..core.method import Method
+
+METHODS: dict[str, Callable[..., Method]] = {}
+Preset = TypeVar("Preset", bound=Callable[..., Method])
+
+
+def preset(make: Preset) -> Preset:
+    """Register a preset under the name of its function, with dashes."""
+    METHODS[make.__name__.replace("_", "-")] = make
+    return make
+
+
+def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
+    """The preset `name` with its own options (`noise`, `width`) and any dotted field (`objective.reconstruction`).
+
+    Raises:
+        ConfigError: an unknown method, option or value, with the closest one that exists.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r}; {did_you_mean(name, METHODS)}")
+    make, settings = METHODS[name], dict(options or {})
+    own = {key: settings.pop(key) for key in inspect.signature(make).parameters if key in settings}
+    for key, value in own.items():
+        check_option(make, key, value)
+    try:
+        found = make(**own)
+    except ValidationError as error:
+        raise ConfigError(f"options of {name}: {explain(error, Method)}") from None
+    return override(found, settings)
+
+
+def method_from_mapping(values: Mapping[str, Any], where: str) -> Method:
+    """Read a saved method back; `where` it was saved, for errors."""
+    return from_mapping(Method, values, where)
+
+
+def choices_of(make: Callable[..., Method], key: str) -> tuple[Any, ...]:
+    """The values an option of a preset may have, if they are a list; empty otherwise and for no option."""
+    kind = get_type_hints(make).get(key)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def check_option(make: Callable[..., Method], key: str, value: Any) -> None:
+    """Raises ConfigError for a value that the annotation of an option does not allow."""
+    kind, choices = get_type_hints(make)[key], choices_of(make, key)
+    if choices and value not in choices:
+        raise ConfigError(f"--{key}: {value!r} is none of {', '.join(map(str, choices))}")
+    if choices:
+        return
+    kinds = tuple(k for k in (get_args(kind) or (kind,)) if k is not NoneType)
+    allowed = (int, float) if float in kinds else kinds
+    optional = value is None and NoneType in get_args(kind)
+    if not optional and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in kinds)):
+        raise ConfigError(f"--{key}: {value!r} is not of type {kinds[0].__name__}")
+
+
+def listing() -> list[dict[str, str]]:
+    """What there is: name, paper, generator, randomness, objective, condition and summary of every method."""
+    rows = []
+    for name, make in METHODS.items():
+        found = make()
+        parts = {part: getattr(found, part).kind for part in ("generator", "randomness", "objective")}
+        rows.append(
+            {"name": name, "paper": found.paper, **parts, "condition": found.condition, "summary": found.summary}
+        )
+    return rows

@@ -1,0 +1,104 @@
+"""A generator on a device, with the condition it reads: codes, encoded conditions, images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..core import codes as code_draws
+from ..core.codes import Seed
+from ..core.errors import ConfigError
+from ..core.images import is_constant, to_unit
+from ..core.interfaces import Generator, Size
+from ..core.sampling import decode_in_chunks
+from ..data.conditions import Condition, ImageCondition
+from ..runs.saved_model import ModelRecord
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+class LoadedGenerator:
+    """What `Model` is made of; raw conditions and codes in, images out."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        condition: Condition,
+        record: ModelRecord,
+        inverter: nn.Module | None = None,
+    ) -> None:
+        self.generator, self.condition, self.record, self.inverter = generator, condition, record, inverter
+        self.precision: Precision = "32-true"
+        self.channels_last = False
+
+    @property
+    def name(self) -> str:
+        return str(self.record.method["name"])
+
+    @property
+    def size(self) -> Size:
+        """H, W it was trained at."""
+        return self.record.size
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.generator.parameters()).device
+
+    @property
+    def image_reader(self) -> ImageCondition:
+        """How images are read: in grey if the model draws grey ones."""
+        return ImageCondition(channels=1 if self.record.image_channels == 1 else 3)
+
+    def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
+        """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
+        return self.drawn([(seed, first + i) for i in range(n)])
+
+    def drawn(self, seeds: Sequence[Seed]) -> Tensor:
+        """Codes (S, D) of (seed, index) pairs. Raises ConfigError for negative ones."""
+        for seed, index in seeds:
+            if seed < 0 or index < 0:
+                raise ConfigError(f"image {index} of seed {seed}: seeds and images are counted from 0; give 0 or more")
+        return self.generator.draw(seeds)
+
+    def fixed_codes(self) -> Tensor:
+        """The codes (n, D) that were trained throughout; `codes` and `sample` draw new ones.
+
+        Raises:
+            ConfigError: training drew fresh codes.
+        """
+        if self.generator.fixed_codes is None:
+            raise ConfigError(f"this {self.name} model was trained with fresh codes; leave --fixed-codes out")
+        return self.generator.fixed_codes.cpu()
+
+    def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
+        """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
+        with self._precision():
+            return to_unit(decode_in_chunks(self.generator, self.encoded(raw), codes, chunk)[0])
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
+
+    def encoded(self, raw: Tensor) -> Tensor:
+        """What the generator reads, (1, K, H, W), of a raw condition (c, H, W)."""
+        encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
+        laid_out = self.channels_last and not is_constant(encoded)  # which stays a view
+        return encoded.contiguous(memory_format=torch.channels_last) if laid_out else encoded
+
+    def chosen(self, codes: Tensor | None, n: int, seed: int, first: int = 0) -> tuple[Tensor, list[Seed] | None]:
+        """Given codes, checked; or those of n seeds, and the seeds."""
+        if codes is None and n < 1:
+            raise ConfigError(f"n = {n}: give 1 or more")
+        seeds = [(seed, first + i) for i in range(n)]
+        return (self.drawn(seeds), seeds) if codes is None else (self.checked(codes), None)
+
+    def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
+        if isinstance(what, Tensor):
+            return self.checked(what.unsqueeze(0))[0]
+        return self.drawn([what if isinstance(what, tuple) else (seed, what)])[0]
+
+    def checked(self, codes: Tensor) -> Tensor:
+        """As `codes.checked`."""
+        return code_draws.checked(codes, self.generator.code_size, self.name)

@@ -1,0 +1,124 @@
+"""Everything that explains a run, as its `config.yaml` keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, model_validator
+
+from ..core.config import Config, from_mapping, override
+from ..core.errors import CheckpointError, ConfigError
+from ..core.method import Method
+from ..data.dataset.opening import DataConfig
+from ..methods import method as method_of_name
+from ..methods import method_from_mapping
+from .saved_model import read_record
+from .settings import ExecutionSettings
+
+FLAT = ("size", "direction", "condition", "unpaired", "grey")  # where older runs have the settings of the data
+
+
+class RunConfig(Config):
+    """What is trained, on which data, from where, and how it is carried out."""
+
+    method: Method
+    data: DataConfig
+    initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
+    predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
+    run: ExecutionSettings = ExecutionSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_runs(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("data"), str):
+            return values
+        data = {"path": values["data"], **{name: values[name] for name in FLAT if name in values}}
+        return {**{name: value for name, value in values.items() if name not in FLAT}, "data": data}
+
+
+def run_config(
+    method: str | Method,
+    data: str | Path | DataConfig,
+    *,
+    run: ExecutionSettings | None = None,
+    **settings: Any,
+) -> RunConfig:
+    """A run from what a user says.
+
+    Args:
+        method: a name of `variegate methods`, or a method, which takes no further options then.
+        data: see `DataConfig.path`.
+        run: how it is carried out.
+        settings: fields of `DataConfig` (`size`, `direction`, `condition`, `unpaired`, `grey`), of `RunConfig`
+            (`initial`, `predictor`), of `ExecutionSettings` (`seed`, `quiet`, ...); `steps`; all else is the method's.
+
+    Raises:
+        ConfigError: a setting that does not exist or does not fit.
+    """
+
+    def take(names: Iterable[str]) -> dict[str, Any]:
+        return {name: settings.pop(name) for name in names if settings.get(name) is not None or settings.pop(name, 0)}
+
+    of_data = take(name for name in DataConfig.model_fields if name != "path")
+    execution = (run or ExecutionSettings()).model_dump() | take(ExecutionSettings.model_fields)
+    places = {name: str(place) for name, place in take(("initial", "predictor")).items()}
+    if (steps := settings.pop("steps", None)) is not None:
+        settings["training.steps"] = steps
+    chosen = method_of_name(method, settings) if isinstance(method, str) else override(method, settings)
+    if "predictor" in places:
+        chosen = with_predictor(chosen, places["predictor"])
+    base = data.model_dump() if isinstance(data, DataConfig) else {"path": str(data)}
+    wanted = {"condition": chosen.derived} | base | of_data
+    wanted["unpaired"] = wanted.get("unpaired", False) or chosen.unpaired
+    values = {
+        "method": chosen,
+        "data": from_mapping(DataConfig, wanted, "options"),
+        "run": from_mapping(ExecutionSettings, execution, "options"),
+    }
+    return from_mapping(RunConfig, values | places, "options")
+
+
+def with_predictor(method: Method, run: str) -> Method:
+    """A method whose predictor is that of a run.
+
+    Raises:
+        ConfigError: the method takes no predictor, or this is none, or one of another family.
+    """
+    found = method_from_mapping(read_record(Path(run) / "model").method, run)
+    if method.predictor is None:
+        raise ConfigError(f"--predictor: {method.name} uses none here; leave it out, or add --proxy true to mrgan")
+    wanted, family = method.predictor.generator.moments_family(), found.generator.moments_family()
+    if family is None:
+        raise ConfigError(
+            f"--predictor {run}: is a {found.name} run; train one with `variegate train moment-predictor`"
+        )
+    if family != wanted:
+        raise ConfigError(f"--predictor {run}: predicts the {family} family; add --family {family}")
+    return Method.model_validate({**method.model_dump(), "previous": found.model_dump()})
+
+
+def saved_config(folder: Path) -> dict[str, Any]:
+    """`config.yaml` of a run as plain data.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
+    path = folder / "config.yaml"
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); give a folder that `variegate train` wrote") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} is empty or damaged; give a folder that `variegate train` wrote")
+    return values
+
+
+def differences(old: Any, new: Any, name: str = "") -> list[str]:
+    """Dotted names of the values that are not equal."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted({*old, *new})
+        return [d for key in keys for d in differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)]
+    return [] if old == new else [name]

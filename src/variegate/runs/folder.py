@@ -1,0 +1,93 @@
+"""The directory that training writes, and everything that can be read from it."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..core.config import from_mapping
+from ..core.errors import CheckpointError
+from ..data.conditions import condition_from_mapping
+from ..data.dataset.pairs import Pairs
+from .checkpoints import Checkpoints
+from .config import RunConfig, saved_config
+from .saved_model import ModelRecord, read_record
+
+LOG = "metrics.jsonl"
+
+
+class RunFolder:
+    """One run. `Model.load(path)` gives its model.
+
+    Raises:
+        CheckpointError: from any property, if what it reads is missing or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """What was trained, on what, and how."""
+        return from_mapping(RunConfig, saved_config(self.path), str(self.path / "config.yaml"))
+
+    @cached_property
+    def record(self) -> ModelRecord:
+        """What the saved model is."""
+        return read_record(self.path / "model")
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints")
+
+    def log(self) -> list[dict[str, Any]]:
+        """The rows of `metrics.jsonl`; a last one that a crash cut short is left out."""
+        path, rows = self.path / LOG, []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            try:
+                row = json.loads(line)
+                rows.append({"step": int(row.pop("step")), **row})
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+        return rows
+
+    def pairs(self, split: str = "train", path: str | Path | None = None) -> Pairs:
+        """The data of the run, or other data read in the same way: its size, direction and condition.
+
+        Args:
+            split: "held" means test if there is one, else val.
+            path: of other data.
+
+        Raises:
+            DataError: see `open_data`.
+        """
+        config, record = self.config.data, self.record
+        changes = {
+            "path": str(config.path if path is None else path),
+            "size": record.size,
+            "grey": record.image_channels == 1,
+        }
+        same = config.model_copy(update=changes)
+        pairs = same.open(given=condition_from_mapping(record.condition))
+        held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
+        return pairs.of_split(held if split == "held" else split)
+
+    @property
+    def predictor(self) -> Path | None:
+        """The run of the moment-predictor that it was trained with, if it is there."""
+        if not (self.path / "config.yaml").is_file() or self.config.method.predictor is None:  # a model alone
+            return None
+        place = Path(self.config.predictor or self.path / "previous")
+        return place if (place / "model").is_dir() else None
+
+
+def run_folder(path: str | Path) -> RunFolder:
+    """
+    Raises:
+        CheckpointError: it is no folder.
+    """
+    if not Path(path).is_dir():
+        raise CheckpointError(f"{path} is not a folder; give a run directory that `variegate train` wrote")
+    return RunFolder(path)
