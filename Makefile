@@ -26,7 +26,7 @@ core: install
 	$(BIN)/python -m pytest -m core
 
 lint: install
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 
 docs: install

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from docs.tables import TABLES, updated
 
 from helpers.shared import ROOT, SHARED
 
@@ -83,3 +84,8 @@ def test_every_link_of_the_documentation_leads_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_tables_are_those_of_the_registry(page: str) -> None:
+    assert (ROOT / "docs" / page).read_text() == updated(page), "stale; `python -m docs.tables` writes it anew"

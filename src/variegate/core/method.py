@@ -39,7 +39,13 @@ class Given(Protocol):
 
 
 class Component(Registered, ABC):
-    """Settings of one component."""
+    """Settings of one component.
+
+    Attributes:
+        summary: for tables of the documentation: the network, what the code is, how the objective learns.
+    """
+
+    summary: ClassVar[str] = ""
 
     def refusal(self, method: Method) -> str | None:
         """Why this component cannot work in a method, or None."""

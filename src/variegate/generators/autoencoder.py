@@ -6,7 +6,7 @@ share the vector.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -37,6 +37,8 @@ class Autoencoder(Generator):
 
 
 class AutoencoderConfig(GeneratorConfig):
+    summary: ClassVar[str] = "an image through a short vector, by convolutions"
+
     kind: Literal["autoencoder"] = "autoencoder"
     bottleneck: int = Field(10, ge=1, description="length of the vector between encoder and decoder")
     encoder_scale: float = Field(1.0, gt=0, description="multiplies the encoder's widths of 100, 150 and 200")

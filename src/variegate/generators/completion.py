@@ -117,6 +117,7 @@ def hidden(randomness: Randomness, channels: int, width: int, size: Size) -> dic
 
 class CompletionConfig(GeneratorConfig):
     fills_holes: ClassVar[bool] = True
+    summary: ClassVar[str] = "GLCIC's dilated network, which fills a hole"
 
     kind: Literal["completion"] = "completion"
     width: int = Field(64, ge=2)

@@ -6,7 +6,7 @@ belongs to training (objectives.munit); a trained generator draws its styles.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -89,6 +89,8 @@ def init_gains(module: nn.Module) -> None:
 
 
 class ContentStyleConfig(GeneratorConfig):
+    summary: ClassVar[str] = "MUNIT's content encoder and decoder"
+
     kind: Literal["content_style"] = "content_style"
     width: int = Field(64, ge=1, description="channels at full size; each halving doubles them")
     downs: int = Field(2, ge=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -90,6 +90,8 @@ class CRN(Staged):
 
 class CRNConfig(GeneratorConfig):
     """Widths by height as published: 1024 up to 64, 512 at 128 and 256, 128 at 512, 32 at 1024; times `scale`."""
+
+    summary: ClassVar[str] = "a cascade of refinement modules, coarse to fine"
 
     kind: Literal["crn"] = "crn"
     scale: float = Field(1.0, gt=0, description="multiplies every width")

@@ -37,6 +37,7 @@ class Inpainter(Staged):
 
 class InpainterConfig(GeneratorConfig):
     fills_holes: ClassVar[bool] = True
+    summary: ClassVar[str] = "a ResNet that draws inside the hole alone"
 
     kind: Literal["inpainter"] = "inpainter"
     width: int = Field(64, ge=1)

@@ -75,6 +75,7 @@ class MomentPredictor(Generator):
 
 class MomentPredictorConfig(GeneratorConfig):
     trained_by: ClassVar[str | None] = "moment_likelihood"
+    summary: ClassVar[str] = "another network with a mean and a deviation for every pixel"
 
     kind: Literal["moment_predictor"] = "moment_predictor"
     backbone: Annotated[UNetConfig | SRResNetConfig | CompletionConfig, Field(discriminator="kind")]

@@ -6,7 +6,7 @@ that a trained one can be taken over.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -59,6 +59,8 @@ class Enhancer(Staged):
 
 
 class EnhancerConfig(GeneratorConfig):
+    summary: ClassVar[str] = "pix2pixHD's global network and its local enhancer"
+
     kind: Literal["enhancer"] = "enhancer"
     width: int = Field(32, ge=1, description="of the full-size branch; the global network has twice as many")
     downs: int = Field(4, ge=1)

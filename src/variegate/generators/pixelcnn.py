@@ -162,6 +162,7 @@ class PixelCNN(Generator):
 
 class PixelCNNConfig(GeneratorConfig):
     trained_by: ClassVar[str | None] = "likelihood"
+    summary: ClassVar[str] = "masked convolutions, one colour of one pixel after the other"
 
     kind: Literal["pixelcnn"] = "pixelcnn"
     stacks: Literal["gated", "plain"] = Field("gated", description="two gated stacks, or one with a blind spot")

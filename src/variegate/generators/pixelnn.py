@@ -10,7 +10,7 @@ around i. How many images, from which rank on, and the size of the window make o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -224,6 +224,8 @@ SETS = (*((1, i) for i in range(1, 11)), (3, 1), (3, 3), (3, 5), (3, 7), (3, 9),
 
 class PixelNNConfig(GeneratorConfig):
     """Outputs in the released order: all sets with the first window, then with the second, ..."""
+
+    summary: ClassVar[str] = "a smooth regression, and details copied from training images"
 
     kind: Literal["pixelnn"] = "pixelnn"
     backbone: Annotated[CRNConfig | UNetConfig | ResNetConfig, Field(discriminator="kind")]

@@ -11,7 +11,7 @@ import copy
 import threading
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -233,6 +233,8 @@ def read_other_channels(module: nn.Module, channels: int) -> None:
 
 class PluggedConfig(GeneratorConfig):
     """A network of torchvision, untrained, that predicts images in the place of class scores."""
+
+    summary: ClassVar[str] = "a network of torchvision or of your own"
 
     kind: Literal["plugged"] = "plugged"
     network: Literal["lraspp_mobilenet_v3_large", "fcn_resnet50", "deeplabv3_mobilenet_v3_large"] = (

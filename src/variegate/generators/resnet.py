@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
@@ -112,6 +112,8 @@ class ResNet(Staged):
 
 
 class ResNetConfig(GeneratorConfig):
+    summary: ClassVar[str] = "halvings, residual blocks, doublings"
+
     kind: Literal["resnet"] = "resnet"
     width: int = Field(64, ge=1)
     downs: int = Field(2, ge=1)

@@ -10,7 +10,7 @@ its own path, the finer levels and the output depend on the code. Which layers d
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -162,6 +162,8 @@ class SplitCRNConfig(GeneratorConfig):
 
     The last level of an image whose height is 96 is 3 pixels high, and 4 of one whose height is 128.
     """
+
+    summary: ClassVar[str] = "a cascade without normalisation, split in two paths near the output"
 
     kind: Literal["split_crn"] = "split_crn"
     scale: float = Field(1.0, gt=0, description="multiplies every width")

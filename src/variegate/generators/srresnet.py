@@ -6,7 +6,7 @@ of scale x scale equal pixels, so that one pixel of each block is the low-resolu
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -127,6 +127,8 @@ def prime_factors(scale: int) -> list[int]:
 
 
 class SRResNetConfig(GeneratorConfig):
+    summary: ClassVar[str] = "SRGAN's residual network"
+
     kind: Literal["srresnet"] = "srresnet"
     width: int = Field(64, ge=1)
     blocks: int = Field(5, ge=1)

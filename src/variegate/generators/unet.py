@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log2
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -116,6 +116,8 @@ def activated(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable
 
 
 class UNetConfig(GeneratorConfig):
+    summary: ClassVar[str] = "halvings and doublings with skips between them"
+
     kind: Literal["unet"] = "unet"
     width: int = Field(64, ge=1)
     depth: int | None = Field(None, ge=2, description="halvings; down to 1x1, at most 8, unless given")

@@ -68,10 +68,10 @@ def check_option(make: Callable[..., Method], key: str, value: Any) -> None:
 
 
 def listing() -> list[dict[str, str]]:
-    """What there is: name, paper, generator, randomness, objective, condition and summary of every method."""
+    """Name, paper, generator, randomness, objective, condition and summary of every method, by name."""
     rows = []
-    for name, make in METHODS.items():
-        found = make()
+    for name in sorted(METHODS):
+        found = METHODS[name]()
         parts = {part: getattr(found, part).kind for part in ("generator", "randomness", "objective")}
         rows.append(
             {"name": name, "paper": found.paper, **parts, "condition": found.condition, "summary": found.summary}

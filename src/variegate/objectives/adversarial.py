@@ -6,7 +6,7 @@ L_G = L_GAN + lambda_1 L1 + lambda_FM FM + lambda_P perceptual + lambda_S seekin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -107,6 +107,11 @@ def inner(judgement: Judgement) -> Judgement:
 
 
 class AdversarialConfig(ObjectiveConfig):
+    summary: ClassVar[str] = (
+        "a discriminator and a reconstruction term; nothing rewards diversity, but with "
+        "`seeking` two codes of a condition must give two images (MSGAN, DSGAN)"
+    )
+
     kind: Literal["adversarial"] = "adversarial"
     mode: Mode = "vanilla"
     reconstruction: float = Field(100.0, ge=0, description="weight of the L1 term")

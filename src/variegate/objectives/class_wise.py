@@ -81,6 +81,7 @@ Dataset = Literal["cityscapes", "gta"]
 
 class ClassWiseConfig(ObjectiveConfig):
     weighs_pixels: ClassVar[bool] = True
+    summary: ClassVar[str] = "perceptual regression in which every class of a layout trains the best of k heads"
 
     kind: Literal["class_wise"] = "class_wise"
     perceptual: PerceptualKind = "vgg19"

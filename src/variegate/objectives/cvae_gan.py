@@ -11,7 +11,7 @@ A batch is split: its first half gives pairs and the condition of both fakes, it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -91,6 +91,8 @@ class CVAEGAN(Objective):
 
 
 class CVAEGANConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "an encoder finds the code of a real image, and the drawn code in the drawn image"
+
     kind: Literal["cvae_gan"] = "cvae_gan"
     mode: Mode = "lsgan"
     reconstruction: float = Field(10.0, ge=0, description="weight of the L1 term")

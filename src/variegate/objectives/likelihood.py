@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 from ..core.capabilities import HasLikelihood
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
@@ -20,6 +20,8 @@ class Likelihood(Objective):
 
 
 class LikelihoodConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "the exact likelihood of every colour of every pixel, given all before it"
+
     kind: Literal["likelihood"] = "likelihood"
 
     def refusal(self, method: Method) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ class MomentLikelihood(Objective):
 
 
 class MomentLikelihoodConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "the likelihood of a mean and a deviation for every pixel"
+
     kind: Literal["moment_likelihood"] = "moment_likelihood"
     family: Family = "gaussian"
     min_noise: float = Field(0.0, ge=0)

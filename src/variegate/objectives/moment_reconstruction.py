@@ -9,7 +9,7 @@ predictor says of the condition (proxy MR). Without either it is the baseline: a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -97,6 +97,8 @@ def average(losses: Tensor, hole: Tensor | None) -> Tensor:
 
 
 class MomentReconstructionConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "a discriminator, and moments of K samples are reconstructed, not images"
+
     kind: Literal["moment_reconstruction"] = "moment_reconstruction"
     moments: Literal[0, 1, 2] = Field(2, description="0: none, which is the baseline")
     family: m.Family = "gaussian"

@@ -11,7 +11,7 @@ them alive; then the nearest learns the true image, and after a while neighbours
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -94,6 +94,8 @@ class MultipleChoice(Objective):
 
 
 class MultipleChoiceConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "of n fixed codes, the one whose image is nearest to the real one learns it"
+
     kind: Literal["multiple_choice"] = "multiple_choice"
     perceptual: PerceptualKind = "vgg16"
     weights: LayerWeights = Field(

@@ -17,7 +17,7 @@ except for edges to shoes and bags, where it is 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -124,6 +124,8 @@ def last(features: Features) -> Tensor:
 
 
 class MUNITConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "content and style are taken apart and put together again, without pairs"
+
     kind: Literal["munit"] = "munit"
     mode: Mode = "lsgan"
     adversarial: float = Field(1.0, ge=0, description="weight of the GAN term")

@@ -94,6 +94,7 @@ def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
 
 class NearestSampleConfig(ObjectiveConfig):
     weighs_pixels: ClassVar[bool] = True
+    summary: ClassVar[str] = "every real image picks the nearest of m samples and pulls it; none can be left out"
 
     kind: Literal["nearest_sample"] = "nearest_sample"
     perceptual: PerceptualKind = "vgg19"

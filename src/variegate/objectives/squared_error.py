@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch.nn import functional as F
 
@@ -20,6 +20,8 @@ class SquaredError(Objective):
 
 
 class SquaredErrorConfig(ObjectiveConfig):
+    summary: ClassVar[str] = "the mean square: the average of all answers"
+
     kind: Literal["squared_error"] = "squared_error"
 
     def build(self, shapes: Shapes, opposite: Opposite) -> SquaredError:

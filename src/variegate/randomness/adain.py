@@ -6,7 +6,7 @@ channel of every layer named as a site, whatever normalisation that layer would 
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -77,6 +77,8 @@ class AdaIN(AtSites):
 
 
 class AdaINConfig(RandomnessConfig):
+    summary: ClassVar[str] = "the scale and shift of normalised features"
+
     kind: Literal["adain"] = "adain"
     sites: tuple[str, ...] = ("style*",)
     size: int = Field(8, ge=1)

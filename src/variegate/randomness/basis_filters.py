@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
@@ -108,6 +108,8 @@ class BasisFilters(AtSites):
 
 
 class BasisFiltersConfig(RandomnessConfig):
+    summary: ClassVar[str] = "the bases that convolution filters are composed of"
+
     kind: Literal["basis_filters"] = "basis_filters"
     sites: tuple[str, ...] = ("block*.conv2",)
     bases: int = Field(5, ge=1, description="K: 5 in the text; other implementations use 7")

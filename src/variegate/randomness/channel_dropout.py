@@ -61,6 +61,7 @@ class ChannelDropout(AtSites):
 
 class ChannelDropoutConfig(RandomnessConfig):
     comparable: ClassVar[bool] = False
+    summary: ClassVar[str] = "which channels of a layer are kept"
 
     kind: Literal["channel_dropout"] = "channel_dropout"
     sites: tuple[str, ...] = ("own*",)

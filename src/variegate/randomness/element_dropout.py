@@ -52,6 +52,7 @@ class ElementDropout(AtSites):
 
 class ElementDropoutConfig(RandomnessConfig):
     comparable: ClassVar[bool] = False
+    summary: ClassVar[str] = "which activations are dropped"
 
     kind: Literal["element_dropout"] = "element_dropout"
     sites: tuple[str, ...]

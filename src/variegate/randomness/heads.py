@@ -70,6 +70,7 @@ class Heads(AtSites):
 
 class HeadsConfig(RandomnessConfig):
     comparable: ClassVar[bool] = False
+    summary: ClassVar[str] = "which of k versions of a layer draws the image"
 
     kind: Literal["heads"] = "heads"
     sites: tuple[str, ...] = ("output",)

@@ -7,7 +7,7 @@ is the "+noise" baseline of the papers.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
@@ -44,6 +44,8 @@ class Latent(AtSites):
 
 
 class LatentConfig(RandomnessConfig):
+    summary: ClassVar[str] = "a vector tiled beside the features"
+
     kind: Literal["latent"] = "latent"
     sites: tuple[str, ...]
     size: int = Field(8, ge=1)

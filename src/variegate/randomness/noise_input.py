@@ -9,7 +9,7 @@ halvings and silently remove the coarse noise that carries global style.
 from __future__ import annotations
 
 import math
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
@@ -95,6 +95,8 @@ class NoiseInput(AtSites):
 
 
 class NoiseInputConfig(RandomnessConfig):
+    summary: ClassVar[str] = "noise at every level, through a noise encoder"
+
     kind: Literal["noise_input"] = "noise_input"
     sites: tuple[str, ...] = ("level*.conv1",)
     channels: int = Field(10, ge=1)

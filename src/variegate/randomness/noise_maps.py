@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from pydantic import Field
@@ -49,6 +49,8 @@ class NoiseMaps(AtSites):
 
 
 class NoiseMapsConfig(RandomnessConfig):
+    summary: ClassVar[str] = "noise maps beside the features of some layers"
+
     kind: Literal["noise_maps"] = "noise_maps"
     sites: tuple[str, ...]
     channels: int = Field(32, ge=1)

@@ -19,6 +19,7 @@ class NoRandomness(AtSites):
 
 class NoRandomnessConfig(RandomnessConfig):
     has_code: ClassVar[bool] = False
+    summary: ClassVar[str] = "there is none: one image of a condition, unless the network draws by itself"
 
     kind: Literal["none"] = "none"
 

@@ -8,7 +8,7 @@ take, and the filters that it draws span a space of few dimensions.
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -58,6 +58,8 @@ class WholeFilters(AtSites):
 
 
 class WholeFiltersConfig(RandomnessConfig):
+    summary: ClassVar[str] = "convolution filters themselves"
+
     kind: Literal["whole_filters"] = "whole_filters"
     sites: tuple[str, ...] = ("block*.conv2",)
     latent: int = Field(64, ge=1)
