@@ -33,8 +33,8 @@ def demo_picture(folder: Path) -> Image.Image:
 def run_picture(run: Path, items: list[int]) -> Image.Image:
     """Rows of a held-out condition, its real image and samples 0 to 5 of seed 0."""
     model, held = Model.load(run), RunFolder(run).pairs("held")
-    images = contact_sheets.draw(model, held, items, model.codes(SAMPLES - 2))
-    return to_pil(contact_sheets.samples(model, held, items, images))
+    images = contact_sheets.sample(model, held, items, model.codes(SAMPLES - 2))
+    return to_pil(contact_sheets.samples_sheet(model, held, items, images))
 
 
 def main() -> None:

@@ -228,7 +228,7 @@ def reconstruction(trial: Trial, seed: int, settings: Settings) -> dict[str, flo
     count = 4 if settings.quick else 48
     real = torch.stack([held.raw(i)[1] for i in range(count)]).float() / 255
     if isinstance(model.generator, PixelCNN):  # at its own levels: rounding alone makes images sharper
-        real = (model.generator.shown(model.generator.quantised(real * 2 - 1)) + 1) / 2
+        real = (model.generator.show(model.generator.quantise(real * 2 - 1)) + 1) / 2
     drawn = torch.cat([model.decode(held.raw(i)[0], model.codes(1, i)) for i in range(count)])
     found = {
         "sharpness": sharpness(drawn) / sharpness(real),

@@ -34,11 +34,11 @@ CHANNELS = 3  # surface normals
 
 def network(architecture: str, size: Size, scale: float) -> Staged:
     torch.manual_seed(0)
-    chance = {
+    rng = {
         "shared": ChannelDropoutConfig(),
         "separate": HeadsConfig(heads=BRANCHES, sites=("own*", "fine*", "output")),
     }[architecture]
-    return SplitCRNConfig(scale=scale).build(chance.build(Shapes(CHANNELS, 3, size)), Shapes(CHANNELS, 3, size))
+    return SplitCRNConfig(scale=scale).build(rng.build(Shapes(CHANNELS, 3, size)), Shapes(CHANNELS, 3, size))
 
 
 @torch.no_grad()

@@ -71,7 +71,7 @@ def public_step(name: str, samples: int, settings: Settings) -> Step:
         drawn = generator.decode(features, codes)
         optimizer.zero_grad()
         with torch.no_grad():
-            predicted = objective.predicted(batch.condition)
+            predicted = objective.predict(batch.condition)
         each = batch.condition.repeat_interleave(samples, dim=0)
         fooled = generator_loss(objective.judge(each, drawn), config.mode)
         first, second = proxy_reconstruction(config.family, predicted, drawn.unflatten(0, (-1, samples)))

@@ -42,10 +42,10 @@ def rows(settings: Settings) -> list[Row]:
 
 def described(pairs: int, centres: int, seed: int) -> Described:
     """Noisy clusters of conditions, and colours of a few sharp peaks."""
-    chance = np.random.default_rng(seed)
-    points = chance.uniform(0, 128, (centres, NUMBERS))[chance.integers(0, centres, pairs)]
-    conditions = (points + chance.normal(0, NOISE, points.shape)).astype(np.float32)
-    colours = chance.dirichlet(np.full(100, 0.05), (pairs, 3)).reshape(pairs, 300)
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, 128, (centres, NUMBERS))[rng.integers(0, centres, pairs)]
+    conditions = (points + rng.normal(0, NOISE, points.shape)).astype(np.float32)
+    colours = rng.dirichlet(np.full(100, 0.05), (pairs, 3)).reshape(pairs, 300)
     return Described(conditions, colours.astype(np.float32))
 
 

@@ -23,16 +23,16 @@ QUIET = ExecutionSettings(quiet=True, device="cpu")
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of classes, vectors and nothing; vectors that fit and that do not; images."""
-    desk, chance = tmp_path_factory.mktemp("desk"), np.random.default_rng(0)
-    images = chance.integers(0, 256, (20, 8, 8)).astype(np.uint8)
+    desk, rng = tmp_path_factory.mktemp("desk"), np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, 8, 8)).astype(np.uint8)
     np.savez(desk / "images.npz", images=images, labels=np.arange(20) % 2, classes=np.array(["cat", "dog"]))
     for kind in (np.int16, np.uint16, np.float32):
         np.savez(desk / f"{np.dtype(kind)}.npz", images=images.astype(kind), labels=np.arange(20) % 2)
     for length in (3, 4):
-        np.save(desk / f"v{length}.npy", chance.normal(size=(20, length)))
+        np.save(desk / f"v{length}.npy", rng.normal(size=(20, length)))
     Image.fromarray(images[0]).save(desk / "one.png")
-    Image.fromarray(chance.integers(0, 256, (8, 8, 3)).astype(np.uint8)).save(desk / "colour.png")
-    Image.fromarray(chance.integers(0, 256, (11, 13)).astype(np.uint8)).save(desk / "larger.png")
+    Image.fromarray(rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)).save(desk / "colour.png")
+    Image.fromarray(rng.integers(0, 256, (11, 13)).astype(np.uint8)).save(desk / "larger.png")
     for name, condition in (("class", "class"), ("vector", f"vectors:{desk / 'v3.npy'}"), ("none", "none")):
         train("gated-pixelcnn", desk / "images.npz", desk / name, steps=1, run=QUIET, condition=condition, **SMALL)
     return desk

@@ -150,8 +150,8 @@ def test_conditions_are_kept_in_few_bytes() -> None:
     assert torch.equal(back, constant)
     assert back.stride()[1:] == (0, 0)
     assert len(content) < 100
-    chance = torch.rand(2, 4, 5)
-    assert torch.equal(condition_of(condition_bytes(chance), 4, 5), chance)
+    rng = torch.rand(2, 4, 5)
+    assert torch.equal(condition_of(condition_bytes(rng), 4, 5), rng)
     assert condition_of(condition_bytes(torch.empty(0, 6, 7, dtype=torch.uint8)), 6, 7).shape == (0, 6, 7)
 
 

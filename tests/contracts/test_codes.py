@@ -19,9 +19,9 @@ quick = settings(max_examples=40, deadline=None, derandomize=True, database=None
 
 @quick
 @given(st.lists(st.tuples(SEED, INDEX), min_size=1, max_size=6), PRIOR, st.randoms(use_true_random=False))
-def test_the_order_of_drawing_does_not_matter(seeds, prior, chance) -> None:
+def test_the_order_of_drawing_does_not_matter(seeds, prior, rng) -> None:
     order = list(range(len(seeds)))
-    chance.shuffle(order)
+    rng.shuffle(order)
     together = codes.draw_many(seeds, 5, prior)
     assert torch.equal(codes.draw_many([seeds[i] for i in order], 5, prior), together[order])
     for row, (seed, index) in zip(together, seeds):

@@ -376,4 +376,4 @@ def test_a_layer_takes_in_what_its_rows_share_once(transposed: bool, dilation: i
     layer = PlainLayer(5, 4, dilation=dilation, stride=stride, transposed=transposed, norm=nn.BatchNorm2d, **numbers)
     shared, own = torch.randn(2, 3, 7, 6), torch.randn(2 * samples, 2, 7, 6)
     expected = layer(torch.cat([shared.repeat_interleave(samples, dim=0), own], dim=1), None)
-    torch.testing.assert_close(layer.joined(shared, own), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(layer.join(shared, own), expected, rtol=1e-4, atol=1e-5)

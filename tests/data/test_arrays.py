@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from helpers.shared import shared
-from helpers.tiny import CHANCE
+from helpers.tiny import RNG
 from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.checks.check import check
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.core
 
 
 def noise(*shape: int) -> np.ndarray:
-    return CHANCE.integers(0, 256, shape, dtype=np.uint8)
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
 
 
 def write(file: Path, **arrays) -> Path:

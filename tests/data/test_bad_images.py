@@ -52,11 +52,11 @@ def test_a_truncated_file_is_found_although_its_header_is_whole(tmp_path: Path, 
 def test_damaged_bytes_give_an_image_or_one_sentence_and_never_another_error(tmp_path: Path) -> None:
     file = tmp_path / "x.png"
     Image.fromarray(RGB).save(file)
-    whole, chance = bytearray(file.read_bytes()), np.random.default_rng(0)
+    whole, rng = bytearray(file.read_bytes()), np.random.default_rng(0)
     outcomes = set()
     for _ in range(300):
         broken = bytearray(whole)
-        broken[chance.integers(len(broken))] = int(chance.integers(256))
+        broken[rng.integers(len(broken))] = int(rng.integers(256))
         file.write_bytes(broken)
         try:
             outcomes.add(str(read_image(file).dtype))

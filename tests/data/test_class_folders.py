@@ -157,7 +157,7 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
     read = pairs.condition.read(f"dog+{tmp_path / 'drawing.png'}")
     assert torch.equal(read[0], torch.ones(6, 4))
     assert torch.equal(read, pairs.condition.read((1, tmp_path / "drawing.png")))
-    assert torch.equal(pairs.condition.mirrored(read)[1], read[1].flip(-1))
+    assert torch.equal(pairs.condition.mirror(read)[1], read[1].flip(-1))
     frames = read_layouts([f"cat+{tmp_path / 'drawing.png'}", f"dog+{tmp_path / 'drawing.png'}"], pairs.condition)
     assert torch.equal(frames[1], read)
     assert torch.equal(frames[0][0], torch.zeros(6, 4))
@@ -179,7 +179,7 @@ def test_blocks_of_a_joined_condition_begin_at_the_first_pixel_of_a_crop(tmp_pat
 
 def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
     """(3, H, W) as blocks of a low-resolution image."""
-    return blocks.reduced(image.permute(1, 2, 0).contiguous().numpy(), factor).transpose(2, 0, 1).copy()
+    return blocks.reduce(image.permute(1, 2, 0).contiguous().numpy(), factor).transpose(2, 0, 1).copy()
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ def test_distances_of_landmarks_are_pixels_of_an_image_128_high(height: int) -> 
     rows += [describe_condition(Landmarks(points=3, frame=(height, 100)), planes((11, 18), (30, 40), (50, 60)))]
     rows += [describe_condition(Landmarks(points=3, frame=(height, 100)), planes((10, 20), (34, 40)))]
     assert np.abs(rows[0] - rows[1]).sum() == pytest.approx(3 * 128 / height)
-    filled = descriptors.filled(np.stack(rows))
+    filled = descriptors.fill(np.stack(rows))
     assert np.abs(filled[0] - filled[2]).sum() == pytest.approx(4 * 128 / height), "an absent point has its mean place"
-    assert (descriptors.filled(np.full((2, 2), np.nan, np.float32)) == 0).all()
+    assert (descriptors.fill(np.full((2, 2), np.nan, np.float32)) == 0).all()
 
 
 def test_lab_is_that_of_the_formulas() -> None:

@@ -25,7 +25,7 @@ from variegate.data.dataset.visits import Visits, to_batch
 from variegate.data.files import cache
 from variegate.data.statistics import neighbours as module
 from variegate.data.statistics.descriptors import Described, describe
-from variegate.data.statistics.neighbours import Found, key, neighbours, search, suggested
+from variegate.data.statistics.neighbours import Found, key, neighbours, search, suggest
 from variegate.data.statistics.neighbours_sheet import neighbours_sheet, spread
 from variegate.runs.settings import ExecutionSettings
 from variegate.training.loop import stream
@@ -42,9 +42,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 def random_data(count: int = 60, numbers: int = 9, seed: int = 0) -> Described:
     """Conditions in eighths, so that sums are exact in any order."""
-    chance = np.random.default_rng(seed)
-    conditions = np.round(chance.normal(size=(count, numbers)) * 8) / 8
-    return Described(conditions.astype(np.float32), chance.random((count, 300)).astype(np.float32))
+    rng = np.random.default_rng(seed)
+    conditions = np.round(rng.normal(size=(count, numbers)) * 8) / 8
+    return Described(conditions.astype(np.float32), rng.random((count, 300)).astype(np.float32))
 
 
 def brute_force(conditions: np.ndarray, threshold: float) -> list[list[int]]:
@@ -86,8 +86,8 @@ def test_neighbours_are_nearer_than_the_threshold_not_at_it() -> None:
 def test_one_member_of_each_group_of_colours_is_kept_and_none_of_the_true_images_own() -> None:
     """42 alike conditions in seven groups of six colours."""
     groups = np.arange(42) % 7
-    chance = np.random.default_rng(1)
-    colours = np.eye(7, 300, dtype=np.float32)[groups] + chance.normal(0, 0.01, (42, 300)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    colours = np.eye(7, 300, dtype=np.float32)[groups] + rng.normal(0, 0.01, (42, 300)).astype(np.float32)
     data = Described(np.arange(42, dtype=np.float32)[:, None] / 1000, colours)
     found = search(data, Neighbours(threshold=1.0))
     assert found.within.tolist() == [41] * 42
@@ -113,10 +113,10 @@ def test_a_suggested_threshold_gives_half_of_the_pairs_a_neighbour() -> None:
     for scale in (1e-4, 1.0, 3e4):
         data = random_data(101)
         data = data._replace(conditions=data.conditions * np.float32(scale))
-        share = (search(data, Neighbours(threshold=suggested(data))).within > 0).mean()
+        share = (search(data, Neighbours(threshold=suggest(data))).within > 0).mean()
         assert 0.5 < share < 0.6
     twins = Described(np.zeros((4, 2), np.float32), np.zeros((4, 300), np.float32))
-    assert search(twins, Neighbours(threshold=suggested(twins))).within.tolist() == [3] * 4
+    assert search(twins, Neighbours(threshold=suggest(twins))).within.tolist() == [3] * 4
 
 
 def test_the_key_changes_with_everything_that_decides(monkeypatch: pytest.MonkeyPatch) -> None:

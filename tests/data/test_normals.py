@@ -104,8 +104,8 @@ def test_resizing_averages_and_makes_unit_vectors_again() -> None:
 
 def test_mirroring_turns_what_faces_left_to_the_right() -> None:
     raw = NORMALS.read(hills())
-    mirrored = NORMALS.mirrored(raw)
-    assert torch.equal(NORMALS.mirrored(mirrored), raw)
+    mirrored = NORMALS.mirror(raw)
+    assert torch.equal(NORMALS.mirror(mirrored), raw)
     for x in range(24):
         assert torch.equal(mirrored[0, :, x], -raw[0, :, 23 - x])
         assert torch.equal(mirrored[1:, :, x], raw[1:, :, 23 - x])
@@ -120,7 +120,7 @@ def test_visits_mirror_normals_with_their_image(tmp_path: Path) -> None:
         visit = visits[0, key]
         turned = not torch.equal(visit["image"], image)
         assert torch.equal(visit["image"], image.flip(-1) if turned else image)
-        assert torch.equal(visit["condition"], NORMALS.mirrored(condition) if turned else condition)
+        assert torch.equal(visit["condition"], NORMALS.mirror(condition) if turned else condition)
         seen.add(turned)
     assert seen == {True, False}
     cropped = Visits(pairs, jitter=1.5)[0, 3]["condition"]

@@ -23,8 +23,8 @@ def streets() -> Rarity:
 
 @pytest.mark.core
 def test_a_rare_colour_scores_higher_and_an_absent_class_nothing() -> None:
-    chance = np.random.default_rng(0)
-    colours = np.concatenate([chance.normal(200, 5, (95, 3)), chance.normal(60, 5, (5, 3)), np.zeros((20, 3))])
+    rng = np.random.default_rng(0)
+    colours = np.concatenate([rng.normal(200, 5, (95, 3)), rng.normal(60, 5, (5, 3)), np.zeros((20, 3))])
     present = np.arange(120) < 100
     scores = rarity(colours, present)
     assert scores[95:100].min() > 3 * scores[:95].mean()
@@ -40,8 +40,8 @@ def test_a_class_of_one_colour_is_equally_common_everywhere() -> None:
 
 @pytest.mark.core
 def test_of_greys_the_rare_ones_score_higher_although_they_lie_on_a_line() -> None:
-    chance = np.random.default_rng(1)
-    grey = np.concatenate([chance.normal(200, 5, 45), chance.normal(60, 5, 5)])
+    rng = np.random.default_rng(1)
+    grey = np.concatenate([rng.normal(200, 5, 45), rng.normal(60, 5, 5)])
     scores = rarity(np.repeat(grey[:, None], 3, axis=1), np.ones(50, bool))
     assert scores[45:].min() > 2 * scores[:45].mean()
 

@@ -15,7 +15,7 @@ from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import ConfigError
 from variegate.data import open_data
 from variegate.data.statistics.rarity import Rarity
-from variegate.data.statistics.rarity_sheet import FRAME, NAMES, TALL, extremes, highlighted, rarity_sheet
+from variegate.data.statistics.rarity_sheet import FRAME, NAMES, TALL, extremes, highlight, rarity_sheet
 
 pytestmark = pytest.mark.core
 
@@ -30,7 +30,7 @@ def test_extremes_are_sorted_and_never_the_same_image() -> None:
 def test_only_the_class_keeps_its_colour_and_stands_out(brightness: int) -> None:
     image, inside = photo(), ids(0, 1) == 1
     image[inside] = (brightness, brightness - 20, brightness - 30)
-    shown = highlighted(image, inside)
+    shown = highlight(image, inside)
     assert np.array_equal(shown[inside], image[inside])
     outside = shown[~inside].astype(int)
     assert (outside == outside[:, :1]).all()
@@ -59,12 +59,12 @@ def test_the_sheet_has_a_row_a_class_and_the_json_every_score(tmp_path: Path) ->
 
 
 def test_a_small_region_is_framed(tmp_path: Path) -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for i in range(12):
         label = ids(0)
         label[5:7, 5:7] = 1
         save(tmp_path / "labels" / f"{i}.png", label)
-        save(tmp_path / "images" / f"{i}.png", chance.integers(0, 90, (16, 16, 3), dtype=np.uint8))
+        save(tmp_path / "images" / f"{i}.png", rng.integers(0, 90, (16, 16, 3), dtype=np.uint8))
     page = np.array(Image.open(rarity_sheet(open_data(tmp_path), tmp_path / "out")))
     framed = (page == FRAME).all(axis=2).any(axis=1).nonzero()[0]
     assert framed.min() > 30 + TALL  # only in the second row

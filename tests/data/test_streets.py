@@ -141,13 +141,13 @@ def test_the_reader_sees_through_a_slight_blur(side: int) -> None:
 @pytest.mark.core
 @pytest.mark.parametrize("factor", FACTORS, ids=NAMES)
 def test_a_blend_of_two_values_is_unreadable(factor) -> None:
-    streets, chance = Streets((64, 64), 30, split="val"), np.random.default_rng(0)
+    streets, rng = Streets((64, 64), 30, split="val"), np.random.default_rng(0)
     refused = []
     for i in range(30):
-        values = chance.permutation(len(factor.values))[:2]
+        values = rng.permutation(len(factor.values))[:2]
         sides = []
         for value in values:
-            combination = {other.name: int(chance.integers(len(other.values))) for other in FACTORS}
+            combination = {other.name: int(rng.integers(len(other.values))) for other in FACTORS}
             sides.append(signed(paint(streets.layout(i), {**combination, factor.name: int(value)})))
         reading = read((sides[0] + sides[1]) / 2, streets.layout(i))
         refused.append(reading.factors[0, NAMES.index(factor.name)].item() == -1)
@@ -157,9 +157,9 @@ def test_a_blend_of_two_values_is_unreadable(factor) -> None:
 @pytest.mark.core
 def test_noise_and_constant_images_are_unreadable() -> None:
     layout = Streets((32, 32), 1).layout(0)
-    chance = torch.Generator().manual_seed(0)
-    noise = torch.rand(50, 3, 32, 32, generator=chance) * 2 - 1
-    flat = (torch.rand(200, 3, 1, 1, generator=chance) * 2 - 1).expand(-1, -1, 32, 32)
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.rand(50, 3, 32, 32, generator=rng) * 2 - 1
+    flat = (torch.rand(200, 3, 1, 1, generator=rng) * 2 - 1).expand(-1, -1, 32, 32)
     for garbage in (noise, flat):
         assert (read(garbage, layout).factors == -1).all()
 

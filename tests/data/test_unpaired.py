@@ -13,7 +13,7 @@ from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions import ImageCondition, Labels
-from variegate.data.readers.folders import mixed
+from variegate.data.readers.folders import mix
 
 pytestmark = pytest.mark.core
 
@@ -28,7 +28,7 @@ def zoo(root: Path, horses: int = 30, zebras: int = 20, names: tuple[str, str] =
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_every_image_of_both_sides_is_visited_and_evenly(first: int, second: int) -> None:
     sides = [[Path(f"{name}{i}") for i in range(count)] for name, count in (("a", first), ("b", second))]
-    items = mixed(*sides)
+    items = mix(*sides)
     assert len(items) == max(first, second)
     for files, side in (([item.condition for item in items], sides[0]), ([item.image for item in items], sides[1])):
         counts = [files.count(file) for file in side]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from helpers.tiny import CHANCE, photo, save
+from helpers.tiny import RNG, photo, save
 from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.checks.check import check
@@ -52,7 +52,7 @@ def written(folder: Path, how: str, rows: np.ndarray, names: list[str]) -> Path:
 @pytest.mark.parametrize("how", ["npy", "npz", "npz keys", "safetensors", "safetensors keys"])
 @pytest.mark.parametrize("bare", [False, True])
 def test_every_image_gets_its_vector(tmp_path: Path, photos: Path, how: str, bare: bool) -> None:
-    rows = CHANCE.normal(size=(4, 5)).astype(np.float32)
+    rows = RNG.normal(size=(4, 5)).astype(np.float32)
     file = written(tmp_path, how, rows, [Path(name).stem for name in NAMES] if bare else NAMES)
     pairs = open_data(photos, condition=f"vectors:{file}")
     assert pairs.condition == Vector(length=5, file=str(file), frame=(16, 16))
@@ -158,7 +158,7 @@ def test_what_is_no_vector_is_told(tmp_path: Path, source, words: str) -> None:
 
 
 def test_a_batch_of_vectors_takes_no_more_memory_than_their_numbers(tmp_path: Path, photos: Path) -> None:
-    np.save(tmp_path / "v.npy", CHANCE.normal(size=(4, 7)))
+    np.save(tmp_path / "v.npy", RNG.normal(size=(4, 7)))
     pairs = open_data(photos, condition=f"vectors:{tmp_path / 'v.npy'}")
     visits = Visits(pairs, jitter=1.5, flip=True)
     raw = collate([visits[i, key] for i, key in ((0, 5), (1, 6), (2, 7))])

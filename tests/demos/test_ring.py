@@ -23,14 +23,14 @@ NOTHING = Moments(torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, 1))
 ROWS = [["real", 0, 1, None], [2, 3, 4, 5], [6, 7, 8, 9]]  # which variant is in which cell of the image
 
 
-def chance(seed: int = 0) -> torch.Generator:
+def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 def draws(conditions: int = 8, count: int = 32) -> tuple[Tensor, Tensor]:
     """Real points (B, 2, 1, 1) and samples (B, S, 2, 1, 1)."""
-    real = toy.ring_points(conditions, chance(1)).view(-1, 2, 1, 1)
-    return real, torch.randn(conditions, count, 2, 1, 1, generator=chance(2))
+    real = toy.ring_points(conditions, rng(1)).view(-1, 2, 1, 1)
+    return real, torch.randn(conditions, count, 2, 1, 1, generator=rng(2))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_json_holds_every_variant_its_counts_and_how_they_were_made(made: Path) 
 
 def test_image_has_a_panel_for_the_real_data_and_each_variant_in_the_colour_of_its_family() -> None:
     """Every variant is given real points, so that its samples and circles must show in its own cell."""
-    real = toy.ring_points(2000, chance())
+    real = toy.ring_points(2000, rng())
     page = toy.image(real, real.expand(len(VARIANTS), -1, -1), 0, 1)
     palette = {ImageColor.getrgb(colour) for colour in toy.COLOURS.values()}
     for row, places in enumerate(ROWS):
@@ -72,7 +72,7 @@ def test_image_has_a_panel_for_the_real_data_and_each_variant_in_the_colour_of_i
 
 
 def test_samples_out_of_sight_stay_inside_their_panel() -> None:
-    real = toy.ring_points(200, chance())
+    real = toy.ring_points(200, rng())
     away = torch.linspace(-30, 30, 500).unsqueeze(1) * torch.ones(1, 2)
     blank, lost = (
         Image.new("RGB", ((4 * toy.SIDE - toy.GAP) * toy.FINE, (toy.SIDE + toy.HEAD) * toy.FINE), toy.PAPER)
@@ -85,7 +85,7 @@ def test_samples_out_of_sight_stay_inside_their_panel() -> None:
 
 
 def test_written_image_is_the_one_of_the_seed(made: Path) -> None:
-    samples, real = toy.train(VARIANTS, 3, 20), toy.ring_points(2000, chance(3))
+    samples, real = toy.train(VARIANTS, 3, 20), toy.ring_points(2000, rng(3))
     with Image.open(made / "ring.png") as written:
         assert written.tobytes() == toy.image(real, samples, 3, 20).tobytes()
 
@@ -105,7 +105,7 @@ def test_no_steps_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_real_points_have_the_stated_statistics() -> None:
-    points = toy.ring_points(100_000, chance())
+    points = toy.ring_points(100_000, rng())
     nearest = torch.cdist(points, toy.centres()).argmin(dim=1)
     assert torch.bincount(nearest) / len(points) == pytest.approx(torch.full((8,), 1 / 8), abs=0.005)
     around = points - toy.centres()[nearest]
@@ -121,7 +121,7 @@ def test_centres_are_eight_equally_spaced_points_of_the_unit_circle() -> None:
 
 
 def test_modes_are_counted() -> None:
-    assert toy.coverage(toy.ring_points(2000, chance())).modes == 8
+    assert toy.coverage(toy.ring_points(2000, rng())).modes == 8
     assert toy.coverage(toy.centres()) == (8, 1.0)
     assert toy.coverage(toy.centres()[:1].expand(2000, 2)) == (1, 1.0)
     assert toy.coverage(torch.full((2000, 2), 9.0)) == (0, 0.0)
@@ -143,12 +143,12 @@ def test_a_point_is_on_a_mode_within_three_deviations(distance: float, expected:
 
 
 def test_real_points_are_on_a_mode_as_often_as_a_gaussian_is_within_three_deviations() -> None:
-    assert toy.coverage(toy.ring_points(100_000, chance())).precision == pytest.approx(1 - math.exp(-4.5), abs=0.002)
+    assert toy.coverage(toy.ring_points(100_000, rng())).precision == pytest.approx(1 - math.exp(-4.5), abs=0.002)
 
 
 @pytest.mark.parametrize("family", ["gaussian", "laplace"])
 def test_predictor_finds_the_moments_of_the_points_themselves(family: Family) -> None:
-    points = toy.ring_points(8192, chance()) + torch.tensor([0.3, -0.2])
+    points = toy.ring_points(8192, rng()) + torch.tensor([0.3, -0.2])
     found = toy.predict(family, points)
     if family == "gaussian":
         centre, dispersion = points.mean(dim=0), points.var(dim=0)
@@ -216,8 +216,8 @@ def test_variants_start_alike_and_part_by_their_terms() -> None:
 
 
 def test_perceptrons_are_three_linear_layers_with_relu_between() -> None:
-    net = Perceptrons(2, (3, 5, 5, 1), chance())
-    points = torch.randn(7, 3, generator=chance(1))
+    net = Perceptrons(2, (3, 5, 5, 1), rng())
+    points = torch.randn(7, 3, generator=rng(1))
     for which, found in enumerate(net(points)):
         expected = points
         for layer, (weight, bias) in enumerate(zip(net.weights, net.biases)):

@@ -18,7 +18,7 @@ from variegate.core.errors import CheckpointError, ConfigError, DataError, Varie
 from variegate.embedding import Embedding, embed_folder, open_embedding, train_embedding
 from variegate.embedding.identities import read_identities
 from variegate.embedding.saved import Settings
-from variegate.evaluation.plugged import plugged
+from variegate.evaluation.plugged import plug
 from variegate.runs.settings import ExecutionSettings
 
 QUIET = ExecutionSettings(quiet=True)
@@ -98,7 +98,7 @@ def test_vectors_have_length_1_and_do_not_depend_on_the_company(run: Path, peopl
     assert torch.allclose(vectors.norm(dim=1), torch.ones(24), atol=1e-6)
     assert torch.allclose(embedding(images[5:6])[0], vectors[5], atol=1e-6)
     assert embedding(torch.zeros(2, 3, 40, 30)).shape == (2, 16)
-    assert torch.equal(plugged(embedding, "embedding")(images), vectors)
+    assert torch.equal(plug(embedding, "embedding")(images), vectors)
     with pytest.raises(DataError, match=r"shape \(3, 24, 24\); right would be"):
         embedding(images[0])
 

@@ -43,12 +43,12 @@ SMALL: dict[str, Any] = {"layers": 2, "width": 12, "batch_size": 4, "generator.f
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty grey images of two classes, a vector for each, and the same number in colour."""
     desk = tmp_path_factory.mktemp("bits")
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = np.arange(20) % 2
-    images = (labels[:, None, None] * 200 + chance.integers(0, 50, (20, 8, 8))).astype(np.uint8)
+    images = (labels[:, None, None] * 200 + rng.integers(0, 50, (20, 8, 8))).astype(np.uint8)
     np.savez(desk / "marks.npz", images=images, labels=labels, classes=np.array(["dark", "light"]))
-    np.savez(desk / "noise.npz", images=chance.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
-    np.save(desk / "v.npy", chance.normal(size=(20, 3)))
+    np.savez(desk / "noise.npz", images=rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
+    np.save(desk / "v.npy", rng.normal(size=(20, 3)))
     return desk
 
 

@@ -17,7 +17,7 @@ from variegate.core.interfaces import Generator, Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measure import measure
-from variegate.evaluation.plugged import Networks, networks, plugged
+from variegate.evaluation.plugged import Networks, networks, plug
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset
 from variegate.methods import method
 from variegate.networks.features import IMAGENET_MEAN, IMAGENET_STD
@@ -67,12 +67,12 @@ def test_a_size_and_a_batch_that_the_file_fixes_are_kept(tmp_path: Path, batch: 
 def test_normals_are_unit_vectors_of_the_images_size(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     path = write_onnx(tmp_path / "same.onnx", ("Identity",), (1, 3, 4, 6))
-    normals = plugged(path, "normals")
+    normals = plug(path, "normals")
     found = normals(images())
     assert found.shape == images().shape
     assert torch.allclose(found.norm(dim=1), torch.ones(5, 9, 7), atol=1e-6)
     assert normals.weights == {"same.onnx": file_digest(path)}
-    flat = plugged(write_onnx(tmp_path / "flat.onnx", ("Flatten",), ANY), "normals")
+    flat = plug(write_onnx(tmp_path / "flat.onnx", ("Flatten",), ANY), "normals")
     with pytest.raises(DataError, match="normals of images are"):
         flat(images())
 
@@ -80,26 +80,26 @@ def test_normals_are_unit_vectors_of_the_images_size(tmp_path: Path) -> None:
 def test_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
     with pytest.raises(WeightsError, match=r"none\.onnx: there is no such file"):
-        plugged(tmp_path / "none.onnx", "embedding")
+        plug(tmp_path / "none.onnx", "embedding")
     (tmp_path / "cut.onnx").write_bytes(b"\x08\x08nothing")
     with pytest.raises(WeightsError, match="not a whole ONNX file"):
-        plugged(tmp_path / "cut.onnx", "embedding")
+        plug(tmp_path / "cut.onnx", "embedding")
     with pytest.raises(WeightsError, match=r"right would be one input of RGB images"):
-        plugged(write_onnx(tmp_path / "grey.onnx", ("Identity",), ("b", 1, "h", "w")), "embedding")
+        plug(write_onnx(tmp_path / "grey.onnx", ("Identity",), ("b", 1, "h", "w")), "embedding")
     monkeypatch.setattr("variegate.networks.onnx.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'variegate\[onnx\]'"):
-        plugged(tmp_path / "grey.onnx", "embedding")
+        plug(tmp_path / "grey.onnx", "embedding")
 
 
 def test_callables_are_named_and_modules_have_the_hash_of_their_weights() -> None:
     module = torch.nn.Conv2d(3, 3, 1)
-    assert plugged(module, "normals").weights == {"Conv2d": tensor_digest(module.state_dict())}
+    assert plug(module, "normals").weights == {"Conv2d": tensor_digest(module.state_dict())}
     named = type("Named", (), {"name": "pfld", "digest": "0123456789ab", "__call__": lambda self, x: x})()
-    assert plugged(named, "detector")[1:3] == ("pfld", {"pfld": "0123456789ab"})
-    assert plugged(torch.zeros_like, "normals").notes
+    assert plug(named, "detector")[1:3] == ("pfld", {"pfld": "0123456789ab"})
+    assert plug(torch.zeros_like, "normals").notes
     assert networks() == Networks()
     with pytest.raises(DataError, match="one finite row for each image"):
-        plugged(lambda x: x[:1], "embedding")(images())
+        plug(lambda x: x[:1], "embedding")(images())
 
 
 def test_networks_of_the_command_line_add_their_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

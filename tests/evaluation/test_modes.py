@@ -55,8 +55,8 @@ def test_no_rare_mode_gives_no_recall() -> None:
 
 
 def test_expected_coverage_agrees_with_simulation() -> None:
-    chance, truth = np.random.default_rng(0), odds(("time", "paint")).ravel()
-    reached = chance.multinomial(50, truth, size=20_000) > 0
+    rng, truth = np.random.default_rng(0), odds(("time", "paint")).ravel()
+    reached = rng.multinomial(50, truth, size=20_000) > 0
     assert expected_coverage(50) == pytest.approx(reached.mean(), abs=0.003)
     assert expected_coverage(50, at_most=RARE) == pytest.approx(reached[:, truth <= RARE + 1e-12].mean(), abs=0.005)
     assert expected_coverage(1, ("weather",)) == pytest.approx(0.5)
@@ -73,10 +73,10 @@ def test_metrics_are_means_over_layouts() -> None:
 
 
 def test_draws_from_the_truth_score_as_expected() -> None:
-    layouts, chance = Streets((32, 32), 3, split="test"), np.random.default_rng(0)
+    layouts, rng = Streets((32, 32), 3, split="test"), np.random.default_rng(0)
     readings = []
     for i in range(3):
-        draws = [{"time": chance.choice(3, p=odds(["time"])), "paint": chance.choice(4, p=odds(["paint"]))}
+        draws = [{"time": rng.choice(3, p=odds(["time"])), "paint": rng.choice(4, p=odds(["paint"]))}
                  for _ in range(100)]  # fmt: skip
         images = torch.stack([paint(layouts.layout(i), draw) for draw in draws]) / 127.5 - 1
         readings.append(read(images, layouts.layout(i)))

@@ -66,9 +66,9 @@ def model(pairs: Pairs, name: str = "cimle", **options: Any) -> Model:
     preset = method(name, options)
     channels = pairs.condition.channels
     generator = preset.build_generator(Shapes(channels, 3, pairs.size)).eval().requires_grad_(False)
-    chance = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     for weight in generator.parameters():
-        weight.copy_(torch.randn(weight.shape, generator=chance) * 0.3)
+        weight.copy_(torch.randn(weight.shape, generator=rng) * 0.3)
     record = ModelRecord(
         method=preset.model_dump(mode="json"),
         condition=pairs.condition.model_dump(mode="json"),

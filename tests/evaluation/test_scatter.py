@@ -23,8 +23,8 @@ RECORD = Protocol(name="lpips", metric="LPIPS", libraries={}, value_range="[-1, 
 
 
 def crowd(count: int, spread: float, seed: int = 0) -> dict[str, tuple[float, float]]:
-    chance = random.Random(seed)
-    return {f"method number {i}": (chance.gauss(0.3, spread), chance.gauss(0.6, spread)) for i in range(count)}
+    rng = random.Random(seed)
+    return {f"method number {i}": (rng.gauss(0.3, spread), rng.gauss(0.6, spread)) for i in range(count)}
 
 
 def measured(value: float, better: str, samples: int = 10) -> Measured:

@@ -34,8 +34,8 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
 
 
 def test_an_onnx_file_embeds_a_folder_too(tmp_path: Path) -> None:
-    chance = np.random.default_rng(0)
-    given = {name: chance.integers(0, 256, (16, 20, 3), dtype=np.uint8) for name in ("b/10.png", "b/2.png", "a.png")}
+    rng = np.random.default_rng(0)
+    given = {name: rng.integers(0, 256, (16, 20, 3), dtype=np.uint8) for name in ("b/10.png", "b/2.png", "a.png")}
     for name, pixels in given.items():
         (tmp_path / "people" / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(tmp_path / "people" / name)

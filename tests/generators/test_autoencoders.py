@@ -17,9 +17,9 @@ SIZE = (8, 8)
 
 def pictures(count: int, seed: int = 0) -> Tensor:
     """Plain images of one random colour each, with a texture of two levels that no vector can tell: (B, 3, H, W)."""
-    chance = torch.Generator().manual_seed(seed)
-    colour = torch.randint(2, 14, (count, 3, 1, 1), generator=chance)
-    texture = torch.randint(0, 2, (count, 1, *SIZE), generator=chance)
+    rng = torch.Generator().manual_seed(seed)
+    colour = torch.randint(2, 14, (count, 3, 1, 1), generator=rng)
+    texture = torch.randint(0, 2, (count, 1, *SIZE), generator=rng)
     level = (colour + texture).float()
     return (level * 17) / 127.5 - 1  # 4-bit levels
 

@@ -159,12 +159,12 @@ def test_an_image_is_completed_from_its_first_pixels_on(stacks: str, known: int)
 def test_a_level_is_found_again_in_the_image_that_shows_it(bits: int) -> None:
     generator = built(1, (1, 1), bits=bits).float()
     levels = torch.arange(2**bits).float().view(-1, 1, 1, 1)
-    shown = generator.shown(levels)
-    assert torch.equal(generator.quantised(shown), levels)
+    shown = generator.show(levels)
+    assert torch.equal(generator.quantise(shown), levels)
     eight = ((shown + 1) * 127.5).round().byte()
-    assert torch.equal(generator.quantised(eight.float() / 127.5 - 1), levels)
+    assert torch.equal(generator.quantise(eight.float() / 127.5 - 1), levels)
     every = torch.arange(256).view(-1, 1, 1, 1)
-    assert torch.equal(generator.quantised(every.float() / 127.5 - 1).int(), (every >> (8 - bits)).int())
+    assert torch.equal(generator.quantise(every.float() / 127.5 - 1).int(), (every >> (8 - bits)).int())
 
 
 @pytest.mark.parametrize("stacks", STACKS)
@@ -177,11 +177,11 @@ def test_all_images_there_are_have_probability_one_together_and_are_drawn_that_o
     values = colours * size[0] * size[1]
     levels = torch.tensor(list(itertools.product(range(4), repeat=values))).double().view(-1, colours, *size)
     condition = torch.ones(1, 1, *size).double()
-    log_prob = generator.log_prob(condition.expand(len(levels), -1, -1, -1), generator.shown(levels))
+    log_prob = generator.log_prob(condition.expand(len(levels), -1, -1, -1), generator.show(levels))
     assert float(log_prob.exp().sum()) == pytest.approx(1, abs=1e-9)
 
     codes = torch.rand(1, 20_000, values, generator=torch.Generator().manual_seed(0))
-    drawn = generator.quantised(generator(condition, codes)[0]).flatten(1).long()
+    drawn = generator.quantise(generator(condition, codes)[0]).flatten(1).long()
     index = (drawn * 4 ** torch.arange(values - 1, -1, -1)).sum(dim=1)
     share = torch.bincount(index, minlength=len(levels)) / 20_000
     deviation = (log_prob.exp() * (1 - log_prob.exp()) / 20_000).sqrt()

@@ -17,7 +17,7 @@ from variegate.core.images import to_uint8
 from variegate.core.interfaces import Shapes
 from variegate.core.sampling import decode_in_chunks
 from variegate.generators.pixelnn import PixelNN
-from variegate.generators.pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
+from variegate.generators.pixelnn_search import WHOLE, best_matches, comparable, stack, surroundings
 from variegate.methods import method
 from variegate.networks import perceptual, weights
 from variegate.networks.features import unfilled_layers
@@ -160,7 +160,7 @@ def test_of_a_regression_that_says_nothing_every_pixel_is_one_of_a_training_imag
 
 def test_levels_choose_what_describes_a_pixel() -> None:
     colours, both = made(levels=[2]), made()
-    assert [level.shape[1:] for level in colours.described(torch.rand(1, 3, *SIZE))] == [(3, 3, 2)]
+    assert [level.shape[1:] for level in colours.describe(torch.rand(1, 3, *SIZE))] == [(3, 3, 2)]
     images = [decode_in_chunks(one, conditions(1, seed=9), every_code())[0] for one in (colours, both)]
     assert torch.equal(images[0][:10], images[1][:10]), "one image at the same place leaves nothing to choose"
     assert not torch.equal(images[0][10:], images[1][10:])
@@ -211,8 +211,8 @@ def one_by_one(query: Tensor, other: Tensor, side: int) -> tuple[Tensor, Tensor]
 @pytest.mark.parametrize("windows", [(1, 2, 3, 5, WHOLE), (5, 1, 4), (9, WHOLE), (3, 3), (WHOLE,)])
 @pytest.mark.parametrize("kind", ["any", "few"])
 def test_all_windows_at_once_are_each_as_if_searched_place_by_place(windows: tuple[int, ...], kind: str) -> None:
-    chance = torch.Generator().manual_seed(0)
-    query, other = torch.randn(2, 4, 7, 6, generator=chance)
+    rng = torch.Generator().manual_seed(0)
+    query, other = torch.randn(2, 4, 7, 6, generator=rng)
     if kind == "few":  # whole numbers of which many products are equal
         query, other = query.round(), other.round()
     for side, (score, place) in zip(windows, best_match(query, other, *windows)):
@@ -222,13 +222,13 @@ def test_all_windows_at_once_are_each_as_if_searched_place_by_place(windows: tup
 
 
 def test_fewer_numbers_than_channels_give_the_same_products() -> None:
-    chance = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     shapes = [(3, 12, 8), (5, 6, 4), (70, 3, 2), (40, 1, 1)]
-    query, other = ([torch.randn(1, *shape, generator=chance) for shape in shapes] for _ in range(2))
-    own = stacked(query, (12, 8))
+    query, other = ([torch.randn(1, *shape, generator=rng) for shape in shapes] for _ in range(2))
+    own = stack(query, (12, 8))
     few, offered = (one.flatten(1) for one in comparable(own, other))
     assert len(few) == len(offered) == 3 + 5 + 3 * 2 + 1
-    expected = own.flatten(1).T @ stacked(other, (12, 8)).flatten(1)
+    expected = own.flatten(1).T @ stack(other, (12, 8)).flatten(1)
     torch.testing.assert_close(few.T @ offered, expected, atol=1e-6, rtol=0)
 
 
@@ -272,8 +272,8 @@ def test_what_is_trained_is_the_regression_alone_and_images_are_saved_with_it() 
 @pytest.mark.parametrize("descriptor", ["random", "squeeze"])
 def test_a_model_describes_with_the_network_it_was_saved_with(descriptor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    chance = {name: torch.randn(value.shape) / 9 for name, value in unfilled_layers("squeeze").state_dict().items()}
-    here = weights.Weights({f"features.{name}": value for name, value in chance.items()}, "", "")
+    rng = {name: torch.randn(value.shape) / 9 for name, value in unfilled_layers("squeeze").state_dict().items()}
+    here = weights.Weights({f"features.{name}": value for name, value in rng.items()}, "", "")
     monkeypatch.setattr(weights, "load", lambda name: here)
     generator, condition = made(descriptor=descriptor), conditions(1, seed=9)
     drawn = decode_in_chunks(generator, condition, every_code())

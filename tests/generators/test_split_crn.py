@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from variegate.core.codes import path
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Generator, Shapes
-from variegate.generators.split_crn import SplitCRN, doubled
+from variegate.generators.split_crn import SplitCRN, double
 from variegate.methods import method
 from variegate.randomness.channel_dropout import ChannelDropout, ChannelDropoutLayer
 from variegate.randomness.heads import HeadLayer
@@ -51,7 +51,7 @@ def test_doubling_is_the_released_transposed_convolution() -> None:
     x = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0))
     line = torch.tensor([0.25, 0.75, 0.75, 0.25])
     kernel = torch.outer(line, line).expand(3, 1, 4, 4)
-    assert torch.allclose(doubled(x), F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=3), atol=1e-6)
+    assert torch.allclose(double(x), F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=3), atol=1e-6)
 
 
 @pytest.mark.parametrize(("pyramid", "total"), [("sum", 1.0), ("mean", 1 / 64)])

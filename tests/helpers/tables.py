@@ -20,8 +20,8 @@ class Table(Generator):
     def __init__(self, bits: int = 3, colours: int = 3, seed: int = 0, sharpness: float = 2.0) -> None:
         super().__init__()
         self.bits, self.colours, self.levels = bits, colours, 2**bits
-        chance = torch.Generator().manual_seed(seed)
-        logits = torch.randn(2, colours, self.levels, self.levels, self.levels, generator=chance) * sharpness
+        rng = torch.Generator().manual_seed(seed)
+        logits = torch.randn(2, colours, self.levels, self.levels, self.levels, generator=rng) * sharpness
         self.logits = torch.nn.Parameter(logits)
 
     def probabilities(self, condition: Tensor, levels: Tensor, place: tuple[int, int, int]) -> Tensor:
@@ -39,17 +39,17 @@ class Table(Generator):
             for x in range(width):
                 for colour in range(self.colours):
                     levels[:, colour, y, x] = choose(self.probabilities(condition, levels, (y, x, colour)))
-        return self.shown(levels)
+        return self.show(levels)
 
-    def quantised(self, image: Tensor) -> Tensor:
+    def quantise(self, image: Tensor) -> Tensor:
         return (((image + 1) * 127.5).round() / 2 ** (8 - self.bits)).floor()
 
-    def shown(self, level: Tensor) -> Tensor:
+    def show(self, level: Tensor) -> Tensor:
         return (level * (255 / (self.levels - 1))).round() / 127.5 - 1
 
     def bits_of(self, condition: Tensor, image: Tensor) -> float:
         """-log2 p(image | condition), all values at once."""
-        level = self.quantised(image).long()
+        level = self.quantise(image).long()
         left = torch.cat([torch.zeros_like(level[..., :1]), level[..., :-1]], dim=3)
         before = torch.cat([torch.zeros_like(level[:, :1]), level[:, :-1]], dim=1)
         kind = (condition[:, :1] > 0).long().expand_as(level)
@@ -66,8 +66,8 @@ class Table(Generator):
 
 def by_chance(seed: int) -> Choose:
     """Draws; a level of probability p is chosen in a share p of the cases."""
-    chance = torch.Generator().manual_seed(seed)
-    return lambda probabilities: torch.multinomial(probabilities, 1, generator=chance)[:, 0]
+    rng = torch.Generator().manual_seed(seed)
+    return lambda probabilities: torch.multinomial(probabilities, 1, generator=rng)[:, 0]
 
 
 def table_model(table: Table | None = None) -> Model:

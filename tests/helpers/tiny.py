@@ -7,7 +7,7 @@ from PIL import Image
 
 from helpers.shared import shared
 
-CHANCE = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 
 
 def real(name: str) -> Path:
@@ -21,7 +21,7 @@ def save(file: Path, pixels: np.ndarray) -> Path:
 
 
 def photo(height: int = 16, width: int = 16) -> np.ndarray:
-    return CHANCE.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def drawing(height: int = 16, width: int = 16) -> np.ndarray:

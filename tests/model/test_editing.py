@@ -15,7 +15,7 @@ from helpers.untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError, VariegateError
 from variegate.data.conditions import ImageCondition, Labels
-from variegate.data.scenes.regions import filled, moved, region_at, shifted
+from variegate.data.scenes.regions import fill, move, region_at, shift
 from variegate.data.streets.streets import CLASSES, PALETTE
 from variegate.model.editing import Crop, Editor
 from variegate.model.model import Model
@@ -66,7 +66,7 @@ def test_with_instance_ids_the_instance_is_picked_in_one_piece_or_not() -> None:
 )
 def test_a_hole_is_filled_from_the_nearest_pixel_outside(ids: list[int], hole: list[bool]) -> None:
     planes, mask = np.array(ids).reshape(1, 5, 6), np.array(hole).reshape(5, 6)
-    result = filled(planes, mask)
+    result = fill(planes, mask)
     assert np.array_equal(result[:, ~mask], planes[:, ~mask])
     outside = np.argwhere(~mask)
     for place in np.argwhere(mask):
@@ -78,7 +78,7 @@ def test_a_hole_is_filled_from_the_nearest_pixel_outside(ids: list[int], hole: l
 @given(dx=st.integers(-9, 9), dy=st.integers(-9, 9))
 def test_a_shift_moves_every_pixel_and_loses_what_leaves(dx: int, dy: int) -> None:
     maps = np.arange(1, 31).reshape(5, 6)
-    result = shifted(maps, dx, dy)
+    result = shift(maps, dx, dy)
     for y in range(5):
         for x in range(6):
             inside = 0 <= y - dy < 5 and 0 <= x - dx < 6
@@ -87,7 +87,7 @@ def test_a_shift_moves_every_pixel_and_loses_what_leaves(dx: int, dy: int) -> No
 
 def test_a_move_by_nothing_changes_nothing() -> None:
     planes = scene()[None].astype(np.int32)
-    assert np.array_equal(moved(planes, region_at(planes, 5, 22), 0, 0), planes)
+    assert np.array_equal(move(planes, region_at(planes, 5, 22), 0, 0), planes)
 
 
 # the editor

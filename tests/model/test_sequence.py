@@ -87,11 +87,11 @@ def test_any_moving_image_with_exact_ids_or_colours_is_read(
 
 
 def test_many_classes_survive_a_gif_whose_writer_reorders_its_palette(tmp_path: Path) -> None:
-    chance = np.random.default_rng(0)
-    palette = [tuple(int(v) for v in colour) for colour in chance.permutation(256 * 3).reshape(256, 3) % 256]
+    rng = np.random.default_rng(0)
+    palette = [tuple(int(v) for v in colour) for colour in rng.permutation(256 * 3).reshape(256, 3) % 256]
     assert len(set(palette)) == 256
     condition = Labels(names=tuple(map(str, range(256))), palette=tuple(palette))
-    ids = torch.from_numpy(chance.integers(0, 256, (4, 1, 24, 24), dtype=np.uint8))
+    ids = torch.from_numpy(rng.integers(0, 256, (4, 1, 24, 24), dtype=np.uint8))
     ids[1] = ids[0]
     ids[1, 0, 3, 3] ^= 1  # hardly any change
     ids[2] = 200

@@ -14,7 +14,7 @@ from torch import Tensor
 from helpers.shared import shared
 from variegate.core.errors import DataError
 from variegate.evaluation.landmark_error import distances, landmark_error
-from variegate.evaluation.plugged import Plugged, plugged
+from variegate.evaluation.plugged import Plugged, plug
 from variegate.networks.onnx import OnnxNetwork
 
 DETECTOR = ("weights", "pfld_68landmarks.onnx")
@@ -28,10 +28,10 @@ def corners(images: Tensor) -> Tensor:
 
 @pytest.mark.core
 def test_error_equals_numpy() -> None:
-    chance = torch.Generator().manual_seed(0)
-    images = torch.rand(3, 12, 3, 5, 8, generator=chance) * 2 - 1
-    true = torch.rand(3, 2, 2, generator=chance) * 8
-    found = landmark_error(zip(images, true), plugged(corners, "detector"), ("a remark",))
+    rng = torch.Generator().manual_seed(0)
+    images = torch.rand(3, 12, 3, 5, 8, generator=rng) * 2 - 1
+    true = torch.rand(3, 2, 2, generator=rng) * 8
+    found = landmark_error(zip(images, true), plug(corners, "detector"), ("a remark",))
     drawn = corners(images.flatten(0, 1)).numpy().reshape(3, 12, 2, 2)
     errors = np.sqrt(((drawn - true.numpy()[:, None]) ** 2).sum(axis=3)).sum(axis=2) / 8
     assert found["landmark_error_mean"].value == pytest.approx(errors.mean())
@@ -54,20 +54,20 @@ def test_points_that_a_condition_lacks_do_not_count() -> None:
 def test_conditions_without_any_point_are_left_out() -> None:
     images, true = torch.zeros(2, 3, 4, 4), torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     nothing = torch.full((2, 2), torch.nan)
-    alone = landmark_error([(images, true)], plugged(corners, "detector"))["landmark_error_mean"]
-    beside = landmark_error([(images, true), (images, nothing)], plugged(corners, "detector"))["landmark_error_mean"]
+    alone = landmark_error([(images, true)], plug(corners, "detector"))["landmark_error_mean"]
+    beside = landmark_error([(images, true), (images, nothing)], plug(corners, "detector"))["landmark_error_mean"]
     assert (alone.value, beside.value, beside.n) == (1.25, 1.25, 1)
     with pytest.raises(DataError, match="no condition has a single landmark"):
-        landmark_error([(images, nothing)], plugged(corners, "detector"))
+        landmark_error([(images, nothing)], plug(corners, "detector"))
 
 
 @pytest.mark.core
 def test_other_points_and_other_numbers_of_samples_are_refused() -> None:
     images, true = torch.zeros(2, 3, 4, 4), torch.zeros(3, 2)
     with pytest.raises(DataError, match=r"finds landmarks \(2, 2\), the condition has \(3, 2\)"):
-        landmark_error([(images, true)], plugged(corners, "detector"))
+        landmark_error([(images, true)], plug(corners, "detector"))
     with pytest.raises(DataError, match=r"same number of samples, got \[1, 2\]"):
-        landmark_error([(images, true[:2]), (images[:1], true[:2])], plugged(corners, "detector"))
+        landmark_error([(images, true[:2]), (images[:1], true[:2])], plug(corners, "detector"))
 
 
 def as_callable() -> Plugged:
@@ -76,12 +76,12 @@ def as_callable() -> Plugged:
     def detector(images: Tensor) -> Tensor:
         return network(images).unflatten(1, (-1, 2)) * torch.tensor([images.shape[-1], images.shape[-2]]) - 0.5
 
-    return plugged(detector, "detector")
+    return plug(detector, "detector")
 
 
 def as_file() -> Plugged:
     pytest.importorskip("variegate.networks.detectors", reason="there is no reader of detectors' files")
-    return plugged(shared(*DETECTOR), "detector")
+    return plug(shared(*DETECTOR), "detector")
 
 
 @pytest.mark.parametrize("brought", [as_callable, as_file])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from variegate.core.errors import DataError
 from variegate.evaluation.normal_consistency import WIDTH, angles, normal_consistency
-from variegate.evaluation.plugged import plugged
+from variegate.evaluation.plugged import plug
 
 pytestmark = pytest.mark.core
 
@@ -25,9 +25,9 @@ def slopes(images: Tensor) -> Tensor:
 
 def pictures(conditions: int = 3, samples: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Samples at growing distance from the truth, some pixels of the truth black."""
-    chance = torch.Generator().manual_seed(seed)
-    truth = torch.rand(conditions, 3, 9, 8, generator=chance) * 2 - 1
-    noise = torch.rand(conditions, samples, 3, 9, 8, generator=chance) * 2 - 1
+    rng = torch.Generator().manual_seed(seed)
+    truth = torch.rand(conditions, 3, 9, 8, generator=rng) * 2 - 1
+    noise = torch.rand(conditions, samples, 3, 9, 8, generator=rng) * 2 - 1
     share = torch.linspace(0.2, 0.9, samples).view(samples, 1, 1, 1)
     images = truth[:, None] * (1 - share) + noise * share
     truth[:, :, :2, :3] = -1
@@ -49,8 +49,8 @@ def six(errors: NDArray[np.float64]) -> dict[str, float]:
 
 
 def test_angles_of_random_vectors_equal_scipys_whatever_their_length() -> None:
-    chance = np.random.default_rng(0)
-    a, b = chance.normal(size=(2, 3, 200)) * chance.uniform(0.1, 9, size=(2, 1, 200))
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 200)) * rng.uniform(0.1, 9, size=(2, 1, 200))
     expected = [np.degrees(np.arccos(1 - cosine(x, y))) for x, y in zip(a.T, b.T)]
     found = angles(torch.from_numpy(a)[..., None], torch.from_numpy(b)[..., None])
     np.testing.assert_allclose(found[:, 0].numpy(), expected, rtol=1e-9)
@@ -67,7 +67,7 @@ def test_tiny_and_opposite_angles_keep_their_digits_and_zero_vectors_have_none()
 def test_mean_pools_all_pixels_of_all_samples_and_best_those_of_the_best_sample() -> None:
     images, truth = pictures()
     batches = [(images[:1], truth[:1]), (images[1:], truth[1:])]
-    found = normal_consistency(batches, plugged(slopes, "normals"), ("a remark",))
+    found = normal_consistency(batches, plug(slopes, "normals"), ("a remark",))
     each = [[by_arccos(slopes(one[None])[0], slopes(real[None])[0]) for one in row] for row, real in zip(images, truth)]
     assert len(each[0][0]) == 9 * 8 - 2 * 3
     pooled = six(np.concatenate([errors for row in each for errors in row]))
@@ -91,8 +91,8 @@ def test_mean_pools_all_pixels_of_all_samples_and_best_those_of_the_best_sample(
 def test_a_sample_without_normals_is_not_the_best_and_a_real_image_without_is_left_out() -> None:
     images, truth = pictures()
     images[:, 1], truth[2] = -1, -1
-    found = normal_consistency([(images, truth)], plugged(slopes, "normals"))
-    one = normal_consistency([(images[:2, :1], truth[:2])], plugged(slopes, "normals"))
+    found = normal_consistency([(images, truth)], plug(slopes, "normals"))
+    one = normal_consistency([(images[:2, :1], truth[:2])], plug(slopes, "normals"))
     assert found["normal_mean_best"].n == 2
     assert found["normal_mean_best"].value == pytest.approx(one["normal_mean_best"].value)
     assert found["normal_below_11_best"].value == pytest.approx(one["normal_below_11_best"].value)
@@ -101,10 +101,10 @@ def test_a_sample_without_normals_is_not_the_best_and_a_real_image_without_is_le
 def test_what_cannot_be_measured_is_refused() -> None:
     images, truth = pictures()
     with pytest.raises(DataError, match="found no normal"):
-        normal_consistency([(images, truth)], plugged(torch.zeros_like, "normals"))
+        normal_consistency([(images, truth)], plug(torch.zeros_like, "normals"))
     with pytest.raises(DataError, match="a vector"):
-        normal_consistency([(images, truth)], plugged(lambda x: x[:, :1], "normals"))
+        normal_consistency([(images, truth)], plug(lambda x: x[:, :1], "normals"))
     with pytest.raises(DataError, match="not finite"):
-        normal_consistency([(images, truth)], plugged(lambda x: x * torch.nan, "normals"))
+        normal_consistency([(images, truth)], plug(lambda x: x * torch.nan, "normals"))
     with pytest.raises(DataError, match="same number of samples, got 4 and 2"):
-        normal_consistency([(images, truth), (images[:, :2], truth)], plugged(slopes, "normals"))
+        normal_consistency([(images, truth), (images[:, :2], truth)], plug(slopes, "normals"))

@@ -11,14 +11,14 @@ from torchvision import models
 
 from helpers.shared import shared
 from variegate.core.errors import DataError
-from variegate.evaluation.plugged import plugged
+from variegate.evaluation.plugged import plug
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
 from variegate.networks import features, weights
 
 
 def conditions(count: int = 3, samples: int = 5, side: int = 40) -> list[Tensor]:
-    chance = torch.Generator().manual_seed(0)
-    return [torch.rand(samples, 3, side, side + 3, generator=chance) * 2 - 1 for _ in range(count)]
+    rng = torch.Generator().manual_seed(0)
+    return [torch.rand(samples, 3, side, side + 3, generator=rng) * 2 - 1 for _ in range(count)]
 
 
 def colours(images: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def test_distances_to_the_centre_equal_numpy() -> None:
 @pytest.mark.core
 def test_deviations_of_levels_equal_numpy_on_torchvisions_layers(untrained_squeezenet: torch.nn.Module) -> None:
     rows = conditions()
-    found = feature_spread(iter(rows), Levels("squeeze"), plugged(colours, "embedding"))
+    found = feature_spread(iter(rows), Levels("squeeze"), plug(colours, "embedding"))
     mean, std = torch.tensor(features.IMAGENET_MEAN), torch.tensor(features.IMAGENET_STD)
     expected: dict[str, list[float]] = {}
     for row in rows:
@@ -81,12 +81,12 @@ def test_deviations_of_levels_equal_numpy_on_torchvisions_layers(untrained_squee
 
 @pytest.mark.core
 def test_an_embedding_alone_gives_no_score_and_bad_ones_are_refused() -> None:
-    assert list(feature_spread(conditions(1), None, plugged(colours, "embedding"))) == ["std_identity"]
+    assert list(feature_spread(conditions(1), None, plug(colours, "embedding"))) == ["std_identity"]
     assert feature_spread(conditions(1), None) == {}
     with pytest.raises(DataError, match="an embedding is"):
-        feature_spread(conditions(1), None, plugged(lambda x: x, "embedding"))
+        feature_spread(conditions(1), None, plug(lambda x: x, "embedding"))
     with pytest.raises(DataError, match="at least 2"):
-        feature_spread(conditions(1, samples=1), None, plugged(colours, "embedding"))
+        feature_spread(conditions(1, samples=1), None, plug(colours, "embedding"))
 
 
 def test_identity_spreads_less_among_images_of_one_person() -> None:
@@ -96,7 +96,7 @@ def test_identity_spreads_less_among_images_of_one_person() -> None:
     people = sorted(shared("data", "faces_identity").iterdir())[:8]
     shown = [[np.array(Image.open(file)) for file in sorted(person.glob("*.jpg"))[:5]] for person in people]
     faces = torch.from_numpy(np.array(shown)).permute(0, 1, 4, 2, 3) / 127.5 - 1  # (8, 5, 3, 96, 96)
-    embedding = plugged(network, "embedding")
+    embedding = plug(network, "embedding")
     one = feature_spread(faces, None, embedding)["std_identity"]
     several = [torch.stack([faces[(first + i) % 8, i] for i in range(5)]) for first in range(8)]
     many = feature_spread(several, None, embedding)["std_identity"]

@@ -41,11 +41,11 @@ QUIET = ExecutionSettings(quiet=True, device="cpu")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty grey images of two classes, a vector for each."""
     desk = tmp_path_factory.mktemp("grey")
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = np.arange(20) % 2
-    images = (labels[:, None, None] * 200 + chance.integers(0, 50, (20, 16, 16))).astype(np.uint8)
+    images = (labels[:, None, None] * 200 + rng.integers(0, 50, (20, 16, 16))).astype(np.uint8)
     np.savez(desk / "marks.npz", images=images, labels=labels, classes=np.array(["dark", "light"]))
-    np.save(desk / "v.npy", chance.normal(size=(20, 3)))
+    np.save(desk / "v.npy", rng.normal(size=(20, 3)))
     return desk
 
 

@@ -192,7 +192,7 @@ def test_a_stop_between_the_check_and_the_next_step_loses_no_step(
 ) -> None:
     """A signal that arrives after the question whether to stop was answered: the step is made, and kept."""
     folder = tmp_path / "run"
-    original, asked = loop.agreed, []
+    original, asked = loop.agree_to_stop, []
 
     def late(fabric: Any, flag: bool) -> bool:
         answer = original(fabric, flag)
@@ -201,7 +201,7 @@ def test_a_stop_between_the_check_and_the_next_step_loses_no_step(
             os.kill(os.getpid(), signal.SIGTERM)
         return answer
 
-    monkeypatch.setattr(loop, "agreed", late)
+    monkeypatch.setattr(loop, "agree_to_stop", late)
     with pytest.raises(Interrupted):
         start(settings("pix2pix", 6, save_every=5), folder)
     assert saved_steps(folder) == [2]

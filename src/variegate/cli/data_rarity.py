@@ -26,8 +26,8 @@ class Rarity:
 
     def run(self) -> None:
         from ..data.dataset.opening import open_data
-        from ..data.statistics.rarity_sheet import explained, rarity_sheet
+        from ..data.statistics.rarity_sheet import explanation, rarity_sheet
 
         pairs = open_data(self.path, parse_size(self.size))
         written = rarity_sheet(pairs, self.out, self.count, self.classes)
-        print(f"{pairs.description}\n{explained()}\n{written}\n{written.with_suffix('.json')}")
+        print(f"{pairs.description}\n{explanation()}\n{written}\n{written.with_suffix('.json')}")

@@ -36,7 +36,7 @@ class Edit:
 
     def run(self) -> None:
         from ..model.model import Model
-        from .steps import apply, pick, save_edit, spared
+        from .steps import apply, pick, refuse_replacing, save_edit
         from .typed import conditions_of
 
         if not self.steps:
@@ -45,10 +45,10 @@ class Edit:
         model = Model.load(self.run_directory, self.device)
 
         def find(text: str) -> Any:
-            return spared(conditions_of(self.run_directory, (text,))[0][1], out)
+            return refuse_replacing(conditions_of(self.run_directory, (text,))[0][1], out)
 
         layout = find(self.layout)
-        source = (layout, spared(self.instances, out)) if self.instances else layout
+        source = (layout, refuse_replacing(self.instances, out)) if self.instances else layout
         scene = model.edit(source, size_for(self.size, model.size))
         code = model.codes(1, self.seed, self.index) if self.codes is None else pick(model, self.codes, self.index)
         was, before = scene.layout, scene.draw(codes=code)

@@ -72,13 +72,13 @@ def pick(model: Model, file: Path, index: int) -> Tensor:
     """
     from ..model.samples import read_codes
 
-    codes = model.checked(read_codes(file))
+    codes = model.check_codes(read_codes(file))
     if not 0 <= index < len(codes):
         raise ConfigError(f"--index {index}: the codes of {file} go from 0 to {len(codes) - 1}")
     return codes[index : index + 1]
 
 
-def spared(source: Any, folder: Path) -> Any:
+def refuse_replacing(source: Any, folder: Path) -> Any:
     """The source itself. Raises ConfigError for a file that `save_edit` would replace."""
     if isinstance(source, Path) and source.resolve() in [(folder / name).resolve() for name in WRITTEN]:
         raise ConfigError(f"{source}: would be replaced by what is written to --out {folder}; give another --out")

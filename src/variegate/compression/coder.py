@@ -51,7 +51,7 @@ def encode(generator: Walks, pairs: Iterable[tuple[Tensor, Tensor]]) -> Encoded:
 
     def choose(probabilities: Tensor) -> Tensor:
         nonlocal place, information
-        row = checked(probabilities)
+        row = check_probabilities(probabilities)
         if place >= len(values) or values[place] >= len(row):
             raise DataError(f"the model asks for more than {len(values)} values, or has too few levels for this image")
         value = int(values[place])
@@ -60,10 +60,10 @@ def encode(generator: Walks, pairs: Iterable[tuple[Tensor, Tensor]]) -> Encoded:
         return torch.tensor([value], device=probabilities.device)
 
     for condition, image in pairs:
-        values, place = in_order(generator.quantised(image)), 0
+        values, place = in_order(generator.quantise(image)), 0
         with one_thread():
             drawn = generator.walk(condition, choose)
-        if place != len(values) or not np.array_equal(in_order(generator.quantised(drawn)), values):
+        if place != len(values) or not np.array_equal(in_order(generator.quantise(drawn)), values):
             raise DataError("the model draws the values of an image in an order that cannot be compressed with")
         checks.append(check_sum(values))
     return Encoded(coder.get_compressed().astype("<u4").tobytes(), checks, information)
@@ -84,7 +84,7 @@ def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes
     coder = coding.queue.RangeDecoder(np.frombuffer(content, dtype="<u4").astype(np.uint32))
 
     def choose(probabilities: Tensor) -> Tensor:
-        row = checked(probabilities)
+        row = check_probabilities(probabilities)
         try:
             value = int(coder.decode(coding.model.Categorical(row, perfect=False)))
         except AssertionError:  # constriction's way to say that these bits cannot be
@@ -94,7 +94,7 @@ def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes
     for condition, check in pairs:
         with one_thread():
             image = generator.walk(condition, choose)
-        if check_sum(in_order(generator.quantised(image))) != check:
+        if check_sum(in_order(generator.quantise(image))) != check:
             raise DataError(OTHERWISE)
         yield image
 
@@ -114,7 +114,7 @@ def check_sum(values: NDArray[np.int64]) -> int:
     return zlib.crc32(values.astype(np.uint8).tobytes())
 
 
-def checked(probabilities: Tensor) -> NDArray[np.float32]:
+def check_probabilities(probabilities: Tensor) -> NDArray[np.float32]:
     """Probabilities (1, levels) as a row, unlike 0 in sum.
 
     Raises:

@@ -68,18 +68,18 @@ def write(path: Path, archive: Archive) -> int:
 
 def to_bytes(archive: Archive) -> bytes:
     conditions = list(dict.fromkeys(one.condition for one in archive.images))
-    parts = [counted(archive.torch.encode(), "<B"), NUMBER.pack(len(conditions))]
-    parts += [counted(condition, "<I") for condition in conditions]
+    parts = [with_length(archive.torch.encode(), "<B"), NUMBER.pack(len(conditions))]
+    parts += [with_length(condition, "<I") for condition in conditions]
     parts.append(NUMBER.pack(len(archive.images)))
     for one in archive.images:
-        parts.append(counted(one.name.encode(), "<H"))
+        parts.append(with_length(one.name.encode(), "<H"))
         parts.append(PICTURE.pack(*one.shape, conditions.index(one.condition), one.check))
-    parts.append(counted(archive.content, "<I"))
+    parts.append(with_length(archive.content, "<I"))
     head, body = HEAD.pack(MAGIC, VERSION, archive.model), b"".join(parts)
     return head + CRC.pack(zlib.crc32(head + body)) + body
 
 
-def counted(content: bytes, length: str) -> bytes:
+def with_length(content: bytes, length: str) -> bytes:
     return struct.pack(length, len(content)) + content
 
 
@@ -105,11 +105,11 @@ def read(path: Path) -> Archive:
     version, [count] = rest.counted("<B").decode(), rest.numbers(NUMBER)
     conditions = [rest.counted("<I") for _ in range(count)]
     [count] = rest.numbers(NUMBER)
-    images = [packed(rest, conditions) for _ in range(count)]
+    images = [read_packed(rest, conditions) for _ in range(count)]
     return Archive(HEAD.unpack(head)[2], version, images, rest.counted("<I"))
 
 
-def packed(rest: Rest, conditions: Sequence[bytes]) -> Packed:
+def read_packed(rest: Rest, conditions: Sequence[bytes]) -> Packed:
     name = rest.counted("<H").decode()
     colours, height, width, condition, check = rest.numbers(PICTURE)
     return Packed(name, (colours, height, width), conditions[condition], check)

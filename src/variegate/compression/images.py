@@ -62,7 +62,7 @@ def compress(
     given = conditions or (["none"] if model.condition.channels == 0 else [])
     each = for_each(given, len(files), model.condition.noun)
     raws = [model.condition.read(one, size) for one, size in zip(each, sizes)]
-    found = encode(generator, ((model.encoded(raw), image) for raw, image in zip(raws, images)))
+    found = encode(generator, ((model.encode(raw), image) for raw, image in zip(raws, images)))
     named = zip(names([Path(file).stem for file in files]), images, raws, found.checks)
     packed = [
         Packed(name, (image.shape[1], image.shape[2], image.shape[3]), condition_bytes(raw), check)
@@ -91,7 +91,7 @@ def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
         )
     found: dict[str, Tensor] = {}
     raws = [model.condition.read(condition_of(one.condition, *one.shape[1:])) for one in archive.images]
-    pairs = ((model.encoded(raw), one.check) for raw, one in zip(raws, archive.images))
+    pairs = ((model.encode(raw), one.check) for raw, one in zip(raws, archive.images))
     images = decode(generator, pairs, archive.content)
     for one in archive.images:
         try:
@@ -141,7 +141,7 @@ def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Te
             raise DataError(f"{file}: has colours, but this {model.name} model draws grey images; save it as grey")
         pixels = pixels[..., :1]
     image = to_float(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None])
-    shown = generator.shown(generator.quantised(image))
+    shown = generator.show(generator.quantise(image))
     if not reduce and not torch.equal(to_uint8(shown), to_uint8(image)):
         raise DataError(
             f"{file}: has more levels of colour than this {model.name} model, which would be lost; add --reduce to "

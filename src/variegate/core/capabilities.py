@@ -77,8 +77,8 @@ class Walks(Protocol):
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
         """`choose` is asked for every value, given all before it. (B, K, H, W) to images (B, C, H, W) in [-1, 1]."""
 
-    def quantised(self, image: Tensor) -> Tensor:
+    def quantise(self, image: Tensor) -> Tensor:
         """Levels from 0 of images in [-1, 1]."""
 
-    def shown(self, level: Tensor) -> Tensor:
+    def show(self, level: Tensor) -> Tensor:
         """Images in [-1, 1] of levels."""

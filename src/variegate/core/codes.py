@@ -34,7 +34,7 @@ def draw_many(seeds: Sequence[Seed], size: int, prior: Prior) -> Tensor:
     return torch.stack([draw(seed, index, size, prior) for seed, index in seeds])
 
 
-def checked(codes: Tensor, size: int, model: str) -> Tensor:
+def check(codes: Tensor, size: int, model: str) -> Tensor:
     """Codes (n, D) as 32-bit numbers.
 
     Raises:

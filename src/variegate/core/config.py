@@ -195,7 +195,7 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
     values = config.model_dump()
     known = dotted(values)
     for path, value in changes.items():
-        path = renamed(path.replace("-", "_"))
+        path = present_name(path.replace("-", "_"))
         matches = [name for name in known if name == path or name.endswith(f".{path}")]
         own = [name for name in matches if not name.startswith("previous.")]
         exact = [name for name in matches if name == path] or own or matches
@@ -211,7 +211,7 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
     return from_mapping(type(config), values, "options")
 
 
-def renamed(path: str) -> str:
+def present_name(path: str) -> str:
     """A dotted path with the present name of its last part; warns if that is another one."""
     *parents, leaf = path.split(".")
     if leaf not in RENAMED:

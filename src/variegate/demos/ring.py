@@ -120,7 +120,7 @@ def on_mode(points: Tensor) -> Tensor:
     return torch.cdist(points, centres()) <= 3 * SETTINGS.deviation
 
 
-def covered(points: Tensor) -> Tensor:
+def covers(points: Tensor) -> Tensor:
     """Which modes are covered by the points (N, 2): bool (8,)."""
     return on_mode(points).float().mean(dim=0) >= 1 / (4 * MODES)
 
@@ -129,7 +129,7 @@ def coverage(points: Tensor) -> Coverage:
     """A point is on a mode within 3 standard deviations of it, as 98.9 % of real points are; precision is the share of
     points on any mode. A mode is covered if at least 1/32 of all points are on it, a quarter of its fair share.
     """
-    modes, precise = covered(points).sum(), on_mode(points).any(dim=1).float().mean()
+    modes, precise = covers(points).sum(), on_mode(points).any(dim=1).float().mean()
     return Coverage(int(modes), float(precise))
 
 
@@ -276,7 +276,7 @@ def panel(sheet: Image.Image, place: int, title: str, real: Tensor, points: Tens
     for dots, fill in ((real[:800], GREY), (points[:500], colour)):
         for dot in dots:
             circle(dot, DOT * FINE, fill=fill)
-    for centre in centres()[covered(points)]:
+    for centre in centres()[covers(points)]:
         circle(centre, 3.6 * SETTINGS.deviation * scale, outline=colour, width=FINE)
     pen.rectangle((0, 0, side - 1, side - 1), outline=FRAME, width=FINE)
     sheet.paste(plot, (left, top + HEAD * FINE))

@@ -50,21 +50,21 @@ class Identities:
 
         A function of (seed, step). Images are changed as in `varied`.
         """
-        chance = np.random.Generator(np.random.Philox(key=np.array([seed, _BATCH_WORD + step], dtype=np.uint64)))
+        rng = np.random.Generator(np.random.Philox(key=np.array([seed, _BATCH_WORD + step], dtype=np.uint64)))
         rows = []
         for person in order(len(self.names), seed, step)[:people]:
             own = (self.people == int(person)).nonzero().flatten().numpy()
-            rows.append(chance.permutation(own)[:images])
+            rows.append(rng.permutation(own)[:images])
         chosen = np.concatenate(rows)
-        return varied(to_float(self.images[chosen]), chance), self.people[chosen]
+        return vary(to_float(self.images[chosen]), rng), self.people[chosen]
 
 
-def varied(images: Tensor, chance: np.random.Generator) -> Tensor:
+def vary(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Half of (B, 3, H, W) mirrored; all moved by up to a sixteenth and made lighter, darker, flatter or starker."""
     reach = max(1, images.shape[-1] // 16)
-    mirrored = torch.from_numpy(chance.random(len(images)) < 0.5).view(-1, 1, 1, 1)
-    gain, bias = (torch.from_numpy(chance.uniform(*ends, (len(images), 1, 1, 1))).float() for ends in LIGHT)
-    moves = chance.integers(0, 2 * reach + 1, (len(images), 2))
+    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5).view(-1, 1, 1, 1)
+    gain, bias = (torch.from_numpy(rng.uniform(*ends, (len(images), 1, 1, 1))).float() for ends in LIGHT)
+    moves = rng.integers(0, 2 * reach + 1, (len(images), 2))
     images = torch.where(mirrored, images.flip(-1), images) * gain + bias
     wide = torch.nn.functional.pad(images, (reach,) * 4, mode="replicate")
     height, width = images.shape[-2:]

@@ -116,9 +116,9 @@ class Embedding:
         if images.ndim != 4 or images.shape[1] != 3:
             raise DataError(f"images have shape {tuple(images.shape)}; right would be (B, 3, H, W) in [-1, 1]")
         device = next(self.network.parameters()).device
-        return torch.cat([self.network(self.seen(part.to(device))).cpu() for part in images.split(CHUNK)])
+        return torch.cat([self.network(self.at_own_size(part.to(device))).cpu() for part in images.split(CHUNK)])
 
-    def seen(self, images: Tensor) -> Tensor:
+    def at_own_size(self, images: Tensor) -> Tensor:
         """At the size of training."""
         if images.shape[-2:] == self.size:
             return images.float()

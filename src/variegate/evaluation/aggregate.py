@@ -49,7 +49,7 @@ def best_of(n: int, samples: int) -> Tensor:
     return torch.tensor([comb(samples - 1 - rank, n - 1) / comb(samples, n) for rank in range(samples)]).double()
 
 
-def ranked(values: Tensor, better: Better) -> Tensor:
+def rank(values: Tensor, better: Better) -> Tensor:
     """Which samples, from the best to the worst: (conditions, S) to indices (conditions, S)."""
     return values.argsort(dim=-1, descending=better == "higher", stable=True)
 
@@ -60,16 +60,16 @@ def aggregate(name: str, values: Tensor, unit: str, better: Better, protocol: Pr
     Args:
         protocol: all that is known but for the aggregation; its `metric` says what one sample's value is.
     """
-    ordered = values.double().gather(-1, ranked(values, better))
+    ordered = values.double().gather(-1, rank(values, better))
     results = {}
     for kind, one in aggregations(values.shape[1]).items():
         column = (ordered @ one.weights).tolist()
-        record = completed(protocol, f"{name}_{kind}", one, len(values), values.shape[1])
+        record = complete_protocol(protocol, f"{name}_{kind}", one, len(values), values.shape[1])
         results[record.name] = Measured.mean(column, unit=unit, better=better, protocol=record)
     return results
 
 
-def completed(protocol: Protocol, name: str, how: Aggregation, inputs: int, samples: int) -> Protocol:
+def complete_protocol(protocol: Protocol, name: str, how: Aggregation, inputs: int, samples: int) -> Protocol:
     """A protocol with what an aggregation adds to it."""
     notes = protocol.notes if name.endswith("_mean") else (CHOICE, *protocol.notes)
     metric = f"{protocol.metric}; {how.words}"

@@ -28,7 +28,7 @@ def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
     likelihood = isinstance(model.generator, HasLikelihood)
     if model.condition.channels == 0 or not (likelihood or (encodes and model.generator.code_size == 0)):
         return None
-    places = swapped(held)
+    places = swap_conditions(held)
     if len(places) < 2:
         return None
     own, others = (costs(model, held, [(i, at[k]) for i, *at in places]) for k in (0, 1))
@@ -58,7 +58,7 @@ def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
     return False, f"The {what} is hardly used: {said}. Train longer; if that does not help, give {remedy}."
 
 
-def swapped(held: Pairs) -> list[tuple[int, int, int]]:
+def swap_conditions(held: Pairs) -> list[tuple[int, int, int]]:
     """Held-out images from all over: each one's number, that of its condition, and that of the next which has
     another."""
     height, width = held.size

@@ -20,13 +20,13 @@ GAP = 2  # pixels between the cells of a sheet
 LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more
 
 
-def draw(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
+def sample(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
     """The same codes (S, D) on the conditions of several pairs: uint8 (B, S, 3, H, W)."""
     images = [model.decode(pairs.raw(item)[0], codes) for item in items]
     return unit_to_uint8(torch.stack(images))
 
 
-def samples(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
+def samples_sheet(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
     """A row for each item: its condition, the real image, then its samples, images (B, S, 3, H, W)."""
     rows = []
     for item, row in zip(items, images):
@@ -37,11 +37,11 @@ def samples(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) ->
 
 def styles(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
     """A row for each item, its condition first, and a column for each code: down a column only the layout changes."""
-    images = draw(model, pairs, items, codes)
+    images = sample(model, pairs, items, codes)
     return page([[model.condition.to_image(pairs.raw(item)[0]), *row] for item, row in zip(items, images)])
 
 
-def given(model: Model, pairs: Pairs, item: int) -> Tensor:
+def condition_and_truth(model: Model, pairs: Pairs, item: int) -> Tensor:
     """One row: the condition of an item and its real image."""
     raw, truth = pairs.raw(item)
     return page([[model.condition.to_image(raw), truth]])
@@ -81,10 +81,10 @@ def most_different(images: Tensor, count: int) -> list[int]:
 
 def page(rows: Sequence[Sequence[Tensor]]) -> Tensor:
     """A contact sheet whose cells are reduced to `LARGEST` if they are larger."""
-    return sheet([[reduced(cell) for cell in row] for row in rows], gap=GAP)
+    return sheet([[shrink(cell) for cell in row] for row in rows], gap=GAP)
 
 
-def reduced(cell: Tensor) -> Tensor:
+def shrink(cell: Tensor) -> Tensor:
     """An image whose longer side is at most `LARGEST` pixels."""
     height, width = cell.shape[-2:]
     scale = LARGEST / max(height, width)

@@ -116,8 +116,8 @@ def inception_file() -> Path:
             torch.hub.load_state_dict_from_url(INCEPTION, progress=False, check_hash=True, weights_only=True)
     except weights.FAILURES as error:
         why = f"and downloading {INCEPTION} failed ({error})"
-        raise weights.missing(weights.known("inception"), why) from None
-    return weights.cached(INCEPTION)
+        raise weights.missing(weights.find_entry("inception"), why) from None
+    return weights.cache_path(INCEPTION)
 
 
 def classifier(network: Literal["squeezenet", "alexnet"]) -> Extractor:

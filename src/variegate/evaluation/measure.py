@@ -56,8 +56,8 @@ class Drawn:
         self.samples, self.truth, self.seed = [], [], seed
         for i in range(min(inputs, len(pairs))):
             codes = generator.draw([(seed, i * samples + s) for s in range(samples)])
-            self.samples.append(coloured(to_uint8(sample_pair(generator, pairs, i, codes))))
-            self.truth.append(coloured(pairs.raw(i)[1]))
+            self.samples.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
+            self.truth.append(as_rgb(pairs.raw(i)[1]))
 
     def conditions(self) -> Iterator[Tensor]:
         """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
@@ -152,7 +152,7 @@ def perceptual_metrics(
     return found, levels
 
 
-def coloured(images: Tensor) -> Tensor:
+def as_rgb(images: Tensor) -> Tensor:
     """Images (..., C, H, W) with three channels: a grey one is repeated, which measures of colour images then read."""
     return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
 
@@ -172,7 +172,7 @@ def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
     """Fréchet and kernel distance of all samples to training images."""
     count_of_real = min(REAL_IMAGES, len(real))
     batches = (
-        to_float(torch.stack([coloured(real.raw(i)[1]) for i in range(start, min(start + 32, count_of_real))]))
+        to_float(torch.stack([as_rgb(real.raw(i)[1]) for i in range(start, min(start + 32, count_of_real))]))
         for start in range(0, count_of_real, 32)
     )
     return set_distances(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..runs.measured import Better, Measured, Protocol, libraries
-from .aggregate import aggregations, completed, ranked
+from .aggregate import aggregations, complete_protocol, rank
 from .plugged import Plugged
 
 LIMITS = (11.25, 22.5, 30.0)  # degrees
@@ -95,12 +95,12 @@ def normal_consistency(
             raise DataError(f"all conditions need the same number of samples, got {samples} and {images.shape[1]}")
         samples = images.shape[1]
         for row, real in zip(images, truth):
-            one = pool(angles(checked(estimator, row), checked(estimator, real[None])))
+            one = pool(angles(estimate_normals(estimator, row), estimate_normals(estimator, real[None])))
             if not one[:, 0].any():
                 continue
             conditions += 1
             for measure, values in measures(one).items():
-                order = ranked(worst_if_unknown(values, better(measure)), better(measure))
+                order = rank(worst_if_unknown(values, better(measure)), better(measure))
                 into = pools.setdefault(measure, {})
                 for kind, how in aggregations(samples).items():
                     into[kind] = into.get(kind, 0) + how.weights @ one[order]
@@ -118,7 +118,7 @@ def worst_if_unknown(values: Tensor, direction: Better) -> Tensor:
     return values.nan_to_num(nan=float("inf") if direction == "lower" else -1.0)
 
 
-def checked(estimator: Plugged, images: Tensor) -> Tensor:
+def estimate_normals(estimator: Plugged, images: Tensor) -> Tensor:
     """Normals (B, 3, H, W) of images (B, 3, H, W)."""
     found = estimator(images)
     if found.shape != images.shape:
@@ -157,7 +157,7 @@ def summary(
         )
         said = protocol.model_copy(update={"metric": f"{words} {protocol.metric}"})
         for kind, how in aggregations(samples).items():
-            record = completed(said, f"{measure}_{kind}", how, conditions, samples)
+            record = complete_protocol(said, f"{measure}_{kind}", how, conditions, samples)
             results[record.name] = Measured(
                 value=float(measures(kinds[kind])[measure]),
                 n=conditions,

@@ -48,7 +48,7 @@ def more_samples_section(results: Results) -> Section | None:
 
 def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
     """Diversity against accuracy, a dot for each model; None if no pair of numbers was measured alike in two models."""
-    across, up = (shared(rows, names) for names in (DIVERSITY, ACCURACY))
+    across, up = (first_shared(rows, names) for names in (DIVERSITY, ACCURACY))
     if across is None or up is None:
         return None
     pairs = {name: (results.measured[across], results.measured[up]) for name, results in rows.items()}
@@ -64,7 +64,7 @@ def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
     return Section("Diversity and accuracy", BOTH, [image])
 
 
-def shared(rows: Mapping[str, Results], names: Sequence[str]) -> str | None:
+def first_shared(rows: Mapping[str, Results], names: Sequence[str]) -> str | None:
     """The first of the names that all models have, measured alike; None of a single model."""
     for name in names:
         found: list[Measured] = [one.measured[name] for one in rows.values() if name in one.measured]

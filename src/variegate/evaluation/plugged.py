@@ -101,13 +101,13 @@ def networks(
         WeightsError: a file is absent, damaged, or reads no images.
     """
     return Networks(
-        detector=None if detector is None else plugged(detector, "detector"),
-        embedding=None if embedding is None else plugged(embedding, "embedding"),
-        normals=None if normals is None else plugged(normals, "normals"),
+        detector=None if detector is None else plug(detector, "detector"),
+        embedding=None if embedding is None else plug(embedding, "embedding"),
+        normals=None if normals is None else plug(normals, "normals"),
     )
 
 
-def plugged(source: Images | str | Path, kind: Kind) -> Plugged:
+def plug(source: Images | str | Path, kind: Kind) -> Plugged:
     """A callable as it is, or the ONNX file of a path.
 
     Files read RGB images normalised as for ImageNet, those of detectors RGB in [0, 1].

@@ -116,7 +116,7 @@ def modes_table(title: str, name: str, counts: Counts, results: Results) -> Tabl
         return Cell(f"{counts[mode]:,}", note, shade=counts[mode] / most, missed=counts[mode] == 0)
 
     rows = [[Cell(word), *(cell((word, *rest)) for rest in across)] for word in down]
-    caption = f"{reached(name, counts, results)} {drawn:,} draws were readable in all; expected are the true "
+    caption = f"{coverage_sentence(name, counts, results)} {drawn:,} draws were readable in all; expected are the true "
     caption += "odds times that number. Hatched: never drawn."
     return Table(title, caption, ("", *(" ".join(rest) for rest in across)), rows)
 
@@ -126,7 +126,7 @@ def true_odds() -> dict[tuple[str, ...], float]:
     return dict(zip(itertools.product(*(find(name).values for name in NAMES)), odds(NAMES).ravel().tolist()))
 
 
-def reached(name: str, counts: Counts, results: Results) -> str:
+def coverage_sentence(name: str, counts: Counts, results: Results) -> str:
     """How many combinations the draws of one layout reach on average, in a sentence; over all layouts if unknown."""
     modes, coverage = len(counts), results.measured.get("coverage")
     if coverage is None:
@@ -186,11 +186,11 @@ def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> 
         item: which pair to draw.
     """
     first = next(iter(rows.values()))[0]
-    drawn = [contact_sheets.draw(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
+    drawn = [contact_sheets.sample(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
     told = "A condition, and the only image of it in the data."
-    given = Figure("What is given", told, contact_sheets.given(first, pairs, item), ("condition", "real"))
+    given = Figure("What is given", told, contact_sheets.condition_and_truth(first, pairs, item), ("condition", "real"))
     columns = tuple(f"#{i}" for i in range(SAMPLES))
-    told = " ".join(reached(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
+    told = " ".join(coverage_sentence(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
     caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this one condition, a row for each method. {told}"
     image = contact_sheets.page([list(row) for row in drawn])
     stacked = Figure("What each method draws", caption, image, columns, tuple(rows))

@@ -29,7 +29,7 @@ FORESEEN = (
 
 def samples_section(model: Model, pairs: Pairs) -> Section:
     items = range(min(SHOWN, len(pairs)))
-    images = contact_sheets.draw(model, pairs, items, model.codes(SAMPLES))
+    images = contact_sheets.sample(model, pairs, items, model.codes(SAMPLES))
     sensitivity = code_sensitivity(images.float())
     text = verdict(sensitivity, model.generator.code_size) or ""
     if not model.generator.code_size:
@@ -39,12 +39,12 @@ def samples_section(model: Model, pairs: Pairs) -> Section:
     if math.isfinite(sensitivity):
         caption += f"Codes change the image {sensitivity:.2f} times as much as conditions do."
     columns = ("condition", "real", *(f"#{i}" for i in range(SAMPLES)))
-    image = contact_sheets.samples(model, pairs, items, images)
+    image = contact_sheets.samples_sheet(model, pairs, items, images)
     return Section("Samples", text, [Figure("One condition, many images", caption, image, columns, blank(items))])
 
 
 def interpolation_section(model: Model, pairs: Pairs) -> Section:
-    images = contact_sheets.draw(model, pairs, [0], model.codes(16))[0]
+    images = contact_sheets.sample(model, pairs, [0], model.codes(16))[0]
     first, last = contact_sheets.most_different(images, 2)
     image = contact_sheets.interpolation(model, pairs, 0, (first, last), FRAMES)
     caption = f"One condition while the code moves from #{first} to #{last}, the two that differ most among 16."
@@ -54,7 +54,7 @@ def interpolation_section(model: Model, pairs: Pairs) -> Section:
 
 def styles_section(model: Model, pairs: Pairs) -> Section:
     items = [i % len(pairs) for i in range(SHOWN, SHOWN + min(SHOWN, len(pairs)))]
-    images = contact_sheets.draw(model, pairs, items[:1], model.codes(16))[0]
+    images = contact_sheets.sample(model, pairs, items[:1], model.codes(16))[0]
     chosen = contact_sheets.most_different(images, 6)
     sheet = contact_sheets.styles(model, pairs, items, model.codes(16)[chosen])
     caption = "The same code on different layouts: down a column only the layout changes, so the style should stay."

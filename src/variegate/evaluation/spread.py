@@ -119,7 +119,7 @@ def feature_spread(
             raise DataError(f"condition {index} has {samples} sample; a spread needs at least 2")
         found = levels(images) if levels else []
         if embedding:
-            found = [*found, embedded(embedding, images)]
+            found = [*found, embed(embedding, images)]
         for name, values in zip(names, found):
             columns[name].append(spread(values))
     records = {name: levels.protocol(name) for name in levels.layers} if levels else {}
@@ -140,7 +140,7 @@ def feature_spread(
     }
 
 
-def embedded(embedding: Plugged, images: Tensor) -> Tensor:
+def embed(embedding: Plugged, images: Tensor) -> Tensor:
     """The embedding (B, D) of images (B, 3, H, W)."""
     found = embedding(images)
     if found.ndim != 2:

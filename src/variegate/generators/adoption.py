@@ -29,7 +29,7 @@ def with_noise(weights: Weights, own: Weights) -> Weights:
     found = {plain(name): value for name, value in weights.items()}
     if found.keys() != {plain(name) for name in own if not name.startswith("randomness.")}:
         return weights
-    return {name: fitted(found[plain(name)], value) if plain(name) in found else value for name, value in own.items()}
+    return {name: fit(found[plain(name)], value) if plain(name) in found else value for name, value in own.items()}
 
 
 def reads_code(name: str) -> bool:
@@ -42,7 +42,7 @@ def plain(name: str) -> str:
     return name.replace(".inner.", ".")
 
 
-def fitted(old: Tensor, own: Tensor) -> Tensor:
+def fit(old: Tensor, own: Tensor) -> Tensor:
     """Weights in the shape of `own`: the first head, new inputs behind the old ones; as they are where neither fits."""
     if len(old) != len(own) and len(old) % len(own) == 0:
         old = old[:: len(old) // len(own)]  # 9 R, 9 G, 9 B: channels 0, 9, 18

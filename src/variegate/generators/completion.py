@@ -71,7 +71,7 @@ class Completion(Staged):
 
     def __init__(self, randomness: Randomness, shapes: Shapes, config: CompletionConfig, extra: int = 0) -> None:
         padded = (-(-shapes.size[0] // STRIDE) * STRIDE, -(-shapes.size[1] // STRIDE) * STRIDE)
-        stages = hidden(randomness, shapes.condition_channels, config.width, padded)
+        stages = hidden_stages(randomness, shapes.condition_channels, config.width, padded)
         inputs = config.width * HIDDEN[-1].halves // 2
         outer = randomness.layer("outer", inputs, shapes.image_channels + extra, size=padded)
         # The paper's output is sigmoid(x) in [0, 1]. In [-1, 1] that is 2 sigmoid(x) - 1 = tanh(x / 2), exactly.
@@ -91,7 +91,7 @@ class Completion(Staged):
         return torch.where(given[:, -1:] > 0, super().decode(features, code), outside)
 
 
-def hidden(randomness: Randomness, channels: int, width: int, size: Size) -> dict[str, Stage]:
+def hidden_stages(randomness: Randomness, channels: int, width: int, size: Size) -> dict[str, Stage]:
     """All layers but the last, for inputs (B, channels, H, W) whose size divides by the stride."""
     stages: dict[str, Stage] = {}
     height, across = size

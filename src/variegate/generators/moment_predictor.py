@@ -1,6 +1,6 @@
 """MR-GAN's predictor (Lee, Ha, Kim, ICLR 2019): for every pixel and colour the centre and the dispersion of p(y | x).
 
-A backbone without chance, whose last layer also gives the logarithm of the dispersion. It says where a condition is
+A backbone without randomness, whose last layer also gives the logarithm of the dispersion. It says where a condition is
 ambiguous, has a likelihood, and can be sampled, each pixel on its own.
 """
 
@@ -93,5 +93,7 @@ class MomentPredictorConfig(GeneratorConfig):
     def build(self, randomness: Randomness, shapes: Shapes) -> MomentPredictor:
         backbone = self.backbone.build(randomness, shapes, shapes.image_channels)
         if backbone.code_size:
-            raise ConfigError("generator moment_predictor predicts all chance at once; its randomness must be none")
+            raise ConfigError(
+                "generator moment_predictor predicts a distribution, and draws none of it; its randomness must be none"
+            )
         return MomentPredictor(backbone, self.family, shapes)

@@ -32,7 +32,7 @@ from ..networks.pixelcnn.masked_stack import MaskedStack
 from ..networks.pixelcnn.masked_steps import MaskedSteps
 from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
-from .pixelcnn_drawing import Choose, by_field, draw, shade
+from .pixelcnn_sampling import Choose, by_field, sample, shade
 
 
 class PixelCNN(Generator):
@@ -60,13 +60,13 @@ class PixelCNN(Generator):
         self.shape = (stack.colours, *size)
         self.code_size = stack.colours * size[0] * size[1]
 
-    def quantised(self, image: Tensor) -> Tensor:
+    def quantise(self, image: Tensor) -> Tensor:
         """Levels 0 .. 2 ** bits - 1, whole numbers of the same type, of images in [-1, 1] that were 8-bit ones."""
         eight = ((image + 1) * 127.5).round().clamp(0, 255)
         return (eight / 2 ** (8 - self.bits)).floor()
 
-    def shown(self, level: Tensor) -> Tensor:
-        """The 8-bit image of levels, in [-1, 1]; `quantised` finds the levels again."""
+    def show(self, level: Tensor) -> Tensor:
+        """The 8-bit image of levels, in [-1, 1]; `quantise` finds the levels again."""
         return (level * (255 / (self.head.levels - 1))).round() / 127.5 - 1
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
@@ -79,13 +79,13 @@ class PixelCNN(Generator):
 
     def nats(self, condition: Tensor, image: Tensor) -> Tensor:
         """Minus the logarithm of the probability of every value, given those before it, (B, C, H, W)."""
-        level = self.quantised(image)
+        level = self.quantise(image)
         logits = self.network(shade(level, self.head.levels), self.projections(condition))
         return F.cross_entropy(logits.transpose(1, 2), level.long(), reduction="none")
 
     def logits(self, condition: Tensor, image: Tensor) -> Tensor:
         """(B, C, levels, H, W): of every value, given what comes before it in images (B, C, H, W)."""
-        return self.network(shade(self.quantised(image), self.head.levels), self.projections(condition))
+        return self.network(shade(self.quantise(image), self.head.levels), self.projections(condition))
 
     def network(self, shades: Tensor, projections: Iterator[Tensor | None]) -> Tensor:
         """Logits (B, C, levels, H, W) of shades (B, C, H, W) in [-1, 1], one parallel pass."""
@@ -141,18 +141,18 @@ class PixelCNN(Generator):
         with torch.inference_mode(), torch.autocast(code.device.type, enabled=False):
             weight = self.head.logits.weight
             field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight)
-            level = self.quantised(image.to(weight)).expand(shape).flatten(0, 1)
+            level = self.quantise(image.to(weight)).expand(shape).flatten(0, 1)
             steps = self.steps(features, len(field))
-            drawn = draw(steps, self.head, by_field(field, known), level, known)
-        return self.shown(drawn.clone()).unflatten(0, shape[:2])
+            drawn = sample(steps, self.head, by_field(field, known), level, known)
+        return self.show(drawn.clone()).unflatten(0, shape[:2])
 
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] whose values `choose` takes, in the order of drawing (`compression.Walks`)."""
         with torch.inference_mode(), torch.autocast(condition.device.type, enabled=False):
             features = self.encode(condition)
             level = self.head.logits.weight.new_zeros(len(condition), self.shape[0], *features.size)
-            drawn = draw(self.steps(features, len(condition)), self.head, choose, level, 0)
-        return self.shown(drawn.clone())
+            drawn = sample(self.steps(features, len(condition)), self.head, choose, level, 0)
+        return self.show(drawn.clone())
 
     def steps(self, features: Features, batch: int) -> Steps:
         if isinstance(self.stack, GatedStacks):
@@ -181,7 +181,7 @@ class PixelCNNConfig(GeneratorConfig):
 
     def refusal(self, method: Method) -> str | None:
         if method.randomness.has_code:
-            return "every pixel of generator pixelcnn is drawn, which is all of its chance; its randomness must be none"
+            return "generator pixelcnn draws every pixel itself; its randomness must be none"
         return super().refusal(method)
 
     def check_data(self, condition: Given) -> None:

@@ -22,9 +22,9 @@ from ..core.errors import ConfigError
 from ..core.images import to_float
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig
-from ..networks.perceptual import PerceptualKind, perceptual, unfilled
+from ..networks.perceptual import PerceptualKind, build_unfilled, perceptual
 from .crn import CRNConfig
-from .pixelnn_search import WHOLE, best_matches, comparable, stacked, surroundings
+from .pixelnn_search import WHOLE, best_matches, comparable, stack, surroundings
 from .resnet import ResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
@@ -125,24 +125,24 @@ class PixelNN(Generator):
             The greatest cosine, (T, R, H, W), and y_jk - f_j(x_k) at that pixel, (T, R, C, H, W).
         """
         size = (regressed.shape[-2], regressed.shape[-1])
-        own, near = stacked(self.described(regressed), size), surroundings(size, self.windows, regressed.device)
+        own, near = stack(self.describe(regressed), size), surroundings(size, self.windows, regressed.device)
         scores, details = [], []
         for k in self.nearest(regressed):
-            image = resized(to_float(self.images[k : k + 1]), size)
-            smooth = resized(self.smooth[k : k + 1].float(), size)
+            image = resize_image(to_float(self.images[k : k + 1]), size)
+            smooth = resize_image(self.smooth[k : k + 1].float(), size)
             detail = (image - smooth)[0].flatten(1)
-            score, place = best_matches(*comparable(own, self.described(in_8_bits(smooth))), near)
+            score, place = best_matches(*comparable(own, self.describe(in_8_bits(smooth))), near)
             scores.append(score)
             details.append(detail[:, place].movedim(0, 1))
         return torch.stack(scores, dim=1), torch.stack(details, dim=1)
 
     def nearest(self, regressed: Tensor) -> list[int]:
         """The training images by rank; where they are fewer than ranks, they begin again."""
-        query = self.describe_whole(resized(regressed, (self.smooth.shape[-2], self.smooth.shape[-1])))
+        query = self.describe_whole(resize_image(regressed, (self.smooth.shape[-2], self.smooth.shape[-1])))
         order = (self.whole.float() @ query[0]).argsort(descending=True, stable=True)
         return [int(order[rank % len(order)]) for rank in range(self.ranks)]
 
-    def described(self, image: Tensor) -> list[Tensor]:
+    def describe(self, image: Tensor) -> list[Tensor]:
         """What describes the pixels of one image (1, C, H, W): maps (1, D, h, w), each to be resized to its size."""
         maps = self.maps(image)
         if self.levels is None:
@@ -163,7 +163,7 @@ class PixelNN(Generator):
         if not found:
             return regressed
         chosen = (code[:, 0] * len(self.outputs)).long().clamp(0, len(self.outputs) - 1).tolist()
-        details = [composed(self.outputs[k], *row) for k, *row in zip(chosen, *found)]
+        details = [compose(self.outputs[k], *row) for k, *row in zip(chosen, *found)]
         return regressed.clamp(-1, 1) + torch.stack(details)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ def make_room(module: PixelNN, state: dict[str, Any], prefix: str, *rest: Any) -
             setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))
     filters, module.features = state[prefix + "filters"], ()
     if len(filters):
-        network = unfilled(module.descriptor)
+        network = build_unfilled(module.descriptor)
         weights = list(network.parameters())
         counts = [weight.numel() for weight in weights]
         if len(filters) != sum(counts):
@@ -198,7 +198,7 @@ def make_room(module: PixelNN, state: dict[str, Any], prefix: str, *rest: Any) -
         module.features = (network,)
 
 
-def composed(output: Output, scores: Tensor, details: Tensor) -> Tensor:
+def compose(output: Output, scores: Tensor, details: Tensor) -> Tensor:
     """Every pixel's detail from its nearest image: (T, R, H, W) and (T, R, C, H, W) to (C, H, W)."""
     images = slice(output.first, output.first + output.number)
     nearest = scores[output.window, images].argmax(dim=0)
@@ -211,7 +211,7 @@ def in_8_bits(images: Tensor) -> Tensor:
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
-def resized(images: Tensor, size: Size) -> Tensor:
+def resize_image(images: Tensor, size: Size) -> Tensor:
     """(1, C, H, W) at another size; the same at its own."""
     if images.shape[-2:] == size:
         return images

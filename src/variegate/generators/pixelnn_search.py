@@ -22,9 +22,9 @@ class Near(NamedTuple):
     windows: list[list[int] | None]  # which of the P are in each window; None for all pixels of the image
 
 
-def stacked(maps: Sequence[Tensor], size: Size) -> Tensor:
+def stack(maps: Sequence[Tensor], size: Size) -> Tensor:
     """Descriptors of length 1 of every pixel, (D, H, W), from maps (1, D_l, h, w) of any size."""
-    return F.normalize(torch.cat([resized_map(one, size) for one in maps], dim=1), dim=1)[0]
+    return F.normalize(torch.cat([resize_map(one, size) for one in maps], dim=1), dim=1)[0]
 
 
 def comparable(query: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -38,23 +38,23 @@ def comparable(query: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """
     size = (query.shape[1], query.shape[2])
     if all(one.shape[-2] * one.shape[-1] >= one.shape[1] for one in maps):
-        return query, stacked(maps, size)
+        return query, stack(maps, size)
     asked, offered, squares = [], [], torch.zeros(size, device=query.device)
     for mine, one in zip(query.split([one.shape[1] for one in maps]), maps):
         few = one[0].flatten(1)  # (D_l, h * w)
         if few.shape[1] < few.shape[0]:
             mine = torch.tensordot(few, mine, ([0], [0]))
-            shares = resized_map(torch.eye(few.shape[1], device=few.device).view(1, -1, *one.shape[-2:]), size)[0]
+            shares = resize_map(torch.eye(few.shape[1], device=few.device).view(1, -1, *one.shape[-2:]), size)[0]
             squares += (torch.tensordot(few.T @ few, shares, 1) * shares).sum(dim=0)
         else:
-            shares = resized_map(one, size)[0]
+            shares = resize_map(one, size)[0]
             squares += shares.square().sum(dim=0)
         asked.append(mine)
         offered.append(shares)
     return torch.cat(asked), torch.cat(offered) / squares.clamp(min=0).sqrt().clamp(min=1e-12)
 
 
-def resized_map(one: Tensor, size: Size) -> Tensor:
+def resize_map(one: Tensor, size: Size) -> Tensor:
     return F.interpolate(one, size, mode="bilinear")
 
 

@@ -71,7 +71,7 @@ class Turn:
 class Plugged(Generator):
     """A third-party module (B, K, H, W) -> (B, C, H, W), or -> a mapping with that under "out", made stochastic.
 
-    Nothing is known about the order of its layers, so all of it runs once per code. Chance of its own (dropout,
+    Nothing is known about the order of its layers, so all of it runs once per code. Randomness of its own (dropout,
     stochastic depth) is switched off: the code alone decides.
 
     Args:

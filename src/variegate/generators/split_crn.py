@@ -28,7 +28,7 @@ Pyramid = Literal["mean", "sum"]
 RELEASED_STD = 0.002  # of widths of 256 to 1024; narrow networks would begin dead
 
 
-def doubled(x: Tensor) -> Tensor:
+def double(x: Tensor) -> Tensor:
     """Bilinear, with zeros outside: the released transposed convolution of kernel 4, stride 2, padding 1."""
     return F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
 
@@ -58,7 +58,7 @@ class Level(TwoLayers):
 
     def forward(self, state: State, code: Tensor | None) -> State:
         *finer, layout, x = state
-        return (*finer, self.refine(layout, doubled(x), code))
+        return (*finer, self.refine(layout, double(x), code))
 
 
 class Shared(TwoLayers):
@@ -66,7 +66,7 @@ class Shared(TwoLayers):
 
     def forward(self, state: State, code: Tensor | None) -> State:
         *finer, layout, x = state
-        both = torch.cat([layout, doubled(x)], dim=1)
+        both = torch.cat([layout, double(x)], dim=1)
         return (*finer, both, self.refine(both, None, code))
 
 
@@ -83,7 +83,7 @@ class Join(TwoLayers):
 
     def forward(self, state: State, code: Tensor | None) -> State:
         *finer, layout, shared, own = state
-        return (*finer, self.refine(torch.cat([layout, doubled(shared)], dim=1), doubled(own), code))
+        return (*finer, self.refine(torch.cat([layout, double(shared)], dim=1), double(own), code))
 
 
 class Output(Stage):
@@ -194,7 +194,7 @@ class SplitCRNConfig(GeneratorConfig):
 
     def build(self, randomness: Randomness, shapes: Shapes) -> SplitCRN:
         size = shapes.size
-        widths = list(self.widths) if self.widths else self.published(size[0])
+        widths = list(self.widths) if self.widths else self.published_widths(size[0])
         if min(size) >> (len(widths) - 1) < 1 or any(side % 2 ** (len(widths) - 1) for side in size):
             raise ConfigError(
                 f"generator.widths: {len(widths)} levels need height and width divisible by {2 ** (len(widths) - 1)}, "
@@ -208,7 +208,7 @@ class SplitCRNConfig(GeneratorConfig):
         std = self.std if self.std is not None else 0.0 if self.widths or self.scale != 1 else RELEASED_STD
         return SplitCRN(randomness, shapes, self, widths, std)
 
-    def published(self, height: int) -> list[int]:
+    def published_widths(self, height: int) -> list[int]:
         """Widths for an image of this height, coarse to fine."""
         count = 1
         while height % 2 == 0 and height // 2 >= self.coarsest:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..core.errors import ConfigError
 from ..core.interfaces import Conv, Randomness, Shapes
 from ..core.method import GeneratorConfig, Method
-from .staged import Stage, Staged, State, bounded
+from .staged import Stage, Staged, State, bound
 
 
 class Inner(Stage):
@@ -72,7 +72,7 @@ class ToImage(Stage):
         self.layer, self.channels, self.slope = layer, channels, slope
 
     def forward(self, state: State, code: Tensor | None) -> State:
-        return (bounded(self.layer(state[-1], code), self.channels, self.slope),)
+        return (bound(self.layer(state[-1], code), self.channels, self.slope),)
 
 
 class SRResNet(Staged):

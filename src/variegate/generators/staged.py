@@ -84,7 +84,7 @@ def pad_to_multiple(x: Tensor, multiple: int, smallest: int = 1) -> Tensor:
     return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
 
 
-def bounded(x: Tensor, channels: int, slope: float = 1.0) -> Tensor:
+def bound(x: Tensor, channels: int, slope: float = 1.0) -> Tensor:
     """tanh(slope x) of the first channels of x (B, C', H, W), the image; others, a log dispersion, stay as they are."""
     if x.shape[1] == channels:
         return torch.tanh(slope * x)

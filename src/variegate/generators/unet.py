@@ -18,7 +18,7 @@ from ..core.interfaces import Conv, Features, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig, Method
 from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
 from ..randomness.sites import side_by_side
-from .staged import Stage, Staged, State, bounded
+from .staged import Stage, Staged, State, bound
 
 
 class Down(Stage):
@@ -54,7 +54,7 @@ class Up(Stage):
             skip, x = F.relu(skip), F.relu(x)
         # a skip may have one row for several of the current tensor, see `decode_all`
         current = side_by_side(self.layer, skip, x, code) if self.joins else self.layer(x, code)
-        return (*state[:rest], bounded(current, self.image) if self.image else current)
+        return (*state[:rest], bound(current, self.image) if self.image else current)
 
 
 Order = Literal["before", "after"]
@@ -85,7 +85,7 @@ class UNet(Staged):
                 padding=1,
                 transposed=transposed,
                 bias=norm in ("instance", "none") or name in with_bias,
-                norm=plain if before or name == "up1" else activated(plain, 0.0 if transposed else 0.2),
+                norm=plain if before or name == "up1" else activate_before(plain, 0.0 if transposed else 0.2),
                 size=(padded[0] >> level, padded[1] >> level),
             )
             return randomness.layer(name, inputs, outputs, **conv)
@@ -110,7 +110,7 @@ class UNet(Staged):
         return self.decode(mixed, code.flatten(0, 1)).unflatten(0, (-1, samples))
 
 
-def activated(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable[[int], nn.Module]:
+def activate_before(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable[[int], nn.Module]:
     """A factory of what follows a convolution: (leaky) ReLU, then the normalisation."""
     return lambda channels: nn.Sequential(nn.LeakyReLU(slope), norm(channels) if norm else nn.Identity())
 

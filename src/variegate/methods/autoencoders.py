@@ -1,6 +1,6 @@
 """Auto-encoders, with a PixelCNN or with squared error behind one encoder. Van den Oord et al., NIPS 2016, section 3.4.
 
-Where chance enters      pixelcnn-autoencoder: every colour of every pixel is drawn; conv-autoencoder: nowhere
+Where the code enters    pixelcnn-autoencoder: every colour of every pixel is drawn; conv-autoencoder: nowhere
 What prevents collapse   pixelcnn-autoencoder: exact likelihood; conv-autoencoder averages what its vector leaves open
 Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear
                          vector; the rate rises over 100 batches, as RMSProp's first steps are ten times as long as

@@ -1,6 +1,6 @@
 """Stochastic conditional generative networks with basis decomposition. Wang, Cheng, Sapiro, Qiu, 2019.
 
-Where chance enters      the second convolution of every residual block: filters = sampled bases x learned coefficients
+Where the code enters    the second convolution of every residual block: filters = sampled bases x learned coefficients
 What prevents collapse   no added loss; a code changes what the filters compute, which the network cannot easily undo
 Differs from the paper   which of the two convolutions is sampled, and the activation of the basis generator (ReLU), are
                          not stated there; K = 5 as in the text; a code can be given, so samples can be repeated

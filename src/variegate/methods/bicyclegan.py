@@ -1,6 +1,6 @@
 """Toward multimodal image-to-image translation. Zhu, Zhang, Pathak, Darrell, Efros, Wang, Shechtman, NIPS 2017.
 
-Where chance enters      a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
+Where the code enters    a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
 What prevents collapse   an encoder must find the code again, in real images (cVAE-GAN) and in drawn ones (cLR-GAN)
 Differs from the paper   nothing of the released code's settings; its scripts add dropout, a second source of chance,
                          which would break "same code, same image" and is left out; weights are averaged for sampling

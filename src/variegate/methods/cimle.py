@@ -1,6 +1,6 @@
 """Diverse image synthesis from semantic layouts via conditional IMLE. Li, Zhang, Malik, ICCV 2019.
 
-Where chance enters      noise channels at every level of a cascaded refinement network, through a noise encoder
+Where the code enters    noise channels at every level of a cascaded refinement network, through a noise encoder
 What prevents collapse   every real image pulls its nearest of m samples, so no image of the data can be left out
 Differs from the paper   trains from scratch unless `--initial` names a trained `crn` run, which the paper starts from;
                          rare appearances are rebalanced only with `--rebalance both`; VGG-19 is torchvision's, whose

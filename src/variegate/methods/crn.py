@@ -1,6 +1,6 @@
 """Photographic image synthesis with cascaded refinement networks. Chen, Koltun, ICCV 2017.
 
-Where chance enters      nine fixed heads at the output, of which the code names one; or noise channels at every level
+Where the code enters    nine fixed heads at the output, of which the code names one; or noise channels at every level
                          (`--noise input`), our "CRN + noise"; whether that of conditional IMLE's table had a noise
                          encoder is unverified
 What prevents collapse   every class of the layout picks its best head; nothing, with noise or with `--heads 1`

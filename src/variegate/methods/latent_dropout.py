@@ -1,6 +1,6 @@
 """Diverse image generation by stochastic regression with latent drop-out codes. He, Schiele, Fritz, ECCV 2018.
 
-Where chance enters      whole channels of one path at half resolution, kept or dropped by the code; or, for comparison,
+Where the code enters    whole channels of one path at half resolution, kept or dropped by the code; or, for comparison,
                          filters of one's own for every branch behind the split (`--architecture separate`), heads at
                          the output (`late`), single elements of the same path (`--dropout element`)
 What prevents collapse   of n fixed codes the nearest to the image learns it; neighbours' images teach others

@@ -1,6 +1,6 @@
 """Two regularisers against mode collapse on BicycleGAN's networks without its encoder: MSGAN and DSGAN.
 
-Where chance enters      a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
+Where the code enters    a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
 What prevents collapse   two codes of one condition must give two images, in proportion to the distance of the codes
 Differs from the papers  DSGAN: the margin acts (the released clamp never does), and the learning rate does not start at
                          twice its value; both: weights are averaged for sampling

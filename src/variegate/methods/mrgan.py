@@ -1,6 +1,6 @@
 """Harmonizing maximum likelihood with GANs for multimodal conditional generation. Lee, Ha, Kim, ICLR 2019.
 
-Where chance enters      noise maps: 32 channels beside the decoder's inputs at its three smallest sizes (translation),
+Where the code enters    noise maps: 32 channels beside the decoder's inputs at its three smallest sizes (translation),
                          16 in the residual blocks (super-resolution), 32 at a quarter of the size (inpainting)
 What prevents collapse   not images but moments of K samples are reconstructed: their mean, or mean and variance
                          (median and mean absolute deviation for `--family laplace`), against the real image or, with

@@ -1,6 +1,6 @@
 """Multimodal unsupervised image-to-image translation. Huang, Liu, Belongie, Kautz, ECCV 2018.
 
-Where chance enters      a style of 8 numbers: a small network turns it into the scale and shift of every channel that
+Where the code enters    a style of 8 numbers: a small network turns it into the scale and shift of every channel that
                          the decoder's residual blocks normalise (AdaIN)
 What prevents collapse   a style encoder must find the drawn style again in the translated image, and every image must
                          be rebuilt from its own content and style

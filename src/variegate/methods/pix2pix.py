@@ -1,6 +1,6 @@
 """Image-to-image translation with conditional adversarial networks. Isola, Zhu, Zhou, Efros, CVPR 2017.
 
-Where chance enters      dropout in the decoder, kept on when sampling (`--noise dropout`), or noise beside the input
+Where the code enters    dropout in the decoder, kept on when sampling (`--noise dropout`), or noise beside the input
 What prevents collapse   nothing: the L1 term and the adversary both accept one image per condition
 Differs from the paper   the dropout mask is a code, so it can be repeated; weights are averaged for sampling
 """

@@ -1,6 +1,6 @@
 """High-resolution image synthesis and semantic manipulation with conditional GANs. Wang et al., CVPR 2018.
 
-Where chance enters      nowhere; or noise maps beside the input (`--noise input`), which the papers use as a baseline;
+Where the code enters    nowhere; or noise maps beside the input (`--noise input`), which the papers use as a baseline;
                          a tiled vector would do nothing at all, since instance norm subtracts what is constant
 What prevents collapse   nothing
 Differs from the paper   discriminators move first; no pool of earlier fakes (its size was 0); weights are averaged

@@ -1,6 +1,6 @@
 """Conditional image generation with PixelCNN decoders. Van den Oord et al., NIPS 2016; and the network before it.
 
-Where chance enters      every colour of every pixel is drawn, given all before it; a code is the field of uniform
+Where the code enters    every colour of every pixel is drawn, given all before it; a code is the field of uniform
                          numbers that decides these draws
 What prevents collapse   exact likelihood: an image of the data that the model calls unlikely costs bits
 Differs from the paper   sizes are for one processor unless `--network imagenet` asks for the paper's; weights are

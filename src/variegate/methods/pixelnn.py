@@ -1,6 +1,6 @@
 """Example-based image synthesis. Bansal, Sheikh, Ramanan, ICLR 2018.
 
-Where chance enters      after a regression: 18 sets of globally nearest training images times four windows are 72
+Where the code enters    after a regression: 18 sets of globally nearest training images times four windows are 72
                          outputs, of which the code names one
 What prevents collapse   details are copied from training images, so there is nothing to collapse
 Differs from the paper   the regression is a CRN or U-Net, not PixelNet, and the numbers of its training are ours;

@@ -21,7 +21,7 @@ from ..core.interfaces import Size
 from ..data.conditions import Labels
 from ..data.files.instances import boundary, misfit, read_instances
 from ..data.files.sources import OneSource, Source, named
-from ..data.scenes.regions import Mask, Planes, filled, moved, region_at, shifted, with_enclosed
+from ..data.scenes.regions import Mask, Planes, fill, move, region_at, shift, with_enclosed
 from .samples import Samples
 
 Point = tuple[int, int]  # x to the right, y down, in pixels from 0
@@ -81,14 +81,14 @@ class Editor:
     def move(self, where: Place, dx: int, dy: int) -> Editor:
         """Move an object to the right by dx and down by dy, on top of what is there."""
         mask = self._object(where)
-        if not shifted(mask, dx, dy).any():
+        if not shift(mask, dx, dy).any():
             raise ConfigError(f"moving by {dx}, {dy} puts it out of the image; use delete, or a shorter way")
-        return self._now(moved(self.planes, mask, dx, dy) if not mask.all() else self._nothing_left("move"))
+        return self._now(move(self.planes, mask, dx, dy) if not mask.all() else self._nothing_left("move"))
 
     def delete(self, where: Place) -> Editor:
         """Remove an object; the nearest classes around it grow into its place."""
         mask = self._object(where)
-        return self._now(filled(self.planes, mask) if not mask.all() else self._nothing_left("delete"))
+        return self._now(fill(self.planes, mask) if not mask.all() else self._nothing_left("delete"))
 
     def change(self, where: Place, to: str | int) -> Editor:
         """Give an object, a box or a mask another class; its instance stays."""
@@ -146,7 +146,7 @@ class Editor:
     def _paste(self, number: int, crop: Crop) -> Editor:
         """What the crop has of a class, with what that encloses, as one new object."""
         other = planes_of(self.condition, crop.layout)[0]
-        left, top, right, bottom = clipped(crop.box, *other.shape)
+        left, top, right, bottom = clip_box(crop.box, *other.shape)
         part = other[top:bottom, left:right]
         mask = with_enclosed(part == number)
         if not mask.any():
@@ -180,7 +180,7 @@ class Editor:
             return region_at(self.planes, x, y)
         mask = np.zeros((height, width), dtype=bool)
         if len(np.shape(where)) == 1 and len(where) == 4:
-            left, top, right, bottom = clipped(where, height, width)  # type: ignore[arg-type]
+            left, top, right, bottom = clip_box(where, height, width)  # type: ignore[arg-type]
             mask[top:bottom, left:right] = True
             return mask
         given = np.asarray(where.detach().cpu() if isinstance(where, Tensor) else where)
@@ -248,7 +248,7 @@ def instance_ids(source: OneSource, shape: tuple[int, ...]) -> NDArray[np.int32]
     return ids.astype(np.int32)
 
 
-def clipped(box: Box, height: int, width: int) -> Box:
+def clip_box(box: Box, height: int, width: int) -> Box:
     """The part of a box that lies in the image.
 
     Raises:

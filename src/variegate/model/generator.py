@@ -54,9 +54,9 @@ class LoadedGenerator:
 
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
         """Codes `first` .. `first + n - 1` of `seed`: (n, D)."""
-        return self.drawn([(seed, first + i) for i in range(n)])
+        return self.codes_of([(seed, first + i) for i in range(n)])
 
-    def drawn(self, seeds: Sequence[Seed]) -> Tensor:
+    def codes_of(self, seeds: Sequence[Seed]) -> Tensor:
         """Codes (S, D) of (seed, index) pairs. Raises ConfigError for negative ones."""
         for seed, index in seeds:
             if seed < 0 or index < 0:
@@ -76,29 +76,29 @@ class LoadedGenerator:
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
         """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
         with self._precision():
-            return to_unit(decode_in_chunks(self.generator, self.encoded(raw), codes, chunk)[0])
+            return to_unit(decode_in_chunks(self.generator, self.encode(raw), codes, chunk)[0])
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
 
-    def encoded(self, raw: Tensor) -> Tensor:
+    def encode(self, raw: Tensor) -> Tensor:
         """What the generator reads, (1, K, H, W), of a raw condition (c, H, W)."""
         encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
         laid_out = self.channels_last and not is_constant(encoded)  # which stays a view
         return encoded.contiguous(memory_format=torch.channels_last) if laid_out else encoded
 
-    def chosen(self, codes: Tensor | None, n: int, seed: int, first: int = 0) -> tuple[Tensor, list[Seed] | None]:
+    def choose_codes(self, codes: Tensor | None, n: int, seed: int, first: int = 0) -> tuple[Tensor, list[Seed] | None]:
         """Given codes, checked; or those of n seeds, and the seeds."""
         if codes is None and n < 1:
             raise ConfigError(f"n = {n}: give 1 or more")
         seeds = [(seed, first + i) for i in range(n)]
-        return (self.drawn(seeds), seeds) if codes is None else (self.checked(codes), None)
+        return (self.codes_of(seeds), seeds) if codes is None else (self.check_codes(codes), None)
 
     def code_of(self, what: int | Seed | Tensor, seed: int) -> Tensor:
         if isinstance(what, Tensor):
-            return self.checked(what.unsqueeze(0))[0]
-        return self.drawn([what if isinstance(what, tuple) else (seed, what)])[0]
+            return self.check_codes(what.unsqueeze(0))[0]
+        return self.codes_of([what if isinstance(what, tuple) else (seed, what)])[0]
 
-    def checked(self, codes: Tensor) -> Tensor:
-        """As `codes.checked`."""
-        return code_draws.checked(codes, self.generator.code_size, self.name)
+    def check_codes(self, codes: Tensor) -> Tensor:
+        """As `core.codes.check`."""
+        return code_draws.check(codes, self.generator.code_size, self.name)

@@ -27,7 +27,7 @@ from ..core.interfaces import Shapes
 from ..data.conditions import ImageCondition
 from ..methods import method
 from ..runs.saved_model import ModelRecord, load_weights, versions, write_model
-from .imported_layers import Noise, Options, Understood, Weights, renamed, understand
+from .imported_layers import Noise, Options, Understood, Weights, rename_layers, understand
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def in_our_names(found: Understood) -> ImportedGenerator:
     options = {**found.options, "width": width}
     norm = options["generator.norm"]
     note = f"{found.words}, {width} wide, {norm} normalisation, {inputs} channels to {outputs}"
-    return ImportedGenerator(found.method, options, found.shapes, renamed(layers, found.sites), note)
+    return ImportedGenerator(found.method, options, found.shapes, rename_layers(layers, found.sites), note)
 
 
 def check(found: ImportedGenerator) -> None:

@@ -196,7 +196,7 @@ def bicyclegan(layers: Layers, norm: str, code_size: int, options: Options, site
     return Understood("bicyclegan", layers, options, sites, Shapes(*channels, (2**depth, 2**depth)), words)
 
 
-def renamed(layers: Layers, sites: set[str]) -> Weights:
+def rename_layers(layers: Layers, sites: set[str]) -> Weights:
     """Layers that read a code hold their convolution one level deeper."""
     state: Weights = {}
     for name, layer in layers.items():

@@ -114,7 +114,7 @@ class Model(LoadedGenerator):
             ConfigError: codes of another model.
         """
         check_keywords(drawing, Drawing.__annotations__, "sample")
-        codes, seeds = self.chosen(codes, n, seed, drawing.get("first", 0))
+        codes, seeds = self.choose_codes(codes, n, seed, drawing.get("first", 0))
         raw = self.condition.read(condition, size)
         return Samples(self.decode(raw, codes, drawing.get("chunk", 16)), codes, seeds)
 
@@ -145,7 +145,7 @@ class Model(LoadedGenerator):
             Completes, "does not draw pixel after pixel, so it cannot go on from given ones; train gated-pixelcnn"
         )
         check_keywords(given, Given.__annotations__, "complete")
-        codes, seeds = self.chosen(given.get("codes"), n, seed)
+        codes, seeds = self.choose_codes(given.get("codes"), n, seed)
         start = self.image_reader.read(image, given.get("size"))
         size = (start.shape[1], start.shape[2])
         keep = check_keep(keep, size)
@@ -156,7 +156,7 @@ class Model(LoadedGenerator):
                 "which it is (--condition)"
             )
         with torch.no_grad(), self._precision():
-            features = self.generator.encode(self.encoded(self.condition.read(source, size)))
+            features = self.generator.encode(self.encode(self.condition.read(source, size)))
         images = complete(generator, features, start, keep, codes)
         return Samples(images, codes, seeds, shown_before(start, keep))
 
@@ -168,7 +168,7 @@ class Model(LoadedGenerator):
         if n < 2:
             raise ConfigError(f"n = {n}: the deviation of fewer than 2 samples says nothing; give 2 or more")
         raw = self.condition.read(condition, size)
-        return image_moments(self.generator, self.encoded(raw), self.codes(n, seed))
+        return image_moments(self.generator, self.encode(raw), self.codes(n, seed))
 
     def log_prob(self, images: Images, condition: Source, size: Size | None = None, chunk: int = 16) -> Tensor:
         """log p(image | condition) of each image in nats, (n,); for PixelCNN the probability of its levels.
@@ -194,7 +194,7 @@ class Model(LoadedGenerator):
     def _condition_and_images(self, condition: Source, images: Images, size: Size | None) -> tuple[Tensor, Tensor]:
         """Encoded (1, K, H, W), and uint8 (n, C, H, W)."""
         raw = read_images(images, self.image_reader, size)
-        return self.encoded(self.condition.read(condition, (raw.shape[2], raw.shape[3]))), raw
+        return self.encode(self.condition.read(condition, (raw.shape[2], raw.shape[3]))), raw
 
     def _able(self, capability: type[C], lacks: str) -> C:
         """The generator, if it has a capability; else raises ConfigError."""

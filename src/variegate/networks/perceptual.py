@@ -171,7 +171,7 @@ def perceptual(
     return Tapped(kind, feature_maps(kind).layers), weights
 
 
-def unfilled(kind: PerceptualKind) -> nn.Module:
+def build_unfilled(kind: PerceptualKind) -> nn.Module:
     """The same features, in a network whose weights mean nothing yet."""
     if kind == "vgg19":
         return VGG19(None)

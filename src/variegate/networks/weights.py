@@ -73,7 +73,7 @@ def folder() -> Path | None:
 def find(name: str) -> Path | None:
     """The safetensors file of a known network in the folder VARIEGATE_WEIGHTS, or None."""
     place = folder()
-    path = place / known(name).file if place else None
+    path = place / find_entry(name).file if place else None
     return path if path and path.is_file() else None
 
 
@@ -97,7 +97,7 @@ def load(name: str) -> Weights:
     Raises:
         WeightsError: neither the file nor the network is there; says which file, where it goes, what works without.
     """
-    entry, path = known(name), find(name)
+    entry, path = find_entry(name), find(name)
     if path is not None:
         return Weights(read(path), file_digest(path), path.name)
     if entry.torchvision is None:
@@ -105,7 +105,7 @@ def load(name: str) -> Weights:
     return download(entry)
 
 
-def known(name: str) -> Known:
+def find_entry(name: str) -> Known:
     if name not in KNOWN:
         raise WeightsError(f"there are no weights named {name!r}; {did_you_mean(name, KNOWN)}")
     return KNOWN[name]
@@ -146,7 +146,7 @@ def download(entry: Known) -> Weights:
 @contextmanager
 def impatient(url: str) -> Iterator[None]:
     """Within, a network that is not there raises OSError in seconds. A file that torch.hub holds needs no network."""
-    if cached(url).is_file():
+    if cache_path(url).is_file():
         yield
         return
     reach(url)
@@ -158,7 +158,7 @@ def impatient(url: str) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def cached(url: str) -> Path:
+def cache_path(url: str) -> Path:
     """Where torch.hub keeps the file of an address."""
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
 
@@ -194,8 +194,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     wrong = next((key for key, tensor in own.items() if key not in state or state[key].shape != tensor.shape), None)
     if wrong is not None:
         raise WeightsError(
-            f"{known(name).file} has no {wrong} of shape {tuple(own[wrong].shape)}; save it from torchvision's {name}, "
-            "with its names"
+            f"{find_entry(name).file} has no {wrong} of shape {tuple(own[wrong].shape)}; save it from torchvision's "
+            f"{name}, with its names"
         )
     network.load_state_dict({key: state[key] for key in own})
 

@@ -78,15 +78,15 @@ class CVAEGAN(Objective):
         return mean
 
     def fool(self, discriminator: nn.Module, condition: Tensor, fake: Tensor) -> Tensor:
-        return generator_loss(logits(discriminator(self.seen(condition), fake)), self.config.mode)
+        return generator_loss(logits(discriminator(self.judged_with(condition), fake)), self.config.mode)
 
     def judge(self, discriminator: nn.Module, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """Without the factor 1/2 of pix2pix."""
-        seen = self.seen(condition)
+        seen = self.judged_with(condition)
         real_logits, fake_logits = logits(discriminator(seen, real)), logits(discriminator(seen, fake))
         return 2 * discriminator_loss(real_logits, fake_logits, self.config.mode)
 
-    def seen(self, condition: Tensor) -> Tensor | None:
+    def judged_with(self, condition: Tensor) -> Tensor | None:
         return condition if self.config.conditional else None
 
 

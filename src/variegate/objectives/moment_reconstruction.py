@@ -66,7 +66,7 @@ class MomentReconstruction(Objective):
         config, terms = self.config, {}
         hole = (condition[:, -1:] > 0).to(image.dtype) if config.masked else None
         if config.moments and config.proxy:
-            first, second = m.proxy_reconstruction(config.family, self.predicted(condition), samples)
+            first, second = m.proxy_reconstruction(config.family, self.predict(condition), samples)
             terms["moment1"] = config.first * average(first, hole)
             if second is not None:
                 terms["moment2"] = config.second * average(second, hole)
@@ -82,7 +82,7 @@ class MomentReconstruction(Objective):
         return terms
 
     @torch.no_grad()
-    def predicted(self, condition: Tensor) -> m.Moments:
+    def predict(self, condition: Tensor) -> m.Moments:
         if not isinstance(self.predictor, HasMoments):
             raise ConfigError("proxy moments need a predictor; train one before (method.previous) or give --predictor")
         centre, log_dispersion = self.predictor.moments(condition)

@@ -49,7 +49,7 @@ class PlainLayer(nn.Module):
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         return self.norm(self.conv(x))
 
-    def joined(self, shared: Tensor, own: Tensor) -> Tensor:
+    def join(self, shared: Tensor, own: Tensor) -> Tensor:
         """What `forward` gives for both along the channels, where S rows in a row of own belong to one of shared.
 
         The part of `shared` (B, C1, H, W) is computed once for the S rows of `own` (B * S, C2, H, W), and nothing is
@@ -73,7 +73,7 @@ def parts_of(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor]
 
 
 class CodeLayer(nn.Module):
-    """Base of the layers that read the code. Staged networks look for it to find where chance enters.
+    """Base of the layers that read the code. Staged networks look for it to find where the code enters.
 
     Attributes:
         shares_rows: x (B, C, H, W) may come with codes (B * S, D), S in a row for each of its rows; what does not
@@ -90,7 +90,7 @@ def side_by_side(layer: nn.Module, shared: Tensor, own: Tensor, code: Tensor | N
     """
     if len(shared) < len(own):
         if isinstance(layer, PlainLayer):
-            return layer.joined(shared, own)
+            return layer.join(shared, own)
         shared = shared.repeat_interleave(len(own) // len(shared), dim=0)
     whole: Tensor = layer(torch.cat([shared, own], dim=1), code)
     return whole

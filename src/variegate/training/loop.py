@@ -80,7 +80,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         fabric.barrier()
 
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
-        while state.step < settings.steps and not agreed(fabric, stop.asked > 0):
+        while state.step < settings.steps and not agree_to_stop(fabric, stop.asked > 0):
             try:
                 batch = next(batches)
             except DataError:  # a damaged file must not cost what was learned from the others
@@ -229,7 +229,7 @@ def advice(checkpoints: Checkpoints) -> str:
     return f"{good}; lower the learning rate or set --training.clip_norm"
 
 
-def agreed(fabric: Fabric, asked: bool) -> bool:
+def agree_to_stop(fabric: Fabric, asked: bool) -> bool:
     """Whether any process was asked to stop."""
     if fabric.world_size == 1:
         return asked

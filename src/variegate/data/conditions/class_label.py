@@ -106,16 +106,16 @@ class ClassLabel(Constant):
             raise DataError(f"{where}: there is no class of number {number}; right would be {self._known}")
         return number
 
-    def coded(self, values: Tensor) -> Tensor:
+    def encode_values(self, values: Tensor) -> Tensor:
         """One-hot by comparison: a number that slipped through cannot crash a kernel."""
         return (values == torch.arange(self.channels, device=values.device)).float()
 
     def to_image(self, raw: Tensor) -> Tensor:
         """The name, as much of it as fits, white on a dark tile."""
-        return written(self.names[int(raw[0, 0, 0])], (raw.shape[1], raw.shape[2]))
+        return write_tile(self.names[int(raw[0, 0, 0])], (raw.shape[1], raw.shape[2]))
 
 
-def written(text: str, size: Size) -> Tensor:
+def write_tile(text: str, size: Size) -> Tensor:
     """A word in the middle of a tile (H, W), in the largest letters that fit between 6 and 24 pixels: uint8 (3, H, W).
 
     Longer words are broken into lines.
@@ -128,12 +128,12 @@ def written(text: str, size: Size) -> Tensor:
         letters = ImageFont.load_default(points)
         if pen.textlength(text, letters) <= width - 2 and points <= height:
             break
-    lines = broken(text, letters, pen, width - 2)
+    lines = break_lines(text, letters, pen, width - 2)
     pen.multiline_text((width / 2, height / 2), "\n".join(lines), (255, 255, 255), letters, "mm", 0, "center")
     return torch.from_numpy(np.array(tile)).permute(2, 0, 1).contiguous()
 
 
-def broken(text: str, letters: Any, pen: ImageDraw.ImageDraw, width: int) -> list[str]:
+def break_lines(text: str, letters: Any, pen: ImageDraw.ImageDraw, width: int) -> list[str]:
     """Lines no wider than `width` pixels, if a letter is not."""
     lines = [""]
     for letter in text:

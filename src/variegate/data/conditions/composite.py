@@ -131,18 +131,18 @@ class CompositeCondition(Condition):
         height, width = raw.shape[1:]
         shown = [part.to_image(piece) for part, piece in zip(self.parts, self.split(raw))]
         ends = np.linspace(0, height, len(shown) + 1).round().astype(int)
-        bands = [reduced(tile, int(end - start)) for tile, start, end in zip(shown, ends, ends[1:])]
+        bands = [shrink(tile, int(end - start)) for tile, start, end in zip(shown, ends, ends[1:])]
         page = torch.full((3, height, width), 255, dtype=torch.uint8)
         for band, start in zip(bands, ends):
             left = (width - band.shape[2]) // 2
             page[:, start : start + band.shape[1], left : left + band.shape[2]] = band
         return page
 
-    def mirrored(self, raw: Tensor) -> Tensor:
-        return self.join([part.mirrored(piece) for part, piece in zip(self.parts, self.split(raw))])
+    def mirror(self, raw: Tensor) -> Tensor:
+        return self.join([part.mirror(piece) for part, piece in zip(self.parts, self.split(raw))])
 
 
-def reduced(tile: Tensor, height: int) -> Tensor:
+def shrink(tile: Tensor, height: int) -> Tensor:
     """uint8 (3, H, W) at another height, in the same shape."""
     if height < 1:
         return tile[:, :0]

@@ -160,7 +160,7 @@ class Condition(Registered, ABC):
     def check_mirroring(self) -> None:
         """Raises ConfigError if a mirrored image and its condition would not belong together."""
 
-    def mirrored(self, raw: Tensor) -> Tensor:
+    def mirror(self, raw: Tensor) -> Tensor:
         """Raw (c, H, W) with left and right swapped."""
         return raw.flip(-1)
 

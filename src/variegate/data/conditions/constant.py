@@ -73,7 +73,7 @@ class Constant(Condition):
         """Checked numbers (c,) in the type of raw conditions."""
 
     @abstractmethod
-    def coded(self, values: Tensor) -> Tensor:
+    def encode_values(self, values: Tensor) -> Tensor:
         """Raw numbers (B, c) to float (B, K)."""
 
     def pixels(self, source: Source, where: str) -> NDArray[Any]:
@@ -83,9 +83,9 @@ class Constant(Condition):
         return np.broadcast_to(pixels[:1, :1], (*size, pixels.shape[2]))
 
     def encode(self, raw: Tensor) -> Tensor:
-        return self.coded(raw[:, :, 0, 0])[..., None, None].expand(-1, -1, *raw.shape[2:])
+        return self.encode_values(raw[:, :, 0, 0])[..., None, None].expand(-1, -1, *raw.shape[2:])
 
-    def mirrored(self, raw: Tensor) -> Tensor:
+    def mirror(self, raw: Tensor) -> Tensor:
         return raw
 
 
@@ -115,7 +115,7 @@ class Unconditional(Constant):
             raise DataError(f"{where}: this model draws without any condition; write none in its place")
         return np.zeros(0, np.uint8)
 
-    def coded(self, values: Tensor) -> Tensor:
+    def encode_values(self, values: Tensor) -> Tensor:
         return values.float()
 
     def to_image(self, raw: Tensor) -> Tensor:

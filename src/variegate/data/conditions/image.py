@@ -82,7 +82,7 @@ class ImageCondition(Condition):
         if pixels.ndim == 3 and pixels.shape[2] == 4:
             return holes.resize(pixels, size)
         if isinstance(self.derived, SuperRes):
-            return blocks.fitted(pixels, size, self.derived.factor, where)
+            return blocks.fit(pixels, size, self.derived.factor, where)
         return images.resize(pixels, size, nearest=False)
 
     def encode(self, raw: Tensor) -> Tensor:

@@ -62,15 +62,15 @@ class Normals(Condition):
         values = _planes_last(source, where)
         if values.dtype == np.int16:
             return (values / STEPS).astype(np.float32)
-        return unit(_coded(values) if values.dtype == np.uint8 else values, where)
+        return unit(_decode(values) if values.dtype == np.uint8 else values, where)
 
     def resize(self, pixels: NDArray[Any], size: Size, where: str = "the map of normals") -> NDArray[Any]:
         """Averaged and made unit vectors again; zero where less than half of a pixel has normals."""
         if pixels.shape[:2] == size:
             return pixels
         there = (np.abs(pixels).sum(axis=2) > 0).astype(np.float32)
-        *planes, cover = [_averaged(plane, size) for plane in (*pixels.transpose(2, 0, 1), there)]
-        return _divided(np.dstack(planes), np.asarray(cover) >= COVERED)
+        *planes, cover = [_average(plane, size) for plane in (*pixels.transpose(2, 0, 1), there)]
+        return _divide(np.dstack(planes), np.asarray(cover) >= COVERED)
 
     def tensor(self, pixels: NDArray[Any], size: Size | None = None, where: str = "the map of normals") -> Tensor:
         """Unit vectors (H, W, 3) as raw int16 (3, H, W), resized to `size`, or for their own size unless given."""
@@ -84,7 +84,7 @@ class Normals(Condition):
         """The usual colours: -1 .. 1 as 0 .. 255."""
         return ((raw.float() / STEPS + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
-    def mirrored(self, raw: Tensor) -> Tensor:
+    def mirror(self, raw: Tensor) -> Tensor:
         """What faced left faces right."""
         return raw.flip(-1) * torch.tensor([-1, 1, 1], dtype=raw.dtype, device=raw.device).view(3, 1, 1)
 
@@ -108,17 +108,17 @@ def unit(values: NDArray[Any], where: str) -> NDArray[np.float32]:
             f"{100 * float((off > TOLERANCE).mean()):.2g} % of them are off by more than {TOLERANCE:g}; "
             "divide each by its length, and write (0, 0, 0) where there is none"
         )
-    return _divided(vectors, there)
+    return _divide(vectors, there)
 
 
-def _divided(vectors: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _divide(vectors: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(H, W, 3) of length 1, zero where not `there` or where opposite vectors cancelled."""
     length = np.linalg.norm(vectors, axis=2, keepdims=True)
     kept = there[..., None] & (length > 1e-6)
     return np.where(kept, vectors / np.where(kept, length, 1), 0).astype(np.float32)
 
 
-def _averaged(plane: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+def _average(plane: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
     """A plane (H, W) at another size, antialiased."""
     return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
@@ -136,10 +136,10 @@ def _from_file(source: Path | Image.Image, where: str) -> NDArray[Any]:
         )
     if image.mode not in ("RGB", "RGBA"):
         raise DataError(f"{where}: is an image in mode {image.mode}; normals are coded in RGB, n = v / 127.5 - 1")
-    return _coded(np.array(image)[..., :3])
+    return _decode(np.array(image)[..., :3])
 
 
-def _coded(values: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _decode(values: NDArray[np.uint8]) -> NDArray[np.float32]:
     """n = v / 127.5 - 1; black, which codes no unit vector, is no normal."""
     vectors = values.astype(np.float32) / 127.5 - 1
     vectors[(values == 0).all(axis=2)] = 0

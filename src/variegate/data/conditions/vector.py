@@ -86,7 +86,7 @@ class Vector(Constant):
             raise DataError(f"{where}: holds NaN or infinity in 32 bits; right would be {self.length} finite numbers")
         return single
 
-    def coded(self, values: Tensor) -> Tensor:
+    def encode_values(self, values: Tensor) -> Tensor:
         return values.float()
 
     def to_image(self, raw: Tensor) -> Tensor:

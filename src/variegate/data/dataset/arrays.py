@@ -18,7 +18,7 @@ from ..conditions import Condition, ImageCondition
 from ..conditions.class_label import class_numbers
 from ..conditions.metadata import Metadata, evenly
 from ..conditions.spec import ConditionSpec, Found, OfClass, condition_of
-from ..files.arrays import Pack, Stored
+from ..files.arrays import ArrayDataset, ArrayFile
 from ..files.landmarks import Points
 from ..files.sources import Source
 from ..files.vectors import matched, read_vectors
@@ -32,34 +32,34 @@ from .pairs import DataSource
 class Rows(Origin):
     """Pairs from the rows of arrays."""
 
-    packs: Sequence[Pack]
-    rows: NDArray[np.int64]  # counted through all packs
-    labels: NDArray[np.int64] | None  # (N,) of all packs, as the condition counts them
+    array_files: Sequence[ArrayFile]
+    rows: NDArray[np.int64]  # counted through all array_files
+    labels: NDArray[np.int64] | None  # (N,) of all array_files, as the condition counts them
     vectors: NDArray[np.float32] | None  # (N, D)
     condition: Condition
     channels: Literal[1, 3]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Row of the first image of each pack."""
-        return np.cumsum([0, *(pack.count for pack in self.packs[:-1])])
+        """Row of the first image of each part."""
+        return np.cumsum([0, *(part.count for part in self.array_files[:-1])])
 
     @property
     def names(self) -> Sequence[str]:
         places = (self._place(int(row)) for row in self.rows)
-        return [f"{pack.file}:{row}" for pack, row in places]
+        return [f"{part.file}:{row}" for part, row in places]
 
-    def _place(self, row: int) -> tuple[Pack, int]:
+    def _place(self, row: int) -> tuple[ArrayFile, int]:
         number = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.packs[number], row - int(self.starts[number])
+        return self.array_files[number], row - int(self.starts[number])
 
     def parts(self, index: int) -> Parts:
         return Row(self, int(self.rows[index]))
 
     def pixels(self, row: int) -> Tensor:
         """uint8 (3 or 1, H, W)."""
-        pack, place = self._place(row)
-        pixels = torch.from_numpy(np.array(pack.image(place)))
+        part, place = self._place(row)
+        pixels = torch.from_numpy(np.array(part.image(place)))
         return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
 
@@ -72,8 +72,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        pack, place = self.origin._place(self.row)
-        return f"{pack.file}:{place}"
+        part, place = self.origin._place(self.row)
+        return f"{part.file}:{place}"
 
     def image(self, size: Size) -> Tensor:
         return ImageCondition(channels=self.origin.channels).read(self.origin.pixels(self.row), size)
@@ -100,7 +100,7 @@ class Row:
 
 
 def open_arrays(
-    stored: Stored, spec: ConditionSpec | None, given: Condition | None, size: Size | None, grey: bool | None
+    dataset: ArrayDataset, spec: ConditionSpec | None, given: Condition | None, size: Size | None, grey: bool | None
 ) -> DataSource:
     """
     Args:
@@ -111,72 +111,72 @@ def open_arrays(
     Raises:
         DataError: what is wrong with the arrays, or with the condition for them.
     """
-    if stored.problems:
-        more = len(stored.problems) - 1
-        raise DataError(stored.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
-    shape = size or stored.size
-    condition, vectors = array_condition(stored, spec, given, shape)
-    channels: Literal[1, 3] = 1 if (stored.grey if grey is None else grey) else 3
-    splits = rows_of(stored)
-    numbers = class_numbers(condition, stored.classes, str(stored.root))
+    if dataset.problems:
+        more = len(dataset.problems) - 1
+        raise DataError(dataset.problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
+    shape = size or dataset.size
+    condition, vectors = array_condition(dataset, spec, given, shape)
+    channels: Literal[1, 3] = 1 if (dataset.grey if grey is None else grey) else 3
+    splits = rows_of(dataset)
+    numbers = class_numbers(condition, dataset.classes, str(dataset.root))
     origins: dict[str, Origin] = {}
     for split, rows in splits.items():
-        packs = stored.splits.get(split, stored.splits.get("train", []))
-        source = split if split in stored.splits else "train"
-        labels = stored.labels_of(source)
-        labels = numbers[labels] if labels is not None and stored.classes else None
+        array_files = dataset.splits.get(split, dataset.splits.get("train", []))
+        source = split if split in dataset.splits else "train"
+        labels = dataset.labels_of(source)
+        labels = numbers[labels] if labels is not None and dataset.classes else None
         own = None if vectors is None else vectors[source]
-        origins[split] = Rows(packs, rows, labels, own, condition, channels)
+        origins[split] = Rows(array_files, rows, labels, own, condition, channels)
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in splits.items())
-    told = f"{described(stored)}: {counts}"
-    return DataSource(stored.name, origins, condition, shape, told, image_channels=channels)
+    told = f"{describe(dataset)}: {counts}"
+    return DataSource(dataset.name, origins, condition, shape, told, image_channels=channels)
 
 
-def described(stored: Stored) -> str:
+def describe(dataset: ArrayDataset) -> str:
     """In words."""
-    (height, width), colour = stored.size, "grey" if stored.grey else "colour"
-    classes = f", {len(stored.classes)} classes" if stored.classes else ""
-    return f"{stored.structure}, {colour} images of {width}x{height}{classes}"
+    (height, width), colour = dataset.size, "grey" if dataset.grey else "colour"
+    classes = f", {len(dataset.classes)} classes" if dataset.classes else ""
+    return f"{dataset.structure}, {colour} images of {width}x{height}{classes}"
 
 
-def rows_of(stored: Stored) -> dict[str, NDArray[np.int64]]:
+def rows_of(dataset: ArrayDataset) -> dict[str, NDArray[np.int64]]:
     """The rows of each split. Of train alone the end is held out, with its share of every class."""
-    counts = {split: sum(pack.count for pack in packs) for split, packs in stored.splits.items()}
+    counts = {split: sum(part.count for part in array_files) for split, array_files in dataset.splits.items()}
     if len(counts) > 1:
         return {split: np.arange(count) for split, count in counts.items()}
     [(split, count)] = counts.items()
-    labels = stored.labels_of(split)
+    labels = dataset.labels_of(split)
     order = np.arange(count) if labels is None else evenly(labels)
     return {name: np.array(rows) for name, rows in hold_out({split: list(order)}).items()}
 
 
 def array_condition(
-    stored: Stored, spec: ConditionSpec | None, given: Condition | None, size: Size
+    dataset: ArrayDataset, spec: ConditionSpec | None, given: Condition | None, size: Size
 ) -> tuple[Condition, dict[str, NDArray[np.float32]] | None]:
     """The condition, and the vectors (N, D) of each split if it wants some; a file without names has them in the order
     of the splits' rows."""
     if spec is None and given is not None:
         raise DataError(
-            f"{stored.root}: has arrays of images, but the model reads {with_article(given.noun)}; "
+            f"{dataset.root}: has arrays of images, but the model reads {with_article(given.noun)}; "
             "give data like its own"
         )
-    if spec is None and not stored.classes:
+    if spec is None and not dataset.classes:
         raise DataError(
-            f"{stored.root}: has no labels; give --condition none for a model of images alone, or derive a condition: "
+            f"{dataset.root}: has no labels; give --condition none for a model of images alone, or derive a condition: "
             "edges, grey, self, superres:4 or inpaint"
         )
     wanted = spec or ConditionSpec((OfClass(),))
     if wanted.geometry is not None:
-        raise DataError(f"{stored.root}: has no {wanted.geometry} beside its images; give another condition")
+        raise DataError(f"{dataset.root}: has no {wanted.geometry} beside its images; give another condition")
     vectors, length = None, None
     if wanted.vectors is not None:
         names = [
-            f"{pack.file.name}:{row}"
-            for packs in stored.splits.values() for pack in packs for row in range(pack.count)
+            f"{part.file.name}:{row}"
+            for array_files in dataset.splits.values() for part in array_files for row in range(part.count)
         ]  # fmt: skip
-        rows = matched(read_vectors(wanted.vectors), names, str(stored.root))
-        ends = np.cumsum([sum(pack.count for pack in packs) for packs in stored.splits.values()])
-        vectors, length = dict(zip(stored.splits, np.split(rows, ends[:-1]))), rows.shape[1]
-    condition = given or condition_of(wanted, Found(stored.classes, length, size, str(stored.root)))
-    same_length(condition, length, str(stored.root))
+        rows = matched(read_vectors(wanted.vectors), names, str(dataset.root))
+        ends = np.cumsum([sum(part.count for part in array_files) for array_files in dataset.splits.values()])
+        vectors, length = dict(zip(dataset.splits, np.split(rows, ends[:-1]))), rows.shape[1]
+    condition = given or condition_of(wanted, Found(dataset.classes, length, size, str(dataset.root)))
+    same_length(condition, length, str(dataset.root))
     return condition, vectors

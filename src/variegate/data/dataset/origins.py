@@ -131,7 +131,7 @@ class FilePair:
         if item.halves:
             first, second = halves(item.image)
         else:
-            image = shown(item)
+            image = source_of(item)
             first, second = (image if item.condition is None else item.condition), image
         return (first, second) if self.direction == "AtoB" else (second, first)
 
@@ -176,7 +176,7 @@ def _within(values: NDArray[Any], item: Item) -> NDArray[Any]:
     return part
 
 
-def shown(item: Item) -> Source:
+def source_of(item: Item) -> Source:
     """The image of an item, as a condition can read it."""
     return item.image if item.box is None else cut_out(item)
 

@@ -64,14 +64,14 @@ class Visits(Dataset[Visit]):
         index, key = visit
         condition, image = self.pairs.raw(index)
         words = np.array([key, VISIT_WORD], dtype=np.uint64)
-        chance = np.random.Generator(np.random.Philox(key=words))
+        rng = np.random.Generator(np.random.Philox(key=words))
         (height, width), (tall, wide) = self.size, self.pairs.size
-        top, left = int(chance.integers(tall - height + 1)), int(chance.integers(wide - width + 1))
-        mirror = self.flip and chance.random() < 0.5
+        top, left = int(rng.integers(tall - height + 1)), int(rng.integers(wide - width + 1))
+        mirror = self.flip and rng.random() < 0.5
         window = (slice(None), slice(top, top + height), slice(left, left + width))
         condition, image = condition[window], image[window]
         if mirror:
-            condition, image = self.pairs.condition.mirrored(condition), image.flip(-1)
+            condition, image = self.pairs.condition.mirror(condition), image.flip(-1)
         if self._make is not None:
             condition = self._make(condition, index)
         item: Visit = {"condition": condition, "image": image, "index": index, "key": key}

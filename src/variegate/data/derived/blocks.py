@@ -28,12 +28,12 @@ def low_size(size: Size, factor: int, where: str) -> Size:
     return height // factor, width // factor
 
 
-def reduced(image: Pixels, factor: int, where: str = "the image") -> Pixels:
+def reduce(image: Pixels, factor: int, where: str = "the image") -> Pixels:
     """An image (H, W, 3) as K x K blocks of its antialiased, bicubic reduction."""
     return _repeat(resize(image, low_size(image.shape[:2], factor, where), nearest=False), factor)
 
 
-def fitted(pixels: Pixels, size: Size, factor: int, where: str = "the image") -> Pixels:
+def fit(pixels: Pixels, size: Size, factor: int, where: str = "the image") -> Pixels:
     """A user's image as K x K blocks in exactly `size`, (H, W).
 
     Blocks of that size stay as they are, and of (H / K, W / K) every pixel is kept; all else is resized to that.

@@ -115,7 +115,7 @@ class SuperRes(Derived):
         return f"superres:{self.factor}"
 
     def make(self, image: Pixels, item: int = 0) -> Pixels:
-        return blocks.reduced(image, self.factor)
+        return blocks.reduce(image, self.factor)
 
     def check(self, size: Size, where: str) -> None:
         blocks.low_size(size, self.factor, where)

@@ -116,7 +116,7 @@ def read(source: Source, where: str) -> Pixels:
     if values.size == 0:
         raise DataError(f"{where}: has no pixels, its shape is {values.shape}")
     values = eight_bit(values, where)
-    return join(values[..., :3], _checked(_inside(values[..., 3]), where, BY_MASK))
+    return join(values[..., :3], _check_mask(_inside(values[..., 3]), where, BY_MASK))
 
 
 def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
@@ -124,7 +124,7 @@ def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
     if not image.has_transparency_data:
         raise DataError(f"{where}: has no mask that says where its hole is; {WAYS}")
     values = np.array(image.convert("RGBA"))
-    return join(values[..., :3], _checked(values[..., 3] < 128, where, BY_ALPHA))
+    return join(values[..., :3], _check_mask(values[..., 3] < 128, where, BY_ALPHA))
 
 
 def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
@@ -138,7 +138,7 @@ def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
             f"{names[1]}: is {wide}x{tall}, but its image is {width}x{height}; "
             f"a mask has the image's size, and {BY_MASK}"
         )
-    return join(image, _checked(_inside(mask), names[1], BY_MASK))
+    return join(image, _check_mask(_inside(mask), names[1], BY_MASK))
 
 
 def read_plain(source: OneSource, planes: int, where: str) -> Pixels:
@@ -151,7 +151,7 @@ def read_plain(source: OneSource, planes: int, where: str) -> Pixels:
 
 def read_mask(file: Path) -> Pixels:
     """A mask file as 0 and 255, (H, W), white inside the hole."""
-    return _checked(_inside(image_files.read_image(file, 1)), str(file), BY_MASK)
+    return _check_mask(_inside(image_files.read_image(file, 1)), str(file), BY_MASK)
 
 
 def _inside(mask: Pixels) -> NDArray[np.bool_]:
@@ -159,7 +159,7 @@ def _inside(mask: Pixels) -> NDArray[np.bool_]:
     return mask > (0 if mask.size and mask.max() == 1 else 127)
 
 
-def _checked(inside: NDArray[np.bool_], where: str, polarity: str) -> NDArray[Any]:
+def _check_mask(inside: NDArray[np.bool_], where: str, polarity: str) -> NDArray[Any]:
     """The mask as 0 and 255, if it leaves something to fill and something to go by."""
     share = float(inside.mean()) if inside.size else 0.0
     if share == 0:

@@ -21,7 +21,7 @@ HOW = "right would be `images` uint8 (N, H, W, 3) or (N, H, W), and perhaps `lab
 
 
 @dataclass
-class Pack:
+class ArrayFile:
     """The images of one file, decompressed when the first is asked for."""
 
     file: Path
@@ -56,12 +56,12 @@ class Pack:
 
 
 @dataclass
-class Stored:
+class ArrayDataset:
     """What arrays were recognised as. Problems have one sentence each."""
 
     name: str
     root: Path
-    splits: dict[str, list[Pack]]
+    splits: dict[str, list[ArrayFile]]
     structure: str
     classes: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
@@ -72,11 +72,11 @@ class Stored:
 
     @property
     def grey(self) -> bool:
-        return all(pack.grey for packs in self.splits.values() for pack in packs)
+        return all(one.grey for array_files in self.splits.values() for one in array_files)
 
     def labels_of(self, split: str) -> NDArray[np.int64] | None:
         """(N,) of a split, or None if some have none."""
-        parts = [pack.labels for pack in self.splits[split]]
+        parts = [one.labels for one in self.splits[split]]
         found = [part for part in parts if part is not None]
         return np.concatenate(found) if len(found) == len(parts) else None
 
@@ -115,8 +115,8 @@ def headers(file: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     return found
 
 
-def pack_of(file: Path) -> tuple[Pack, tuple[str, ...]]:
-    """An .npz with `images` and perhaps `labels` and `classes`: the pack, and the names of the classes if it has them.
+def array_file(file: Path) -> tuple[ArrayFile, tuple[str, ...]]:
+    """An .npz with `images` and perhaps `labels` and `classes`: the file, and the names of the classes if it has them.
 
     Raises:
         DataError: what is wrong, and what would be right.
@@ -141,7 +141,7 @@ def pack_of(file: Path) -> tuple[Pack, tuple[str, ...]]:
                 f"{file}: its `classes` are Python objects; write an array of text, such as np.array(names)"
             )
         classes = tuple(map(str, load(file, "classes").reshape(-1)))
-    return Pack(file, shape[0], (shape[1], shape[2]), len(shape) == 3, labels, "images"), classes
+    return ArrayFile(file, shape[0], (shape[1], shape[2]), len(shape) == 3, labels, "images"), classes
 
 
 def labels_in(file: Path, key: str, count: int, first: int = 0) -> NDArray[np.int64]:

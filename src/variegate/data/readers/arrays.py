@@ -9,14 +9,14 @@ import numpy as np
 
 from ...core.errors import DataError
 from ..files import images as image_files
-from ..files.arrays import Pack, Stored, headers, labels_in, pack_of
+from ..files.arrays import ArrayDataset, ArrayFile, array_file, headers, labels_in
 
 IMAGENET = "train_data_batch_*.npz"
 CIFAR = "cifar-10-batches-py"
 DIGITS_TEST = 6  # every sixth digit is of test
 
 
-def find_arrays(path: str | Path) -> Stored | None:
+def find_arrays(path: str | Path) -> ArrayDataset | None:
     """The arrays that a path means; None for anything else. Folders and files come before names.
 
     Raises:
@@ -24,7 +24,7 @@ def find_arrays(path: str | Path) -> Stored | None:
     """
     place, text = Path(path), str(path)
     if place.is_file() and place.suffix.lower() == ".npz":
-        return checked(_file(place))
+        return check_labels(_file(place))
     if not place.exists():
         name, _, folder = text.partition(":")
         if text == "digits":
@@ -35,51 +35,51 @@ def find_arrays(path: str | Path) -> Stored | None:
     if not place.is_dir():
         return None
     if any(place.glob(IMAGENET)) or (place / "val_data.npz").is_file():
-        return checked(_imagenet(place))
+        return check_labels(_imagenet(place))
     if (place / "train.npz").is_file():
-        return checked(_file(place / "train.npz", place.resolve().name))
+        return check_labels(_file(place / "train.npz", place.resolve().name))
     return _cifar(place, text) if place.name == CIFAR or (place / CIFAR).is_dir() else None
 
 
-def _file(file: Path, name: str | None = None) -> Stored:
+def _file(file: Path, name: str | None = None) -> ArrayDataset:
     """x.npz; or x_train.npz with x_val.npz and x_test.npz beside it, if they are there."""
     stem = file.stem.removesuffix("train")
     files = {split: file.with_name(f"{stem}{split}.npz") for split in ("train", "val", "test")}
     files = {split: other for split, other in files.items() if other.is_file()} if stem != file.stem else {}
     files = files or {"train": file}
-    packs = {split: pack_of(other) for split, other in files.items()}
-    classes = packs["train"][1]
+    opened = {split: array_file(other) for split, other in files.items()}
+    classes = opened["train"][1]
     told = " and ".join(f"{other.name}" for other in files.values())
-    found = Stored(
+    found = ArrayDataset(
         name or stem.rstrip("_-") or file.stem,
         file,
-        {split: [pack] for split, (pack, _) in packs.items()},
+        {split: [part] for split, (part, _) in opened.items()},
         told,
         classes,
     )
-    for pack, names in packs.values():
+    for part, names in opened.values():
         if names and names != classes:
             found.problems.append(
-                f"{pack.file}: has other `classes` than {file.name}; write the same ones in their order"
+                f"{part.file}: has other `classes` than {file.name}; write the same ones in their order"
             )
-        if pack.size != found.size:
-            (tall, wide), (height, width) = pack.size, found.size
+        if part.size != found.size:
+            (tall, wide), (height, width) = part.size, found.size
             found.problems.append(
-                f"{pack.file}: has images of {wide}x{tall}, but those of train are {width}x{height}; resize one of them"
+                f"{part.file}: has images of {wide}x{tall}, but those of train are {width}x{height}; resize one of them"
             )
     return found
 
 
-def _imagenet(root: Path) -> Stored:
+def _imagenet(root: Path) -> ArrayDataset:
     """Down-sampled ImageNet (Chrabaszcz, Loshchilov, Hutter, 2017): `data` (N, 3 H W), `labels` counted from 1."""
     files = {"train": sorted(root.glob(IMAGENET), key=image_files.natural), "val": [root / "val_data.npz"]}
     splits = {split: [_planes(file) for file in some if file.is_file()] for split, some in files.items()}
-    splits = {split: packs for split, packs in splits.items() if packs}
+    splits = {split: files for split, files in splits.items() if files}
     side = next(iter(splits.values()))[0].size[0]
-    return Stored(root.resolve().name, root, splits, f"down-sampled ImageNet, {side}x{side}")
+    return ArrayDataset(root.resolve().name, root, splits, f"down-sampled ImageNet, {side}x{side}")
 
 
-def _planes(file: Path) -> Pack:
+def _planes(file: Path) -> ArrayFile:
     known = headers(file)
     shape, kind = known.get("data", ((), np.dtype(object)))
     side = round((shape[1] / 3) ** 0.5) if len(shape) == 2 else 0
@@ -89,10 +89,10 @@ def _planes(file: Path) -> Pack:
             "published in .npz files"
         )
     labels = labels_in(file, "labels", shape[0], 1) if "labels" in known else None
-    return Pack(file, shape[0], (side, side), False, labels, "data")
+    return ArrayFile(file, shape[0], (side, side), False, labels, "data")
 
 
-def _cifar(place: Path, text: str) -> Stored:
+def _cifar(place: Path, text: str) -> ArrayDataset:
     """CIFAR-10 as torchvision leaves it, whose files are opened only if their checksums are those it knows."""
     root = place.parent if place.name == CIFAR else place
     if not (root / CIFAR).is_dir():
@@ -108,14 +108,14 @@ def _cifar(place: Path, text: str) -> Stored:
         raise DataError(
             f"{root / CIFAR}: a file is missing or is not the published one; have torchvision download it again"
         ) from None
-    packs = {
-        split: [Pack(root / CIFAR / split, len(one), (32, 32), False, np.array(one.targets), held=one.data)]
+    files = {
+        split: [ArrayFile(root / CIFAR / split, len(one), (32, 32), False, np.array(one.targets), held=one.data)]
         for split, one in sets.items()
     }
-    return Stored("cifar10", root, packs, "CIFAR-10 as torchvision leaves it", tuple(sets["train"].classes))
+    return ArrayDataset("cifar10", root, files, "CIFAR-10 as torchvision leaves it", tuple(sets["train"].classes))
 
 
-def digits() -> Stored:
+def digits() -> ArrayDataset:
     """scikit-learn's 1,797 handwritten digits, 8x8, grey: 0..16 as min(v, 15) * 17, so that 4 bits keep them exactly.
 
     Raises:
@@ -128,25 +128,27 @@ def digits() -> Stored:
     bunch = load_digits()
     images = (np.minimum(bunch.images, 15) * 17).round().astype(np.uint8)
     held = np.arange(len(images)) % DIGITS_TEST == DIGITS_TEST - 1
-    packs = {
-        split: [Pack(Path(f"digits/{split}"), int(rows.sum()), (8, 8), True, bunch.target[rows].astype(np.int64),
+    files = {
+        split: [ArrayFile(Path(f"digits/{split}"), int(rows.sum()), (8, 8), True, bunch.target[rows].astype(np.int64),
                      held=images[rows])]
         for split, rows in (("train", ~held), ("test", held))
     }  # fmt: skip
-    return Stored("digits", Path("digits"), packs, "handwritten digits of scikit-learn", tuple(map(str, range(10))))
+    return ArrayDataset(
+        "digits", Path("digits"), files, "handwritten digits of scikit-learn", tuple(map(str, range(10)))
+    )
 
 
-def checked(found: Stored) -> Stored:
+def check_labels(found: ArrayDataset) -> ArrayDataset:
     """With names of the classes, and a problem for each file whose labels go beyond them or are missing."""
-    packs = [pack for some in found.splits.values() for pack in some]
-    labelled = [pack for pack in packs if pack.labels is not None]
-    if labelled and len(labelled) < len(packs):
-        lone = next(pack for pack in packs if pack.labels is None)
+    files = [part for some in found.splits.values() for part in some]
+    labelled = [part for part in files if part.labels is not None]
+    if labelled and len(labelled) < len(files):
+        lone = next(part for part in files if part.labels is None)
         found.problems.append(
             f"{lone.file}: has no labels, unlike {labelled[0].file.name}; add them, or leave them out"
         )
         return found
-    tops = {pack.file: int(pack.labels.max()) for pack in labelled if pack.labels is not None and pack.count}
+    tops = {part.file: int(part.labels.max()) for part in labelled if part.labels is not None and part.count}
     if not found.classes and tops:
         found.classes = tuple(map(str, range(max(tops.values()) + 1)))
     for file, top in tops.items():

@@ -191,7 +191,8 @@ def names_in(root: Path) -> dict[str, Colour | None]:
         return {}
     try:
         text = file.read_text(encoding="utf-8")
-        pairs = _named(json.loads(text) if file is structured else [s for s in map(str.strip, text.split("\n")) if s])
+        lines = [line for line in map(str.strip, text.split("\n")) if line]
+        pairs = _names_and_colours(json.loads(text) if file is structured else lines)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise DataError(f'{file}: cannot be read; write a list of names, such as ["sky", "road"]') from None
     named = dict(pairs)
@@ -200,7 +201,7 @@ def names_in(root: Path) -> dict[str, Colour | None]:
     return named
 
 
-def _named(values: Any) -> list[tuple[str, Colour | None]]:
+def _names_and_colours(values: Any) -> list[tuple[str, Colour | None]]:
     if isinstance(values, Mapping):
         if all(isinstance(value, str) for value in values.values()):
             values = [values[str(i)] for i in range(len(values))]

@@ -15,7 +15,7 @@ from ..files import images as image_files
 from .cityscapes import find_street_set
 from .class_folders import find_classes
 from .geometry import Geometry, find_geometry
-from .items import SPLITS, Folder, Item, hold_out, match, missing_partners, mixed
+from .items import SPLITS, Folder, Item, hold_out, match, missing_partners, mix
 from .torchvision import NO_CONDITION, find_torchvision_set
 from .vectors import add_vectors
 
@@ -58,7 +58,7 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
         raise DataError(f"{root}: is a file; give the folder that holds the images")
     geometry = None if spec is None else spec.geometry
     if spec is not None and geometry is None:
-        return _derived(root, spec, unpaired)
+        return _read_derived(root, spec, unpaired)
     kind: Geometry = "landmarks" if isinstance(geometry, OfLandmarks) else "normals"
     folder = _geometry(root, kind, unpaired) if geometry else _found(root, unpaired)
     if folder is not None:
@@ -110,7 +110,7 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
     folder = Folder(root, "labels", splits, found.structure, numbering=found.numbering)
     if unpaired:
         sides = {split: tuple(zip(*pairs)) for split, pairs in found.splits.items()}
-        folder.splits = {split: mixed(labels, images) for split, (images, labels) in sides.items()}
+        folder.splits = {split: mix(labels, images) for split, (images, labels) in sides.items()}
         folder.structure, folder.unpaired = f"{found.structure}, taken apart", True
     return folder
 
@@ -123,7 +123,7 @@ def _plain(root: Path) -> dict[str, list[Item]]:
     return splits or ({"train": loose} if loose else {})
 
 
-def _derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
+def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     """Plain images, with what is known of them if that was asked for."""
     if unpaired:
         spec.check_unpaired()
@@ -145,7 +145,7 @@ def _derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
         if any(item.box is not None for items in folder.splits.values() for item in items):
             raise DataError(f"{root}: heads that are cut out cannot be taken apart; leave --unpaired out")
         files = {split: [item.image for item in items] for split, items in hold_out(folder.splits).items()}
-        folder.splits = {split: mixed(some, some) for split, some in files.items()}
+        folder.splits = {split: mix(some, some) for split, some in files.items()}
         folder.structure, folder.unpaired = f"unpaired: {folder.structure}, given to another", True
     return folder
 
@@ -223,7 +223,7 @@ def _two_folders(root: Path, unpaired: bool) -> Folder | None:
     """Conditions in one folder, images in another: of equal names, unless they are unpaired."""
     found = _find_two(root)
     if found is not None:
-        return _unpaired(root, *found) if unpaired else _paired(root, *found)
+        return _read_unpaired(root, *found) if unpaired else _read_pairs(root, *found)
     for first, second in ((a.format(s), b.format(s)) for a, b in [*LETTERED, LABELLED[0]] for s in SPLITS):
         for one, other in ((first, second), (second, first)):
             if (root / one).is_dir() and not (root / other).is_dir():
@@ -231,7 +231,7 @@ def _two_folders(root: Path, unpaired: bool) -> Folder | None:
     return None
 
 
-def _paired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
+def _read_pairs(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
     example = next(iter(names.values()))
     folder = Folder(root, kind, {}, f"{example[0]}/ + {example[1]}/ paired by name")
     for split, (first, second) in names.items():
@@ -245,7 +245,7 @@ def _paired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, t
     return folder
 
 
-def _unpaired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
+def _read_unpaired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
     """Two folders as they are. Val is held out of each of them, so that no image is in both splits."""
     first, second = ({split: image_files.images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
     empty = [root / names[split][i] for i, side in enumerate((first, second)) for split in side if not side[split]]
@@ -254,7 +254,7 @@ def _unpaired(root: Path, kind: Literal["labels", "images"], names: Mapping[str,
     if min(len(side.get("train", [])) for side in (first, second)) > 1:
         first, second = hold_out(first), hold_out(second)
     one, other = next(iter(names.values()))
-    splits = {split: mixed(files, second[split]) for split, files in first.items()}
+    splits = {split: mix(files, second[split]) for split, files in first.items()}
     return Folder(root, kind, splits, f"{one}/ + {other}/ unpaired", unpaired=True)
 
 

@@ -44,8 +44,8 @@ def _landmarks(root: Path) -> Folder | None:
         source = place / name if name in TABLES else place
         absent = [image for image in table if image not in images]
         bare = [image for image in images if image not in table]
-        folder.problems += _listed(absent, source, "has landmarks of {}, which is not there; add the image")
-        folder.problems += _listed(bare, source, "has no landmarks of {}; add them, or move the image away")
+        folder.problems += _problem_with_names(absent, source, "has landmarks of {}, which is not there; add the image")
+        folder.problems += _problem_with_names(bare, source, "has no landmarks of {}; add them, or move the image away")
         items = [Item(file, points=table[image]) for image, file in images.items() if image in table]
         if items:
             folder.splits[split] = items
@@ -67,7 +67,7 @@ def _points_in(place: Path) -> tuple[str, dict[str, Points]]:
     return ".pts files", {names.get(f.stem, f"{f.stem}.jpg"): read_pts(f) for f in sorted(place.glob("*.pts"))}
 
 
-def _listed(names: Sequence[str], source: Path, words: str) -> list[str]:
+def _problem_with_names(names: Sequence[str], source: Path, words: str) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -98,7 +98,7 @@ def _normals(root: Path) -> Folder | None:
             pairs = {split: (root / first.format(split), root / second.format(split)) for split in splits}
             pairs = {split: places for split, places in pairs.items() if places[0].is_dir()}
             if any(image.is_dir() for _, image in pairs.values()):
-                return _paired(root, pairs)
+                return _pair_normals(root, pairs)
     lonely = next((root / f"{name}normals" for name in ("", "train_") if (root / f"{name}normals").is_dir()), None)
     if lonely is not None:
         images = "images" if lonely.name == "normals" else "train_img"
@@ -106,7 +106,7 @@ def _normals(root: Path) -> Folder | None:
     return None
 
 
-def _paired(root: Path, pairs: dict[str, tuple[Path, Path]]) -> Folder:
+def _pair_normals(root: Path, pairs: dict[str, tuple[Path, Path]]) -> Folder:
     folder = Folder(root, "normals", {}, "")
     for split, (first, second) in pairs.items():
         items = match(first, second, folder.problems, Normals.suffixes)

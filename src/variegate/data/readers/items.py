@@ -89,7 +89,7 @@ def mixed_index(index: int, count: int) -> int:
     return index * STEP % count
 
 
-def mixed(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
+def mix(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
     """As many items as the longer side has; each side is gone through evenly, the images in steps of STEP."""
     count = max(len(conditions), len(images))
     return [Item(images[mixed_index(i, len(images))], conditions[i % len(conditions)]) for i in range(count)]

@@ -38,7 +38,7 @@ def with_enclosed(mask: Mask) -> Mask:
     return filled
 
 
-def filled(planes: Planes, hole: Mask) -> Planes:
+def fill(planes: Planes, hole: Mask) -> Planes:
     """Each pixel of the hole takes all ids of the nearest pixel outside it (Euclidean distance transform).
 
     Raises:
@@ -50,7 +50,7 @@ def filled(planes: Planes, hole: Mask) -> Planes:
     return planes[:, nearest[0], nearest[1]]
 
 
-def shifted(maps: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
+def shift(maps: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
     """Maps (..., H, W) moved right by dx and down by dy; 0 or False comes in, what leaves is lost."""
     height, width = maps.shape[-2:]
     result = np.zeros_like(maps)
@@ -61,8 +61,8 @@ def shifted(maps: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
     return result
 
 
-def moved(planes: Planes, mask: Mask, dx: int, dy: int) -> Planes:
+def move(planes: Planes, mask: Mask, dx: int, dy: int) -> Planes:
     """The masked part moved on top of the rest; what it uncovers is `filled`."""
     if dx == dy == 0:
         return planes.copy()
-    return np.where(shifted(mask, dx, dy), shifted(planes, dx, dy), filled(planes, mask))
+    return np.where(shift(mask, dx, dy), shift(planes, dx, dy), fill(planes, mask))

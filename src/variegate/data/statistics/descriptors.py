@@ -53,7 +53,7 @@ def describe(pairs: Pairs) -> Described:
         raw, image = pairs.raw(k)
         conditions.append(describe_condition(pairs.condition, raw))
         colours.append(histograms(image))
-    return Described(filled(np.stack(conditions)), np.stack(colours))
+    return Described(fill(np.stack(conditions)), np.stack(colours))
 
 
 @singledispatch
@@ -75,15 +75,15 @@ def _(condition: Landmarks) -> str:
 @singledispatch
 def describe_condition(condition: Condition, raw: Tensor) -> Floats:
     """A raw condition (c, H, W) as a vector (D,)."""
-    cells = averaged(condition.encode(raw[None]))
-    return scaled(cells, 1 / cells.size)
+    cells = average(condition.encode(raw[None]))
+    return scale(cells, 1 / cells.size)
 
 
 @describe_condition.register
 def _(condition: Labels, raw: Tensor) -> Floats:
     """Boundaries of instances do not count. Where the class is another, two planes differ."""
-    cells = averaged(condition.encode(raw[None])[:, : condition.classes])
-    return scaled(cells, 0.5 / cells[0].size)
+    cells = average(condition.encode(raw[None])[:, : condition.classes])
+    return scale(cells, 0.5 / cells[0].size)
 
 
 @describe_condition.register
@@ -92,19 +92,19 @@ def _(condition: Landmarks, raw: Tensor) -> Floats:
     return (points_of(raw) * (TALL / raw.shape[1])).flatten().numpy()
 
 
-def averaged(planes: Tensor) -> Floats:
+def average(planes: Tensor) -> Floats:
     """(1, K, H, W) averaged over areas to (K, h, w), at most 16x16, and fewer where there are many planes."""
     side = max(1, min(SIDE, int((LARGEST / planes.shape[1]) ** 0.5)))
     cells: Floats = F.interpolate(planes, size=[min(side, n) for n in planes.shape[2:]], mode="area")[0].numpy()
     return cells
 
 
-def scaled(values: NDArray[Any], factor: float) -> Floats:
+def scale(values: NDArray[Any], factor: float) -> Floats:
     """In one row."""
     return (values.reshape(-1) * factor).astype(np.float32)
 
 
-def filled(values: Floats) -> Floats:
+def fill(values: Floats) -> Floats:
     """NaN replaced by the mean of the column's other values, 0 if there are none."""
     known = ~np.isnan(values)
     if known.all():
@@ -122,7 +122,7 @@ def histograms(image: Tensor) -> Floats:
     light, a, b = lab(pixels).reshape(-1, 3).T
     counts = [np.histogram(light, BINS, (0, 100))[0]]
     counts += [np.histogram(np.clip(values, -SPAN, SPAN), BINS, (-SPAN, SPAN))[0] for values in (a, b)]
-    return scaled(np.concatenate(counts), 1 / (SAMPLED * SAMPLED))
+    return scale(np.concatenate(counts), 1 / (SAMPLED * SAMPLED))
 
 
 def lab(pixels: NDArray[np.uint8]) -> Floats:

@@ -66,7 +66,7 @@ def neighbours(pairs: Pairs, settings: Neighbours, described: Described | None =
     if kept is None:
         cache.save("neighbours", name, found._asdict())
     if not found.within.any():
-        half = f"half of the pairs have a neighbour at {suggested(described):g}" if len(pairs) > 1 else "add pairs"
+        half = f"half of the pairs have a neighbour at {suggest(described):g}" if len(pairs) > 1 else "add pairs"
         raise ConfigError(
             f"no two conditions of the {len(pairs)} pairs of {pairs.name} are nearer than training.neighbours.threshold"
             f" {settings.threshold:g} ({unit(pairs.condition)}); {half}; 0 trains without neighbours"
@@ -109,7 +109,7 @@ def search(described: Described, settings: Neighbours) -> Found:
                 order = np.lexsort((other, away))  # of equally near ones the first
                 found.within[k] = len(order)
                 order = order[:GROUPED]
-                order = order[chosen(k, other[order], described.colours, settings.most)]
+                order = order[choose(k, other[order], described.colours, settings.most)]
                 found.others[k, : len(order)], found.distances[k, : len(order)] = other[order], away[order]
     return found
 
@@ -120,7 +120,7 @@ def nearest_index(conditions: Floats) -> Any:
     return NearestNeighbors(metric="manhattan", algorithm="brute").fit(conditions)
 
 
-def chosen(k: int, others: Numbers, colours: Floats, most: int) -> Numbers:
+def choose(k: int, others: Numbers, colours: Floats, most: int) -> Numbers:
     """Positions in `others` (n,) of those that stand for all, at most most - 1, in order.
 
     All, where with the pair k itself they are no more than `most`; else one of each cluster but that of pair k.
@@ -128,9 +128,9 @@ def chosen(k: int, others: Numbers, colours: Floats, most: int) -> Numbers:
     if len(others) < most:
         return np.arange(len(others))
     labels = clusters(colours[[k, *others]], most)
-    chance = np.random.Generator(np.random.Philox(key=np.array([k, WORD], dtype=np.uint64)))
+    rng = np.random.Generator(np.random.Philox(key=np.array([k, WORD], dtype=np.uint64)))
     groups = [np.flatnonzero(labels[1:] == label) for label in range(most) if label != labels[0]]
-    return np.sort(np.array([chance.choice(group) for group in groups if len(group)], dtype=np.int64))
+    return np.sort(np.array([rng.choice(group) for group in groups if len(group)], dtype=np.int64))
 
 
 def clusters(colours: Floats, count: int) -> NDArray[np.int32]:
@@ -145,7 +145,7 @@ def clusters(colours: Floats, count: int) -> NDArray[np.int32]:
     return labels
 
 
-def suggested(described: Described) -> float:
+def suggest(described: Described) -> float:
     """A threshold at which about half of the pairs have a neighbour or more, rounded up to three digits.
 
     From 2,000 pairs evenly spread, if there are more.

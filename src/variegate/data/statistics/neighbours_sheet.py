@@ -15,7 +15,7 @@ from ...core.config import Neighbours, from_mapping
 from ..dataset.pairs import Pairs
 from ..files import images as image_files
 from .descriptors import describe, unit
-from .neighbours import Found, neighbours, suggested
+from .neighbours import Found, neighbours, suggest
 from .rarity_sheet import GAP, GREY, INK, LINE, PAPER, font, thumbnail_size
 
 QUANTILES = {"10%": 0.1, "25%": 0.25, "50%": 0.5, "75%": 0.75, "90%": 0.9, "100%": 1.0}
@@ -45,13 +45,13 @@ def neighbours_sheet(pairs: Pairs, folder: str | Path, threshold: float | None, 
     settings = from_mapping(Neighbours, {"threshold": threshold or 0.0, "most": most}, "options")
     described = describe(pairs)
     if threshold is None:
-        settings = settings.model_copy(update={"threshold": suggested(described)})
+        settings = settings.model_copy(update={"threshold": suggest(described)})
     found = neighbours(pairs, settings, described)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     (place / "neighbours.json").write_text(json.dumps(record(pairs, settings, found), indent=1))
-    draw(pairs, found, spread(found.within, count)).save(place / "neighbours.png")
-    return Sheet(place / "neighbours.png", explained(pairs, settings, found, threshold is None))
+    sheet_of(pairs, found, spread(found.within, count)).save(place / "neighbours.png")
+    return Sheet(place / "neighbours.png", explanation(pairs, settings, found, threshold is None))
 
 
 def spread(within: NDArray[np.int32], count: int) -> list[int]:
@@ -63,7 +63,7 @@ def spread(within: NDArray[np.int32], count: int) -> list[int]:
     ]
 
 
-def explained(pairs: Pairs, settings: Neighbours, found: Found, chosen: bool) -> str:
+def explanation(pairs: Pairs, settings: Neighbours, found: Found, chosen: bool) -> str:
     """The threshold, its unit, and how many neighbours pairs have."""
     why = " (half of the pairs have a neighbour nearer than this; --threshold for another)" if chosen else ""
     shares = ", ".join(f"{name} of pairs {n}" for name, n in quantiles(found).items())
@@ -98,7 +98,7 @@ def record(pairs: Pairs, settings: Neighbours, found: Found) -> dict[str, Any]:
     }
 
 
-def draw(pairs: Pairs, found: Found, shown: list[int]) -> Image.Image:
+def sheet_of(pairs: Pairs, found: Found, shown: list[int]) -> Image.Image:
     """The page of all rows."""
     high, wide = thumbnail_size(pairs.size)
     columns = 2 + int(found.kept[shown].max())

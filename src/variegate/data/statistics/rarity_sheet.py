@@ -43,7 +43,7 @@ def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int 
         raise ConfigError(f"--count {count} and --classes {classes}: both must be at least 1")
     rarity = Rarity(pairs, classes)
     rows = [(p, *extremes(rarity.even[:, p], count)) for p in rarity.served]
-    place, page = Path(folder), draw(pairs, rarity, rows, count)
+    place, page = Path(folder), sheet_of(pairs, rarity, rows, count)
     place.mkdir(parents=True, exist_ok=True)
     (place / "rarity.json").write_text(json.dumps(record(pairs, rarity), indent=1))
     page.save(place / "rarity.png")
@@ -70,7 +70,7 @@ def record(pairs: Pairs, rarity: Rarity) -> dict[str, Any]:
     return {"data": pairs.name, "served": [names[p] for p in rarity.served], **bounds, "scores": scores}
 
 
-def explained() -> str:
+def explanation() -> str:
     """What the scores are and what bounds them, in words."""
     return (
         "A score is 1 / density of the class's mean colour among all images that hold the class; here its mean is 1.\n"
@@ -79,7 +79,7 @@ def explained() -> str:
     )
 
 
-def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int]]], count: int) -> Image.Image:
+def sheet_of(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int]]], count: int) -> Image.Image:
     """The page of all rows (class, commonest, rarest)."""
     assert isinstance(pairs.condition, Labels)
     high, wide = thumbnail_size(pairs.size)
@@ -100,7 +100,7 @@ def draw(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int
             for x, k in zip(places, found):
                 raw, image = pairs.raw(k)
                 pixels, inside = image.expand(3, -1, -1).permute(1, 2, 0).numpy(), raw[0].numpy() == p
-                shown = image_files.resize(highlighted(pixels, inside), (high, wide), nearest=False)
+                shown = image_files.resize(highlight(pixels, inside), (high, wide), nearest=False)
                 page.paste(Image.fromarray(shown), (x, top))
                 if inside.mean() < FRAMED:
                     frame(pen, (x, top), inside, (high, wide))
@@ -117,7 +117,7 @@ def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
     return TALL, round(width * TALL / height)
 
 
-def highlighted(image: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def highlight(image: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """An image (H, W, 3) with everything outside the class (H, W) grey and of little contrast: dark around what is
     bright, light around what is dark."""
     middle = DARK if image[inside].mean() > 127 else LIGHT

@@ -89,9 +89,9 @@ class Survey(Canvas):
     def mark(self, name: str, x: float, y: float) -> None:
         column, row = math.floor(x * self.scale), math.floor(y * self.scale)
         number = sum(known.rpartition(" ")[0] == name for known in self.marks)
-        self.marks[f"{name} {number}"] = column, row, self.seen(column, row)
+        self.marks[f"{name} {number}"] = column, row, self.shape_at(column, row)
 
-    def seen(self, column: int, row: int) -> int:
+    def shape_at(self, column: int, row: int) -> int:
         """The number of the shape at a sample, -1 outside."""
         inside = 0 <= column < self.image.width and 0 <= row < self.image.height
         return int(self.numbers.image.getpixel((column, row))) if inside else -1  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ class Survey(Canvas):
         points = np.full((len(names), 2), np.nan, np.float32)
         for p, name in enumerate(names):
             column, row, shape = self.marks.get(name, (-1, -1, -1))
-            if shape >= 0 and self.seen(column, row) == shape:
+            if shape >= 0 and self.shape_at(column, row) == shape:
                 points[p] = column, row
         return ((points - OVERSAMPLING // 2) / OVERSAMPLING).astype(np.float32)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .masked import Mask, Masked, gate, pointwise, projected
+from .masked import Mask, Masked, gate, pointwise, project
 
 
 class GatedLayer(nn.Module):
@@ -64,7 +64,7 @@ class GatedStacks(nn.Module):
 
     def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
         """V h of each layer, (B, 4p, H, W): for the vertical stack, then for the horizontal one. None without K."""
-        return projected(self.layers, condition)
+        return project(self.layers, condition)
 
     def forward(self, image: Tensor, projections: Iterable[Tensor | None]) -> Tensor:
         down = along = image

@@ -51,14 +51,14 @@ class GatedSteps(Steps):
         self.left = self.zeros(len(rest), 3 * self.maps, self.back * self.maps)
         constants, matrices = [bias_of(first.link) + bias_of(first.horizontal)], []
         for i, (layer, before) in enumerate(zip(rest, self.layers)):
-            centre, carried = centre_of(layer.horizontal), self.carried(before)
+            centre, carried = centre_of(layer.horizontal), self.carry(before)
             self.left[i] = self.blocks(left_of(layer.horizontal))
             matrices.append(self.blocks(centre @ carried, carried))
             offset = bias_of(before.output)
             constants.append(bias_of(layer.link) + bias_of(layer.horizontal) + centre @ offset)
             self.bases[:, i + 1] = self.blocks(self.zeros(2 * self.maps, 1), offset[:, None])
         self.constants = [constant[:, None] for constant in constants]
-        self.plans = [self.plan(colour, matrices, self.carried(self.layers[-1])) for colour in range(self.colours)]
+        self.plans = [self.plan(colour, matrices, self.carry(self.layers[-1])) for colour in range(self.colours)]
 
     def blocks(self, gates: Tensor, stream: Tensor | None = None) -> Tensor:
         """Rows of (2p, n) gates and (p, n) h in the order of the buffers: for each colour a, b / 2 and h."""
@@ -66,7 +66,7 @@ class GatedSteps(Steps):
         h = torch.zeros_like(a) if stream is None else stream.unflatten(0, (self.colours, -1))
         return torch.stack([a, b / 2, h], dim=1).flatten(0, 2)
 
-    def carried(self, layer: GatedLayer) -> Tensor:
+    def carry(self, layer: GatedLayer) -> Tensor:
         """What the next layer's h is of this one's maps, without bias: (p, 3p)."""
         matrix = self.zeros(self.maps, self.colours, 3, self.group)
         matrix[:, :, 1] = centre_of(layer.output).unflatten(1, (self.colours, -1)) / 2
@@ -97,12 +97,12 @@ class GatedSteps(Steps):
         """The vertical stack in row y - 1, and what it and the condition tell row y."""
         own, other = slice(0, 2 * self.maps), slice(2 * self.maps, None)
         for i, (layer, window) in enumerate(zip(self.layers, self.down)):
-            ahead = self.constants[i] + self.projected(i, y, other)
+            ahead = self.constants[i] + self.project(i, y, other)
             if before is not None:
                 push(window, before)
                 above = F.conv2d(window, self.weights[i], layer.vertical.bias)[:, :, 0]
                 ahead = ahead + layer.link.weight[:, :, 0, 0] @ above
-                before = gate(above + self.projected(i, y - 1, own)) if i + 1 < len(self.layers) else None
+                before = gate(above + self.project(i, y - 1, own)) if i + 1 < len(self.layers) else None
             gates = ahead.expand(self.batch, -1, self.size[1]).unflatten(1, (2, self.colours, self.group))
             base = self.bases[:, i].unflatten(1, (self.colours, 3, self.group))
             base[:, :, 0] = gates[:, 0].permute(3, 1, 2, 0)

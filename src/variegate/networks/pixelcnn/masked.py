@@ -74,7 +74,7 @@ def pointwise(inputs: int, outputs: int, colours: int) -> Masked:
     return Masked(inputs, outputs, (0, 0, 0), "B", colours)
 
 
-def projected(layers: Iterable[nn.Module], condition: Tensor) -> Iterator[Tensor | None]:
+def project(layers: Iterable[nn.Module], condition: Tensor) -> Iterator[Tensor | None]:
     """V h of each layer by its own `condition`, an unmasked 1x1 convolution; None where K is 0."""
     for layer in layers:
         assert layer.condition is None or isinstance(layer.condition, nn.Conv2d)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from .masked import Masked, pointwise, projected
+from .masked import Masked, pointwise, project
 
 
 class MaskedBlock(nn.Module):
@@ -50,7 +50,7 @@ class MaskedStack(nn.Module):
 
     def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
         """What the condition adds to each masked convolution; None without K."""
-        return projected((self, *self.blocks), condition)
+        return project((self, *self.blocks), condition)
 
     def forward(self, image: Tensor, projections: Iterable[Tensor | None]) -> Tensor:
         each = iter(projections)

@@ -61,7 +61,7 @@ class MaskedSteps(Steps):
         for i, (window, weight, bias) in enumerate(zip(self.above, self.weights, self.biases)):
             if before is not None:
                 push(window, before if i == 0 else self.past[i - 1, self.back :].permute(2, 1, 0))
-            told = F.conv2d(window, weight, bias)[:, :, 0] + self.projected(i, y, slice(None))
+            told = F.conv2d(window, weight, bias)[:, :, 0] + self.project(i, y, slice(None))
             base = self.bases[0] if i == 0 else self.bases[1][:, i - 1]
             base.copy_(told.permute(2, 1, 0))
 

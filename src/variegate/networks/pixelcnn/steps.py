@@ -42,7 +42,7 @@ class Steps(ABC):
     def zeros(self, *shape: int) -> Tensor:
         return self.bias.new_zeros(shape)
 
-    def projected(self, layer: int, y: int, maps: slice) -> Tensor | float:
+    def project(self, layer: int, y: int, maps: slice) -> Tensor | float:
         """What the condition adds to `maps` of a layer in row y: (N, maps, W or 1)."""
         if not self.state:
             return 0.0

@@ -27,7 +27,7 @@ def by_field(uniform: Tensor, known: int) -> Choose:
     return lambda probabilities: inverse(probabilities, next(numbers))
 
 
-def draw(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int) -> Tensor:
+def sample(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int) -> Tensor:
     """Levels (N, C, H, W), whole numbers as real ones.
 
     Args:
