@@ -19,11 +19,15 @@ $(STAMP): pyproject.toml
 demo: install
 	$(BIN)/variegate demo --out demo
 
+# files are shared out among processes of one thread each, which two cores finish in half of the time
+PROCESSES ?= 2
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 core: install
-	$(BIN)/python -m pytest -m core
+	$(PYTEST) -m core
 
 lint: install
 	$(BIN)/ruff check src tests benchmarks docs

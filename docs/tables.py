@@ -28,6 +28,8 @@ def components(family: type[Component], column: str) -> str:
     """One row a kind: what it is, and which methods are made with it."""
     rows = []
     for kind, config in sorted(family.kinds.items()):
+        if not config.__module__.startswith("variegate."):  # somebody's own
+            continue
         used = [f"`{name}`" for name, method in METHODS_MADE.items() if getattr(method, family.group).kind == kind]
         rows.append([f"`{kind}`", config.summary, ", ".join(used) or "as a part of others"])
     return table([family.group, column, "methods"], rows)

@@ -1,11 +1,11 @@
 """Every command in README and docs runs, in the order of the pages, in one folder, as a reader would type it.
 
-Long ones are shortened: steps, and the demo to its quick form. Commands on images that are not here are skipped.
+Long ones are shortened: steps, and the demo to its quick form. A line that several pages have runs once. Commands on
+images that are not here are skipped. All of them run in this process, since every new one would import torch again.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -17,6 +17,7 @@ import pytest
 from docs.tables import TABLES, updated
 
 from helpers.shared import ROOT, SHARED
+from variegate.cli import main
 
 NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-images")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
@@ -29,7 +30,8 @@ def commands() -> list[tuple[str, str]]:
         for block in re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
             lines = block.replace("\\\n", " ").strip().splitlines()
             found += [(page, line.partition("  #")[0].strip()) for line in lines if not line.startswith("#")]
-    return [(page, line) for page, line in found if line and not line.startswith(MADE_BY_MAKE)]
+    pages = {line: page for page, line in reversed(found) if line and not line.startswith(MADE_BY_MAKE)}
+    return [(page, line) for line, page in reversed(pages.items())]
 
 
 def shortened(line: str) -> str:
@@ -46,8 +48,18 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("reader")
 
 
+def exit_status(words: list[str]) -> object:
+    try:
+        main(words)
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
 @pytest.mark.parametrize(("page", "line"), commands(), ids=lambda text: text[:60])
-def test_a_command_of_the_documentation_runs(page: str, line: str, desk: Path) -> None:
+def test_a_command_of_the_documentation_runs(
+    page: str, line: str, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     if "../shared" in line and not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not here; set VARIEGATE_SHARED")
     needed = [word for word in shlex.split(line) if word.startswith("runs/") and "--out" not in line]
@@ -55,17 +67,10 @@ def test_a_command_of_the_documentation_runs(page: str, line: str, desk: Path) -
         pytest.skip(f"{needed[0]} was not trained, its images are not here")
     program, *rest = shlex.split(shortened(line))
     assert program == "variegate", f"{page} tells the reader to run {program}, which this test does not know"
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
-    environment["VARIEGATE_CACHE"] = str(desk / "cache")
-    done = subprocess.run(
-        [sys.executable, "-m", "variegate", *rest],
-        cwd=desk,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, f"{page}: {line}\n{done.stderr[-2000:]}"
+    monkeypatch.chdir(desk)
+    monkeypatch.setenv("VARIEGATE_CACHE", str(desk / "cache"))
+    status = exit_status(rest)
+    assert not status, f"{page}: {line}\n{capsys.readouterr().err[-2000:]}"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/scenes.md"])
