@@ -264,8 +264,9 @@ def alive(rows: Rows, trials: Iterable[Trial], id: str = "alive", **of: Any) -> 
 
 
 def draw_scatter(rows: Rows, settings: Settings) -> None:
-    """`scatter.png` in the cache: diversity against accuracy, on streets."""
+    """`scatter.svg` in the cache: diversity against accuracy, on streets."""
     own = {trial.name: rows[trial.name] for trial in (*TRIALS.values(), ELEMENTS)}
     points = {name: (mean(row["diversity_score"]), mean(row["rmse_best"])) for name, row in own.items()}
     axes = {"across": "diversity score, more is better", "up": "RMSE of the best output, less is better"}
-    Scatter(points, **axes).image(2).save(settings.cache / "scatter.png")
+    on_white = Scatter(points, **axes).svg.replace("<svg ", '<svg style="background: white" ', 1)
+    (settings.cache / "scatter.svg").write_text(on_white)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from variegate.core.errors import DataError
 from variegate.data.streets.factors import Reading
 from variegate.data.streets.streets import Streets, odds, paint, read
-from variegate.evaluation.modes import RARE, expected_coverage, mode_metrics, modes
+from variegate.evaluation.modes import RARE, expected_coverage, modes
 
 pytestmark = pytest.mark.core
 DAY_CREAM, DAY_BRICK, NIGHT_BLUE = [0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [2, 3, 0, 0, 0]
@@ -62,16 +61,6 @@ def test_expected_coverage_agrees_with_simulation() -> None:
     assert expected_coverage(1, ("weather",)) == pytest.approx(0.5)
 
 
-def test_metrics_are_means_over_layouts() -> None:
-    result = mode_metrics([reading(DAY_CREAM, DAY_CREAM), reading(DAY_CREAM, NIGHT_BLUE)])
-    assert result["coverage"] == pytest.approx((1 / 12 + 2 / 12) / 2)
-    assert result["rare_recall"] == pytest.approx((0 + 1 / 4) / 2)
-    assert result["precision"] == 1
-    assert result["expected_coverage"] == pytest.approx(expected_coverage(2))
-    with pytest.raises(DataError):
-        mode_metrics([])
-
-
 def test_draws_from_the_truth_score_as_expected() -> None:
     layouts, rng = Streets((32, 32), 3, split="test"), np.random.default_rng(0)
     readings = []
@@ -80,7 +69,7 @@ def test_draws_from_the_truth_score_as_expected() -> None:
                  for _ in range(100)]  # fmt: skip
         images = torch.stack([paint(layouts.layout(i), draw) for draw in draws]) / 127.5 - 1
         readings.append(read(images, layouts.layout(i)))
-    result = mode_metrics(readings)
-    assert result["coverage"] == pytest.approx(result["expected_coverage"], abs=0.1)
-    assert result["precision"] == 1
-    assert result["total_variation"] < 0.15
+    each = [modes(reading) for reading in readings]
+    assert np.mean([one.coverage for one in each]) == pytest.approx(expected_coverage(100), abs=0.1)
+    assert all(one.precision == 1 for one in each)
+    assert np.mean([one.total_variation for one in each]) < 0.15

@@ -17,8 +17,8 @@ HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176
 
 
 def to_float(images: Tensor) -> Tensor:
-    """0..255 to [-1, 1], any shape."""
-    return images.float() / 127.5 - 1
+    """0..255 to [-1, 1], any shape; float32 unless they are floating-point numbers already."""
+    return (images if images.is_floating_point() else images.float()) / 127.5 - 1
 
 
 def to_unit(images: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import DataError, WeightsError
+from ..core.images import to_uint8
 from ..networks import weights
 from ..networks.features import PooledFeatures, pooled_features
 from ..runs.measured import Measured, Protocol, libraries
@@ -58,7 +59,7 @@ class Inception(nn.Module):
             shutil.rmtree(folder)
 
     def forward(self, images: Tensor) -> Tensor:
-        levels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        levels = to_uint8(images)
         features: Tensor = self.network(levels)[0]
         return features
 

@@ -73,24 +73,3 @@ def expected_coverage(draws: int, names: Sequence[str] = NAMES, at_most: float =
     truth = odds(names).ravel()
     truth = truth[truth <= at_most + 1e-12]
     return float((1 - (1 - truth) ** draws).mean()) if len(truth) else math.nan
-
-
-def mode_metrics(readings: Sequence[Reading], names: Sequence[str] = NAMES) -> dict[str, float]:
-    """Means over layouts, one reading each, beside what as many draws from the truth would reach on average."""
-    if not readings:
-        raise DataError("mode metrics need the readings of at least one layout.")
-    each = [modes(reading, names) for reading in readings]
-    draws = [len(reading.factors) for reading in readings]
-    return {
-        "coverage": mean([one.coverage for one in each]),
-        "expected_coverage": mean([expected_coverage(n, names) for n in draws]),
-        "rare_recall": mean([one.rare_recall for one in each]),
-        "expected_rare_recall": mean([expected_coverage(n, names, RARE) for n in draws]),
-        "precision": mean([one.precision for one in each]),
-        "total_variation": mean([one.total_variation for one in each]),
-    }
-
-
-def mean(values: Sequence[float]) -> float:
-    """The average as a plain number."""
-    return float(np.mean(values))

@@ -1,4 +1,4 @@
-"""Diversity against accuracy: one dot for each model, its name beside it where nothing else is; as SVG or pixels."""
+"""Diversity against accuracy: one dot for each model, its name beside it where nothing else is; as SVG."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from html import escape
 from typing import ClassVar, NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
 from ..runs.measured import Protocol
 from .axes import Axis, number, round_values
@@ -135,28 +135,6 @@ class Scatter:
             left, base = f"{label.box.left + 2:.1f}", f"{label.box.bottom - 3.5:.1f}"
             lines.append(f'<text x="{left}" y="{base}" {ink}>{escape(label.name)}</text>')
         return "\n".join([*lines, "</svg>"])
-
-    def image(self, scale: int = 2) -> Image.Image:
-        """The image as pixels on white, `scale` of them for each of the SVG's; save it as PNG."""
-        width, height = self.size
-        image = Image.new("RGB", (width * scale, height * scale), "white")
-        pen, font = ImageDraw.Draw(image), ImageFont.load_default(FONT * scale)
-
-        def at(x: float, y: float) -> tuple[float, float]:
-            return (x + LEFT) * scale, (y + TOP) * scale
-
-        for x1, y1, x2, y2 in self.rules():
-            pen.line([at(x1, y1), at(x2, y2)], RULE, scale)
-        for x, y, anchor, text in self.words():
-            pen.text(at(x, y), text, SOFT, font, {"start": "ls", "middle": "ms", "end": "rs"}[anchor])
-        for index, label in enumerate(self.labels):
-            colour = COLOURS[index % len(COLOURS)]
-            (x, y), end = label.dot, label.box.nearest(*label.dot)
-            if label.joined:
-                pen.line([at(x, y), at(*end)], colour, scale)
-            pen.ellipse([at(x - DOT, y - DOT), at(x + DOT, y + DOT)], colour)
-            pen.text(at(label.box.left + 2, label.box.bottom - 3.5), label.name, INK, font, "ls")
-        return image
 
     def words(self) -> Iterator[tuple[float, float, str, str]]:
         """x, y, anchor and text of what is written along the axes."""

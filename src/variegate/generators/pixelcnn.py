@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.images import is_constant
+from ..core.images import is_constant, to_float, to_uint8
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig, Given, Method
 from ..networks.blocks import init_glorot
@@ -62,12 +62,11 @@ class PixelCNN(Generator):
 
     def quantise(self, image: Tensor) -> Tensor:
         """Levels 0 .. 2 ** bits - 1, whole numbers of the same type, of images in [-1, 1] that were 8-bit ones."""
-        eight = ((image + 1) * 127.5).round().clamp(0, 255)
-        return (eight / 2 ** (8 - self.bits)).floor()
+        return (to_uint8(image).to(image.dtype) / 2 ** (8 - self.bits)).floor()
 
     def show(self, level: Tensor) -> Tensor:
         """The 8-bit image of levels, in [-1, 1]; `quantise` finds the levels again."""
-        return (level * (255 / (self.head.levels - 1))).round() / 127.5 - 1
+        return to_float((level * (255 / (self.head.levels - 1))).round())
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
         """log p(image | condition) in nats, (B,): the probability of the image's levels."""

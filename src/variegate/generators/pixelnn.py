@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
 from ..core.errors import ConfigError
-from ..core.images import to_float
+from ..core.images import to_float, to_uint8
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig
 from ..networks.perceptual import PerceptualKind, build_unfilled, perceptual
@@ -208,7 +208,7 @@ def compose(output: Output, scores: Tensor, details: Tensor) -> Tensor:
 
 def in_8_bits(images: Tensor) -> Tensor:
     """Images of [-1, 1] rounded to what an image file holds."""
-    return ((images.float().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return to_float(to_uint8(images.float()))
 
 
 def resize_image(images: Tensor, size: Size) -> Tensor:

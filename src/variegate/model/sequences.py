@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from ..core.images import uint8_to_unit
+
 if TYPE_CHECKING:
     from .model import Model
 
@@ -47,5 +49,5 @@ def flicker(model: Model, layouts: Sequence[Tensor], images: Tensor, seed: int =
     """Measure the images (T, C, H, W) of raw layouts (c, H, W); frame t is drawn afresh with code t of `seed`."""
     fresh = torch.cat([model.decode(raw, code[None]) for raw, code in zip(layouts, model.codes(len(layouts), seed))])
     raws, labels = torch.stack(list(layouts)), model.condition.discrete
-    changes = changed_share(raws) if labels else adjacent_difference(raws) / 255
+    changes = changed_share(raws) if labels else uint8_to_unit(adjacent_difference(raws))
     return Flicker(adjacent_difference(images), adjacent_difference(fresh), changes, labels)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...core.errors import DataError
+from ...core.images import to_uint8
 from ...core.interfaces import Size
 from ..files import images as image_files
 from ..files.sources import Source
@@ -82,7 +83,7 @@ class Normals(Condition):
 
     def to_image(self, raw: Tensor) -> Tensor:
         """The usual colours: -1 .. 1 as 0 .. 255."""
-        return ((raw.float() / STEPS + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return to_uint8(raw.float() / STEPS)
 
     def mirror(self, raw: Tensor) -> Tensor:
         """What faced left faces right."""
