@@ -29,29 +29,38 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """A new folder, whose files take the place of `folder` if nothing is raised inside.
-
-    Raises:
-        TrainingError: it cannot be written; what was there before is untouched.
-    """
+    """A new folder, which takes the place of `folder` if nothing is raised inside."""
     aside, old = (folder.with_name(f".{folder.name}.{word}") for word in ("writing", "old"))
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
-        for file in aside.iterdir():
-            sync(file)
+        for file in aside.rglob("*"):
+            if file.is_file():
+                sync(file)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             os.replace(folder, old)
         os.replace(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[Path]:
+    """As `replacing_folder`, for what training saves.
+
+    Raises:
+        TrainingError: it cannot be written; what was there before is untouched.
+    """
+    try:
+        with replacing_folder(folder) as aside:
+            yield aside
     except (OSError, SafetensorError, RuntimeError) as error:  # torch and safetensors have types of their own
         raise TrainingError(
             f"could not write {folder}: {error}; what was saved before is untouched; free some space and resume"
         ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..core.config import Config
 from ..core.device import require_device
 from ..core.errors import CheckpointError, DataError
-from ..core.files import replacing_folder
+from ..core.files import saving
 from ..core.interfaces import Size
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
@@ -96,7 +96,7 @@ class Embedding:
 
     def save(self, folder: Path) -> None:
         """Write `config.json` and `model.safetensors` aside, then put them in the place of `folder`."""
-        with replacing_folder(folder) as aside:
+        with saving(folder) as aside:
             tensors = {key: tensor.contiguous() for key, tensor in self.network.state_dict().items()}
             save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
             (aside / "config.json").write_text(self.record.model_dump_json(indent=2))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import CheckpointError
-from ..core.files import replacing_folder
+from ..core.files import saving
 
 
 class Checkpoints:
@@ -33,7 +33,7 @@ class Checkpoints:
 
     def save(self, step: int, state: dict[str, Any], score: float | None) -> None:
         """Write a checkpoint; `score` (lower is better) decides which one is the best."""
-        with replacing_folder(self.path(step)) as aside:
+        with saving(self.path(step)) as aside:
             torch.save(state, aside / "state.pt")
             (aside / "score.json").write_text(json.dumps({"step": step, "score": score}))
         self.prune()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..core.config import Config
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import replacing_folder
+from ..core.files import saving
 from ..core.interfaces import Generator, Shapes, Size
 
 
@@ -53,7 +53,7 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord, inverte
     others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.is_dir() else []
     if others:
         raise ConfigError(f"{folder} holds {others[0]}, which is no part of a model; save into a folder of its own")
-    with replacing_folder(folder) as aside:
+    with saving(folder) as aside:
         for name, module in (("model", generator), ("inverter", inverter)):
             if module is not None:
                 tensors = {key: tensor.contiguous() for key, tensor in module.state_dict().items()}

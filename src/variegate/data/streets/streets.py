@@ -8,8 +8,6 @@ recovers the factors from any image of a layout, generated ones included.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -23,6 +21,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ...core.errors import DataError, did_you_mean
+from ...core.files import replacing_folder
 from .factors import Reading, read
 from .geometry import survey
 from .paint import enlarge, render
@@ -177,17 +176,13 @@ def export(folder: str | Path, *streets: Streets) -> Path:
         raise DataError(f"{folder} already exists and is not empty; choose a new folder for the streets.")
     if len({split.split for split in streets}) < len(streets):
         raise DataError("two of the streets to export are the same split; give each split once.")
-    partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
+    truth: dict[str, Any] = {"classes": CLASSES, "palette": PALETTE, "factors": [f._asdict() for f in FACTORS]}
     try:
-        partial.mkdir(parents=True)
-        truth: dict[str, Any] = {"classes": CLASSES, "palette": PALETTE, "factors": [f._asdict() for f in FACTORS]}
-        truth["files"] = {split.split: write_split(partial, split) for split in streets}
-        (partial / "factors.json").write_text(json.dumps(truth, indent=1))
-        os.replace(partial, folder)
+        with replacing_folder(folder) as partial:
+            truth["files"] = {split.split: write_split(partial, split) for split in streets}
+            (partial / "factors.json").write_text(json.dumps(truth, indent=1))
     except OSError as error:  # which names the partial folder
         raise DataError(f"{folder} cannot be written ({error.strerror}); choose a folder that can.") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
