@@ -110,8 +110,8 @@ def test_derived_conditions_and_streets_are_described(tmp_path: Path) -> None:
 @core
 @pytest.mark.parametrize("folders", [("trainA", "trainB"), ("train_label", "train_img")])
 def test_two_folders_without_one_common_name_are_described_as_far_as_they_go(tmp_path: Path, folders: tuple) -> None:
-    for folder in folders:
-        save(tmp_path / folder / f"of-{folder}.png", photo())
+    for folder, name in zip(folders, ("left", "right")):
+        save(tmp_path / folder / f"{name}.png", photo())
     report = check(tmp_path)
     assert len(report.problems) == 1
     assert "look unpaired" in report.problems[0]

@@ -200,7 +200,7 @@ def test_conditions_that_cannot_be_asked_for(tmp_path: Path, words: str, told: s
 
 
 def test_a_trained_model_reads_its_classes_whatever_their_order(tmp_path: Path) -> None:
-    animals(tmp_path, {"dog": 4, "eel": 4})
+    animals(tmp_path, {"dog": 4, "eel": 3})
     known = ClassLabel(names=("cat", "dog", "eel"), frame=(16, 16))
     pairs = open_data(tmp_path, condition=known)
     assert {int(pairs.raw(k)[0].max()) for k in range(len(pairs))} == {1, 2}
@@ -211,11 +211,11 @@ def test_a_trained_model_reads_its_classes_whatever_their_order(tmp_path: Path) 
 
 
 def test_check_explains_class_folders(tmp_path: Path) -> None:
-    animals(tmp_path, {"cat": 5, "dog": 5})
+    animals(tmp_path, {"cat": 5, "dog": 4})
     report = check(tmp_path)
     assert report.ok
     assert "one of 2 classes (cat, dog)" in report.text()
-    assert "50.0 %  cat" in report.text()
+    assert "55.6 %  cat" in report.text()
     save(tmp_path / "eel" / "1.png", photo())
     (tmp_path / "cat" / "2.png").write_bytes(b"no image")
     told = check(tmp_path).problems

@@ -98,7 +98,7 @@ def _describe(report: Report, folder: Folder, direction: Direction | None) -> No
     report.description = folder.structure
     if folder.kind in ("halves", "images") and folder.splits:
         way, why = choose_direction(folder, direction)
-        report.description += f", {way[0]} is the condition ({why})"
+        report.description += f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if len(folder.splits) < len(report.splits):
         report.description += "; val is held out of train"
 

@@ -153,7 +153,7 @@ def directed(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
     """Which of A and B is the condition of a folder, and why: a clause, empty where there is only one way."""
     if folder.kind in ("halves", "images"):
         way, why = choose_direction(folder, asked)
-        return way, f", {way[0]} is the condition ({why})"
+        return way, f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if asked is not None:
         raise DataError(f"{folder.root}: is {folder.structure}, so direction {asked} has no meaning; leave it out")
     return "AtoB", ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ...core.errors import DataError
+from .walk import is_hidden, walk
 
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
-SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
 
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the image on its side
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -168,8 +170,13 @@ def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
 
 def images_in(folder: Path, deep: bool = False, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
     """Image files in natural order (2 before 10), hidden ones left out."""
-    found = folder.rglob("*") if deep else folder.iterdir() if folder.is_dir() else ()
-    files = [f for f in found if f.suffix.lower() in suffixes and not f.name.startswith(".") and f.is_file()]
+    found = walk(folder) if deep else folder.iterdir() if folder.is_dir() else ()
+    files = [f for f in found if f.suffix.lower() in suffixes and not is_hidden(f.name) and f.is_file()]
+    return in_order(files)
+
+
+def in_order(files: Iterable[Path]) -> list[Path]:
+    """In natural order: 2 before 10."""
     return sorted(files, key=natural)
 
 

@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..conditions.metadata import Metadata, evenly
 from ..files import images as image_files
-from .items import SPLITS, Folder, Item
+from ..files.walk import is_hidden
+from .items import Folder, Item
+from .names import Role
+from .sides import Side, split_folders
 
-PARTS = ("images", "image", "imgs", "img", "labels", "label", "masks", "mask", "normals", "A", "B")  # of pairs
+NO_CLASS: tuple[Role, ...] = ("labels", "image", "a", "b", "normals", "instances", "view")  # unless asked for
 
 
-def find_classes(root: Path) -> Folder | None:
+def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Folder | None:
     """Images by class; None unless at least two folders hold some.
 
     A class of a later split that the first does not have, and a folder without images, become problems.
+
+    Args:
+        asked: classes are wanted, whatever the folders are called.
     """
-    places = {split: _inside(root / split) for split in SPLITS}
-    many = any(sum(map(bool, folders.values())) > 1 for folders in places.values())
-    places = {split: folders for split, folders in places.items() if many and any(folders.values())}
-    if not places:
-        loose = _inside(root)
-        places = {"train": {place: loose[place] for place in loose if place.name not in (*SPLITS, *PARTS)}}
-    first = next(iter(places))
-    names = tuple(place.name for place, files in places[first].items() if files)
-    if len(names) < 2:
+    classes = [side for side in sides if side.name and "/" not in side.name and (asked or side.role not in NO_CLASS)]
+    splits = [split for split in _splits(classes) if sum(split in side.files for side in classes) > 1]
+    if not splits:
         return None
+    names = tuple(side.name for side in classes if splits[0] in side.files)
     folder = Folder(root, "derived", {}, f"{len(names)} class folders", classes=names)
-    for split, folders in places.items():
+    for split in _splits(classes):
         items = []
-        for place, files in folders.items():
-            if not files:
-                folder.problems.append(f"{place}: holds no images; add some, or delete the folder")
-            elif place.name not in names:
-                folder.problems.append(f"{place}: is a class that {root / first} does not have; move it away")
-            else:
-                items += [Item(file, metadata=Metadata(names.index(place.name))) for file in files]
-        order = evenly([item.metadata.label or 0 for item in items]) if len(places) == 1 else range(len(items))
+        for side in classes:
+            files = side.files.get(split, {}).values()
+            if files and side.name not in names:
+                folder.problems.append(f"{side.places[split]}: is a class that {splits[0]} does not have; move it away")
+            elif files:
+                items += [Item(file, metadata=Metadata(names.index(side.name))) for file in files]
+        alone = len(_splits(classes)) == 1
+        order = evenly([item.metadata.label or 0 for item in items]) if alone else range(len(items))
         folder.splits[split] = [items[i] for i in order]
+    folder.problems += [f"{place}: holds no images; add some, or delete the folder" for place in _empty(root)]
     return folder
 
 
-def _inside(place: Path) -> dict[Path, list[Path]]:
-    """Folders in a folder, 2 before 10, hidden ones left out, and the images of each."""
-    found = [p for p in place.iterdir() if p.is_dir() and not p.name.startswith(".")] if place.is_dir() else []
-    return {folder: image_files.images_in(folder) for folder in sorted(found, key=image_files.natural)}
+def _splits(sides: Sequence[Side]) -> list[str]:
+    return [split for split in ("train", "val", "test") if any(split in side.files for side in sides)]
+
+
+def _empty(root: Path) -> list[Path]:
+    """Folders among the classes that hold no images."""
+    places = list(split_folders(root).values()) or [root]
+    inside = [one for place in places for one in sorted(place.iterdir()) if one.is_dir() and not is_hidden(one.name)]
+    return [one for one in inside if not image_files.images_in(one, deep=True)]

@@ -43,14 +43,16 @@ def choose_direction(folder: Folder, asked: Direction | None) -> tuple[Direction
     """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for."""
     if asked is not None:
         return asked, "as asked"
+    if folder.direction is not None:
+        return folder.direction, "its name says so"
     items = next(iter(folder.splits.values()))
     halves = folder.kind == "halves"
     first = flatness([item.condition or item.image for item in items], 0 if halves else None)
     second = flatness([item.image for item in items], 1 if halves else None)
     if abs(first - second) < 0.05:
-        return "AtoB", "both are equally flat, so A is taken as the condition; --direction BtoA would swap them"
+        return "AtoB", f"both are equally flat, so {folder.sides[0]} is taken; --direction BtoA would swap them"
     chosen: Direction = "AtoB" if first > second else "BtoA"
-    return chosen, f"{'A' if first > second else 'B'} is drawn flat, as labels are"
+    return chosen, f"{folder.sides[first <= second]} is drawn flat, as labels are"
 
 
 def is_grey(files: Sequence[Path]) -> bool:

@@ -1,12 +1,15 @@
-"""What a folder of images is, worked out from names and sizes before any image is decoded."""
+"""What a folder of images is, worked out from names and sizes before any image is decoded.
+
+Evidence is weighed from the strongest to the weakest: published sets, folders whose names say what they hold, folders
+that hold files of the same names, images of two halves, and last classes, which any two folders might be.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ...core.errors import DataError, did_you_mean
 from ..conditions.spec import ConditionSpec, OfLandmarks, with_classes
@@ -15,60 +18,43 @@ from ..files import images as image_files
 from .cityscapes import find_street_set
 from .class_folders import find_classes
 from .geometry import Geometry, find_geometry
-from .items import SPLITS, Folder, Item, hold_out, match, missing_partners, mix
+from .items import Folder, Item, hold_out, mix
+from .names import MASK_BESIDE
+from .pairing import pair_by_roles
+from .sides import Side, sides_of
 from .torchvision import NO_CONDITION, find_torchvision_set
+from .two_sides import ACCEPTED, named_folders, two_named, two_sides
 from .vectors import add_vectors
-
-LABELLED = [  # (condition folder, image folder) of a split; labels are class ids or exact colours
-    ("{}_label", "{}_img"),
-    ("{}_labels", "{}"),
-    ("{}_label", "{}"),
-    ("{}annot", "{}"),
-    ("labels/{}", "images/{}"),
-]
-INSTANCES = ("{}_inst", "{}_instance")  # beside the label folder of a split
-LETTERED = [("{}_A", "{}_B"), ("{}A", "{}B"), ("A/{}", "B/{}")]
-UNSPLIT = [(label, image) for label in ("labels", "label") for image in ("images", "image", "imgs", "img")]
-ACCEPTED = (
-    "accepted are: images of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
-    "train_label + train_img (+ train_inst), train + train_labels, labels + images, Cityscapes, BDD100K, GTA-5, "
-    "images with landmarks.json, landmarks.csv or .pts files, normals + images, train_normals + train_img, "
-    "torchvision's oxford-iiit-pet and lfw-py, class folders (cat/1.png, dog/1.png), .npz files, "
-    "or plain images with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER) or none"
-)
 
 
 def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: bool = False) -> Folder:
     """Work out what a folder is from its names and its images' sizes; pairs that do not fit become problems.
 
     Args:
+        path: a folder, or "condition=DIR,image=DIR".
         spec: the condition that is asked for; without one, folders that have one of their own are looked for.
         unpaired: two folders are taken as they are, and what is paired is taken apart.
 
     Raises:
         DataError: there is no such folder, nothing in it, or nothing that is recognised.
     """
-    root = Path(path)
-    if not root.exists():
-        near = sorted(p.name for p in root.parent.iterdir() if p.is_dir()) if root.parent.is_dir() else []
-        near = difflib.get_close_matches(root.name, near, n=1) or near[:8]
-        known = [*(str(root.parent / name) for name in near), "streets"]
-        raise DataError(f"{root}: there is no such folder; {did_you_mean(str(root), known)}")
-    if not root.is_dir():
-        raise DataError(f"{root}: is a file; give the folder that holds the images")
+    if (named := named_folders(str(path))) is not None:
+        return two_named((existing(named[0]), existing(named[1])), spec, unpaired)
+    root = existing(Path(path))
     geometry = None if spec is None else spec.geometry
     if spec is not None and geometry is None:
         return _read_derived(root, spec, unpaired)
     kind: Geometry = "landmarks" if isinstance(geometry, OfLandmarks) else "normals"
-    folder = _geometry(root, kind, unpaired) if geometry else _found(root, unpaired)
+    sides = sides_of(root)
+    folder = _geometry(root, kind, unpaired) if geometry else _found(root, sides, unpaired)
     if folder is not None:
         return folder
     if unpaired:
         raise DataError(f"{root}: unpaired data are two folders, such as trainA/ and trainB/, and these are not there")
-    splits = _plain(root)
-    if splits:
-        return _halves(root, splits)
-    classes = find_classes(root)
+    classes = find_classes(root, sides)
+    plain, notes = _plain(sides)
+    if plain and (classes is None or not sides[0].name):
+        return _halves(root, plain, notes)
     if classes is not None:
         return classes
     inside = sorted(f"{p.name}/" if p.is_dir() else p.name for p in root.iterdir() if not p.name.startswith("."))
@@ -77,12 +63,24 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     raise DataError(f"{root}: {what}; {ACCEPTED}")
 
 
-def _found(root: Path, unpaired: bool) -> Folder | None:
+def existing(root: Path) -> Path:
+    """The folder itself. Raises DataError if there is none, with the closest name that there is."""
+    if root.is_dir():
+        return root
+    if root.exists():
+        raise DataError(f"{root}: is a file; give the folder that holds the images")
+    near = sorted(p.name for p in root.parent.iterdir() if p.is_dir()) if root.parent.is_dir() else []
+    near = difflib.get_close_matches(root.name, near, n=1) or near[:8]
+    known = [*(str(root.parent / name) for name in near), "streets"]
+    raise DataError(f"{root}: there is no such folder; {did_you_mean(str(root), known)}")
+
+
+def _found(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | None:
     """Whatever has a condition of its own. Label maps come before landmarks that lie beside them."""
     if unpaired:
-        return _street_set(root, unpaired) or _two_folders(root, unpaired)
+        return _street_set(root, unpaired) or two_sides(root, sides, unpaired)
     found = _street_set(root) or find_torchvision_set(root) or find_geometry(root, "normals")
-    found = found or _two_folders(root, unpaired) or find_geometry(root, "landmarks")
+    found = found or two_sides(root, sides, unpaired) or find_geometry(root, "landmarks")
     if found is not None and found.kind == "derived":
         raise DataError(f"{root}: is {found.structure}; {NO_CONDITION}")
     return found
@@ -115,28 +113,40 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
     return folder
 
 
-def _plain(root: Path) -> dict[str, list[Item]]:
-    """Splits that are single folders of images; a folder without them is all train."""
-    splits = {split: [Item(f) for f in image_files.images_in(root / split)] for split in SPLITS}
-    splits = {split: items for split, items in splits.items() if items}
-    loose = [Item(f) for f in image_files.images_in(root)]
-    return splits or ({"train": loose} if loose else {})
+def _plain(sides: Sequence[Side]) -> tuple[dict[str, list[Item]], list[str]]:
+    """Images of one kind alone, by split, and what was left out: images that lie in the root or in splits, or in the
+    only folder that holds some. Masks beside images are none of them."""
+    sides = [side for side in sides if side.role != "view"]
+    plain = [side for side in sides if not side.name] or (list(sides) if len(sides) == 1 else [])
+    splits: dict[str, list[Item]] = {}
+    masks = []
+    for split, files in plain[0].files.items() if plain else ():
+        beside = {name for name in files if (base := MASK_BESIDE.fullmatch(name)) and base[1] in files}
+        masks += [files[name] for name in beside]
+        splits[split] = [Item(file) for name, file in files.items() if name not in beside]
+    if not masks:
+        return splits, []
+    first = min(masks)
+    note = f"{len(masks)} masks beside the images, such as {first.name}, are not taken for images; "
+    return splits, [f"{note}to learn to fill holes of their shapes give --condition inpaint:{first.parent}"]
 
 
 def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     """Plain images, with what is known of them if that was asked for."""
     if unpaired:
         spec.check_unpaired()
-    classes, published = find_classes(root), find_torchvision_set(root)
+    sides, published = sides_of(root), find_torchvision_set(root)
+    classes = find_classes(root, sides, asked=spec.classes)
     if spec.classes:
         folder = classes or Folder(root, "derived", {}, "", classes=with_classes((), str(root)))
         folder.structure += f" with the condition {str(spec)!r}" * (len(spec.parts) > 1)
     else:
         deep = [Item(f) for f in _without_masks(root, spec)]
-        splits = _plain(root) or _bare(published) or _images_only(root) or _split_classes(root, classes)
+        splits, notes = _plain(sides)
+        splits = _bare(published) or splits or _images_only(root, sides) or _split_classes(classes, sides)
         splits = splits or ({"train": deep} if deep else {})
         what = f"plain images with the condition {str(spec)!r}{' made from each' * (spec.derived is not None)}"
-        folder = Folder(root, "derived", splits, what, published.problems if published else [])
+        folder = Folder(root, "derived", splits, what, published.problems if published else [], notes=notes)
     if not folder.splits:
         raise DataError(f"{root}: has no images; accepted are {', '.join(sorted(image_files.SUFFIXES))}")
     if spec.vectors is not None:
@@ -150,10 +160,10 @@ def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     return folder
 
 
-def _split_classes(root: Path, classes: Folder | None) -> dict[str, list[Item]]:
+def _split_classes(classes: Folder | None, sides: Sequence[Side]) -> dict[str, list[Item]]:
     """The images of class folders that are in splits, also of classes that one split alone has."""
     splits = classes.splits if classes is not None and len(classes.splits) > 1 else {}
-    return {split: [Item(f) for f in image_files.images_in(root / split, deep=True)] for split in splits}
+    return {split: [Item(f) for side in sides for f in side.files.get(split, {}).values()] for split in splits}
 
 
 def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
@@ -165,16 +175,15 @@ def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
     return [file for file in files if masks.resolve() not in file.resolve().parents]
 
 
-def _images_only(root: Path) -> dict[str, list[Item]]:
+def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
     """The images of label maps or normals + images: those are no images to derive something from."""
     known = _street_set(root) or find_geometry(root, "normals")
     if known is not None:
         return _bare(known)
-    kind, names = _find_two(root) or ("", {})
-    if kind != "labels":
+    pair = pair_by_roles(sides)
+    if pair is None or pair.kind != "labels":
         return {}
-    splits = {split: [Item(f) for f in image_files.images_in(root / image)] for split, (_, image) in names.items()}
-    return {split: items for split, items in splits.items() if items}
+    return {split: [Item(file) for file in files.values()] for split, files in pair.second.files.items()}
 
 
 def _bare(folder: Folder | None) -> dict[str, list[Item]]:
@@ -183,7 +192,7 @@ def _bare(folder: Folder | None) -> dict[str, list[Item]]:
     return {split: [Item(item.image, box=item.box) for item in items] for split, items in splits.items()}
 
 
-def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
+def _halves(root: Path, splits: dict[str, list[Item]], notes: list[str]) -> Folder:
     """A|B side by side, if most images are about twice as wide as high."""
     sizes = {item.image: image_files.size_of(item.image) for items in splits.values() for item in items}
     known = {file: size for file, size in sizes.items() if size is not None}
@@ -200,85 +209,4 @@ def _halves(root: Path, splits: dict[str, list[Item]]) -> Folder:
         if width != 2 * height
     ]
     both = {split: [replace(item, halves=True) for item in items] for split, items in splits.items()}
-    return Folder(root, "halves", both, "A|B side by side in one image", problems)
-
-
-def _find_two(root: Path) -> tuple[Literal["labels", "images"], dict[str, tuple[str, str]]] | None:
-    """Names of the condition folder and the image folder of each split."""
-    kinds: list[tuple[Literal["labels", "images"], list[tuple[str, str]]]]
-    kinds = [("labels", LABELLED), ("images", LETTERED)]
-    for kind, patterns in kinds:
-        for first, second in patterns:
-            names = {split: (first.format(split), second.format(split)) for split in SPLITS}
-            names = {split: pair for split, pair in names.items() if (root / pair[0]).is_dir()}
-            if any((root / image).is_dir() for _, image in names.values()):
-                return kind, names
-    for first, second in [*UNSPLIT, ("A", "B")]:
-        if (root / first).is_dir() and (root / second).is_dir():
-            return "images" if first == "A" else "labels", {"train": (first, second)}
-    return None
-
-
-def _two_folders(root: Path, unpaired: bool) -> Folder | None:
-    """Conditions in one folder, images in another: of equal names, unless they are unpaired."""
-    found = _find_two(root)
-    if found is not None:
-        return _read_unpaired(root, *found) if unpaired else _read_pairs(root, *found)
-    for first, second in ((a.format(s), b.format(s)) for a, b in [*LETTERED, LABELLED[0]] for s in SPLITS):
-        for one, other in ((first, second), (second, first)):
-            if (root / one).is_dir() and not (root / other).is_dir():
-                raise DataError(f"{root}: has {one}/ but not {other}/; put the other half of each pair there")
-    return None
-
-
-def _read_pairs(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
-    example = next(iter(names.values()))
-    folder = Folder(root, kind, {}, f"{example[0]}/ + {example[1]}/ paired by name")
-    for split, (first, second) in names.items():
-        items = match(root / first, root / second, folder.problems)
-        if items:
-            folder.splits[split] = items
-    if not folder.splits and not folder.problems:
-        raise DataError(f"{root}: {example[0]}/ and {example[1]}/ hold no images; {ACCEPTED}")
-    if kind == "labels":
-        _add_instances(folder, {split: first for split, (first, _) in names.items()})
-    return folder
-
-
-def _read_unpaired(root: Path, kind: Literal["labels", "images"], names: Mapping[str, tuple[str, str]]) -> Folder:
-    """Two folders as they are. Val is held out of each of them, so that no image is in both splits."""
-    first, second = ({split: image_files.images_in(root / pair[i]) for split, pair in names.items()} for i in (0, 1))
-    empty = [root / names[split][i] for i, side in enumerate((first, second)) for split in side if not side[split]]
-    if empty:
-        raise DataError(f"{empty[0]}: holds no images, but unpaired data need some on both sides; add them")
-    if min(len(side.get("train", [])) for side in (first, second)) > 1:
-        first, second = hold_out(first), hold_out(second)
-    one, other = next(iter(names.values()))
-    splits = {split: mix(files, second[split]) for split, files in first.items()}
-    return Folder(root, kind, splits, f"{one}/ + {other}/ unpaired", unpaired=True)
-
-
-def _add_instances(folder: Folder, labels: Mapping[str, str]) -> None:
-    """Give each item the instance map of its label map's name, if a folder of them lies beside any of `labels`."""
-    wanted = {split: [name.format(split) for name in INSTANCES] for split in folder.splits}
-    for split, names in wanted.items():
-        if labels[split] in ("label", "labels"):  # a folder without splits
-            names[:0] = ["inst", "instance"]
-    found = {s: next((name for name in names if (folder.root / name).is_dir()), None) for s, names in wanted.items()}
-    there = [name for name in found.values() if name is not None]
-    if not there:
-        return
-    folder.instances = True
-    folder.structure += f", instance maps in {there[0]}/"
-    for split, name in found.items():
-        if name is None:
-            missing = wanted[split][0]
-            folder.problems.append(f"{folder.root}: has {there[0]}/ but not {missing}/; put the instance maps there")
-            continue
-        place = folder.root / name
-        partners = {f.stem: f for f in reversed(image_files.images_in(place))}
-        given = {item.condition.stem: item.condition for item in reversed(folder.splits[split]) if item.condition}
-        for files, other, others in ((given, place, partners), (partners, folder.root / labels[split], given)):
-            folder.problems += missing_partners(files, other, others)
-        items = [(item, partners.get(item.condition.stem)) for item in folder.splits[split] if item.condition]
-        folder.splits[split] = [Item(item.image, item.condition, file) for item, file in items]
+    return Folder(root, "halves", both, "A|B side by side in one image", problems, notes=notes)

@@ -11,11 +11,11 @@ from ...core.errors import DataError
 from ..conditions.normals import Normals
 from ..files import images as image_files
 from ..files.landmarks import TABLES, Points, read_pts, read_table
-from .items import SPLITS, Folder, Item, match
+from .items import Folder, Item
+from .matching import match
+from .sides import Side, sides_of, split_folders
 
 Geometry = Literal["landmarks", "normals"]
-NORMALS = [("{}_normals", "{}_img"), ("{}_normals", "{}"), ("normals/{}", "images/{}")]  # of a split
-UNSPLIT = [("normals", image) for image in ("images", "image", "imgs", "img")]
 
 
 def find_geometry(root: Path, kind: Geometry) -> Folder | None:
@@ -28,7 +28,7 @@ def find_geometry(root: Path, kind: Geometry) -> Folder | None:
 
 
 def _landmarks(root: Path) -> Folder | None:
-    splits = {split: root / split for split in SPLITS if image_files.images_in(root / split)}
+    splits = {split: place for split, place in split_folders(root).items() if image_files.images_in(place)}
     places = splits if any(_has_landmarks(place) for place in splits.values()) else {"train": root}
     if not any(_has_landmarks(place) for place in places.values()):
         return None
@@ -93,28 +93,30 @@ def other_numbers(splits: Iterable[Sequence[Item]]) -> list[str]:
 
 
 def _normals(root: Path) -> Folder | None:
-    for patterns, splits in ((NORMALS, SPLITS), (UNSPLIT, ("train",))):
-        for first, second in patterns:
-            pairs = {split: (root / first.format(split), root / second.format(split)) for split in splits}
-            pairs = {split: places for split, places in pairs.items() if places[0].is_dir()}
-            if any(image.is_dir() for _, image in pairs.values()):
-                return _pair_normals(root, pairs)
-    lonely = next((root / f"{name}normals" for name in ("", "train_") if (root / f"{name}normals").is_dir()), None)
-    if lonely is not None:
-        images = "images" if lonely.name == "normals" else "train_img"
-        raise DataError(f"{root}: has {lonely.name}/ but not {images}/; put the images of the normals there")
-    return None
-
-
-def _pair_normals(root: Path, pairs: dict[str, tuple[Path, Path]]) -> Folder:
-    folder = Folder(root, "normals", {}, "")
-    for split, (first, second) in pairs.items():
-        items = match(first, second, folder.problems, Normals.suffixes)
+    maps = next((side for side in sides_of(root, Normals.suffixes) if side.role == "normals"), None)
+    if maps is None:
+        empty = next((name for name in ("normals", "train_normals") if (root / name).is_dir()), None)
+        if empty is not None:
+            raise DataError(
+                f"{root}: {empty}/ holds no normals; they are .npy, .exr or .png files of the images' names"
+            )
+        return None
+    sides = [side for side in sides_of(root) if side.role in ("image", None)]
+    images = next((side for side in sides if side.role == "image"), None)
+    images = images or next((side for side in sides if not side.name), None)
+    name = _below(root, maps)
+    if images is None:
+        wanted = "images" if name == "normals" else name.replace("normals", "img")
+        raise DataError(f"{root}: has {name}/ but not {wanted}/; put the images of the normals there")
+    folder = Folder(root, "normals", {}, f"{name}/ + {_below(root, images)}/ paired by name, surface normals")
+    for split, files in maps.files.items():
+        places = maps.places[split], images.place(split)
+        items, problems = match(files, images.files.get(split, {}), places)
+        folder.problems += problems
         if items:
             folder.splits[split] = items
-    first, second = next(iter(pairs.values()))
-    names = f"{first.relative_to(root)}/ + {second.relative_to(root)}/"
-    folder.structure = f"{names} paired by name, surface normals"
-    if not folder.splits and not folder.problems:
-        raise DataError(f"{root}: {names} hold no pairs; normals are .npy, .exr or .png files of the images' names")
     return folder
+
+
+def _below(root: Path, side: Side) -> str:
+    return side.where.relative_to(root).as_posix()

@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 
 from ..conditions.cityscapes import Numbering
 from ..conditions.metadata import Metadata
-from ..files import images as image_files
 from ..files.landmarks import Points
 
 Direction = Literal["AtoB", "BtoA"]
@@ -42,46 +41,14 @@ class Folder:
     structure: str  # in words
     problems: list[str] = field(default_factory=list)
     instances: bool = False  # label maps have instance maps
+    sides: tuple[str, str] = ("A", "B")  # what the conditions and the images are called, where either may be which
+    direction: Direction | None = None  # AtoB: the first is the condition, where their names say so
+    also: str = ""  # what else the folder may be, and how to ask for that
+    notes: list[str] = field(default_factory=list)  # what was decided, and nobody need mend
     unpaired: bool = False  # condition and image of an item do not belong together
     numbering: Numbering | None = None  # of the label maps of a published set of street scenes
     classes: tuple[str, ...] = ()  # names of the classes that the items' metadata number
     length: int | None = None  # D of the items' vectors
-
-
-def match(
-    first: Path, second: Path, problems: list[str], suffixes: frozenset[str] = image_files.SUFFIXES
-) -> list[Item]:
-    """Pairs with equal stems; what has no partner, or more than one, is added to `problems`.
-
-    Args:
-        first: has the conditions, in files with `suffixes`.
-    """
-    found = image_files.images_in(first, suffixes=suffixes), image_files.images_in(second)
-    conditions, images = ({f.stem: f for f in reversed(files)} for files in found)
-    for folder, files, all_files in ((first, conditions, found[0]), (second, images, found[1])):
-        if len(files) < len(all_files):
-            problems.append(f"{folder}: some images differ only in their suffix; keep one of each name")
-    shared = [stem for stem in reversed(images) if stem in conditions]
-    if conditions and images and 2 * len(shared) < min(len(conditions), len(images)):
-        problems.append(
-            f"{first}: these look unpaired: only {len(shared)} of {len(conditions)} names also occur in {second}; "
-            "give both images of a pair the same name, or use munit, a method for unpaired data"
-        )
-        return [Item(images[stem], conditions[stem]) for stem in shared]
-    for files, other, partners in ((images, first, conditions), (conditions, second, images)):
-        problems += missing_partners(files, other, partners)
-    return [Item(images[stem], conditions[stem]) for stem in shared]
-
-
-def missing_partners(files: Mapping[str, Path], other: Path, partners: Mapping[str, Path]) -> list[str]:
-    """One sentence about the `files` that have no partner in the folder `other`, if there are any."""
-    lonely = [stem for stem in reversed(list(files)) if stem not in partners]
-    if not lonely:
-        return []
-    suffix = next((f.suffix for f in partners.values()), ".png")
-    shown = ", ".join(f"{files[stem]} (expected {other / (stem + suffix)})" for stem in lonely[:3])
-    rest = f" and {len(lonely) - 3} more" if len(lonely) > 3 else ""
-    return [f"{shown}{rest}: no partner; add the missing file or delete the lonely one"]
 
 
 def mixed_index(index: int, count: int) -> int:

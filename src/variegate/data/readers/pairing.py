@@ -1,0 +1,152 @@
+"""Which two sides of a folder are conditions and images: what their names say, and what names their files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ...core.errors import DataError
+from ..files import images as image_files
+from .direction import spread
+from .items import Direction
+from .matching import MOSTLY, same_names, share
+from .names import Role, is_counter
+from .sides import Side
+
+ALIKE = 0.75  # images of one name are more alike than others in this share of comparisons: they show one thing
+COMPARED = 24  # images of each side
+VIEWS = 8  # ways at most in which things are shown; more folders are classes
+LABEL_IDS = 64  # distinct values that a label map may have, to be taken for one by its content
+BESIDE: tuple[Role, ...] = ("view", "instances", "normals")  # what may lie beside pairs
+COMPLEMENTS: tuple[tuple[Role, Role], ...] = (("a", "b"), ("input", "target"), ("input", "image"), ("image", "target"))
+
+
+class Pair(NamedTuple):
+    """Two sides that belong together.
+
+    Attributes:
+        first: the conditions, or A where `direction` is open.
+        also: what else they may be, and how to ask for that; empty if nothing else fits.
+    """
+
+    first: Side
+    second: Side
+    kind: Literal["labels", "images"]
+    direction: Direction | None = None
+    also: str = ""
+
+
+def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair | None:
+    """The pair that a folder holds, if it holds one.
+
+    Args:
+        unpaired: two sides are taken even if no name of a file occurs in both.
+
+    Raises:
+        DataError: the sides hold files of the same names, and nothing says which of them is what.
+    """
+    named = pair_by_roles(sides, unpaired)
+    sides = [side for side in sides if side.role not in BESIDE]
+    if named is None and unpaired:
+        two = len(sides) == 2 and all(side.name for side in sides)
+        return Pair(sides[0], sides[1], "images") if two else None
+    return named or _by_names(sides, root)
+
+
+def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
+    """The pair that the folders' own names tell, if they tell one."""
+    sides = [side for side in sides if side.role not in BESIDE]
+    labels = [side for side in sides if side.role == "labels"]
+    images = [side for side in sides if side.role == "image"] or [side for side in sides if not side.name]
+    if labels and not images:
+        others = [side for side in sides if side.role != "labels"]
+        images = others if len(others) == 1 else [side for side in others if side.role in ("target", "input")]
+    if labels and images:
+        first, second = max(
+            ((label, image) for label in labels for image in images), key=lambda pair: _share(*pair)
+        )  # of several, those that match best
+        if first.name.lower() in ("gt", "groundtruth") and not looks_like_labels(first.all_files()):
+            return Pair(second, first, "images", "AtoB")  # the truth of a restoration
+        return Pair(first, second, "labels")
+    for one, other in COMPLEMENTS:
+        firsts, seconds = ([side for side in sides if side.role == role] for role in (one, other))
+        if len(firsts) == len(seconds) == 1 and (unpaired or one == "a" or _share(firsts[0], seconds[0]) >= MOSTLY):
+            return Pair(firsts[0], seconds[0], "images", None if one == "a" else "AtoB")
+    return None
+
+
+def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
+    """By the names of their files: two folders that hold the same ones show one thing in two ways."""
+    sides = [side for side in sides if side.name]
+    if not 2 <= len(sides) <= VIEWS or not all(_share(*pair) >= MOSTLY for pair in combinations(sides, 2)):
+        return None
+    first, second, *more = sides
+    ask = f'--data "condition={first.where},image={second.where}"'
+    related = similarity(first, second) >= ALIKE
+    if more and not related:
+        return None
+    if more or (not related and is_counter(first.names())):
+        names = ", ".join(f"{side.name}/" for side in sides[:4]) + (" ..." if len(sides) > 4 else "")
+        raise DataError(
+            f"{root}: {names} hold files of the same names, so they may be pairs or classes; give {ask} for pairs, "
+            "or --condition class for classes"
+        )
+    also = "class folders: --condition class"
+    for one, other in ((first, second), (second, first)):
+        if looks_like_labels(one.all_files()) and not looks_like_labels(other.all_files()):
+            return Pair(one, other, "labels", None, also)
+    return Pair(first, second, "images", None, also)
+
+
+def _share(first: Side, second: Side) -> float:
+    return share(*same_names(first.names(), second.names()))
+
+
+def looks_like_labels(files: Iterable[Path]) -> bool:
+    """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel."""
+    looked = 0
+    for file in spread(list(files), 3):
+        try:
+            values, colours = image_files.read_labels(file, str(file))
+        except DataError:
+            return False
+        if colours is None and (values.ndim == 3 or len(np.unique(values)) > LABEL_IDS):
+            return False
+        looked += 1
+    return looked > 0
+
+
+def similarity(first: Side, second: Side) -> float:
+    """In which share of comparisons two images of one name are more alike than two of different names; 1/2 for folders
+    that have nothing to do with each other, or too few images."""
+    ones, others = same_names(first.names(), second.names())
+    shared = [name for name in ones if name in others]
+    shared = shared[:: max(1, len(shared) // COMPARED)][:COMPARED]
+    if len(shared) < 4:
+        return 0.5
+    try:
+        sides = [np.stack([_outline(files[name]) for name in shared]) for files in (ones, others)]
+    except DataError:  # said where the file is needed
+        return 0.5
+    best = 0.5
+    for one, other in zip(*(side.swapaxes(0, 1) for side in sides)):
+        alike = np.abs(one @ other.T)
+        alike = alike - alike.mean(0, keepdims=True) - alike.mean(1, keepdims=True)
+        own, foreign = np.diag(alike), alike[~np.eye(len(alike), dtype=bool)]
+        best = max(best, float((own[:, None] > foreign[None]).mean()))
+    return best
+
+
+def _outline(file: Path) -> NDArray[np.float64]:
+    """Light and edges of an image, each centred and of length 1: (2, 1024)."""
+    grey = image_files.read_image(file, channels=1)
+    light = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.BILINEAR)).astype(np.float64)
+    planes = np.stack([light, np.hypot(*np.gradient(light))]).reshape(2, -1)
+    planes -= planes.mean(1, keepdims=True)
+    return planes / np.maximum(np.linalg.norm(planes, axis=1, keepdims=True), 1e-9)

@@ -1,0 +1,107 @@
+"""The folders of images below a folder, by what they hold (labels, images, cat, dog) and by split.
+
+`train_label/`, `label/train/`, `Train/label/` and `labelTr/` are all the side "label" of the split train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..files import images as image_files
+from ..files.walk import walk
+from .items import SPLITS
+from .names import Role, key_of, role_of, split_in
+
+DEEPEST = 6  # folders below each other that are looked into
+
+
+@dataclass
+class Side:
+    """One kind of image in every split.
+
+    Attributes:
+        name: the folder's own name, without a split; empty for images that lie in a split or in the root itself.
+        places: the folder of each split, to be named.
+        files: of each split, what each file is called -> the file, in natural order.
+        doubles: files that have the name of another, with another suffix.
+    """
+
+    name: str
+    role: Role | None
+    places: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, dict[str, Path]] = field(default_factory=dict)
+    doubles: list[Path] = field(default_factory=list)
+
+    @property
+    def where(self) -> Path:
+        """One of its folders."""
+        return next(iter(self.places.values()))
+
+    def place(self, split: str) -> Path:
+        """The folder of a split, or where it would be."""
+        known, at = next(iter(self.places.items()))
+        return self.places.get(split) or Path(str(at).replace(known, split))
+
+    def all_files(self) -> Iterator[Path]:
+        for some in self.files.values():
+            yield from some.values()
+
+    def names(self) -> dict[str, Path]:
+        """Files of all splits by split and name."""
+        return {f"{split}/{name}": file for split, some in self.files.items() for name, file in some.items()}
+
+
+def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> list[Side]:
+    """All sides below a folder, in natural order of their names. What no folder calls a split is train.
+
+    Folders inside one that has a role (cities inside images/) belong to its side and to the names of its files.
+    """
+    files = image_files.in_order(file for file in walk(root) if file.suffix.lower() in suffixes)
+    parts = {file: file.relative_to(root).parts[:-1] for file in files}
+    literal = _only_class_named_as_split(parts.values())
+    found: dict[str, Side] = {}
+    for file in files:
+        if len(parts[file]) > DEEPEST:
+            continue
+        split, rest = ("train", list(parts[file])) if literal else _split_of(parts[file])
+        at = next((i for i, part in enumerate(rest) if role_of(part) is not None), len(rest))
+        name, inside = (rest[at], [*rest[:at], *rest[at + 1 :]]) if at < len(rest) else ("/".join(rest), [])
+        side = found.setdefault(key_of(name).lower(), Side(name, role_of(name)))
+        deeper = max(0, len(rest) - at - 1)
+        side.places.setdefault(split, root.joinpath(*parts[file][: len(parts[file]) - deeper]))
+        some = side.files.setdefault(split, {})
+        key = key_of("/".join([*inside, file.stem]))
+        if key in some:
+            side.doubles.append(file)
+        some.setdefault(key, file)
+    for side in found.values():
+        side.files = {split: side.files[split] for split in SPLITS if split in side.files}
+    return sorted(found.values(), key=lambda side: image_files.natural(Path(side.name)))
+
+
+def _split_of(parts: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The split of a folder, and the other words of its path."""
+    for i, part in enumerate(parts):
+        split, rest = split_in(part)
+        if split is not None:
+            return split, [*parts[:i], *([rest] if rest else []), *parts[i + 1 :]]
+    return "train", list(parts)
+
+
+def _only_class_named_as_split(places: Iterable[tuple[str, ...]]) -> bool:
+    """Whether `train` is a class (bus, car, train): a single split beside folders that have none."""
+    places = {parts for parts in places if parts}
+    splits = {parts for parts in places if split_in(parts[0])[0] is not None}
+    return len(splits) == 1 and len(places) > 2 and all(len(parts) == 1 for parts in places)
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """The folder of each split, in any of its spellings."""
+    found: dict[str, Path] = {}
+    for place in sorted(root.iterdir()):
+        split, rest = split_in(place.name)
+        if split is not None and not rest and place.is_dir():
+            found.setdefault(split, place)
+    return {split: found[split] for split in SPLITS if split in found}
