@@ -21,13 +21,15 @@ class Check:
     class, vectors:FILE or none; several joined by +, as in class+edges"""
     unpaired: bool = False
     """conditions and images do not belong together"""
+    white_level: int | None = None
+    """the value that is white in 16-bit files, such as 4095 of 12 bits; 65535 unless given"""
     limit: int | None = None
     """open at most this many pairs of each split"""
 
     def run(self) -> None:
         from ..data.checks.check import check
 
-        report = check(self.path, self.direction, self.condition, self.limit, self.unpaired)
+        report = check(self.path, self.direction, self.condition, self.limit, self.unpaired, self.white_level)
         print(report.text())
         if not report.ok:
             raise SystemExit(1)

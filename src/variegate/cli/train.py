@@ -37,6 +37,8 @@ class Train:
     """images of one channel; grey arrays give them without it"""
     unpaired: bool = False
     """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
+    white_level: int | None = None
+    """the value that is white in 16-bit files, such as 4095 of 12 bits; 65535 unless given"""
     initial: Path | None = None
     """start from the weights of another run of the same method, trained at any size; cimle also from one of crn"""
     predictor: Path | None = None

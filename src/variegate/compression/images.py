@@ -22,6 +22,8 @@ from ..networks.weights import tensor_sha256
 from .coder import decode, encode
 from .file import Archive, Packed, condition_bytes, condition_of, read, write
 
+LOSSLESS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # their headers say what decoding would drop
+
 
 class Size(NamedTuple):
     """How large what was written is."""
@@ -131,6 +133,7 @@ def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Te
         DataError: it would lose something.
     """
     stored = image_files.open_image(file)
+    check_lossless(file, stored.format)
     if stored.mode not in ("RGB", "L", "P", "1") or stored.has_transparency_data:
         raise DataError(
             f"{file}: is {stored.mode} or has transparency, which would be lost; save it as 8-bit RGB or grey first"
@@ -148,6 +151,17 @@ def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Te
             "round them, or train with --bits 8"
         )
     return shown
+
+
+def check_lossless(file: Path, format: str | None) -> None:
+    """Raises DataError for a file of which Pillow's decoded image is not the whole: the mode alone does not tell."""
+    if format not in LOSSLESS:
+        raise DataError(f"{file}: is {format}, of which it is not known what decoding loses; save it as PNG first")
+    if image_files.has_deep_colours(file):
+        raise DataError(f"{file}: has more than 8 bits per colour, which would be lost; save it with 8 bits first")
+    frames = image_files.frames_of(file)
+    if frames > 1:
+        raise DataError(f"{file}: holds {frames} frames or pages, of which all but one would be lost; save each as PNG")
 
 
 def names(stems: Sequence[str]) -> list[str]:

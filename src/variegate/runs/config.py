@@ -70,7 +70,7 @@ def run_config(
     chosen = method_of_name(method, settings) if isinstance(method, str) else override(method, settings)
     if "predictor" in places:
         chosen = with_predictor(chosen, places["predictor"])
-    base = data.model_dump() if isinstance(data, DataConfig) else {"path": str(data)}
+    base = data.model_dump() if isinstance(data, DataConfig) else {"path": data}
     wanted = {"condition": chosen.derived} | base | of_data
     wanted["unpaired"] = wanted.get("unpaired", False) or chosen.unpaired
     values = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +15,55 @@ from ...core.config import from_mapping
 from ...core.errors import DataError
 from ..conditions import ClassLabel, Condition, Labels, Normals
 from ..conditions.landmarks import check_inside
-from ..dataset.choice import folder_condition
-from ..dataset.opening import DataConfig, is_streets
+from ..dataset.choice import depth_problems, folder_condition, folder_labels
+from ..dataset.opening import DataConfig, is_streets, path_in_words
 from ..dataset.origins import cut_out, native_size, normals_of
 from ..derived.derived import Derived, InpaintMasks
 from ..files import images as image_files
 from ..files import instances
 from ..readers.arrays import find_arrays
-from ..readers.classes import labels_in
 from ..readers.direction import choose_direction
 from ..readers.folders import recognise
 from ..readers.items import Direction, Folder, Item, hold_out
+from ..readers.two_sides import named_folders
 from .arrays import check_arrays
 from .report import Report
+from .unused import decoded, unused
 from .words import class_shares, details, lonely
 
 ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
 
 
 def check(
-    path: str | Path,
+    path: str | Path | Mapping[str, str | Path],
     direction: Direction | None = None,
     condition: str | None = None,
     limit: int | None = None,
     unpaired: bool = False,
+    white_level: int | None = None,
 ) -> Report:
     """Open every file of a folder or all arrays (of each split the first `limit` pairs) and report all that is wrong.
 
-    Nothing is raised for bad data: whatever `open_data` would refuse is among the report's problems.
+    Nothing is raised for bad data: whatever `open_data` would refuse is among the report's problems. Its notes say what
+    is not used, and what was decided.
     """
-    report = Report(str(path))
-    values = {"path": str(path), "direction": direction, "condition": condition, "unpaired": unpaired}
+    report = Report(path_in_words(path))
+    values: dict[str, Any] = {"path": report.path, "direction": direction, "condition": condition}
+    values |= {"unpaired": unpaired, "white_level": white_level}
     try:
         config = from_mapping(DataConfig, values, "data")
-        if is_streets(path):
+        if is_streets(report.path):
             _check_streets(report, config)
             return report
-        arrays = find_arrays(path)
+        arrays = find_arrays(report.path)
         if arrays is not None:
             check_arrays(report, arrays, config)
             return report
-        folder = recognise(path, config.condition, unpaired)
-        _describe(report, folder, direction)
+        folder = recognise(report.path, config.condition, unpaired)
+        _describe(report, folder, config)
     except DataError as error:
         report.problems.append(str(error))
-        report.problems += _unreadable(Path(path), limit)
+        report.problems += _unreadable(Path(report.path), limit)
         return report
     _check_folder(report, folder, config, limit)
     return report
@@ -66,6 +71,8 @@ def check(
 
 def _check_folder(report: Report, folder: Folder, config: DataConfig, limit: int | None) -> None:
     report.problems += [*folder.problems, *lonely(folder.classes, labels_of(folder), str(folder.root))]
+    report.problems += depth_problems(folder, config.white_level)
+    report.also, report.notes = folder.also, list(folder.notes)
     condition = _condition(report, folder, config)
     areas = np.zeros(256, dtype=np.int64)
     known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence a file is enough
@@ -79,6 +86,27 @@ def _check_folder(report: Report, folder: Folder, config: DataConfig, limit: int
         total = max(1, int(areas.sum()))
         report.classes = [(name, float(areas[i]) / total) for i, name in enumerate(condition.names)]
     report.problems = list(dict.fromkeys(report.problems))
+    _note(report, folder, limit)
+
+
+def _note(report: Report, folder: Folder, limit: int | None) -> None:
+    """The size that training would use, what it would not use, and what reading makes of the rest."""
+    if not folder.splits:
+        return
+    items = [item for some in folder.splits.values() for item in some]
+    seen = [item for some in folder.splits.values() for item in some[:limit]]
+    with suppress(DataError):  # an image that cannot be read is among the problems
+        report.size = native_size(next(iter(folder.splits.values())))
+    used = [file for item in items for file in files_of(item)]
+    plain = folder.kind not in ("landmarks", "normals") and folder.numbering is None and folder.length is None
+    for root in named_folders(report.path) or (folder.root,):
+        report.notes += unused(root, used, plain)
+    report.notes += decoded([*dict.fromkeys(item.image for item in seen)])
+
+
+def files_of(item: Item) -> list[Path]:
+    """All files of a pair."""
+    return [file for file in (item.image, item.condition, item.instances) if file is not None]
 
 
 def labels_of(folder: Folder) -> list[int]:
@@ -93,11 +121,11 @@ def _check_streets(report: Report, config: DataConfig) -> None:
     report.condition = pairs.condition.describe() + details(pairs.derived, pairs.size)
 
 
-def _describe(report: Report, folder: Folder, direction: Direction | None) -> None:
+def _describe(report: Report, folder: Folder, config: DataConfig) -> None:
     report.splits = {name: len(items) for name, items in hold_out(folder.splits).items()}
     report.description = folder.structure
     if folder.kind in ("halves", "images") and folder.splits:
-        way, why = choose_direction(folder, direction)
+        way, why = choose_direction(folder, config.direction, config.white_level)
         report.description += f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if len(folder.splits) < len(report.splits):
         report.description += "; val is held out of train"
@@ -111,12 +139,14 @@ def _condition(report: Report, folder: Folder, config: DataConfig) -> Condition 
     items = next(iter(folder.splits.values()))
     try:
         if folder.kind == "labels":
-            files = [item.condition for item in items if item.condition]
-            labels, problems = labels_in(files, folder.root, folder.numbering)
-            condition = labels.model_copy(update={"boundaries": folder.instances})
+            condition, problems = folder_labels(folder)
             report.problems += problems
         else:
-            way = choose_direction(folder, config.direction)[0] if folder.kind in ("halves", "images") else "AtoB"
+            way = (
+                choose_direction(folder, config.direction, config.white_level)[0]
+                if folder.kind in ("halves", "images")
+                else "AtoB"
+            )
             condition = folder_condition(folder, config.condition, way, native_size(items))
     except DataError as error:
         report.problems.append(str(error))

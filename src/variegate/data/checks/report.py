@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+MOST_CLASSES = 20  # that are listed
+
 
 @dataclass
 class Report:
@@ -14,10 +16,13 @@ class Report:
     description: str = "not recognised"
     splits: dict[str, int] = field(default_factory=dict)  # pairs in each
     sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as they are -> how many
+    size: tuple[int, int] | None = None  # (H, W) that training would use
     condition: str = ""
     classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels, or of images
     opened: int = 0  # pairs whose files were decoded
     problems: list[str] = field(default_factory=list)
+    also: str = ""  # what else the data may be, and how to ask for that
+    notes: list[str] = field(default_factory=list)  # what was decided or left out, and nobody need mend
 
     @property
     def ok(self) -> bool:
@@ -31,11 +36,34 @@ class Report:
         if self.sizes:
             shown = ", ".join(f"{size} ({count})" for size, count in self.sizes.most_common(3))
             lines.append(f"  images     {shown}{', and other sizes' if len(self.sizes) > 3 else ''}")
+        if self.size is not None:
+            height, width = self.size
+            lines.append(f"  trained    at {width}x{height}, unless --size gives another")
         if self.condition:
             lines.append(f"  condition  {self.condition}")
-        lines += [f"    {100 * share:5.1f} %  {name}" for name, share in self.classes]
+        lines += _class_lines(self.classes)
         total = sum(self.splits.values())
         if self.opened < total:
             lines.append(f"  opened     {self.opened} of {total} pairs")
         lines.append(f"  problems   {len(self.problems) or 'none'}")
-        return "\n".join([*lines, *(f"  - {problem}" for problem in self.problems)])
+        lines += [f"  - {problem}" for problem in self.problems]
+        if self.also:
+            lines.append(f"  or else    {self.also}")
+        if self.notes:
+            lines += ["  note", *(f"  - {note}" for note in self.notes)]
+        return "\n".join(lines)
+
+
+def _class_lines(classes: list[tuple[str, float]]) -> list[str]:
+    """The share of each class that occurs, in the given order, at most MOST_CLASSES; the rest in a line."""
+    there = [(name, share) for name, share in classes if share > 0]
+    largest = sorted(there, key=lambda one: -one[1])[:MOST_CLASSES]
+    lines = [f"    {100 * share:5.1f} %  {name}" for name, share in there if (name, share) in largest]
+    if len(there) > len(largest):
+        rest = sum(share for _, share in there) - sum(share for _, share in largest)
+        lines.append(f"    {100 * rest:5.1f} %  {len(there) - len(largest)} more classes")
+    never = [name for name, share in classes if share == 0]
+    if never and there:
+        shown = ", ".join(never[:6]) + (f" and {len(never) - 6} more" if len(never) > 6 else "")
+        lines.append(f"    never    {shown}")
+    return lines

@@ -28,6 +28,7 @@ class ImageCondition(Condition):
     kind: Literal["image"] = "image"
     channels: Literal[1, 3, 4] = 3
     derived: DerivedField | None = Field(default=None, description="how training made it: superres:4, ...")
+    white_level: int = Field(images.WHITE, ge=1, description="the value that is white in 16-bit files")
 
     @model_validator(mode="after")
     def _consistent(self) -> ImageCondition:
@@ -67,7 +68,7 @@ class ImageCondition(Condition):
             return holes.read(source, where)
         if isinstance(source, tuple):
             raise DataError(f"{where}: is a pair, but this model fills no holes; give one image without a mask")
-        return holes.read_plain(source, self.channels, where)
+        return holes.read_plain(source, self.channels, where, self.white_level)
 
     def resize(self, pixels: images.Pixels, size: Size, where: str = "the image") -> images.Pixels:
         """At exactly `size`, (H, W); for superres:K as K x K blocks, each a pixel of the low-resolution image.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -38,11 +39,14 @@ class Labels(Condition):
     void: int | None = Field(default=None, ge=0, description="the class of unlabelled pixels; id 255 is read as this")
     boundaries: bool = Field(default=False, description="conditions also show where instances end")
     numbering: Numbering | None = Field(default=None, description="how files number the classes of Cityscapes")
+    values: tuple[int, ...] | None = Field(None, description="the id of each class in files, if not its number")
 
     @model_validator(mode="after")
     def _consistent(self) -> Labels:
         if len(self.palette) != len(self.names):
             raise ValueError(f"{len(self.names)} names need as many colours, got {len(self.palette)}")
+        if self.values is not None and list(self.values) != sorted({*self.values}):
+            raise ValueError("values must be different and increase")
         if self.void is not None and self.void >= len(self.names):
             raise ValueError(f"void is class {self.void}, but there are only {len(self.names)} classes")
         return self
@@ -67,7 +71,8 @@ class Labels(Condition):
     def describe(self) -> str:
         void = f", of which {self.names[self.void]!r} is unlabelled" if self.void is not None else ""
         street = ", the classes of Cityscapes" if self.numbering is not None else ""
-        return f"label maps with {self.classes} classes{street}{void}{', and instance maps' * self.boundaries}"
+        stored = f", stored as {_listed(self.values)}" if self.values is not None else ""
+        return f"label maps with {self.classes} classes{street}{stored}{void}{', and instance maps' * self.boundaries}"
 
     def of_pair(self, pair: PairParts, size: Size) -> Tensor:
         return self.read(pair.labels(self.boundaries), size)
@@ -99,6 +104,8 @@ class Labels(Condition):
         """Checked class ids (H, W) of one label map."""
         if isinstance(source, str | Path | Image.Image):
             values, colours = image_files.read_labels(on_disk(source), where)
+            if self.values is not None and values.ndim == 2:
+                return self._numbered(values, where)
             if self.numbering is None or values.ndim == 3:
                 return self._ids(values, colours, where)
             values, colours = street_values(values, colours, self.numbering, where)
@@ -134,6 +141,19 @@ class Labels(Condition):
         if self.void is not None and self.classes <= NO_LABEL:
             ids[values == NO_LABEL] = self.void
         return ids
+
+    def _numbered(self, values: NDArray[Any], where: str) -> image_files.Pixels:
+        """Class numbers (H, W) of the ids in a file."""
+        known = np.array(self.values)
+        ids = np.searchsorted(known, values).clip(max=len(known) - 1)
+        strange = known[ids] != values
+        if self.void is not None and NO_LABEL not in known:
+            ids[values == NO_LABEL] = self.void
+            strange &= values != NO_LABEL
+        if strange.any():
+            foreign = [int(value) for value in np.unique(values[strange])]
+            raise DataError(f"{where}: {self._complaint(foreign, _listed(known.tolist()))}")
+        return ids.astype(np.uint8)
 
     def _foreign(self, values: NDArray[Any]) -> list[int]:
         """Ids that mean nothing here."""
@@ -183,6 +203,10 @@ class Labels(Condition):
     def to_image(self, raw: Tensor) -> Tensor:
         colours = torch.tensor(self.palette, dtype=torch.uint8, device=raw.device)
         return colours[raw[0].long()].permute(2, 0, 1).contiguous()
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values[:6])) + (f", ... {values[-1]}" if len(values) > 6 else "")
 
 
 def _code(colour: Colour) -> int:

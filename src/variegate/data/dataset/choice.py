@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from ...core.errors import DataError, with_article
 from ...core.interfaces import Size
-from ..conditions import Condition, ImageCondition, Labels, Landmarks, Normals, Unconditional, Vector
+from ..conditions import (
+    CompositeCondition,
+    Condition,
+    ImageCondition,
+    Labels,
+    Landmarks,
+    Normals,
+    Unconditional,
+    Vector,
+)
 from ..conditions.spec import ConditionSpec, Found, OfClass, OfLandmarks, OfNothing, condition_of, spec_of
+from ..files.images import WHITE, shallow_white
 from ..readers.classes import labels_in
-from ..readers.direction import is_grey
+from ..readers.direction import is_grey, spread
 from ..readers.geometry import count_of
 from ..readers.items import Direction, Folder
+
+DEPTH_LOOK = 8  # images that are decoded to tell how many bits 16-bit files really hold
 
 
 def folder_condition(folder: Folder, spec: ConditionSpec | None, direction: Direction, size: Size) -> Condition:
@@ -25,15 +37,46 @@ def folder_condition(folder: Folder, spec: ConditionSpec | None, direction: Dire
         return condition_of(spec or ConditionSpec((OfClass(),)), found)
     items = next(iter(folder.splits.values()))
     if folder.kind == "labels":
-        files = [item.condition for item in items if item.condition is not None]
-        labels, problems = labels_in(files, folder.root, folder.numbering)
+        labels, problems = folder_labels(folder)
         if problems:
             raise DataError(problems[0])
-        return labels.model_copy(update={"boundaries": folder.instances})
+        return labels
     if folder.kind == "images":
         side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
         return ImageCondition(channels=1 if is_grey(side) else 3)
     return ImageCondition()
+
+
+def folder_labels(folder: Folder) -> tuple[Labels, list[str]]:
+    """The classes of a folder's first split, and a sentence for each label map of it that cannot be used."""
+    first, *others = [
+        [item.condition for item in items if item.condition is not None] for items in folder.splits.values()
+    ]
+    later = [file for files in others for file in files]
+    labels, problems = labels_in(first, folder.root, folder.numbering, later)
+    return labels.model_copy(update={"boundaries": folder.instances}), problems
+
+
+def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
+    """A sentence if 16-bit images hold fewer bits, and would be nearly black, and nobody says what is white."""
+    items = [item for some in folder.splits.values() for item in some]
+    files = [item.image for item in spread(items, DEPTH_LOOK)]
+    if folder.kind == "images":
+        files += [item.condition for item in spread(items, DEPTH_LOOK) if item.condition is not None]
+    white = None if white_level is not None else shallow_white(files)
+    if white is None:
+        return []
+    return [
+        f"{folder.root}: 16-bit images hold no value above {white}, so they seem to have {white.bit_length()} bits and "
+        f"would be nearly black; give --white-level {white}, or --white-level {WHITE} if they are as dark as that"
+    ]
+
+
+def with_white(condition: Condition, white: int) -> Condition:
+    """A condition whose images have another white in 16-bit files."""
+    if isinstance(condition, CompositeCondition):
+        return condition.model_copy(update={"parts": tuple(with_white(part, white) for part in condition.parts)})
+    return condition.model_copy(update={"white_level": white}) if isinstance(condition, ImageCondition) else condition
 
 
 def fits_model(condition: Condition, folder: Folder) -> None:

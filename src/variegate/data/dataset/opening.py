@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 
 from ...core.config import Config, from_mapping
 from ...core.errors import DataError
 from ...core.interfaces import Size
-from ..conditions import Condition
+from ..conditions import Condition, ImageCondition
 from ..conditions.class_label import class_numbers
 from ..conditions.spec import ConditionSpec, SpecField, spec_of
+from ..files.images import WHITE
 from ..readers.arrays import find_arrays
 from ..readers.direction import check_direction, choose_direction
 from ..readers.folders import recognise
 from ..readers.items import SPLITS, Direction, Folder, hold_out
 from .arrays import open_arrays
-from .choice import fits_model, folder_condition, streets_condition
+from .choice import depth_problems, fits_model, folder_condition, streets_condition, with_white
 from .origins import Files, Procedural, native_size, renumbered
 from .pairs import DataSource, Pairs
 
@@ -32,14 +34,24 @@ class DataConfig(Config):
         DataError: a condition, direction or size that does not exist.
     """
 
-    path: str = Field(description="a folder, an .npz file, streets, streets:COUNT, digits, cifar10 or cifar10:FOLDER")
-    size: Size | None = Field(None, description="H, W; that of arrays or of the first image, by eights, unless given")
+    path: str = Field(
+        description="a folder, condition=DIR,image=DIR, an .npz file, streets[:COUNT], digits or cifar10[:FOLDER]"
+    )
+    size: Size | None = Field(None, description="H, W; that of arrays or of the middle one of images, unless given")
     direction: Direction | None = Field(None, description="which of A and B is the condition; the flatter unless given")
     condition: SpecField | None = Field(
         None, description="edges, superres:4, class+edges, ...; looked for unless given"
     )
     unpaired: bool = Field(False, description="conditions and images do not belong together")
     grey: bool | None = Field(None, description="images of one channel; as in the data unless given")
+    white_level: int | None = Field(
+        None, ge=1, le=65535, description="the value that is white in 16-bit files, such as 4095 of 12 bits"
+    )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _in_words(cls, path: Any) -> Any:
+        return path_in_words(path)
 
     @field_validator("size", mode="before")
     @classmethod
@@ -103,22 +115,23 @@ class DataConfig(Config):
 
     def _folder(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource:
         folder = recognise(self.path, spec, self.unpaired)
-        refuse_problems(folder.problems)
-        way, why = directed(folder, self.direction)
+        refuse_problems([*folder.problems, *depth_problems(folder, self.white_level)])
+        white = self.white_level or WHITE
+        way, why = directed(folder, self.direction, self.white_level)
         splits = hold_out(folder.splits)
         size = self.size or native_size(next(iter(splits.values())))
-        condition = given or folder_condition(folder, spec, way, size)
+        condition = given or with_white(folder_condition(folder, spec, way, size), white)
         fits_model(condition, folder)
-        channels: Literal[1, 3] = 1 if self.grey else 3
+        reader = ImageCondition(channels=1 if self.grey else 3, white_level=white)
         numbers = class_numbers(condition, folder.classes, str(folder.root))
-        origins = {name: Files(renumbered(items, numbers), condition, way, channels) for name, items in splits.items()}
+        origins = {name: Files(renumbered(items, numbers), condition, way, reader) for name, items in splits.items()}
         counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
         told = f"{folder.structure}{why}: {counts}"
-        return DataSource(folder.root.name, origins, condition, size, told, self.unpaired, channels)
+        return DataSource(folder.root.name, origins, condition, size, told, self.unpaired, 1 if self.grey else 3)
 
 
 def open_data(
-    path: str | Path,
+    path: str | Path | Mapping[str, str | Path],
     size: int | Size | None = None,
     split: str = "train",
     condition: str | ConditionSpec | Condition | None = None,
@@ -138,7 +151,7 @@ def open_data(
         DataError: what is wrong with the folder or a file, and what would be right.
     """
     given = condition if isinstance(condition, Condition) else None
-    values = {"path": str(path), "size": size, "condition": None if given else condition, **settings}
+    values = {"path": path, "size": size, "condition": None if given else condition, **settings}
     return from_mapping(DataConfig, values, "data").open(split, given)
 
 
@@ -149,14 +162,23 @@ def refuse_problems(problems: list[str]) -> None:
         raise DataError(problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
 
 
-def directed(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
+def directed(folder: Folder, asked: Direction | None, white: int | None = None) -> tuple[Direction, str]:
     """Which of A and B is the condition of a folder, and why: a clause, empty where there is only one way."""
     if folder.kind in ("halves", "images"):
-        way, why = choose_direction(folder, asked)
+        way, why = choose_direction(folder, asked, white)
         return way, f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if asked is not None:
         raise DataError(f"{folder.root}: is {folder.structure}, so direction {asked} has no meaning; leave it out")
     return "AtoB", ""
+
+
+def path_in_words(path: str | Path | Mapping[str, str | Path]) -> str:
+    """A path as `DataConfig` keeps it; {"condition": DIR, "image": DIR} as "condition=DIR,image=DIR"."""
+    if not isinstance(path, Mapping):
+        return str(path)
+    if set(path) != {"condition", "image"}:
+        raise DataError(f"data {dict(path)}: give two folders, as in {{'condition': DIR, 'image': DIR}}")
+    return f"condition={path['condition']},image={path['image']}"
 
 
 def is_streets(path: str | Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ from ..conditions.metadata import Metadata
 from ..files import images as image_files
 from ..files.landmarks import Points
 from ..files.sources import Source
+from ..readers.direction import spread
 from ..readers.items import Direction, Item, mixed_index
+
+MEASURED = 200  # images whose size is looked up to tell that of all
 
 
 class Parts(PairParts, Protocol):
@@ -65,14 +68,14 @@ class Files(Origin):
     items: Sequence[Item]
     condition: Condition
     direction: Direction
-    channels: Literal[1, 3] = 3  # of images
+    reader: ImageCondition = field(default_factory=ImageCondition)  # how images are read
 
     @property
     def names(self) -> Sequence[str]:
         return [str(item.image) for item in self.items]
 
     def parts(self, index: int) -> Parts:
-        return FilePair(self.items[index], self.condition, self.direction, self.channels)
+        return FilePair(self.items[index], self.condition, self.direction, self.reader)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class FilePair:
     item: Item
     condition: Condition
     direction: Direction
-    channels: Literal[1, 3]
+    reader: ImageCondition
     read: dict[Size, Tensor] = field(default_factory=dict, compare=False)  # the image at sizes asked for already
 
     @property
@@ -120,7 +123,7 @@ class FilePair:
         return self.item.metadata
 
     def _colours(self, source: Source, size: Size) -> Tensor:
-        return ImageCondition(channels=self.channels).read(source, size)
+        return self.reader.read(source, size)
 
     @cached_property
     def _sides(self) -> tuple[Source, Source]:
@@ -129,7 +132,7 @@ class FilePair:
         first: Source
         second: Source
         if item.halves:
-            first, second = halves(item.image)
+            first, second = halves(item.image, self.reader.white_level)
         else:
             image = source_of(item)
             first, second = (image if item.condition is None else item.condition), image
@@ -145,8 +148,10 @@ def renumbered(items: Sequence[Item], numbers: NDArray[Any]) -> Sequence[Item]:
 
 
 def native_size(items: Sequence[Item]) -> Size:
-    """(H, W) of the first image, rounded down to multiples of 8 (at least 8)."""
-    height, width = size_of(items[0])
+    """(H, W) of the middle one of up to MEASURED images by their area, in multiples of 8 (at least 8), rounded down: a
+    thumbnail among them decides nothing."""
+    sizes = sorted((size_of(item) for item in spread(items, MEASURED)), key=lambda size: size[0] * size[1])
+    height, width = sizes[len(sizes) // 2]
     width = width // 2 if items[0].halves else width
     return max(8, height // 8 * 8), max(8, width // 8 * 8)
 
@@ -189,9 +194,9 @@ def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
     return _within(vectors, item) if whole else vectors
 
 
-def halves(file: Path) -> tuple[image_files.Pixels, image_files.Pixels]:
-    """Left and right half (H, W, 3) of an image exactly twice as wide as high."""
-    both = image_files.read_image(file)
+def halves(file: Path, white: int = image_files.WHITE) -> tuple[image_files.Pixels, image_files.Pixels]:
+    """Left and right half (H, W, 3) of an image exactly twice as wide as high; `white` is that of 16 bits."""
+    both = image_files.read_image(file, white=white)
     height, width = both.shape[:2]
     if width != 2 * height:
         raise DataError(f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high")

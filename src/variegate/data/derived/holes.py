@@ -141,11 +141,11 @@ def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
     return join(image, _check_mask(_inside(mask), names[1], BY_MASK))
 
 
-def read_plain(source: OneSource, planes: int, where: str) -> Pixels:
-    """An image without a hole, in whatever form: (H, W, 3) for 3 planes, (H, W) for 1."""
+def read_plain(source: OneSource, planes: int, where: str, white: int = image_files.WHITE) -> Pixels:
+    """An image without a hole, in whatever form: (H, W, 3) for 3 planes, (H, W) for 1; `white` is that of 16 bits."""
     if isinstance(source, str | Path | Image.Image):
-        return image_files.read_image(on_disk(source), planes, where)
-    values = eight_bit(planes_last(source, where), where)
+        return image_files.read_image(on_disk(source), planes, where, white)
+    values = eight_bit(planes_last(source, where), where, white)
     return image_files.read_image(Image.fromarray(values), planes, where) if values.size else values
 
 

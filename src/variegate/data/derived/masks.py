@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..files import images as image_files
 from ..files.images import Pixels
 from . import holes
 
+MASK_BESIDE = re.compile(r"(.+)[_-]mask(_?\d+)?", re.IGNORECASE)
 CACHE_BYTES = 1 << 28
 RIGHT = f"a mask is an image, in which {holes.BY_MASK}"
 
@@ -31,7 +33,7 @@ class Masks:
             raise DataError(f"condition {kind!r}: names no folder after the colon, such as inpaint:masks; {RIGHT}")
         if not folder.is_dir():
             raise DataError(f"condition {kind!r}: {_missing(folder)}")
-        self.folder, self.files = folder, image_files.images_in(folder) or image_files.images_in(folder, deep=True)
+        self.folder, self.files = folder, _only_masks(image_files.images_in(folder, deep=True))
         if not self.files:
             raise DataError(f"condition {kind!r}: the folder {folder} has no images in it; {RIGHT}")
         self._cache: dict[tuple[int, Size], Pixels] = {}
@@ -68,6 +70,20 @@ class Masks:
         if (len(self._cache) + 1) * mask.size <= CACHE_BYTES:
             self._cache[number, size] = mask
         return mask
+
+
+def _only_masks(files: list[Path]) -> list[Path]:
+    """Those that lie beside images, if there are any; else all."""
+    beside = masks_beside(files)
+    return [file for file in files if file in beside] or files
+
+
+def masks_beside(files: Iterable[Path]) -> set[Path]:
+    """Files that are masks of others in the same folder, such as 1_mask.png or 1_mask001.png of 1.png."""
+    files = list(files)
+    present = {(file.parent, file.stem) for file in files}
+    named = ((file, MASK_BESIDE.fullmatch(file.stem)) for file in files)
+    return {file for file, found in named if found and (file.parent, found[1]) in present}
 
 
 def _missing(folder: Path) -> str:

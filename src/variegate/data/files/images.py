@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ from .walk import is_hidden, walk
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
 
+WHITE = 65535  # of 16-bit files, unless their data say otherwise
+SHALLOW = (255, 1023, 4095, 16383)  # white of 8, 10, 12 and 14 bits, which scanners and depth cameras keep in 16
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the image on its side
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP = re.compile(r";16|\b(1023|4095|16383|65535)\b")  # in what Pillow tells its decoder
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 
 
@@ -79,6 +82,15 @@ def size_of(path: Path) -> tuple[int, int] | None:
     return (width, height) if turned else (height, width)
 
 
+def is_turned(path: Path) -> bool:
+    """Whether EXIF says that the image is to be shown turned or mirrored."""
+    try:
+        with Image.open(path) as image:
+            return bool(image.getexif().get(_ORIENTATION, 1) != 1)
+    except (*_BROKEN, Image.DecompressionBombError):
+        return False
+
+
 def mode_of(path: Path) -> str | None:
     """The mode (L, RGB, P, ...) in the header; None if it cannot be read."""
     try:
@@ -88,30 +100,88 @@ def mode_of(path: Path) -> str | None:
         return None
 
 
-def read_image(source: Path | Image.Image, channels: int = 3, where: str = "") -> Pixels:
+def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", white: int = WHITE) -> Pixels:
     """A photograph or drawing: uint8 (H, W, 3) for 3 channels, (H, W) for 1.
+
+    Args:
+        white: the value that is white in 16-bit files.
 
     Raises:
         DataError: see `open_image`; also values outside what the mode can mean.
     """
-    image = open_image(source) if isinstance(source, Path) else source
-    image = eight_bit(image, where or str(source if isinstance(source, Path) else "the image"))
+    where = where or str(source if isinstance(source, Path) else "the image")
+    if white != WHITE and isinstance(source, Path) and has_deep_colours(source):
+        image = _eight_bit_colours(source, where, white)
+    else:
+        image = eight_bit(open_image(source) if isinstance(source, Path) else source, where, white)
     return np.array(flatten(image).convert("RGB" if channels == 3 else "L"))
 
 
-def eight_bit(image: Image.Image, where: str) -> Image.Image:
-    """16-bit grey as 8-bit grey (65535 / 257 = 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
+def eight_bit(image: Image.Image, where: str, white: int = WHITE) -> Image.Image:
+    """16-bit grey as 8-bit grey (`white` is 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
     if image.mode not in (*_SIXTEEN_BIT, "F"):
         return image
     values = np.asarray(image).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
     if image.mode == "F":
-        limit = 1.0 if high <= 1 else 255.0
-    else:
-        limit = 65535.0
-    if not (low >= 0 and high <= limit):  # also catches NaN
-        raise DataError(f"{where}: has values from {low:g} to {high:g}; save it as 8-bit or 16-bit PNG")
-    return Image.fromarray(np.rint(values * (255 / limit)).astype(np.uint8))
+        return _scaled(values, 1.0 if float(values.max()) <= 1 else 255.0, where)
+    return _scaled(values, float(white), where)
+
+
+def _scaled(values: NDArray[np.float64], white: float, where: str) -> Image.Image:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= white):  # also catches NaN
+        scales = {1.0, 255.0, float(WHITE)}  # those that nobody has to ask for
+        remedy = "save it as 8-bit or 16-bit PNG" if white in scales else f"the white level is {white:g}; raise it"
+        raise DataError(f"{where}: has values from {low:g} to {high:g}; {remedy}")
+    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
+
+
+def _eight_bit_colours(path: Path, where: str, white: int) -> Image.Image:
+    """16-bit colours as 8-bit RGB; Pillow would keep their upper halves alone, and with a low white little of them."""
+    from torchvision.io import ImageReadMode, decode_image  # slow to import, and seldom needed
+
+    try:
+        values = decode_image(str(path), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()[..., :3]
+    except RuntimeError:
+        raise DataError(f"{where}: has 16 bits per colour, which a white level fits in PNG only; save it so") from None
+    return _scaled(values.astype(np.float64), float(white), where)
+
+
+def has_deep_colours(path: Path) -> bool:
+    """Whether a file holds colours, or grey with transparency, of more than 8 bits a channel, by its header.
+
+    Pillow reads such a file in an 8-bit mode, which does not show what was lost.
+    """
+    try:
+        with Image.open(path) as image:
+            arguments = [str(tile[3]) for tile in image.tile]
+            return image.mode not in (*_SIXTEEN_BIT, "F") and any(map(_DEEP.search, arguments))
+    except (*_BROKEN, Image.DecompressionBombError):
+        return False
+
+
+def frames_of(path: Path) -> int:
+    """How many frames or pages a file holds; 1 if that cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return int(getattr(image, "n_frames", 1))
+    except (*_BROKEN, Image.DecompressionBombError):
+        return 1
+
+
+def shallow_white(files: Sequence[Path]) -> int | None:
+    """The white of 8 to 14 bits if no value in 16-bit files is greater; None if one is, or none is of 16 bits."""
+    top = 0
+    for file in files:
+        colours = has_deep_colours(file)
+        if not colours and mode_of(file) not in _SIXTEEN_BIT:
+            continue
+        try:
+            highest = int(np.asarray(open_image(file)).max())
+        except DataError:  # said where the file is needed
+            return None
+        top = max(top, 256 * highest + 255 if colours and highest else highest)
+    return next((white for white in SHALLOW if 0 < top <= white), None)
 
 
 def flatten(image: Image.Image) -> Image.Image:

@@ -96,14 +96,14 @@ def whole(values: NDArray[Any], where: str) -> NDArray[Any]:
     return values.astype(np.int64)
 
 
-def eight_bit(values: NDArray[Any], where: str) -> image_files.Pixels:
-    """0..255 from bool, integers 0..255, 16-bit unsigned integers, or floats in [0, 1]."""
+def eight_bit(values: NDArray[Any], where: str, white: int = image_files.WHITE) -> image_files.Pixels:
+    """0..255 from bool, integers 0..255, 16-bit unsigned integers up to `white`, or floats in [0, 1]."""
     if values.dtype.kind == "b":
         return values.astype(np.uint8) * np.uint8(255)
     if values.size == 0:
         return values.astype(np.uint8)
     low, high = float(values.min()), float(values.max())
-    limit = 1.0 if values.dtype.kind == "f" else 65535.0 if values.dtype == np.uint16 else 255.0
+    limit = 1.0 if values.dtype.kind == "f" else float(white) if values.dtype == np.uint16 else 255.0
     slack = 1e-3 if limit == 1.0 else 0.0  # resampled floats overshoot a little
     if not (low >= -slack and high <= limit + slack):
         raise DataError(f"{where}: has values from {low:g} to {high:g}; right would be uint8, or float in [0, 1]")

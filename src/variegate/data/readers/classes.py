@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import colorsys
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.errors import DataError
 from ..conditions.cityscapes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
 from ..conditions.labels import NO_LABEL, Colour, Labels
 from ..files import images as image_files
+from .label_scan import MOST_CLASSES, Scan, colour_of, scan_labels
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes
     "sky": (70, 130, 180),
@@ -33,42 +32,42 @@ CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Citys
     "void": (0, 0, 0),
 }
 VOID_NAMES = ("void", "other", "unlabelled", "unlabeled", "ignore")
-MOST_CLASSES = 256
 PEEKED = 3  # label maps that tell a palette of Cityscapes
 
 
-@dataclass
-class Scan:
-    """What a set of label maps contains."""
-
-    ids: set[int] = field(default_factory=set)
-    colours: set[Colour] = field(default_factory=set)
-    palette: list[Colour] = field(default_factory=list)  # of the first palette PNG
-    problems: list[str] = field(default_factory=list)  # one sentence a file
-
-
-def labels_in(files: Sequence[Path], root: Path, numbering: Numbering | None = None) -> tuple[Labels, list[str]]:
+def labels_in(
+    files: Sequence[Path], root: Path, numbering: Numbering | None = None, later: Sequence[Path] = ()
+) -> tuple[Labels, list[str]]:
     """Classes of label maps, and a sentence for each map that cannot be used.
 
     Names and colours come from `classes.json` or `classes.txt` in `root` if there is one.
 
     Args:
         numbering: of a published set of street scenes, whose classes are known without opening every map.
+        later: label maps of other splits, which are opened too if ids have gaps and are therefore renumbered.
 
     Raises:
-        DataError: no file is usable, or the names do not fit the ids.
+        DataError: no file is usable, the names do not fit the ids, or the values are not those of label maps.
     """
     if not (root / "classes.json").is_file() and not (root / "classes.txt").is_file():
         numbering = numbering or _of_palette(files)
         if numbering is not None:
             return street_labels(numbering), []
-    scan = _scan(tuple(files), sum(file.stat().st_mtime_ns for file in files))
+    scan = scan_labels(files)
     if not scan.ids and not scan.colours:
         raise DataError(scan.problems[0] if scan.problems else f"{root}: has no label maps")
     if scan.ids and scan.colours:
         raise DataError(f"{root}: some label maps hold class ids and some hold RGB colours; save all in one way")
     named = names_in(root)
-    return (_by_colour(scan, named) if scan.colours else _by_id(scan, named, root)), list(scan.problems)
+    if scan.soft and not (named and max(scan.ids, default=NO_LABEL) < len(named)):
+        raise DataError(f"{root}: {scan.softness()}")
+    if scan.colours:
+        return _by_colour(scan, named), list(scan.problems)
+    if not named and max(scan.ids - {NO_LABEL}, default=0) == OTHER - 1 and NO_LABEL in scan.ids:
+        return street_labels("trainIds"), list(scan.problems)
+    if scan.has_gaps(len(named)):
+        return _renumbered(scan.ids | scan_labels(later).ids, named), list(scan.problems)
+    return _by_id(scan, named, root), list(scan.problems)
 
 
 def street_labels(numbering: Numbering) -> Labels:
@@ -87,58 +86,26 @@ def _of_palette(files: Sequence[Path]) -> Numbering | None:
             return None
         if palette is None or int(values.max()) >= len(palette):
             return None
-        found |= {_colour(row) for row in palette[np.unique(values)]}
+        found |= {colour_of(row) for row in palette[np.unique(values)]}
     return "trainIds" if by_colour(found) and len(found & {*PALETTE}) >= LEAST_COLOURS else None
 
 
-@lru_cache(maxsize=16)
-def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
-    """Ids or colours of all files; `stamp` makes a changed file miss the cache."""
-    scan = Scan()
-    for file in files:
-        try:
-            values, palette = image_files.read_labels(file, str(file))
-            _add(scan, _distinct(values), palette, file)
-        except DataError as error:
-            scan.problems.append(str(error))
-            continue
-    return scan
-
-
-def _distinct(values: NDArray[Any]) -> NDArray[Any]:
-    """Ids (n,) of a map (H, W), or colours (n, 3) of a map (H, W, 3)."""
-    if values.ndim == 2:
-        return np.unique(values)
-    codes = np.unique(values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
-    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
-
-
-def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, file: Path) -> None:
-    if found.ndim == 2:
-        if len(found) > MOST_CLASSES:
-            raise DataError(
-                f"{file}: has {len(found)} colours, so it is not a label map; "
-                "save class ids as 8-bit grey PNG, or exact palette colours without soft edges"
-            )
-        scan.colours |= {_colour(row) for row in found}
-        return
-    if int(found.max()) > NO_LABEL:
-        raise DataError(f"{file}: has label id {int(found.max())}, but ids go up to 255; renumber the classes")
-    if palette is not None:
-        _agree(scan, [int(value) for value in found], [_colour(row) for row in palette], file)
-    scan.ids |= {int(value) for value in found}
-
-
-def _agree(scan: Scan, found: list[int], palette: list[Colour], file: Path) -> None:
-    """Palette PNGs must mean the same by the same index; programs that shrink PNGs renumber each file for itself."""
-    if not scan.palette:
-        scan.palette = palette
-    for i in found:
-        if i < min(len(palette), len(scan.palette)) and palette[i] != scan.palette[i]:
-            raise DataError(
-                f"{file}: has colour {palette[i]} at palette index {i}, but other label maps have {scan.palette[i]} "
-                "there, so an index has no fixed meaning; save all label maps as RGB PNG or as 8-bit grey ids"
-            )
+def _renumbered(ids: set[int], named: dict[str, Colour | None]) -> Labels:
+    """One class for each id that occurs; 255 is unlabelled unless it continues the steps of the others, as in 0, 85,
+    170, 255, or there is one other id alone."""
+    real = sorted(ids - {NO_LABEL})
+    step = math.gcd(*real)
+    ends_in_255 = len(real) == 1 or step == 1 or NO_LABEL - real[-1] in (step - 1, step, step + 1)
+    values = sorted(ids) if ends_in_255 else real
+    names = list(named) if len(named) == len(values) else [f"class {value}" for value in values]
+    if len(names) > MOST_CLASSES:
+        raise DataError(f"label maps have {len(names)} ids altogether; at most {MOST_CLASSES} are possible")
+    void = next((i for i, name in enumerate(names) if name.lower() in VOID_NAMES), None)
+    if NO_LABEL in ids and not ends_in_255 and void is None:
+        names.append("other")
+        void = len(names) - 1
+    palette = [named.get(name) or colour for name, colour in zip(names, hues(len(names), void))]
+    return Labels(names=tuple(names), palette=tuple(palette), void=void, values=tuple(values))
 
 
 def _by_id(scan: Scan, named: dict[str, Colour | None], root: Path) -> Labels:
@@ -146,8 +113,6 @@ def _by_id(scan: Scan, named: dict[str, Colour | None], root: Path) -> Labels:
     top = max(real, default=0)
     if named and top >= len(named):
         raise DataError(f"{root}: names {len(named)} classes, but label maps have ids up to {top}; name every id")
-    if not named and top == OTHER - 1 and NO_LABEL in scan.ids:
-        return street_labels("trainIds")
     if not named and (top == 11 or (top <= 11 and "camvid" in root.resolve().name.lower())):
         named = dict(CAMVID)
     names = list(named) or [f"class {i}" for i in range(top + 1)]
@@ -190,7 +155,7 @@ def names_in(root: Path) -> dict[str, Colour | None]:
     if not file.is_file():
         return {}
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
         lines = [line for line in map(str.strip, text.split("\n")) if line]
         pairs = _names_and_colours(json.loads(text) if file is structured else lines)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -209,12 +174,7 @@ def _names_and_colours(values: Any) -> list[tuple[str, Colour | None]]:
             values = [{"name": name, "color": colour} for name, colour in values.items()]
     rows = [{"name": value} if isinstance(value, str) else value for value in values]
     colours = [row.get("color", row.get("colour")) for row in rows]
-    return [(str(row["name"]), None if colour is None else _colour(colour)) for row, colour in zip(rows, colours)]
-
-
-def _colour(row: Any) -> Colour:
-    red, green, blue = (int(value) for value in row)
-    return red, green, blue
+    return [(str(row["name"]), None if colour is None else colour_of(colour)) for row, colour in zip(rows, colours)]
 
 
 def hues(count: int, void: int | None = None) -> list[Colour]:
@@ -223,5 +183,5 @@ def hues(count: int, void: int | None = None) -> list[Colour]:
     for i in range(count):
         value = (1.0, 0.75, 0.5)[i % 3]
         rgb = colorsys.hsv_to_rgb(i / count, 0.85 if i % 2 else 0.6, value)
-        colours.append((0, 0, 0) if i == void else _colour([round(255 * x) for x in rgb]))
+        colours.append((0, 0, 0) if i == void else colour_of([round(255 * x) for x in rgb]))
     return colours

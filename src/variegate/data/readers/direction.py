@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,17 +12,20 @@ from ...core.errors import DataError, did_you_mean
 from ..files import images as image_files
 from .items import Direction, Folder
 
+T = TypeVar("T")
 
-def flatness(files: Sequence[Path], side: int | None) -> float:
+
+def flatness(files: Sequence[Path], side: int | None, white: int = image_files.WHITE) -> float:
     """Share of horizontally neighbouring pixels that are alike, over up to 20 files: drawn labels are flat.
 
     Args:
         side: 0 left half, 1 right half, None the whole image.
+        white: the value that is white in 16-bit files.
     """
     shares = [0.0]
     for file in spread(files):
         try:
-            grey = image_files.read_image(file, channels=1).astype(np.int16)
+            grey = image_files.read_image(file, channels=1, white=white).astype(np.int16)
         except DataError:
             continue  # said where the file is needed, or by the check of all files
         middle = grey.shape[1] // 2
@@ -39,16 +42,22 @@ def check_direction(direction: Any) -> Any:
     return direction
 
 
-def choose_direction(folder: Folder, asked: Direction | None) -> tuple[Direction, str]:
-    """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for."""
+def choose_direction(folder: Folder, asked: Direction | None, white: int | None = None) -> tuple[Direction, str]:
+    """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for.
+
+    Args:
+        white: the value that is white in 16-bit files, 65535 unless given.
+    """
     if asked is not None:
         return asked, "as asked"
     if folder.direction is not None:
         return folder.direction, "its name says so"
     items = next(iter(folder.splits.values()))
     halves = folder.kind == "halves"
-    first = flatness([item.condition or item.image for item in items], 0 if halves else None)
-    second = flatness([item.image for item in items], 1 if halves else None)
+    first = flatness(
+        [item.condition or item.image for item in items], 0 if halves else None, white or image_files.WHITE
+    )
+    second = flatness([item.image for item in items], 1 if halves else None, white or image_files.WHITE)
     if abs(first - second) < 0.05:
         return "AtoB", f"both are equally flat, so {folder.sides[0]} is taken; --direction BtoA would swap them"
     chosen: Direction = "AtoB" if first > second else "BtoA"
@@ -61,6 +70,6 @@ def is_grey(files: Sequence[Path]) -> bool:
     return modes <= {"1", "L", "LA", "I", "I;16", "I;16B"}
 
 
-def spread(files: Sequence[Path], most: int = 20) -> Sequence[Path]:
-    """Up to `most` files, evenly spaced."""
-    return files[:: max(1, len(files) // most)][:most]
+def spread(items: Sequence[T], most: int = 20) -> Sequence[T]:
+    """Up to `most` items, evenly spaced."""
+    return items[:: max(1, len(items) // most)][:most]

@@ -14,12 +14,12 @@ from pathlib import Path
 from ...core.errors import DataError, did_you_mean
 from ..conditions.spec import ConditionSpec, OfLandmarks, with_classes
 from ..derived.derived import InpaintMasks
+from ..derived.masks import masks_beside
 from ..files import images as image_files
 from .cityscapes import find_street_set
 from .class_folders import find_classes
 from .geometry import Geometry, find_geometry
 from .items import Folder, Item, hold_out, mix
-from .names import MASK_BESIDE
 from .pairing import pair_by_roles
 from .sides import Side, sides_of
 from .torchvision import NO_CONDITION, find_torchvision_set
@@ -119,11 +119,11 @@ def _plain(sides: Sequence[Side]) -> tuple[dict[str, list[Item]], list[str]]:
     sides = [side for side in sides if side.role != "view"]
     plain = [side for side in sides if not side.name] or (list(sides) if len(sides) == 1 else [])
     splits: dict[str, list[Item]] = {}
-    masks = []
+    masks: list[Path] = []
     for split, files in plain[0].files.items() if plain else ():
-        beside = {name for name in files if (base := MASK_BESIDE.fullmatch(name)) and base[1] in files}
-        masks += [files[name] for name in beside]
-        splits[split] = [Item(file) for name, file in files.items() if name not in beside]
+        beside = masks_beside(files.values())
+        masks += beside
+        splits[split] = [Item(file) for file in files.values() if file not in beside]
     if not masks:
         return splits, []
     first = min(masks)
@@ -141,7 +141,7 @@ def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
         folder = classes or Folder(root, "derived", {}, "", classes=with_classes((), str(root)))
         folder.structure += f" with the condition {str(spec)!r}" * (len(spec.parts) > 1)
     else:
-        deep = [Item(f) for f in _without_masks(root, spec)]
+        deep = [Item(file) for file in _without_masks(root, spec)]
         splits, notes = _plain(sides)
         splits = _bare(published) or splits or _images_only(root, sides) or _split_classes(classes, sides)
         splits = splits or ({"train": deep} if deep else {})
@@ -201,6 +201,7 @@ def _halves(root: Path, splits: dict[str, list[Item]], notes: list[str]) -> Fold
         raise DataError(
             f"{root}: holds {len(sizes)} single images, but a pair also needs a condition; derive one with "
             f"--condition edges, grey, self or superres:4, or inpaint, or give pairs: {ACCEPTED}"
+            + "".join(f"; {note}" for note in notes)
         )
     problems = [
         f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high"

@@ -37,7 +37,6 @@ ADDED = re.compile(
     r"rgb|img|image|photo|real|lr|hr|lowres|highres|low|high|input|target|edges|sketch|depth|normals?|x[2-9])\d*$",
     re.IGNORECASE,
 )
-MASK_BESIDE = re.compile(r"(.+)[_-]mask(_?\d+)?$", re.IGNORECASE)  # LaMa: image0.png, image0_mask.png
 
 
 def role_of(name: str) -> Role | None:

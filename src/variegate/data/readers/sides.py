@@ -36,8 +36,8 @@ class Side:
 
     @property
     def where(self) -> Path:
-        """One of its folders."""
-        return next(iter(self.places.values()))
+        """One of its folders, that of train if there is one."""
+        return self.places.get("train") or next(iter(self.places.values()))
 
     def place(self, split: str) -> Path:
         """The folder of a split, or where it would be."""

@@ -16,12 +16,10 @@ from .sides import Side, sides_of
 
 EXPLICIT = re.compile(r"(condition|image)=(.+?),\s*(condition|image)=(.+)")
 ACCEPTED = (
-    "accepted are: images of A|B side by side (twice as wide as high), trainA + trainB, train_A + train_B, "
-    "train_label + train_img (+ train_inst), train + train_labels, labels + images, splits inside or outside of these, "
-    "any two folders as condition=DIR,image=DIR, Cityscapes, BDD100K, GTA-5, "
-    "images with landmarks.json, landmarks.csv or .pts files, normals + images, train_normals + train_img, "
-    "torchvision's oxford-iiit-pet and lfw-py, class folders (cat/1.png, dog/2.png), .npz files, "
-    "or plain images with a derived condition (edges, grey, self, superres:4, inpaint, inpaint:FOLDER) or none"
+    "accepted are images of A|B side by side (twice as wide as high), two folders whose names or files belong together "
+    "(trainA + trainB, labels + images), any two as condition=DIR,image=DIR, class folders, images with landmarks.json, "
+    "landmarks.csv or .pts files, normals + images, published sets (Cityscapes, BDD100K, GTA-5, oxford-iiit-pet, "
+    "lfw-py), .npz files, or plain images with --condition"
 )
 
 

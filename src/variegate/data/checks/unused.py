@@ -1,0 +1,86 @@
+"""What lies in a folder of data and is not used, and what was made of the files that are."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..files import images as image_files
+from ..files.walk import is_hidden
+
+EXPECTED = frozenset({"classes.txt", "classes.json", "thumbs.db", "desktop.ini"})  # read, or nobody's images
+BESIDE = frozenset({".txt", ".json", ".csv", ".pts", ".npy", ".exr", ".mat", ".xml"})  # read where there is such a kind
+MOST = 6  # kinds of files, or places, that are named
+
+
+def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
+    """One sentence about each kind of thing below a folder that training would not read.
+
+    Args:
+        used: the files that are.
+        plain: nothing is read from files that are no images.
+    """
+    known = {os.path.abspath(file) for file in used}
+    loose: Counter[str] = Counter()
+    images: dict[Path, list[Path]] = {}
+    for place, entry in _everything(root):
+        file = place / entry.name
+        if entry.is_symlink() and not file.exists():
+            yield f"{file}: is a link to {os.readlink(file)}, which is not there; mend the link, or delete it"
+        elif entry.is_dir():
+            if is_hidden(entry.name):
+                count = len(image_files.images_in(file, deep=True))
+                if count:
+                    yield f"{file}: is hidden, so its {_count(count)} not used"
+            elif entry.is_symlink():
+                yield f"{file}: is a link to the folder {file.resolve()}, which is followed"
+        elif (
+            os.path.abspath(file) in known
+            or is_hidden(entry.name)
+            or entry.name.lower() in EXPECTED
+            or file.stem.lower() == "readme"
+        ):
+            continue
+        elif file.suffix.lower() in image_files.SUFFIXES:
+            images.setdefault(place, []).append(file)
+        elif plain or file.suffix.lower() not in BESIDE:
+            loose[file.suffix.lower() or "no suffix"] += 1
+    for place, files in list(images.items())[:MOST]:
+        yield f"{place}: {_count(len(files))} not used, such as {files[0].name}"
+    if loose:
+        kinds = ", ".join(f"{count} of {kind}" for kind, count in loose.most_common(MOST))
+        yield f"{root}: files that are no images this program reads are not used: {kinds}"
+
+
+def _everything(root: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
+    """Folders and files below a folder; links to folders and hidden folders are not entered."""
+    try:
+        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+    except OSError:  # a folder that may not be read
+        return
+    for entry in entries:
+        yield root, entry
+        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
+            yield from _everything(root / entry.name)
+
+
+def _count(number: int) -> str:
+    return f"{number} images are" if number > 1 else "1 image is"
+
+
+def decoded(files: Sequence[Path]) -> Iterator[str]:
+    """What reading made of files that are not plainly what they show: turned ones, and those of several frames."""
+    turned = [file for file in files if image_files.is_turned(file)]
+    if turned:
+        yield f"{turned[0]}: is turned upright as its EXIF orientation says{_others(turned)}"
+    several = [file for file in files if image_files.frames_of(file) > 1]
+    if several:
+        yield f"{several[0]}: holds {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (
+            _others(several)
+        )
+
+
+def _others(files: Sequence[Path]) -> str:
+    return f", and so are {len(files) - 1} more" if len(files) > 1 else ""
