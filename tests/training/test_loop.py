@@ -53,7 +53,7 @@ def test_the_loop_equals_a_hand_written_pix2pix_weight_for_weight(tmp_path: Path
         opt_g.step()
         with torch.no_grad():
             for old, new in zip(ema.parameters(), generator.parameters()):
-                old.lerp_(new, 1 - 0.999)
+                old.lerp_(new, 1 - min(0.999, (1 + step) / (10 + step)))
             for old, new in zip(ema.buffers(), generator.buffers()):
                 old.copy_(new)
 

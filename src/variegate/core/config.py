@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, prod
 from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
@@ -129,7 +129,9 @@ class Training(Config):
     schedule: Schedule = Schedule()
     hold: Hold = Hold()
     restart: Restart = Restart()
-    ema_decay: float = Field(0.999, ge=0, lt=1, description="exponential moving average of the generator's weights")
+    ema_decay: float = Field(
+        0.999, ge=0, lt=1, description="exponential moving average of the generator's weights, after its warm-up"
+    )
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
     replacement: bool = Field(False, description="items are drawn independently of each other, not once an epoch")
@@ -151,6 +153,15 @@ class Training(Config):
         return (
             {RENAMED.get(name, name): value for name, value in values.items()} if isinstance(values, dict) else values
         )
+
+    def ema_decay_at(self, step: int) -> float:
+        """The decay of a step: at first (1 + step) / (10 + step), so that the average soon forgets the weights that
+        training began with."""
+        return min(self.ema_decay, (1 + step) / (10 + step))
+
+    def initial_share(self, steps: int) -> float:
+        """How much of the average is still the weights that training began with, after so many steps of one update."""
+        return prod(map(self.ema_decay_at, range(steps)))
 
     def rate_factor(self, step: int) -> float:
         """What every learning rate is multiplied by at a step."""

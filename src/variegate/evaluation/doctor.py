@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..core.errors import VariegateError
-from ..core.images import uint8_to_unit
+from ..core.errors import DataError, VariegateError
+from ..core.images import to_unit, uint8_to_unit
 from ..data.dataset.pairs import Pairs
+from ..data.dataset.sampling import sample_pair
 from ..model.model import Model
 from ..runs.folder import RunFolder
 from ..runs.health import IGNORED, branch_use, mean_distance, verdict
+from ..runs.saved_model import ModelRecord
 from .condition_use import condition_use
 from .measure import conditions_differ, sensitivity
+
+MOST_INITIAL = 0.1  # of the saved weights may be those that training began with
+LEAST_CONTRAST = 0.4  # of that of real images
+PANEL = 4  # held-out conditions that are drawn
 
 
 def diagnose(run: str | Path) -> tuple[bool, list[str]]:
@@ -31,17 +38,58 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         lines.append(f"Training finished at step {done}.")
     lines += progress(folder.log())
     try:
-        model, held = Model.load(folder.path), folder.pairs("held")
-        if len(held) < 2:
-            return healthy, [*lines, "One held-out pair cannot tell whether the code is used; hold out more."]
-        for found in (code_use(model, held), condition_use(model, held)):
-            if found is not None:
-                healthy &= found[0]
-                lines.append(found[1])
-        lines += branches(model, folder.pairs())
+        model = Model.load(folder.path)
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
+    lines.append("The model can be loaded, and all its weights are finite.")
+    findings = [weights_forget(model.record, folder.config.method.training.ema_decay)]
+    try:
+        findings += looks(model, folder)
+    except DataError as error:
+        lines.append(f"Its samples could not be looked at: {error}")
+    for found in findings:
+        if found is not None:
+            healthy &= found[0]
+            lines.append(found[1])
+    with suppress(DataError):  # said above
+        lines += branches(model, folder.pairs())
     return healthy, lines
+
+
+def weights_forget(record: ModelRecord, decay: float) -> tuple[bool, str] | None:
+    """(forgotten, sentence) about the weights that training began with in the average that is saved."""
+    share = record.initial_share if record.initial_share is not None else decay**record.step
+    if share <= MOST_INITIAL:
+        return None
+    return False, (
+        f"The saved weights are an average that still holds {share:.0%} of those training began with; train longer."
+    )
+
+
+def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
+    """What samples of held-out conditions show.
+
+    Raises:
+        DataError: the data are not where they were.
+    """
+    held = folder.pairs("held")
+    if len(held) < 2:
+        few = "One held-out pair cannot tell whether the code is used; hold out more."
+        return [contrast(model, held), (True, few)]
+    return [contrast(model, held), code_use(model, held), condition_use(model, held)]
+
+
+def contrast(model: Model, held: Pairs) -> tuple[bool, str]:
+    """(enough, sentence): the deviation of the pixels of samples beside that of real images."""
+    first = range(min(PANEL, len(held)))
+    codes = model.generator.draw([(0, i) for i in range(2)])
+    drawn = to_unit(torch.stack([sample_pair(model.generator, held, i, codes) for i in first]))
+    real = uint8_to_unit(torch.stack([held.raw(i)[1] for i in first]))
+    own, wanted = float(drawn.std()), float(real.std())
+    told = f"pixels of samples deviate by {own:.3f}, those of real images by {wanted:.3f}"
+    if own < LEAST_CONTRAST * wanted:
+        return False, f"Samples are nearly uniform: {told}. Train longer."
+    return True, f"Samples have contrast: {told}."
 
 
 def code_use(model: Model, held: Pairs) -> tuple[bool, str]:

@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from ..core.config import Config, from_mapping, override
 from ..core.errors import CheckpointError, ConfigError
 from ..core.method import Method
-from ..data.dataset.opening import DataConfig
+from ..data.dataset.opening import DataConfig, absolute
+from ..data.dataset.pairs import Pairs
 from ..methods import method as method_of_name
 from ..methods import method_from_mapping
 from .saved_model import read_record
@@ -21,11 +22,19 @@ from .settings import ExecutionSettings
 FLAT = ("size", "direction", "condition", "unpaired", "grey")  # where older runs have the settings of the data
 
 
+class DataPlace(Config):
+    """Where data were when training began, and what tells them from others of the same name."""
+
+    path: str = Field(description="as typed, made absolute")
+    fingerprint: str = Field(description="of the names and sizes of all files")
+
+
 class RunConfig(Config):
     """What is trained, on which data, from where, and how it is carried out."""
 
     method: Method
     data: DataConfig
+    place: DataPlace | None = Field(None, description="where the data were; unknown of older runs, found by training")
     initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
     predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
     run: ExecutionSettings = ExecutionSettings()
@@ -37,6 +46,11 @@ class RunConfig(Config):
             return values
         data = {"path": values["data"], **{name: values[name] for name in FLAT if name in values}}
         return {**{name: value for name, value in values.items() if name not in FLAT}, "data": data}
+
+
+def place_of(pairs: Pairs, path: str) -> DataPlace:
+    """Where data that were opened from a path are."""
+    return DataPlace(path=absolute(path), fingerprint=pairs.source.fingerprint)
 
 
 def run_config(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..core.config import from_mapping
-from ..core.errors import CheckpointError
+from ..core.errors import CheckpointError, DataError
 from ..data.conditions import condition_from_mapping
+from ..data.dataset.opening import absolute, is_there
 from ..data.dataset.pairs import Pairs
 from .checkpoints import Checkpoints
 from .config import RunConfig, saved_config
 from .saved_model import ModelRecord, read_record
 
+logger = logging.getLogger(__name__)
 LOG = "metrics.jsonl"
 
 
@@ -27,6 +30,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._warned = False  # that the data changed
 
     @cached_property
     def config(self) -> RunConfig:
@@ -65,14 +69,46 @@ class RunFolder:
         """
         config, record = self.config.data, self.record
         changes = {
-            "path": str(config.path if path is None else path),
+            "path": str(self.data_path() if path is None else path),
             "size": record.size,
             "grey": record.image_channels == 1,
         }
         same = config.model_copy(update=changes)
         pairs = same.open(given=condition_from_mapping(record.condition))
+        if path is None:
+            self._recognise(pairs)
         held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
         return pairs.of_split(held if split == "held" else split)
+
+    def data_path(self) -> str:
+        """Where the data of the run are: where they were, or as typed if they moved with it.
+
+        Raises:
+            DataError: they are at neither place.
+        """
+        typed, place = self.config.data.path, self.config.place
+        if place is None or is_there(place.path):
+            return typed if place is None else place.path
+        if Path(typed).is_absolute() or not is_there(absolute(typed)) or absolute(typed) == typed:
+            raise DataError(
+                f"{place.path}: the data of this run are not there any more; put them back, or give others "
+                "(evaluate takes --data, sample takes files)"
+            )
+        return typed
+
+    def _recognise(self, pairs: Pairs) -> None:
+        """Raises DataError for other data than the run's; warns of data that changed where they are."""
+        place = self.config.place
+        if place is None or pairs.source.fingerprint == place.fingerprint:
+            return
+        if not is_there(place.path):
+            raise DataError(
+                f"{self.config.data.path}: is not what this run was trained on, which was {place.path} and held files "
+                "of other names or sizes; put that back, or give data where the command takes some"
+            )
+        if not self._warned:
+            logger.warning("%s: files were added, removed or changed since this run was trained", place.path)
+            self._warned = True
 
     @property
     def predictor(self) -> Path | None:

@@ -30,6 +30,7 @@ class ModelRecord(Config):
     step: int
     seed: int
     versions: dict[str, str]
+    initial_share: float | None = None  # of the weights that training began with in these; unknown of older runs
 
     @property
     def shapes(self) -> Shapes:

@@ -118,7 +118,7 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
         for name, value in update(fabric, losses, players, state.optimizers, settings).items():
             logs.setdefault(name, []).append(value)
         if "generator" in losses:
-            update_ema(state.ema, state.generator, settings.ema_decay)
+            update_ema(state.ema, state.generator, settings.ema_decay_at(state.step))
         if any(len(values) % LOOK == 0 and not bool(values[-1].isfinite()) for values in logs.values()):
             break  # the caller says so; thousands of inner steps more would change nothing
     state.step += 1
@@ -136,6 +136,7 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
         step=step,
         seed=seed,
         versions=versions(),
+        initial_share=method.training.initial_share(step),
     )
 
 

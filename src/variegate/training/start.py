@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +14,12 @@ from ..core.interfaces import Size
 from ..core.method import Method
 from ..data.conditions import condition_from_mapping
 from ..data.dataset.pairs import Pairs
-from ..runs.config import RunConfig, differences, saved_config
+from ..runs.config import RunConfig, differences, place_of, saved_config
 from ..runs.folder import RunFolder
 from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights
 from .calibration import calibrate
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from .state import InitialWeights
@@ -36,6 +40,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     pairs = config.data.open()
     if len(pairs) == 0:
         raise DataError(f"{config.data.path}: no pairs to train on")
+    config = config.model_copy(update={"place": place_of(pairs, config.data.path)})
     config.method.check_data(pairs.condition)
     if config.predictor is not None:
         same_data(Path(config.predictor), config, pairs)
@@ -65,7 +70,7 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
             f"train one at this size, or give --size {height}x{width}"
         )
     differ = {
-        f"data, {record.data}": record.data != pairs.name,
+        f"data, {record.data}": record.data != pairs.name or not known_same(run.config, config),
         "conditions": condition_from_mapping(record.condition) != pairs.condition,
         "--direction": own.direction != config.data.direction,
         "--unpaired": own.unpaired != config.data.unpaired,
@@ -74,6 +79,11 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
     if any(differ.values()):
         words = " and ".join(name for name, yes in differ.items() if yes)
         raise ConfigError(f"--predictor {predictor}: was trained with other {words}; train one on the same data")
+
+
+def known_same(one: RunConfig, other: RunConfig) -> bool:
+    """Whether two runs read the same files, as far as they say."""
+    return one.place is None or other.place is None or one.place.fingerprint == other.place.fingerprint
 
 
 def initial_weights(config: RunConfig, pairs: Pairs, previous: Path) -> InitialWeights:
@@ -135,7 +145,11 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
         return
     if not resume:
         raise ConfigError(f"{folder} already holds a run; give --resume to go on with it, or another --out")
-    changed = differences(with_defaults(folder), config.model_dump(mode="json"))
+    saved, now = with_defaults(folder), config.model_dump(mode="json")
+    old, new = saved.pop("place", None), now.pop("place")
+    if old is not None:  # where the data are counts, not how they are typed
+        saved["data"]["path"], now["data"]["path"] = "as before", "as before" if same_files(old, new) else "other files"
+    changed = differences(saved, now)
     # a longer run and other ways to carry it out are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
     if serious or "run.seed" in changed:
@@ -151,6 +165,15 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
             "--steps out, or train into another --out with --initial"
         )
     write_text(path, to_yaml(config))
+
+
+def same_files(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether two places hold the same data. What changed where it is, such as a file that was mended, is the same."""
+    if old["path"] == new["path"]:
+        if old["fingerprint"] != new["fingerprint"]:
+            logger.warning("%s: files were added, removed or changed since this run began", new["path"])
+        return True
+    return bool(old["fingerprint"]) and old["fingerprint"] == new["fingerprint"]
 
 
 def with_defaults(folder: Path) -> dict[str, Any]:

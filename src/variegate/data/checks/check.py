@@ -97,16 +97,11 @@ def _note(report: Report, folder: Folder, limit: int | None) -> None:
     seen = [item for some in folder.splits.values() for item in some[:limit]]
     with suppress(DataError):  # an image that cannot be read is among the problems
         report.size = native_size(next(iter(folder.splits.values())))
-    used = [file for item in items for file in files_of(item)]
+    used = [file for item in items for file in item.files]
     plain = folder.kind not in ("landmarks", "normals") and folder.numbering is None and folder.length is None
     for root in named_folders(report.path) or (folder.root,):
         report.notes += unused(root, used, plain)
     report.notes += decoded([*dict.fromkeys(item.image for item in seen)])
-
-
-def files_of(item: Item) -> list[Path]:
-    """All files of a pair."""
-    return [file for file in (item.image, item.condition, item.instances) if file is not None]
 
 
 def labels_of(folder: Folder) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +49,10 @@ class Rows(Origin):
     def names(self) -> Sequence[str]:
         places = (self._place(int(row)) for row in self.rows)
         return [f"{part.file}:{row}" for part, row in places]
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        return [part.file for part in self.array_files if part.file.is_file()]  # digits come with a package
 
     def _place(self, row: int) -> tuple[ArrayFile, int]:
         number = int(np.searchsorted(self.starts, row, side="right")) - 1

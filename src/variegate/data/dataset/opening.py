@@ -19,6 +19,7 @@ from ..readers.arrays import find_arrays
 from ..readers.direction import check_direction, choose_direction
 from ..readers.folders import recognise
 from ..readers.items import SPLITS, Direction, Folder, hold_out
+from ..readers.two_sides import named_folders
 from .arrays import open_arrays
 from .choice import depth_problems, fits_model, folder_condition, streets_condition, with_white
 from .origins import Files, Procedural, native_size, renumbered
@@ -179,6 +180,22 @@ def path_in_words(path: str | Path | Mapping[str, str | Path]) -> str:
     if set(path) != {"condition", "image"}:
         raise DataError(f"data {dict(path)}: give two folders, as in {{'condition': DIR, 'image': DIR}}")
     return f"condition={path['condition']},image={path['image']}"
+
+
+def absolute(path: str) -> str:
+    """Data by absolute paths; what is no folder or file, such as streets:40, as it is."""
+    if (named := named_folders(path)) is not None:
+        return path_in_words({"condition": named[0].absolute(), "image": named[1].absolute()})
+    name, colon, place = path.partition(":")
+    if colon and name == "cifar10":
+        return f"{name}:{Path(place).absolute()}"
+    return str(Path(path).absolute()) if Path(path).exists() else path
+
+
+def is_there(path: str) -> bool:
+    """Whether the folders or files that data were read from exist; True of what needs none."""
+    places = named_folders(path) or (Path(path.removeprefix("cifar10:")),)
+    return all(place.exists() or not place.is_absolute() for place in places)
 
 
 def is_streets(path: str | Path) -> bool:

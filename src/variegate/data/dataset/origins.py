@@ -48,6 +48,11 @@ class Origin(ABC):
     def parts(self, index: int) -> Parts:
         """What there is of one pair."""
 
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files that the pairs are read from; none of what is drawn by a procedure."""
+        return ()
+
     def layout(self, index: int, size: Size) -> Tensor | None:
         """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
         return None
@@ -73,6 +78,10 @@ class Files(Origin):
     @property
     def names(self) -> Sequence[str]:
         return [str(item.image) for item in self.items]
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        return [file for item in self.items for file in item.files]
 
     def parts(self, index: int) -> Parts:
         return FilePair(self.items[index], self.condition, self.direction, self.reader)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from torch import Tensor
@@ -39,6 +41,16 @@ class DataSource:
     unpaired: bool = False
     image_channels: Literal[1, 3] = 3
     cache_bytes: int = CACHE_BYTES
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names and sizes of all files, wherever they lie; empty for what is drawn by a procedure."""
+        lines = [
+            f"{split}/{path.name}:{path.stat().st_size}"
+            for split, origin in self.origins.items()
+            for path in origin.paths
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):

@@ -30,6 +30,11 @@ class Item:
     halves: bool = False  # condition and image are side by side in one file
     metadata: Metadata = field(default=Metadata(), compare=False)
 
+    @property
+    def files(self) -> list[Path]:
+        """All that there are."""
+        return [file for file in (self.image, self.condition, self.instances) if file is not None]
+
 
 @dataclass
 class Folder:

@@ -17,9 +17,9 @@ from .sides import Side, sides_of
 EXPLICIT = re.compile(r"(condition|image)=(.+?),\s*(condition|image)=(.+)")
 ACCEPTED = (
     "accepted are images of A|B side by side (twice as wide as high), two folders whose names or files belong together "
-    "(trainA + trainB, labels + images), any two as condition=DIR,image=DIR, class folders, images with landmarks.json, "
-    "landmarks.csv or .pts files, normals + images, published sets (Cityscapes, BDD100K, GTA-5, oxford-iiit-pet, "
-    "lfw-py), .npz files, or plain images with --condition"
+    "(trainA + trainB, labels + images), any two as condition=DIR,image=DIR, class folders, images with "
+    "landmarks.json, landmarks.csv or .pts files, normals + images, published sets (Cityscapes, BDD100K, GTA-5, "
+    "oxford-iiit-pet, lfw-py), .npz files, or plain images with --condition"
 )
 
 
