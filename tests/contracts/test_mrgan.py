@@ -232,23 +232,23 @@ def refused(sentence: str, name: str = "mrgan", **options: Any) -> None:
 
 
 def test_what_cannot_work_is_refused_in_a_sentence() -> None:
-    refused("objective.samples 1 has no variance; two moments need 2 or more", **{"objective.samples": 1})
+    refused("objective.samples is 1, but one sample has no variance", **{"objective.samples": 1})
     assert method("mrgan", {"moments": 1, "objective.samples": 1}).objective.samples == 1
-    refused("moments are those of different samples", "srgan", **{"objective.moments": 1})
-    refused("proxy moments come from a predictor", proxy=False, **{"objective.proxy": True})
+    refused("moments need samples that differ", "srgan", **{"objective.moments": 1})
+    refused("proxy moments need a predictor", proxy=False, **{"objective.proxy": True})
     refused("the predictor is gaussian, but objective.family is laplace", **{"objective.family": "laplace"})
     refused("raise training.batch_size", batch_size=2)
     refused("raise training.batch_size", **{"previous.training.batch_size": 1})
     refused("raise training.batch_size", "srgan", batch_size=1)
     refused("trained for nothing; give --proxy false", **{"objective.proxy": False})
     refused("trained for nothing; give --proxy false", **{"objective.moments": 0})
-    refused("looks at the hole's place", "glcic", **{"objective.conditional": False})
+    refused("needs to know where the hole is", "glcic", **{"objective.conditional": False})
     refused("need a generator that fills holes", **{"objective.masked": True})
     refused("generator.scale is 2, its data superres:4; give --scale", "srgan", **{"generator.scale": 2})
     refused("only training.rebalance data works", rebalance="loss")
     with pytest.raises(ConfigError, match=r"generator\.family and objective\.family differ; give --family"):
         method("moment-predictor", {"objective.family": "laplace"})
-    with pytest.raises(ConfigError, match="moment_predictor and objective moment_likelihood belong together"):
+    with pytest.raises(ConfigError, match="objective moment_likelihood trains only generator moment_predictor"):
         method("pix2pix", {"objective": {"kind": "moment_likelihood"}})
 
 

@@ -155,7 +155,7 @@ def test_the_coarsest_level_cannot_be_split() -> None:
 
 
 def test_heads_and_branches_must_be_as_many() -> None:
-    with pytest.raises(ConfigError, match="give --branches, sets both"):
+    with pytest.raises(ConfigError, match="give --branches, which sets both"):
         method("latent-dropout", {"architecture": "late", "objective.count": 3})
 
 
