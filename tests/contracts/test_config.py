@@ -64,8 +64,8 @@ def test_an_option_of_a_preset_sets_every_field_that_it_stands_for() -> None:
     [
         ("pixpix", {}, "no method 'pixpix'; did you mean 'pix2pix'"),
         ("pix2pix", {"generator.widht": 3}, "did you mean 'generator.width'"),
-        ("pix2pix", {"noise": "inptu"}, "--noise: 'inptu' is none of dropout, input, none"),
-        ("pix2pix", {"width": "wide"}, "--width: 'wide' is not of type int"),
+        ("pix2pix", {"noise": "inptu"}, "--noise must be one of dropout, input, none, got 'inptu'"),
+        ("pix2pix", {"width": "wide"}, "--width must be of type int, got 'wide'"),
         ("pix2pix", {"norm": "none"}, "--norm could be generator.norm or objective.norm"),
         ("pix2pix", {"training.batch_size": 0}, r"training.batch_size: .*greater than or equal to 1.*got 0"),
         ("pix2pix", {"training.batch_size": "two"}, r"training.batch_size: .*got 'two'"),

@@ -175,7 +175,7 @@ def test_published_weights_belong_to_vgg_alone_and_depend_on_data_and_height(mon
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"objective.heads": 3}, r"objective.heads is 3 and randomness.heads 9; give --heads"),
+        ({"objective.heads": 3}, r"objective.heads is 3, but randomness.heads is 9; give --heads"),
         ({"noise": "input", "objective.heads": 3}, r"randomness noise_input has one head; set it to 1"),
     ],
 )
