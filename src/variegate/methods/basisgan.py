@@ -5,8 +5,8 @@ What prevents collapse   no added loss; a code changes what the filters compute,
 Differs from the paper   which of the two convolutions is sampled, and the activation of the basis generator (ReLU), are
                          not stated there; K = 5 as in the text; a code can be given, so samples can be repeated
 
-The same filters in the other hosts of the paper, with its combination with DSGAN and its ablation. What a host trains
-with is the host's own; the paper states no numbers of its own.
+Also the same filters in the paper's other host networks, its combination with DSGAN and its ablation. Each host keeps
+its own training settings; the paper states none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
     return Method(
         name="basisgan",
         paper=PAPER,
-        summary="GAN + L1 over sampled convolution filters; many images from a small change to the generator",
+        summary="GAN + L1 with sampled convolution filters; many images from a small change to the generator",
         condition="pairs: label map or image -> image",
         generator=ResNetConfig(width=width, blocks=blocks),
         randomness=BasisFiltersConfig(bases=bases),
@@ -42,10 +42,10 @@ def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
 
 @preset
 def filtergan(width: int = 64, blocks: int = 9) -> Method:
-    """The ablation: whole filters drawn from the code, without a basis."""
+    """The ablation: whole filters generated from the code, without a basis."""
     changes = {
         "name": "filtergan",
-        "summary": "whole filters are drawn, not bases: a hundred times the parameters, filters of few dimensions",
+        "summary": "samples whole filters, not bases: a hundred times the parameters, low-dimensional filters",
         "randomness": WholeFiltersConfig(),
     }
     return basisgan(width, blocks).model_copy(update=changes)
@@ -53,10 +53,10 @@ def filtergan(width: int = 64, blocks: int = 9) -> Method:
 
 @preset
 def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
-    """With DSGAN's term and its numbers; one code for all layers, so that its distance is that of the whole change."""
+    """With DSGAN's term and settings; one code for all layers, so that code distance measures the whole change."""
     changes = {
         "name": "basisgan-dsgan",
-        "summary": "BasisGAN, and images of two codes are rewarded for differing",
+        "summary": "BasisGAN with a reward for different images from two codes",
         "randomness": BasisFiltersConfig(bases=bases, shared=True),
         "objective": AdversarialConfig(
             reconstruction=10, seeking=Seeking(kind="dsgan", weight=8, judge_both=False), width=width
@@ -67,10 +67,10 @@ def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
 
 @preset
 def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
-    """The stochastic auto-encoder: an image to itself, needing no pairs; sampled filters keep it from the identity."""
+    """The stochastic auto-encoder: an image to itself, without pairs; sampled filters keep it from the identity."""
     changes = {
         "name": "basisgan-autoencoder",
-        "summary": "from an image to variants of itself; needs no pairs",
+        "summary": "turns an image into variants of itself; needs no pairs",
         "condition": "plain images; each is its own condition",
         "derived": "self",
     }
@@ -84,7 +84,7 @@ def basisgan_hd(width: int = 64, blocks: int = 9, bases: int = 5, fine: bool = F
     changes = {
         "name": "basisgan-hd",
         "paper": PAPER,
-        "summary": "pix2pixHD over sampled convolution filters",
+        "summary": "pix2pixHD with sampled convolution filters",
         "randomness": BasisFiltersConfig(sites=("block*.conv2",), bases=bases),
         "previous": basisgan_hd(width, blocks, bases) if fine else None,
     }
@@ -97,7 +97,7 @@ def basisgan_inpainting(width: int = 64, blocks: int = 9, bases: int = 5, dsgan:
     return Method(
         name="basisgan-inpainting",
         paper=PAPER,
-        summary="many ways to fill a hole; sampled convolution filters",
+        summary="many ways to fill a hole, with sampled convolution filters",
         condition="plain images; a hole is cut out of each",
         derived="inpaint:centre",
         generator=InpainterConfig(width=width, blocks=blocks),

@@ -1,7 +1,7 @@
 """Image-to-image translation with conditional adversarial networks. Isola, Zhu, Zhou, Efros, CVPR 2017.
 
-Where the code enters    dropout in the decoder, kept on when sampling (`--noise dropout`), or noise beside the input
-What prevents collapse   nothing: the L1 term and the adversary both accept one image per condition
+Where the code enters    dropout in the decoder, kept on when sampling (`--noise dropout`), or noise added to the input
+What prevents collapse   nothing: the L1 and the adversarial term both accept one image per condition
 Differs from the paper   the dropout mask is a code, so it can be repeated; weights are averaged for sampling
 """
 
@@ -38,7 +38,7 @@ def pix2pix(noise: Noise = "dropout", backbone: Backbone = "unet", width: int = 
     return Method(
         name="pix2pix",
         paper="Isola, Zhu, Zhou, Efros: Image-to-image translation with conditional adversarial networks. CVPR 2017",
-        summary="GAN + L1; its noise is ignored, so it draws one image per condition",
+        summary="GAN + L1; its noise is ignored, so it gives one image per condition",
         condition="pairs: label map or image -> image",
         generator=UNetConfig(width=width) if backbone == "unet" else ResNetConfig(width=width),
         randomness=randomness(noise, backbone),
