@@ -110,7 +110,7 @@ def test_a_player_without_a_learning_rate_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("pix2pix", {"neighbours.threshold": 300}, "its objective learns one image of a condition"),
+        ("pix2pix", {"neighbours.threshold": 300}, "its objective has one target per condition"),
         ("latent-dropout", {"neighbours.threshold": 300, "branches": 6}, "most is 7, but there are 6 branches"),
     ],
 )

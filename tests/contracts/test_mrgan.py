@@ -394,7 +394,7 @@ def test_the_toy_is_a_command_of_two_words(tmp_path: Path) -> None:
 def test_a_condition_that_a_network_is_not_built_for_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is built for --condition superres:4, not superres:2; give --scale its"):
         train("srgan", tmp_path / "a", "--condition", "superres:2")
-    with pytest.raises(ConfigError, match="fills holes, and --condition edges cuts none; leave it out"):
+    with pytest.raises(ConfigError, match="fills holes, but --condition edges cuts none; leave it out"):
         train("glcic", tmp_path / "b", "--condition", "edges")
     with pytest.raises(ConfigError, match=r"must be a product of 2, 3 and 5, .* got 7"):
         train("srgan", tmp_path / "c", "--scale", "7", size=56)

@@ -186,7 +186,7 @@ def test_heads_that_do_not_agree_are_refused(options: dict[str, Any], words: str
 
 def test_a_wrong_number_of_weights_is_told_in_one_sentence() -> None:
     images, target, labels, _ = case()
-    with pytest.raises(ConfigError, match=r"objective.weights has 2 numbers for 3 feature maps; give 3"):
+    with pytest.raises(ConfigError, match=r"objective.weights must have 3 values, one per feature map, got 2"):
         class_distances(images, target, [1.0, 2.0], labels)
 
 
