@@ -297,7 +297,7 @@ def test_a_network_that_is_not_at_hand_is_told_before_training(tmp_path: Path, m
     monkeypatch.setenv(weights.FOLDER, str(tmp_path))
     monkeypatch.setattr(weights, "download", lambda entry: (_ for _ in ()).throw(weights.missing(entry, "here")))
     chosen = method("pixelnn", {**TINY, "descriptor": "vgg19"})
-    with pytest.raises(WeightsError, match=r"vgg19_features.safetensors is not at hand"):
+    with pytest.raises(WeightsError, match=r"vgg19_features.safetensors was not found"):
         State(chosen, Shapes(2, 3, SIZE), ExecutionSettings(device="cpu"), None)
 
 
