@@ -111,7 +111,7 @@ def test_a_player_without_a_learning_rate_is_refused_by_name() -> None:
     ("name", "options", "words"),
     [
         ("pix2pix", {"neighbours.threshold": 300}, "its objective has one target per condition"),
-        ("latent-dropout", {"neighbours.threshold": 300, "branches": 6}, "most is 7, but there are 6 branches"),
+        ("latent-dropout", {"neighbours.threshold": 300, "branches": 6}, "most is 7, but there are only 6 branches"),
     ],
 )
 def test_neighbours_that_cannot_be_learned_are_refused(name: str, options: dict[str, Any], words: str) -> None:

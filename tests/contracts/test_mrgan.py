@@ -344,10 +344,10 @@ def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> 
         train("mrgan", tmp_path / "g", *MRGAN, "--predictor", str(run), "--direction", "BtoA")
     with pytest.raises(ConfigError, match="predicts the gaussian family; add --family gaussian"):
         train("mrgan", tmp_path / "c", *MRGAN, *given, "--family", "laplace")
-    with pytest.raises(ConfigError, match="mrgan uses none here"):
+    with pytest.raises(ConfigError, match="mrgan uses none; leave it out"):
         train("mrgan", tmp_path / "d", *MRGAN, *given, "--proxy", "false")
     other = train("mrgan", tmp_path / "e", *MRGAN, "--proxy", "false")
-    with pytest.raises(ConfigError, match="is a mrgan run; train one with `variegate train moment-predictor`"):
+    with pytest.raises(ConfigError, match="is a mrgan run; train a predictor with `variegate train moment-predictor`"):
         train("mrgan", tmp_path / "f", *MRGAN, "--predictor", str(other))
 
 

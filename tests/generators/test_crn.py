@@ -221,7 +221,7 @@ def test_a_run_of_another_network_is_refused_in_one_sentence(tmp_path: Path) -> 
     before = train(
         "crn", "streets:20", tmp_path / "crn", size=16, steps=1, run=run, perceptual="laplacian", widths=[8, 4]
     )
-    with pytest.raises(CheckpointError, match="crn: the saved weights are those of another network: ") as refused:
+    with pytest.raises(CheckpointError, match="crn: the saved weights belong to another network: ") as refused:
         train("cimle", "streets:20", tmp_path / "cimle", size=16, steps=1, run=run, initial=before, **CIMLE)
     words = str(refused.value)
     assert "its generator.widths differ from this run's; start from a run of the same method and widths" in words
