@@ -138,7 +138,7 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
                 "share": 0.5,
                 "min_noise": completion_noise(family),
                 "reconstruction": 0.0,
-                # published for a proxy alone: 1000 and 1000 in [0, 1], where errors are summed over 3 colours;
+                # published only for a proxy: 1000 and 1000 in [0, 1], where errors are summed over 3 colours;
                 # in [-1, 1] squares of pixels and of deviations are 4 times, squares of variances 16 times as large
                 "first": 3 * 1000 / 4,
                 "second": 3 * 1000 / (16 if family == "gaussian" else 4),

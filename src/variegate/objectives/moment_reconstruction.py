@@ -146,7 +146,7 @@ class MomentReconstructionConfig(ObjectiveConfig):
         return None
 
     def _discriminator_refusal(self, method: Method) -> str | None:
-        """Why it does not fit: a local one needs holes, one with a single verdict a batch to normalise over."""
+        """Why the discriminator does not fit: a local one needs a hole, one with a single logit a batch of several."""
         if self.discriminator != "patch" and self.adversarial and method.training.batch_size < 2:
             return "its smallest maps are single pixels, normalised over the batch; raise training.batch_size"
         if self.discriminator == "completion" and not self.conditional:

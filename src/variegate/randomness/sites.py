@@ -65,11 +65,11 @@ def parts_of(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor]
     assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
     assert conv.padding_mode == "zeros"
     place, apply = (0, F.conv_transpose2d) if conv.transposed else (1, F.conv2d)
-    numbers: dict[str, Any] = {name: getattr(conv, name) for name in ("stride", "padding", "dilation")}
+    settings: dict[str, Any] = {name: getattr(conv, name) for name in ("stride", "padding", "dilation")}
     if conv.transposed:
-        numbers["output_padding"] = conv.output_padding
+        settings["output_padding"] = conv.output_padding
     first, second = conv.weight.tensor_split([channels], dim=place)
-    return partial(apply, weight=first, **numbers), partial(apply, weight=second, bias=conv.bias, **numbers)
+    return partial(apply, weight=first, **settings), partial(apply, weight=second, bias=conv.bias, **settings)
 
 
 class CodeLayer(nn.Module):
