@@ -36,7 +36,7 @@ def pixelcnn_autoencoder(
     base = gated_pixelcnn(layers, width, filter, bits)
     changes = {
         "name": "pixelcnn-autoencoder",
-        "summary": "encodes an image to a short vector, and samples many images of that vector",
+        "summary": "an image through a short vector, and many images of that vector",
         "condition": CONDITION,
         "generator": base.generator.model_copy(update={"bottleneck": bottleneck, "encoder_scale": encoder_scale}),
         "derived": "self",
@@ -51,7 +51,7 @@ def conv_autoencoder(bottleneck: int = 10, encoder_scale: float = 1.0, maps: int
     return Method(
         name="conv-autoencoder",
         paper="Masci et al.: Stacked convolutional auto-encoders for hierarchical feature extraction. ICANN 2011",
-        summary="encodes an image to a short vector, with squared error: one blurred image per vector",
+        summary="an image through a short vector by squared error: one blurred image of that vector",
         condition=CONDITION,
         derived="self",
         generator=AutoencoderConfig(bottleneck=bottleneck, encoder_scale=encoder_scale, maps=maps),

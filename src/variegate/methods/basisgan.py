@@ -31,7 +31,7 @@ def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
     return Method(
         name="basisgan",
         paper=PAPER,
-        summary="GAN + L1 with sampled convolution filters; many images from a small change to the generator",
+        summary="GAN + L1 over sampled convolution filters; many images from a small change to the generator",
         condition="pairs: label map or image -> image",
         generator=ResNetConfig(width=width, blocks=blocks),
         randomness=BasisFiltersConfig(bases=bases),
@@ -45,7 +45,7 @@ def filtergan(width: int = 64, blocks: int = 9) -> Method:
     """The ablation: whole filters generated from the code, without a basis."""
     changes = {
         "name": "filtergan",
-        "summary": "samples whole filters, not bases: a hundred times the parameters, low-dimensional filters",
+        "summary": "whole filters are drawn, not bases: a hundred times the parameters, filters of few dimensions",
         "randomness": WholeFiltersConfig(),
     }
     return basisgan(width, blocks).model_copy(update=changes)
@@ -56,7 +56,7 @@ def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
     """With DSGAN's term and settings; one code for all layers, so that code distance measures the whole change."""
     changes = {
         "name": "basisgan-dsgan",
-        "summary": "BasisGAN with a reward for different images from two codes",
+        "summary": "BasisGAN, and images of two codes are rewarded for differing",
         "randomness": BasisFiltersConfig(bases=bases, shared=True),
         "objective": AdversarialConfig(
             reconstruction=10, seeking=Seeking(kind="dsgan", weight=8, judge_both=False), width=width
@@ -70,7 +70,7 @@ def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Me
     """The stochastic auto-encoder: an image to itself, without pairs; sampled filters keep it from the identity."""
     changes = {
         "name": "basisgan-autoencoder",
-        "summary": "turns an image into variants of itself; needs no pairs",
+        "summary": "from an image to variants of itself; needs no pairs",
         "condition": "plain images; each is its own condition",
         "derived": "self",
     }
@@ -84,7 +84,7 @@ def basisgan_hd(width: int = 64, blocks: int = 9, bases: int = 5, fine: bool = F
     changes = {
         "name": "basisgan-hd",
         "paper": PAPER,
-        "summary": "pix2pixHD with sampled convolution filters",
+        "summary": "pix2pixHD over sampled convolution filters",
         "randomness": BasisFiltersConfig(sites=("block*.conv2",), bases=bases),
         "previous": basisgan_hd(width, blocks, bases) if fine else None,
     }
@@ -97,7 +97,7 @@ def basisgan_inpainting(width: int = 64, blocks: int = 9, bases: int = 5, dsgan:
     return Method(
         name="basisgan-inpainting",
         paper=PAPER,
-        summary="many ways to fill a hole, with sampled convolution filters",
+        summary="many ways to fill a hole; sampled convolution filters",
         condition="plain images; a hole is cut out of each",
         derived="inpaint:centre",
         generator=InpainterConfig(width=width, blocks=blocks),

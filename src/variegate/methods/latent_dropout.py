@@ -50,7 +50,7 @@ def latent_dropout(
         name="latent-dropout",
         paper="He, Schiele, Fritz: Diverse conditional image generation by stochastic regression with latent drop-out "
         "codes. ECCV 2018",
-        summary="regression that trains the nearest of n fixed drop-out codes; new codes give new images",
+        summary="regression in which the nearest of n fixed drop-out codes learns; new codes give new images",
         condition="pairs: surface normals, landmarks, label map or image -> image",
         generator=SplitCRNConfig(scale=scale, pyramid="sum" if faces else "mean"),
         randomness=randomness(architecture, dropout, count),

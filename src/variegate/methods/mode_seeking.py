@@ -95,7 +95,7 @@ def inpainting(width: int, code_size: int, margin: float | None) -> Method:
     return Method(
         name="dsgan",
         paper=DSGAN,
-        summary="many ways to fill a hole, rewarding different discriminator features for two codes",
+        summary="many ways to fill a hole; discriminator features of two codes are rewarded for differing",
         condition="plain images; a hole is cut out of each",
         derived="inpaint:centre",
         generator=InpainterConfig(width=width),

@@ -73,7 +73,7 @@ def mrgan(
     return Method(
         name="mrgan",
         paper=PAPER,
-        summary="GAN + moments of 10 samples against a predictor's (or the real image) instead of L1",
+        summary="GAN + moments of 10 samples against a predictor's (or the real image) in the place of L1",
         condition="pairs: label map or image -> image",
         generator=unet(width),
         randomness=NoiseMapsConfig(sites=("up*",), channels=32, largest=4),
@@ -95,8 +95,8 @@ def mrgan_superres(
     return Method(
         name="mrgan-superres",
         paper=PAPER,
-        summary="many sharp images that agree at low resolution",
-        condition="plain images; each is downscaled",
+        summary="many sharp images that look alike when they are small again",
+        condition="plain images; each is made small",
         derived=f"superres:{scale}",
         generator=SRResNetConfig(width=width, scale=scale),
         randomness=SUPERRES_NOISE,
@@ -231,8 +231,8 @@ def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int =
     return Method(
         name="srgan",
         paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
-        summary="GAN + squared error; noise, if any, is ignored",
-        condition="plain images; each is downscaled",
+        summary="GAN + squared error; noise, if there is any, is ignored",
+        condition="plain images; each is made small",
         derived=f"superres:{scale}",
         generator=SRResNetConfig(width=width, scale=scale),
         randomness=SUPERRES_NOISE if noise == "input" else NoRandomnessConfig(),
@@ -247,7 +247,7 @@ def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Method:
     return Method(
         name="glcic",
         paper="Iizuka, Simo-Serra, Ishikawa: Globally and locally consistent image completion. SIGGRAPH 2017",
-        summary="GAN with a global and a local view + squared error; noise, if any, is ignored",
+        summary="GAN with a global and a local view + squared error; noise, if there is any, is ignored",
         condition="plain images; a hole is cut out of each",
         derived="inpaint",
         generator=CompletionConfig(width=width),

@@ -38,7 +38,7 @@ def pix2pix(noise: Noise = "dropout", backbone: Backbone = "unet", width: int = 
     return Method(
         name="pix2pix",
         paper="Isola, Zhu, Zhou, Efros: Image-to-image translation with conditional adversarial networks. CVPR 2017",
-        summary="GAN + L1; its noise is ignored, so it gives one image per condition",
+        summary="GAN + L1; its noise is ignored, so it draws one image per condition",
         condition="pairs: label map or image -> image",
         generator=UNetConfig(width=width) if backbone == "unet" else ResNetConfig(width=width),
         randomness=randomness(noise, backbone),

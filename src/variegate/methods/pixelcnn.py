@@ -56,7 +56,7 @@ def gated_pixelcnn(
     return Method(
         name="gated-pixelcnn",
         paper="van den Oord et al.: Conditional image generation with PixelCNN decoders. NIPS 2016",
-        summary="pixel by pixel from exact distributions: images with their likelihood, and completions",
+        summary="pixel after pixel from exact distributions: images with their likelihood, and completions",
         condition=CONDITION,
         generator=generator,
         randomness=NoRandomnessConfig(),
@@ -71,7 +71,7 @@ def pixelcnn(layers: int = 8, width: int = 69, filter: int = 3, bits: int = 8) -
     return Method(
         name="pixelcnn",
         paper="van den Oord, Kalchbrenner, Kavukcuoglu: Pixel recurrent neural networks. ICML 2016",
-        summary="the PixelCNN before the gated one: one stack of masked convolutions, with its blind spot",
+        summary="the PixelCNN before the gated one: one stack of masked convolutions, and what it cannot see",
         condition=CONDITION,
         generator=PixelCNNConfig(stacks="plain", layers=layers, width=width, filter=filter, bits=bits),
         randomness=NoRandomnessConfig(),

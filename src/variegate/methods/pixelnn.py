@@ -35,7 +35,7 @@ def pixelnn(backbone: Literal["crn", "unet"] = "crn", descriptor: PerceptualKind
     return Method(
         name="pixelnn",
         paper="Bansal, Sheikh, Ramanan: PixelNN: Example-based image synthesis. ICLR 2018",
-        summary="a smooth regression with details copied pixel by pixel from the nearest training images",
+        summary="a smooth regression, and details copied pixel by pixel from the nearest training images",
         condition="pairs: any image -> image",
         generator=PixelNNConfig(backbone=network, descriptor=descriptor),
         randomness=NoRandomnessConfig(),
