@@ -88,7 +88,10 @@ def test_a_wrong_input_is_answered_with_one_sentence_and_writes_nothing(
         ),
         (["gated-pixelcnn", "--data", "DESK/uint16.npz"], "has images of type uint16; right would be `images` uint8"),
         (["gated-pixelcnn", "--data", "DESK/float32.npz"], "has images of type float32; right would be `images` uint8"),
-        (["gated-pixelcnn", "--data", "streets:8", "--size", "16", "--width", "7"], "3 colours cannot share evenly"),
+        (
+            ["gated-pixelcnn", "--data", "streets:8", "--size", "16", "--width", "7"],
+            "must be a multiple of 3, the number of colours",
+        ),
         (["gated-pixelcnn", "--data", "digits", "--bits", "9"], "bits: input should be less than or equal to 8, got 9"),
         (
             ["gated-pixelcnn", "--data", "digits", "--filter", "2"],
@@ -96,7 +99,7 @@ def test_a_wrong_input_is_answered_with_one_sentence_and_writes_nothing(
         ),
         (
             ["gated-pixelcnn", "--data", "streets:8", "--size", "16", "--width", "6", "--conditioning", "deconv"],
-            "this condition differs from pixel to pixel; give --conditioning direct, or a condition such as class",
+            "this condition varies from pixel to pixel; give --conditioning direct, or a condition such as class",
         ),
         (
             ["gated-pixelcnn", "--data", "DESK/images.npz", "--condition", "vectors:DESK/none.npy"],
@@ -108,7 +111,7 @@ def test_a_wrong_input_is_answered_with_one_sentence_and_writes_nothing(
         ),
         (
             ["gated-pixelcnn", "--data", "digits", "--condition", "class+self"],
-            "would read the image that it is to draw; give --condition none, or train pixelcnn-autoencoder",
+            "would read the image it is to generate; give --condition none, or train pixelcnn-autoencoder",
         ),
         (["pixelcnn-autoencoder", "--data", "digits", "--condition", "class"], "reads the image itself, not --cond"),
     ],

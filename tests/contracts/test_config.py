@@ -64,8 +64,8 @@ def test_an_option_of_a_preset_sets_every_field_that_it_stands_for() -> None:
     [
         ("pixpix", {}, "no method 'pixpix'; did you mean 'pix2pix'"),
         ("pix2pix", {"generator.widht": 3}, "did you mean 'generator.width'"),
-        ("pix2pix", {"noise": "inptu"}, "--noise: 'inptu' is none of dropout, input, none"),
-        ("pix2pix", {"width": "wide"}, "--width: 'wide' is not of type int"),
+        ("pix2pix", {"noise": "inptu"}, "--noise must be one of dropout, input, none, got 'inptu'"),
+        ("pix2pix", {"width": "wide"}, "--width must be of type int, got 'wide'"),
         ("pix2pix", {"norm": "none"}, "--norm could be generator.norm or objective.norm"),
         ("pix2pix", {"training.batch_size": 0}, r"training.batch_size: .*greater than or equal to 1.*got 0"),
         ("pix2pix", {"training.batch_size": "two"}, r"training.batch_size: .*got 'two'"),
@@ -110,8 +110,8 @@ def test_a_player_without_a_learning_rate_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("pix2pix", {"neighbours.threshold": 300}, "its objective learns one image of a condition"),
-        ("latent-dropout", {"neighbours.threshold": 300, "branches": 6}, "most is 7, but there are 6 branches"),
+        ("pix2pix", {"neighbours.threshold": 300}, "its objective has one target per condition"),
+        ("latent-dropout", {"neighbours.threshold": 300, "branches": 6}, "most is 7, but there are only 6 branches"),
     ],
 )
 def test_neighbours_that_cannot_be_learned_are_refused(name: str, options: dict[str, Any], words: str) -> None:

@@ -344,7 +344,7 @@ def test_a_site_that_the_backbone_lacks_is_refused_with_the_names_it_has() -> No
 
 @pytest.mark.core
 def test_a_generator_that_does_not_fit_the_image_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="halvings do not fit into 16x16"):
+    with pytest.raises(ConfigError, match="halvings do not fit 16x16"):
         method("pix2pix", {"width": 4, "noise": "none", "depth": 5}).build_generator(Shapes(3, 3, (16, 16)))
     with pytest.raises(ConfigError, match="divisible by 8, got 20x16"):
         method("cimle", {"widths": [4, 4, 4, 4]}).build_generator(Shapes(3, 3, (20, 16)))
@@ -352,9 +352,7 @@ def test_a_generator_that_does_not_fit_the_image_is_refused_in_words() -> None:
 
 @pytest.mark.core
 def test_a_height_that_does_not_halve_to_the_coarsest_level_is_refused_with_one_that_does() -> None:
-    with pytest.raises(
-        ConfigError, match=r"360 pixels of height halve down to 45, not to 4; take a height such as 256"
-    ):
+    with pytest.raises(ConfigError, match=r"a height of 360 pixels halves to 45, not to 4; use a height such as 256"):
         method("crn", {"heads": 1, "scale": 0.01}).build_generator(Shapes(3, 3, (360, 480)))
 
 

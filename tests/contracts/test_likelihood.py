@@ -66,8 +66,8 @@ def test_training_finds_images_more_and_more_likely(name: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        ("pix2pix", {"objective": method("pixelcnn").objective}, "pixelcnn and objective likelihood belong together"),
-        ("pixelcnn", {"objective": method("moment-predictor").objective}, "belong together"),
+        ("pix2pix", {"objective": method("pixelcnn").objective}, "objective likelihood trains only generator pixelcnn"),
+        ("pixelcnn", {"objective": method("moment-predictor").objective}, "trains only generator moment_predictor"),
         ("pixelcnn", {"randomness": LatentConfig(sites=("down*",))}, "its randomness must be none"),
     ],
 )

@@ -114,7 +114,7 @@ def test_a_class_that_the_model_does_not_know_is_refused(model: Model) -> None:
 
 def test_codes_of_another_model_are_refused_with_both_shapes(model: Model) -> None:
     other = model_of("basisgan separate").codes(2)
-    with pytest.raises(ConfigError, match=r"codes have shape \(2, 640\), this basisgan model reads \(n, 128\)"):
+    with pytest.raises(ConfigError, match=r"codes have shape \(2, 640\), but this basisgan model expects \(n, 128\)"):
         model.sample(ids(), codes=other)
     with pytest.raises(ConfigError, match="codes have shape"):
         model.sample(ids(), codes=model.codes(2)[0])

@@ -47,7 +47,7 @@ def test_patterns_that_match_nothing_are_refused_with_the_names_there_are() -> N
 
 def test_randomness_that_must_know_every_feature_map_is_refused() -> None:
     refused(
-        Hourglass(), ElementDropoutConfig(sites=("up",)).build(Shapes(3, 3, (16, 16))), "ElementDropout cannot enter"
+        Hourglass(), ElementDropoutConfig(sites=("up",)).build(Shapes(3, 3, (16, 16))), "ElementDropout cannot be used"
     )
 
 
@@ -63,9 +63,9 @@ class Returns(nn.Module):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda y: (y, y), "returns a tuple"),
+        (lambda y: (y, y), "returned a tuple"),
         (lambda y: {"logits": y}, 'a mapping of logits; its images must be under "out"'),
-        (lambda y: {"out": None}, "returns a NoneType"),
+        (lambda y: {"out": None}, "returned a NoneType"),
         (lambda y: y.mean(dim=(2, 3)), r"a tensor of shape \(1, 3\)"),
         (lambda y: y[..., ::2], "1 images of 8x8 into 1 of 8x4"),
         (lambda y: y.repeat(2, 1, 1, 1), "1 images of 8x8 into 2 of 8x8"),

@@ -196,9 +196,11 @@ def test_noise_covers_images_that_had_to_be_padded(size: Size, numbers: int) -> 
 
 
 def test_data_without_a_mask_and_colours_that_are_none_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^generator completion fills holes: its data needs --condition inpaint$"):
+    with pytest.raises(ConfigError, match=r"^generator completion fills holes; give --condition inpaint$"):
         CompletionConfig().build(NoRandomness(), Shapes(3, 3, (16, 16)))
-    with pytest.raises(ConfigError, match=r"^generator completion fills holes in RGB images, not in 1 channels$"):
+    with pytest.raises(
+        ConfigError, match=r"^generator completion fills holes in RGB images, which have 3 channels, got 1$"
+    ):
         CompletionConfig().build(NoRandomness(), Shapes(2, 1, (16, 16)))
     with pytest.raises(ConfigError, match=r"generator: fill\.0: input should be less than or equal to 1, got 130"):
         from_mapping(CompletionConfig, {"fill": (130, 108, 96)}, "generator")

@@ -221,7 +221,7 @@ def test_a_run_of_another_network_is_refused_in_one_sentence(tmp_path: Path) -> 
     before = train(
         "crn", "streets:20", tmp_path / "crn", size=16, steps=1, run=run, perceptual="laplacian", widths=[8, 4]
     )
-    with pytest.raises(CheckpointError, match="crn: the saved weights are those of another network: ") as refused:
+    with pytest.raises(CheckpointError, match="crn: the saved weights belong to another network: ") as refused:
         train("cimle", "streets:20", tmp_path / "cimle", size=16, steps=1, run=run, initial=before, **CIMLE)
     words = str(refused.value)
     assert "its generator.widths differ from this run's; start from a run of the same method and widths" in words
@@ -241,5 +241,5 @@ def test_images_as_conditions_are_told_what_would_be_right(tmp_path: Path) -> No
     for i in range(4):
         Image.effect_noise((16, 16), 90).convert("RGB").save(tmp_path / "images" / f"{i}.png")
     run = ExecutionSettings(device="cpu", quiet=True)
-    with pytest.raises(ConfigError, match="no label maps; train on label maps, or with --heads 1"):
+    with pytest.raises(ConfigError, match="not label maps; train on label maps or give --heads 1"):
         train("crn", tmp_path / "images", tmp_path / "run", size=16, steps=1, run=run, condition="grey", **QUICK)

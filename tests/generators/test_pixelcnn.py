@@ -151,7 +151,7 @@ def test_an_image_is_completed_from_its_first_pixels_on(stacks: str, known: int)
     expected = slow(generator, condition.expand(2, -1, -1, -1), codes, image.expand(2, -1, -1, -1), known)
     assert torch.allclose(done, expected, atol=1e-12)
     assert torch.allclose(done.flatten(2)[..., :known], image.flatten(1)[:, :known].expand(2, -1, -1), atol=1e-12)
-    with pytest.raises(ConfigError, match=r"known = 21: an image of 4x5 has pixels 0 to 20"):
+    with pytest.raises(ConfigError, match=r"pixels from 0 to 20 for 4x5 images, got 21"):
         generator.complete(generator.encode(condition), codes[None], image, 21)
 
 
@@ -243,7 +243,7 @@ def test_deconvolution_wants_a_vector_and_draws_at_any_size() -> None:
         assert generator.encode(condition).state[0].shape[-2:] == size
         assert generator(condition, code).shape == (1, 1, 3, *size)
         assert torch.equal(generator(condition.contiguous(), code), generator(condition, code))
-    with pytest.raises(ConfigError, match="conditioning deconv makes a map of a vector"):
+    with pytest.raises(ConfigError, match="conditioning deconv makes a map from a vector"):
         generator.encode(torch.randn(1, 2, 9, 12))
 
 
@@ -277,8 +277,8 @@ def test_masks_hold_after_steps_of_an_optimiser(stacks: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"width": 8}, "generator.width is 8, which 3 colours cannot share evenly; give a multiple of 3"),
-        ({"head": 10}, "generator.head is 10"),
+        ({"width": 8}, "generator.width must be a multiple of 3, the number of colours, got 8"),
+        ({"head": 10}, "generator.head must be a multiple of 3, the number of colours, got 10"),
     ],
 )
 def test_sizes_that_cannot_be_masked_are_refused(settings: dict[str, int], words: str) -> None:

@@ -287,7 +287,9 @@ def test_a_model_describes_with_the_network_it_was_saved_with(descriptor: str, m
     again.load_state_dict(generator.state_dict())
     assert torch.equal(decode_in_chunks(again, condition, every_code()), drawn)
     state = generator.state_dict() | {"filters": generator.filters[:-1]}
-    with pytest.raises(CheckpointError, match=rf"filters has \d+ numbers, descriptor {descriptor} has \d+; copy the"):
+    with pytest.raises(
+        CheckpointError, match=rf"filters has \d+ values, but descriptor {descriptor} has \d+; copy the"
+    ):
         load_weights(again, state, Path("model.safetensors"))
 
 
@@ -295,11 +297,11 @@ def test_a_network_that_is_not_at_hand_is_told_before_training(tmp_path: Path, m
     monkeypatch.setenv(weights.FOLDER, str(tmp_path))
     monkeypatch.setattr(weights, "download", lambda entry: (_ for _ in ()).throw(weights.missing(entry, "here")))
     chosen = method("pixelnn", {**TINY, "descriptor": "vgg19"})
-    with pytest.raises(WeightsError, match=r"vgg19_features.safetensors is not at hand"):
+    with pytest.raises(WeightsError, match=r"vgg19_features.safetensors was not found"):
         State(chosen, Shapes(2, 3, SIZE), ExecutionSettings(device="cpu"), None)
 
 
 def test_its_randomness_must_be_none() -> None:
     noisy = method("pixelnn", {"descriptor": "laplacian", "randomness": {"kind": "heads", "heads": 2}})
-    with pytest.raises(ConfigError, match=r"generator pixelnn .*randomness is none"):
+    with pytest.raises(ConfigError, match=r"generator pixelnn .*randomness must be none"):
         noisy.build_generator(Shapes(2, 3, (16, 16)))

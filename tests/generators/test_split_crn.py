@@ -155,18 +155,18 @@ def test_the_coarsest_level_cannot_be_split() -> None:
 
 
 def test_heads_and_branches_must_be_as_many() -> None:
-    with pytest.raises(ConfigError, match="give --branches, sets both"):
+    with pytest.raises(ConfigError, match="give --branches, which sets both"):
         method("latent-dropout", {"architecture": "late", "objective.count": 3})
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"branches": 1, "architecture": "late"}, "--branches 1: this method needs 2 or more"),
-        ({"branches": 0}, "--branches 0: this method needs 1 or more"),
+        ({"branches": 1, "architecture": "late"}, "--branches must be at least 2 .* got 1"),
+        ({"branches": 0}, "--branches must be at least 1 .* got 0"),
         (
             {"architecture": "separate", "dropout": "element"},
-            "--dropout element: --architecture separate drops nothing",
+            "--dropout element: --architecture separate has no dropout",
         ),
         ({"randomness.ratio": 0.9999999999}, "less than or equal to 0.99"),
     ],

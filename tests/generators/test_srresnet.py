@@ -179,12 +179,14 @@ def test_noise_has_the_size_of_the_layer_that_reads_it() -> None:
 
 @pytest.mark.parametrize("scale", [-2, 0, 1, 7, 14])
 def test_a_scale_that_is_no_product_of_small_primes_is_refused(scale: int) -> None:
-    with pytest.raises(ConfigError, match=rf"^generator\.scale: {scale} is no product of 2, 3 and 5, such as 2, 4, 6 "):
+    with pytest.raises(
+        ConfigError, match=rf"^generator\.scale must be a product of 2, 3 and 5, such as 2, 4, 6 or 8, got {scale}$"
+    ):
         build(size=(28, 28), scale=scale)
 
 
 def test_a_scale_that_does_not_divide_the_image_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^generator\.scale: 4 does not divide the sides of 16x18 images$"):
+    with pytest.raises(ConfigError, match=r"^generator\.scale must divide the sides of 16x18 images, got 4$"):
         build(size=(16, 18))
 
 

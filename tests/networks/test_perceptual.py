@@ -79,7 +79,9 @@ def test_published_weights_are_the_inverse_of_the_layer_losses_in_the_paper() ->
 @pytest.mark.parametrize("text", ["calibrate", "[1, 2, 3, 4, -5]", "[0, 0]", "[.nan, 1]", "[.inf]", "[]", "[one]", "3"])
 @pytest.mark.parametrize("name", ["cimle", "crn", "latent-dropout"])
 def test_weights_that_weigh_nothing_are_refused_in_one_sentence(name: str, text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^objective\.weights .*: give calibrated, or numbers, one per feature map"):
+    with pytest.raises(
+        ConfigError, match=r"^objective\.weights must be calibrated, or one number per feature map, .*, got "
+    ):
         method(name, {"objective.weights": value_in(text, "")})
 
 

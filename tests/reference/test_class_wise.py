@@ -152,7 +152,7 @@ def test_boundaries_are_no_class_and_images_are_refused_in_words() -> None:
     boundaries = torch.rand(2, 1, 8, 16).round()
     assert torch.equal(classes(torch.cat([labels, boundaries], dim=1)), labels)
     assert torch.equal(classes(labels), labels)
-    with pytest.raises(ConfigError, match="no label maps; train on label maps, or with --heads 1"):
+    with pytest.raises(ConfigError, match="not label maps; train on label maps or give --heads 1"):
         classes(torch.rand(2, 3, 8, 16))
 
 
@@ -175,8 +175,8 @@ def test_published_weights_belong_to_vgg_alone_and_depend_on_data_and_height(mon
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"objective.heads": 3}, r"objective.heads is 3 and randomness.heads 9; give --heads"),
-        ({"noise": "input", "objective.heads": 3}, r"randomness noise_input has one; set it to 1"),
+        ({"objective.heads": 3}, r"objective.heads is 3, but randomness.heads is 9; give --heads"),
+        ({"noise": "input", "objective.heads": 3}, r"randomness noise_input has one head; set it to 1"),
     ],
 )
 def test_heads_that_do_not_agree_are_refused(options: dict[str, Any], words: str) -> None:
@@ -186,7 +186,7 @@ def test_heads_that_do_not_agree_are_refused(options: dict[str, Any], words: str
 
 def test_a_wrong_number_of_weights_is_told_in_one_sentence() -> None:
     images, target, labels, _ = case()
-    with pytest.raises(ConfigError, match=r"objective.weights has 2 numbers for 3 feature maps; give 3"):
+    with pytest.raises(ConfigError, match=r"objective.weights must have 3 values, one per feature map, got 2"):
         class_distances(images, target, [1.0, 2.0], labels)
 
 

@@ -88,7 +88,7 @@ def test_the_discriminators_of_bicyclegan_judge_30_and_14_patches_a_side() -> No
 
 
 def test_a_discriminator_that_does_not_fit_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="3 layers and 2 scales does not fit into 32x32 images; use a smaller"):
+    with pytest.raises(ConfigError, match="3 layers and 2 scales does not fit 32x32 images; use a smaller"):
         AdversarialConfig(scales=2).build(Shapes(3, 3, (32, 32)), None)
 
 

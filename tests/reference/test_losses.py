@@ -89,7 +89,7 @@ def test_one_target_row_stands_for_all() -> None:
 
 def test_a_missing_weight_is_an_error_rather_than_a_forgotten_layer() -> None:
     a, b = maps(*LAYERS), maps(*LAYERS, seed=1)
-    with pytest.raises(ConfigError, match="2 weights for 3 feature maps; give 3"):
+    with pytest.raises(ConfigError, match="must have 3 values, one per feature map, got 2"):
         feature_l1(a, b, WEIGHTS[:2])
 
 

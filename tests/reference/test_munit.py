@@ -372,9 +372,9 @@ def test_any_size_goes_in_and_contents_of_both_domains_have_one_shape() -> None:
 
 
 def test_what_does_not_fit_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="do not fit into 16x24"):
+    with pytest.raises(ConfigError, match="do not fit 16x24"):
         MUNITConfig(width=4).build(Shapes(CONDITION, IMAGE, SMALL), back)
-    with pytest.raises(ConfigError, match="images of 3 channels"):
+    with pytest.raises(ConfigError, match="images with 3 channels"):
         MUNITConfig(width=4, layers=2, perceptual_weight=1, perceptual="random").build(
             Shapes(CONDITION, IMAGE, (64, 64)), back
         )

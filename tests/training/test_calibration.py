@@ -82,8 +82,8 @@ def test_two_processes_measure_once(tmp_path: Path) -> None:
 @pytest.mark.core
 def test_numbers_are_needed_where_nothing_is_trained_and_one_for_each_layer() -> None:
     config = settings("cimle", 2, CALIBRATED).method
-    with pytest.raises(ConfigError, match="stands for numbers"):
+    with pytest.raises(ConfigError, match="stands for values"):
         config.build_objective(Shapes(8, 3, SIZE))
     wrong = settings("cimle", 2, {"objective.weights": [1, 2]}).method.build_objective(Shapes(8, 3, SIZE))
-    with pytest.raises(ConfigError, match="are 2 weights for 5 feature maps; give 5"):
+    with pytest.raises(ConfigError, match="must have 5 values, one per feature map, got 2"):
         wrong.distance(torch.zeros(1, 3, 32, 32), wrong.embed(torch.zeros(1, 3, 32, 32)), None)  # type: ignore[operator]

@@ -121,9 +121,7 @@ def test_several_conditions_at_once_are_trained(desk: Path) -> None:
 
 
 def test_methods_that_need_a_condition_say_so(desk: Path) -> None:
-    with pytest.raises(
-        ConfigError, match="cimle: it draws images of conditions, and --condition none leaves it without"
-    ):
+    with pytest.raises(ConfigError, match="cimle: it needs conditions, but --condition none gives it none"):
         train("cimle", desk / "marks.npz", desk / "none", steps=2, run=QUIET, condition="none", **OPTIONS)
 
 

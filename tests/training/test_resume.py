@@ -168,7 +168,7 @@ def test_a_damaged_checkpoint_is_named_and_without_it_training_goes_on_from_the_
     damaged = folder / "checkpoints" / "step-00000004"
     content = (damaged / "state.pt").read_bytes()
     (damaged / "state.pt").write_bytes(content[: len(content) // 2])
-    with pytest.raises(CheckpointError, match=r"remove .*step-00000004 and resume again to go on from step 3"):
+    with pytest.raises(CheckpointError, match=r"remove .*step-00000004 and resume again to continue from step 3"):
         start(settings("pix2pix", 4, save_every=1, keep_every=1), folder, resume=True)
     for file in damaged.iterdir():
         file.unlink()

@@ -1,1 +1,1 @@
-"""What everything else is built on: errors, configuration, codes, the nouns of the house, sampling."""
+"""What everything else is built on: errors, configuration, codes, the core types, sampling."""

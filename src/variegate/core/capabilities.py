@@ -1,4 +1,4 @@
-"""What some generators can do beside drawing: protocols that are asked for with `isinstance`."""
+"""What some generators can do besides sampling: protocols to check with `isinstance`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .interfaces import Features
 
-Choose = Callable[[Tensor], Tensor]  # probabilities (B, levels) to levels (B,), whole numbers
+Choose = Callable[[Tensor], Tensor]  # probabilities (B, levels) to levels (B,), integers
 
 
 @runtime_checkable
@@ -22,10 +22,10 @@ class HasLikelihood(Protocol):
 
 @runtime_checkable
 class HasLevels(HasLikelihood, Protocol):
-    """A generator that knows the probability of every level of a colour, value by value: PixelCNN.
+    """A generator that gives the probability of every level of every value: PixelCNN.
 
     Attributes:
-        bits: of a colour; images have 2 ** bits levels.
+        bits: bits per colour; images have 2 ** bits levels.
     """
 
     bits: int
@@ -36,7 +36,7 @@ class HasLevels(HasLikelihood, Protocol):
 
 @runtime_checkable
 class Completes(Protocol):
-    """A generator that draws pixel after pixel, in raster order, so that it can go on from given ones: PixelCNN."""
+    """A generator that samples pixel by pixel in raster order, so that it can continue from known pixels: PixelCNN."""
 
     def complete(self, features: Features, code: Tensor, image: Tensor, known: int) -> Tensor:
         """Images (B, S, C, H, W) of codes (B, S, D), whose first `known` pixels are those of `image` (C, H, W)."""
@@ -44,7 +44,7 @@ class Completes(Protocol):
 
 @runtime_checkable
 class HasMoments(Protocol):
-    """A generator that predicts, for every pixel and colour, where images lie and how far they spread."""
+    """A generator that predicts the centre and spread of images for every pixel and colour channel."""
 
     def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
@@ -55,30 +55,30 @@ class HasMoments(Protocol):
 
 @runtime_checkable
 class HasMemory(Protocol):
-    """A generator that draws with training images. It is shown them once, after its training; they are saved with it.
+    """A generator that copies from training images, which it gets once after training and which are saved with it.
 
     Attributes:
-        images: uint8 (N, C, H, W), what it remembers; nothing while it is trained.
+        images: uint8 (N, C, H, W), the remembered images; empty during training.
     """
 
     images: Tensor
 
     def get_ready(self) -> None:
-        """Have what remembering needs; told before a training rather than after it. Raises WeightsError."""
+        """Load what remembering needs; called before training, so that it fails early. Raises WeightsError."""
 
     def remember(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, in place of what was known before."""
+        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, replace all remembered before."""
 
 
 @runtime_checkable
 class Walks(Protocol):
-    """A generator that draws value by value: rows from the top, pixels from the left, a pixel's colours in turn."""
+    """A generator that samples value by value: rows from the top, pixels from the left, a pixel's colours in turn."""
 
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
-        """`choose` is asked for every value, given all before it. (B, K, H, W) to images (B, C, H, W) in [-1, 1]."""
+        """Images (B, C, H, W) in [-1, 1] of conditions (B, K, H, W); `choose` picks every value, given all before."""
 
     def quantise(self, image: Tensor) -> Tensor:
-        """Levels from 0 of images in [-1, 1]."""
+        """The levels, from 0, of images in [-1, 1]."""
 
     def show(self, level: Tensor) -> Tensor:
-        """Images in [-1, 1] of levels."""
+        """The images in [-1, 1] of levels."""

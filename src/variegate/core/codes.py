@@ -1,7 +1,7 @@
 """Codes: everything random about one image, as one vector drawn on the CPU from a (seed, index) counter.
 
 Image `index` of `seed` therefore does not depend on how many images are drawn, in what order, in which batches or on
-which device (the seed law). Philox is a counter-based generator: its key is the pair itself, so nothing is skipped.
+which device (the seed law). Philox is a counter-based generator: its key is the pair itself, so no stream is skipped.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ def draw_many(seeds: Sequence[Seed], size: int, prior: Prior) -> Tensor:
 
 
 def check(codes: Tensor, size: int, model: str) -> Tensor:
-    """Codes (n, D) as 32-bit numbers.
+    """Validate codes (n, D), and return them as float32.
 
     Raises:
-        ConfigError: they are those of another model, none at all, or no finite numbers.
+        ConfigError: they are another model's, there are none, or they are not finite.
     """
     codes = codes.float()
     if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] != size:
         raise ConfigError(
-            f"codes have shape {tuple(codes.shape)}, this {model} model reads (n, {size}) with n from 1; "
+            f"codes have shape {tuple(codes.shape)}, but this {model} model expects (n, {size}) with n at least 1; "
             "use codes drawn by this model"
         )
     broken = [i for i, good in enumerate(codes.isfinite().all(dim=1).tolist()) if not good]

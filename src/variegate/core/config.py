@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .errors import ConfigError, RenamedWarning, did_you_mean
 
-RENAMED = {"average_decay": "ema_decay"}  # settings of the training: name in older runs -> name
+RENAMED = {"average_decay": "ema_decay"}  # training settings: name in older runs -> current name
 
 
 class Config(BaseModel):
-    """Immutable settings; a field that does not exist is refused."""
+    """Immutable settings; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,12 +26,12 @@ class UnknownKindError(ConfigError):
 
 
 class Registered(Config):
-    """Settings of one of a family, whose members register by existing; `kind` names them in YAML.
+    """Settings of a family's member; members register when they are defined, and `kind` names them in YAML.
 
     Attributes:
-        group: what its members are called, such as generator.
-        kinds: all of them by their kinds; every family has its own.
-        older: names that kinds had in older files.
+        group: what the family's members are called, such as generator.
+        kinds: all members by kind; every family has its own.
+        older: former names of kinds, as in older files.
     """
 
     group: ClassVar[str]
@@ -42,13 +42,13 @@ class Registered(Config):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Register a class whose `kind` has a value. Raises TypeError if another one has it."""
+        """Register a class whose `kind` has a default. Raises TypeError if another class has the same."""
         kind = cls.model_fields["kind"].default
         if not isinstance(kind, str):
             return
         known = cls.kinds.setdefault(kind, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise TypeError(f"{cls.group} {kind!r} is {known.__qualname__} of {known.__module__} already")
+            raise TypeError(f"{cls.group} {kind!r} is already defined: {known.__qualname__} of {known.__module__}")
 
     @classmethod
     def of(cls, value: Any) -> Any:
@@ -76,7 +76,7 @@ class Schedule(Config):
     kind: Literal["constant", "linear", "poly", "halve"] = "constant"
     start: float = Field(0.5, ge=0, lt=1, description="linear: constant until this progress, then down to zero")
     power: float = Field(0.9, gt=0, description="poly: (1 - t) ** power")
-    every: float = Field(0.1, gt=0, description="halve: after each such share of the training")
+    every: float = Field(0.1, gt=0, description="halve: after each such fraction of training")
     warmup_steps: int = Field(0, ge=0, description="batches over which the rate rises from zero, whatever the kind")
 
     def factor(self, progress: float) -> float:
@@ -90,21 +90,21 @@ class Schedule(Config):
 
 
 class Hold(Config):
-    """Parameters of the generator that do not move at first, such as those taken over from earlier training."""
+    """Generator parameters that are frozen at first, such as those loaded from earlier training."""
 
     parameters: tuple[str, ...] = Field((), description="patterns of parameter names, such as stages.block*")
-    until: float = Field(0.0, ge=0, le=1, description="share of the training")
+    until: float = Field(0.0, ge=0, le=1, description="fraction of training")
 
 
 class Restart(Config):
-    """A second phase of training: parts of the generator begin again, optimisers forget, learning rates change."""
+    """A second phase of training: generator parts and optimiser states are reset, and learning rates change."""
 
-    at: float = Field(0.0, ge=0, lt=1, description="share of the training; 0: never")
+    at: float = Field(0.0, ge=0, lt=1, description="fraction of training; 0: never")
     modules: tuple[str, ...] = Field((), description="parts that are re-initialised, such as randomness.encoder")
     factor: float = Field(1.0, gt=0, description="multiplies every learning rate from then on")
 
     def step(self, steps: int) -> int | None:
-        """The first step of the second phase, of so many in all."""
+        """The first step of the second phase, given the total number of steps."""
         return ceil(self.at * steps - 1e-9) if self.at else None
 
 
@@ -114,14 +114,14 @@ class Neighbours(Config):
     threshold: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="distance of conditions below which pairs are neighbours; 0: none"
     )
-    most: int = Field(7, ge=2, description="images of one condition, its own included")
+    most: int = Field(7, ge=2, description="maximum of images per condition, including its own")
 
 
 class Training(Config):
-    """Every number of a training run that is not part of the networks or the losses."""
+    """All settings of training outside the networks and the losses."""
 
     steps: int = Field(100_000, ge=1, description="batches drawn from the data, over all processes together")
-    batch_size: int = Field(1, ge=1, description="global batch, shared out over the processes")
+    batch_size: int = Field(1, ge=1, description="global batch, split over the processes")
     learning_rate: dict[str, float] = Field({"generator": 2e-4}, description="one per player")
     optimizer: Literal["adam", "amsgrad", "rmsprop"] = "adam"
     betas: tuple[float, float] = (0.5, 0.999)
@@ -134,15 +134,15 @@ class Training(Config):
     )
     clip_norm: float | None = Field(None, gt=0)
     clip_value: float | None = Field(None, gt=0)
-    replacement: bool = Field(False, description="items are drawn independently of each other, not once an epoch")
+    replacement: bool = Field(False, description="draw items independently instead of once per epoch")
     rebalance: Literal["none", "data", "loss", "both"] = Field(
         "none", description="draw rare appearances more often (data), weigh their pixels more (loss); needs label maps"
     )
     rebalance_masks: Literal["published", "even"] = Field(
-        "published", description="loss weights compare classes by 1/density, as published, or each class has mean 1"
+        "published", description="loss weights relate classes by 1/density, as published, or have mean 1 per class"
     )
-    rebalance_classes: int = Field(5, ge=1, description="data rebalancing serves this many classes, largest area first")
-    keep: Literal["last", "best"] = Field("last", description="the model that is kept: best by its validation score")
+    rebalance_classes: int = Field(5, ge=1, description="data rebalancing covers this many classes, largest area first")
+    keep: Literal["last", "best"] = Field("last", description="the model to keep; best: by validation score")
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
     neighbours: Neighbours = Neighbours()
@@ -164,7 +164,7 @@ class Training(Config):
         return prod(map(self.ema_decay_at, range(steps)))
 
     def rate_factor(self, step: int) -> float:
-        """What every learning rate is multiplied by at a step."""
+        """The factor of every learning rate at a step."""
         second = self.restart.step(self.steps)
         phase = 1.0 if second is None or step < second else self.restart.factor
         rising = min(1.0, (step + 1) / max(1, self.schedule.warmup_steps))
@@ -176,7 +176,7 @@ def to_yaml(config: Config) -> str:
 
 
 def from_mapping(kind: type[C], values: Mapping[str, Any], where: str) -> C:
-    """Validate; the first mistake becomes one sentence that names the key and, if close, the right one."""
+    """Validate; the first mistake becomes a one-sentence error that names the key and any close match."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -196,12 +196,12 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
 
 
 def override(config: C, changes: Mapping[str, Any]) -> C:
-    """A copy with fields named by dotted paths (`generator.width`) replaced; the end of a path is enough.
+    """A copy with the fields at dotted paths (`generator.width`) replaced; the end of a path is enough.
 
-    A name that has changed still works, with a warning.
+    Former names still work, with a warning.
 
     Raises:
-        ConfigError: a path that does not exist (with the closest one that does) or a value of the wrong type.
+        ConfigError: a path does not exist (the message gives the closest one that does), or a value has the wrong type.
     """
     values = config.model_dump()
     known = dotted(values)
@@ -213,7 +213,7 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
         if not exact:
             raise ConfigError(f"--{path}: there is no such setting; {did_you_mean(path, known)}")
         if len(exact) > 1:
-            raise ConfigError(f"--{path} could be {' or '.join(exact)}; give the whole name")
+            raise ConfigError(f"--{path} could be {' or '.join(exact)}; give the full name")
         *parents, leaf = exact[0].split(".")
         node = values
         for parent in parents:
@@ -223,16 +223,16 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
 
 
 def present_name(path: str) -> str:
-    """A dotted path with the present name of its last part; warns if that is another one."""
+    """A dotted path with the current name of its last part; warns if it was a former name."""
     *parents, leaf = path.split(".")
     if leaf not in RENAMED:
         return path
-    warnings.warn(f"--{path} is called {RENAMED[leaf]} now; the old name still works", RenamedWarning, stacklevel=3)
+    warnings.warn(f"--{path} is now called {RENAMED[leaf]}; the old name still works", RenamedWarning, stacklevel=3)
     return ".".join([*parents, RENAMED[leaf]])
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Names of every leaf and branch below a nested mapping: a, a.b, a.b.c."""
+    """Names of every leaf and branch of a nested mapping: a, a.b, a.b.c."""
     names = []
     for key, value in values.items():
         names.append(f"{prefix}{key}")

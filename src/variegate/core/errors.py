@@ -1,4 +1,4 @@
-"""Errors in the user's language. Each says what was wrong, where, and what would be right."""
+"""Errors in the user's language; each says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ConfigError(VariegateError):
 
 
 class CheckpointError(VariegateError):
-    """A run directory, checkpoint or saved model is missing, cut short or belongs to something else."""
+    """A run directory, checkpoint or saved model is missing, truncated or belongs to something else."""
 
 
 class WeightsError(VariegateError):
@@ -27,11 +27,11 @@ class WeightsError(VariegateError):
 
 
 class TrainingError(VariegateError):
-    """Training cannot go on: a loss became NaN or infinite, or the disk is full."""
+    """Training cannot continue: a loss became NaN or infinite, or the disk is full."""
 
 
 class Interrupted(VariegateError):
-    """A signal stopped a training, after its last step was saved.
+    """A signal stopped training, after the last step was saved.
 
     Attributes:
         signal: its number.
@@ -47,7 +47,7 @@ class RenamedWarning(FutureWarning):
 
 
 def check_keywords(given: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Raises ConfigError for a keyword argument that a function does not take."""
+    """Raise ConfigError for a keyword argument that a function does not take."""
     known = sorted(known)
     for name in given:
         if name not in known:
@@ -60,7 +60,7 @@ def with_article(noun: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A clause to end an error message with: the closest known name, or the list of all of them."""
+    """The closing clause of an error message: the closest known name, or the list of all."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Writing so that a good file or folder is never replaced by half of one: beside the target, synced, then renamed."""
+"""Atomic writes: next to the target, synced, then renamed, so no good file or folder is replaced by half of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .errors import TrainingError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Where to write a file, with the suffix of `path`, whose place it takes if nothing is raised inside."""
+    """Yield a temporary path with the suffix of `path`, which replaces `path` if nothing is raised inside."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.stem}.{os.getpid()}.writing{path.suffix}")
     try:
@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """A new folder, which takes the place of `folder` if nothing is raised inside."""
+    """Yield a new folder, which replaces `folder` if nothing is raised inside."""
     aside, old = (folder.with_name(f".{folder.name}.{word}") for word in ("writing", "old"))
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -49,15 +49,15 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def saving(folder: Path) -> Iterator[Path]:
-    """As `replacing_folder`, for what training saves.
+    """Like `replacing_folder`, for what training saves.
 
     Raises:
-        TrainingError: it cannot be written; what was there before is untouched.
+        TrainingError: the folder cannot be written; what was there before is untouched.
     """
     try:
         with replacing_folder(folder) as aside:
             yield aside
-    except (OSError, SafetensorError, RuntimeError) as error:  # torch and safetensors have types of their own
+    except (OSError, SafetensorError, RuntimeError) as error:  # torch and safetensors raise their own types
         raise TrainingError(
             f"could not write {folder}: {error}; what was saved before is untouched; free some space and resume"
         ) from error
@@ -65,24 +65,24 @@ def saving(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def words_for_a_full_disk(folder: Path) -> Iterator[None]:
-    """Small files (numbers, images) are written in place; when the disk is full, say so and what is still good."""
+    """Report a full disk, and what is still good, while small files (metrics, images) are written in place."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise TrainingError(
-            f"could not write into {folder}: {error}; saved checkpoints are untouched; free some space and resume"
+            f"could not write to {folder}: {error}; saved checkpoints are untouched; free some space and resume"
         ) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """All of it, or what was there before."""
+    """Write a file completely, or leave what was there before."""
     with replacing(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what was written to a file."""
+    """Flush what was written to a file to disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())

@@ -1,8 +1,8 @@
-"""Images as tensors: the ranges they come in, contact sheets, heat maps. Nothing else converts a range.
+"""Images as tensors: value ranges, contact sheets, heat maps. Ranges are converted only here.
 
 uint8           0 .. 255    files
-network         -1 .. 1     what networks read and draw
-unit            0 .. 1      what users are given
+network         -1 .. 1     what networks read and generate
+unit            0 .. 1      what users get
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176
 
 
 def to_float(images: Tensor) -> Tensor:
-    """0..255 to [-1, 1], any shape; float32 unless they are floating-point numbers already."""
+    """0..255 to [-1, 1], any shape; float32 unless already floating-point."""
     return (images if images.is_floating_point() else images.float()) / 127.5 - 1
 
 
@@ -53,7 +53,7 @@ def to_pil(image: Tensor) -> Image.Image:
 
 
 def sheet(rows: Sequence[Sequence[Tensor]], gap: int = 2, background: int = 255) -> Tensor:
-    """A contact sheet: rows of uint8 images (3, H, W) of one size become one image."""
+    """A contact sheet: rows of equally large uint8 images (3, H, W) become one image."""
     height, width = rows[0][0].shape[-2:]
     columns = max(len(row) for row in rows)
     page = torch.full(
@@ -67,7 +67,7 @@ def sheet(rows: Sequence[Sequence[Tensor]], gap: int = 2, background: int = 255)
 
 
 def heat(values: Tensor, top: float) -> Tensor:
-    """(H, W) of values from 0 as colours from dark (0) to bright (`top`): uint8 (3, H, W)."""
+    """Non-negative values (H, W) as colours from dark (0) to bright (`top`): uint8 (3, H, W)."""
     colours = torch.tensor(HEAT, dtype=torch.float32)
     place = (values / max(top, 1e-6)).clamp(max=1) * (len(HEAT) - 1)
     below = place.floor().long().clamp(0, len(HEAT) - 2)

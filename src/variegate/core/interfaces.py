@@ -1,4 +1,4 @@
-"""The nouns: Shapes, Batch, Randomness, Generator, Objective; the fifth, Method, is in `core.method`. Read this first.
+"""The core types: Shapes, Batch, Randomness, Generator, Objective; Method is in `core.method`. Read this first.
 
 Axes, project-wide: B batch, S samples per condition, K condition channels, C image channels, H W, D code, N neighbours.
 """
@@ -25,7 +25,7 @@ class Shapes(NamedTuple):
     size: Size
 
     def reversed(self) -> Shapes:
-        """Of the other direction: from images to conditions."""
+        """Shapes of the opposite direction, from images to conditions."""
         return Shapes(self.image_channels, self.condition_channels, self.size)
 
 
@@ -38,10 +38,10 @@ class Batch(NamedTuple):
     condition: Tensor  # (B, K, H, W)
     image: Tensor  # (B, C, H, W) in [-1, 1]
     index: Tensor  # type: ignore[assignment]  # (B,) which item of the data set; hides tuple.index
-    key: Tensor  # (B,) one number per visit of an item; training codes are drawn from it, whatever rank holds the item
+    key: Tensor  # (B,) one number per visit to an item; training codes are drawn from it, whichever rank has the item
     weight: Tensor | None = None  # (B, 1, H, W) rebalancing weight of each pixel
     neighbours: Tensor | None = None  # (B, N, C, H, W) other plausible images of the same condition
-    present: Tensor | None = None  # (B, N) bool, which of the neighbours there are
+    present: Tensor | None = None  # (B, N) bool, which neighbours exist
 
 
 class Conv(TypedDict, total=False):
@@ -71,30 +71,30 @@ class Randomness(nn.Module, ABC):
         """A module `(x, code) -> x` (convolution, then its normalisation). Outside `sites` it ignores the code."""
 
     def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
-        """Work done once per decode, before any layer reads the code (a noise encoder). Identity otherwise."""
+        """Transform the code once per decode, before any layer reads it (a noise encoder); the identity by default."""
         return code
 
     def fixed_codes(self, count: int) -> Tensor:
-        """Codes (count, D) that training uses throughout, drawn as initial weights are."""
+        """Draw fixed codes (count, D), which training uses throughout, as initial weights are drawn."""
         return torch.rand(count, self.size) if self.prior == "uniform" else torch.randn(count, self.size)
 
     def finish(self) -> None:
         """Called when the backbone has asked for all of its layers.
 
         Raises:
-            ConfigError: a site that the backbone does not have.
+            ConfigError: a site matches no layer of the backbone.
         """
 
 
 class Features(NamedTuple):
     """What `encode` returns: all of the computation that does not depend on the code."""
 
-    condition: Tensor  # (B, K, H', W') padded to what the network can divide
+    condition: Tensor  # (B, K, H', W') padded to a size that the network can divide
     state: tuple[Tensor, ...]  # dim 0 is B everywhere
     size: Size  # H, W before padding
 
     def repeat(self, samples: int) -> Features:
-        """Each condition `samples` times in a row, to meet `samples` codes."""
+        """Repeat each condition `samples` times in a row, to match `samples` codes."""
         if samples == 1:
             return self
         rows = torch.arange(len(self.condition), device=self.condition.device).repeat_interleave(samples)
@@ -110,7 +110,7 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, condition: Tensor) -> Features:
-        """The longest prefix of stages that does not read the code. (B, K, H, W) in."""
+        """Run the longest prefix of stages that does not read the code on conditions (B, K, H, W)."""
 
     @abstractmethod
     def decode(self, features: Features, code: Tensor) -> Tensor:
@@ -122,16 +122,16 @@ class Generator(nn.Module, ABC):
         return self.decode(features.repeat(samples), code.flatten(0, 1)).unflatten(0, (-1, samples))
 
     def forward(self, condition: Tensor, code: Tensor) -> Tensor:
-        """(B, K, H, W) with (B, S, D) gives (B, S, C, H, W); encodes once. The one entry for training and DDP."""
+        """(B, K, H, W) and (B, S, D) to (B, S, C, H, W); encodes once. The only entry point for training and DDP."""
         return self.decode_all(self.encode(condition), code)
 
     @property
     def fixed_codes(self) -> Tensor | None:
-        """Codes (n, D) that training used throughout and that are kept with the weights; None if it drew fresh ones."""
+        """Codes (n, D) used throughout training and saved with the weights; None if training drew fresh ones."""
         return self._buffers.get("training_codes")
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights to start from, as this network can load them: another method's may have to be converted."""
+        """Convert weights to start from, which may be another method's, to what this network can load."""
         return weights
 
     def draw(self, seeds: Sequence[codes.Seed]) -> Tensor:
@@ -147,10 +147,10 @@ class Generator(nn.Module, ABC):
 class Objective(nn.Module, ABC):
     """What is optimised, by whom, in which order. Owns discriminators, encoders, predictors and fixed codes.
 
-    Registered modules and buffers are its whole state, so that checkpoints need no special case.
+    Registered modules and buffers are its whole state, so checkpoints need no special cases.
 
     Attributes:
-        predictor: what `Method.previous` has learned, where its role is to predict; never trained here.
+        predictor: the generator trained by `Method.previous`, if its role is predictor; never trained here.
     """
 
     predictor: Generator | None
@@ -166,18 +166,18 @@ class Objective(nn.Module, ABC):
         return self
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
-        """Who has an optimiser."""
+        """Parameters by player; every player has an optimiser."""
         return {"generator": generator.parameters()}
 
     @abstractmethod
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         """One yield is one simultaneous move: two yields alternate, two keys in one yield move together.
 
-        Code after a yield sees the updated weights. A player's gradient reaches its own parameters only, so nothing is
+        Code after a yield sees the updated weights. A player's gradient reaches only its own parameters, so nothing is
         frozen here. Never yield inside `torch.no_grad()`: the loop would inherit it. A term that two players share is
         the same tensor in both.
         """
 
     def inverter(self) -> nn.Module | None:
-        """What finds the code of an image, (B, C, H, W) -> mean and log-variance (B, D), if training makes it."""
+        """The trained network that finds an image's code, (B, C, H, W) -> mean and log-variance (B, D), if any."""
         return None

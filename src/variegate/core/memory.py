@@ -1,9 +1,8 @@
 """Ask the C library to keep freed memory.
 
-Training and sampling free and allocate the same large buffers again and again. glibc hands each of them back to the
-system at once, and taking them again page by page cost more than the arithmetic of small networks (2 to 3 times,
-measured on two CPU cores) and of large filters that are laid out anew for every call. PyTorch has its own cache on
-GPUs, not on CPUs.
+Training and sampling free and allocate the same large buffers over and over. glibc returns each to the system at once,
+and getting them back page by page cost more than the arithmetic of small networks (2 to 3 times, measured on two CPU
+cores) and of large filters that are re-laid out on every call. PyTorch caches memory on GPUs, but not on CPUs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A method, and the settings of what it is made of: generator, randomness and objective.
+"""A method, and the settings of its components: generator, randomness and objective.
 
-These are three typed families whose members register by existing, so that a new component is one new file. Its settings
-name a `kind`, build the module, and refuse what it cannot do. Families never import each other; what one must know of
-another is asked of its base class here.
+These are three typed families whose members register when they are defined, so a new component is one new file. Its
+settings name a `kind`, build the module, and refuse what it cannot do. Families never import each other; what one must
+know about another is asked through its base class here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Opposite = Callable[[], Generator]  # makes a generator of the other direction, 
 
 
 class Given(Protocol):
-    """What a component may ask of the data's conditions; `data.conditions` has them."""
+    """What a component may ask about the data's conditions; implemented in `data.conditions`."""
 
     @property
     def channels(self) -> int:
@@ -31,18 +31,18 @@ class Given(Protocol):
 
     @property
     def noun(self) -> str:
-        """What the user would call one condition."""
+        """What a user would call one condition."""
 
     @property
     def spelling(self) -> str:
-        """What `--condition` says for it, such as superres:4 or class+edges; the kind of one that data have."""
+        """How `--condition` spells it, such as superres:4 or class+edges; its kind if the data come with it."""
 
 
 class Component(Registered, ABC):
     """Settings of one component.
 
     Attributes:
-        summary: for tables of the documentation: the network, what the code is, how the objective learns.
+        summary: for the documentation's tables: the network, what the code is, how the objective trains.
     """
 
     summary: ClassVar[str] = ""
@@ -53,10 +53,11 @@ class Component(Registered, ABC):
 
 
 class GeneratorConfig(Component):
-    """
+    """Settings of a generator.
+
     Attributes:
-        trained_by: the only kind of objective that can train it, if there is one.
-        fills_holes: it needs a mask in its condition and draws inside the hole alone.
+        trained_by: the only kind of objective that can train it; None: any.
+        fills_holes: it needs a mask in its condition and fills only the hole.
     """
 
     group: ClassVar[str] = "generator"
@@ -70,29 +71,31 @@ class GeneratorConfig(Component):
 
     def refusal(self, method: Method) -> str | None:
         if self.trained_by not in (None, method.objective.kind):
-            return f"generator {self.kind} and objective {self.trained_by} belong together"
+            return f"generator {self.kind} can be trained only by objective {self.trained_by}"
         return None
 
     def moments_family(self) -> str | None:
-        """Which distribution it predicts the moments of, if it predicts any."""
+        """The family of distributions whose moments it predicts, if any."""
         return None
 
     def check_data(self, condition: Given) -> None:
-        """
+        """Check that it can use these conditions.
+
         Raises:
-            ConfigError: it cannot be given these conditions, or none at all.
+            ConfigError: it cannot use these conditions, or there are none.
         """
         if not condition.channels:
             raise ConfigError(
-                "it draws images of conditions, and --condition none leaves it without; give class, edges "
-                "or another, or train gated-pixelcnn, which needs none"
+                "it needs conditions, but --condition none gives it none; give class, edges or another, "
+                "or train gated-pixelcnn, which needs none"
             )
 
 
 class RandomnessConfig(Component):
-    """
+    """Settings of a randomness.
+
     Attributes:
-        has_code: images of one condition differ at all.
+        has_code: there is a code, so images of one condition can differ.
         comparable: the distance of two codes says how different their images should be.
     """
 
@@ -110,16 +113,17 @@ class RandomnessConfig(Component):
         return True
 
     def vector_length(self) -> int | None:
-        """D, where a code is one Gaussian vector, such as an encoder can find for an image."""
+        """D, if a code is one Gaussian vector, which an encoder can find for an image."""
         return None
 
     def alternatives(self) -> int | None:
-        """How many different codes there are, where that number is finite."""
+        """The number of distinct codes, if it is finite."""
         return None
 
 
 class ObjectiveConfig(Component):
-    """
+    """Settings of an objective.
+
     Attributes:
         weighs_pixels: losses are multiplied by `Batch.weight`.
     """
@@ -133,19 +137,19 @@ class ObjectiveConfig(Component):
         """`opposite` makes a generator of the same kind for the other direction, from images to conditions."""
 
     def players(self) -> frozenset[str]:
-        """Who needs a learning rate: the keys of `Objective.players`."""
+        """The players, each of which needs a learning rate: the keys of `Objective.players`."""
         return frozenset({"generator"})
 
     def fixed_codes(self) -> int:
-        """How many codes are drawn once, trained throughout and kept; 0: fresh ones at every visit."""
+        """The number of codes drawn once, used throughout training and saved; 0: fresh ones at every visit."""
         return 0
 
     def targets(self) -> int:
-        """Images of one condition that can be learned at once."""
+        """The number of images of one condition that can be targets at once."""
         return 1
 
     def smallest_batch(self, batch_size: int) -> int:
-        """Conditions in the smallest pass through the generator."""
+        """The number of conditions in the smallest pass through the generator."""
         return batch_size
 
     def build_inverter(self, shapes: Shapes) -> nn.Module | None:
@@ -154,23 +158,23 @@ class ObjectiveConfig(Component):
 
 
 class Method(Config):
-    """Presets in `methods` make them. A combination that cannot work is refused here, with the reason.
+    """A method, made by a preset in `methods`; a combination that cannot work is refused here, with the reason.
 
     Raises:
-        ConfigError: a component refuses another one, or a setting of the training.
+        ConfigError: a component refuses another one, or a training setting.
     """
 
     name: str
     paper: str
     summary: str
-    condition: str  # what data it wants, in words
+    condition: str  # what data it needs, in words
     generator: Annotated[SerializeAsAny[GeneratorConfig], BeforeValidator(GeneratorConfig.of)]
     randomness: Annotated[SerializeAsAny[RandomnessConfig], BeforeValidator(RandomnessConfig.of)]
     objective: Annotated[SerializeAsAny[ObjectiveConfig], BeforeValidator(ObjectiveConfig.of)]
     training: Training
     previous: Self | None = None  # trained first and handed over
     previous_scale: int = 1  # at the size divided by this
-    previous_role: Literal["start", "predictor"] = "start"  # of the generator; or frozen, in the objective
+    previous_role: Literal["start", "predictor"] = "start"  # where the generator starts; or frozen, for the objective
     unpaired: bool = False  # conditions and images need not belong together
     derived: str | None = None  # how conditions are made from plain images, unless --condition says otherwise
 
@@ -184,30 +188,31 @@ class Method(Config):
         return self
 
     def _training_refusal(self) -> str | None:
-        """Why the settings of the training do not fit the objective, or None."""
+        """Why the training settings do not fit the objective, or None."""
         training, objective = self.training, self.objective
         if training.rebalance in ("loss", "both") and not objective.weighs_pixels:
             return "its losses do not weigh pixels by rarity; only training.rebalance data works with this objective"
         wanted = training.neighbours
         if wanted.threshold and objective.targets() == 1:
-            return "its objective learns one image of a condition; training.neighbours.threshold must be 0"
+            return "its objective has one target per condition; training.neighbours.threshold must be 0"
         if wanted.threshold and wanted.most > objective.targets():
             return (
-                f"training.neighbours.most is {wanted.most}, but there are {objective.targets()} branches to learn "
-                "them; raise --branches, or lower it"
+                f"training.neighbours.most is {wanted.most}, but there are only {objective.targets()} branches; "
+                "raise --branches or lower it"
             )
         missing = sorted(objective.players() - set(training.learning_rate))
         return f"training.learning_rate has no entry for {', '.join(missing)}" if missing else None
 
     @property
     def predictor(self) -> Self | None:
-        """What is trained first to predict, and then frozen."""
+        """The method whose generator is trained first, as a predictor, and then frozen."""
         return self.previous if self.previous_role == "predictor" else None
 
     def check_data(self, condition: Given) -> None:
-        """
+        """Check that the generator and the method as a whole can use these conditions.
+
         Raises:
-            ConfigError: neither the generator nor the method as a whole can be given these conditions.
+            ConfigError: one of them cannot.
         """
         try:
             self.generator.check_data(condition)
@@ -218,18 +223,18 @@ class Method(Config):
         if kind == "superres" and (given, other) != (kind, setting):
             raise ConfigError(
                 f"{self.name} is built for --condition {self.derived}, not {condition.spelling}; "
-                "give --scale its number"
+                "give --scale its factor"
             )
         if kind == "self" and given != kind:
             raise ConfigError(f"{self.name} reads the image itself, not --condition {condition.spelling}; leave it out")
         if kind == "inpaint" and given != kind:
-            raise ConfigError(f"{self.name} fills holes, and --condition {condition.spelling} cuts none; leave it out")
+            raise ConfigError(f"{self.name} fills holes, but --condition {condition.spelling} cuts none; leave it out")
 
     def build_generator(self, shapes: Shapes) -> Generator:
         randomness = self.randomness.build(shapes)
         generator = self.generator.build(randomness, shapes)
         if count := self.objective.fixed_codes():
-            # the name by which models were saved before there was another word for fixed codes
+            # fixed codes are saved under their former name
             generator.register_buffer("training_codes", randomness.fixed_codes(count))
         return generator
 

@@ -1,4 +1,4 @@
-"""Images of codes, a chunk at a time, and what is known of their distribution pixel by pixel."""
+"""Images from codes, a chunk at a time, and per-pixel moments of their distribution."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
     CPU, in [-1, 1].
 
     Raises:
-        ConfigError: `chunk` is none.
+        ConfigError: `chunk` is less than 1.
     """
     if chunk < 1:
-        raise ConfigError(f"chunk = {chunk}: no image is decoded at a time; give 1 or more")
+        raise ConfigError(f"chunk must be at least 1, got {chunk}")
     if codes.ndim == 2:
         codes = codes.expand(len(condition), -1, -1)
     images = []
@@ -37,13 +37,13 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
 
 
 class Moments(NamedTuple):
-    """What is known of p(image | condition) pixel by pixel, in units of [0, 1]."""
+    """Moments of p(image | condition) for every pixel, in units of [0, 1]."""
 
-    mean: Tensor  # (C, H, W); the median where a Laplace predictor says so
+    mean: Tensor  # (C, H, W); the median for a Laplace predictor
     deviation: Tensor  # (H, W): standard deviation, root of the mean square over colours
 
     def save(self, folder: str | Path, name: str = "", top: float | None = None) -> None:
-        """Write `NAMEmean.png` and `NAMEdeviation.png`, a heat map up to `top` (its largest value unless given)."""
+        """Write `NAMEmean.png` and `NAMEdeviation.png`, a heat map up to `top` (default: its maximum)."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         to_pil(to_uint8(self.mean * 2 - 1)).save(Path(folder) / f"{name}mean.png")
         shown = heat(self.deviation, float(self.deviation.max()) if top is None else top)
@@ -52,7 +52,7 @@ class Moments(NamedTuple):
 
 @torch.no_grad()
 def image_moments(generator: Generator, condition: Tensor, codes: Tensor) -> Moments:
-    """Of one condition (1, K, H, W): as a predictor says, or else those of the images of codes (n, D)."""
+    """Moments for one condition (1, K, H, W): as predicted, or else those of the images of codes (n, D)."""
     if isinstance(generator, HasMoments):
         mean, deviation = generator.moments(condition)[0][0].clamp(-1, 1).cpu(), generator.deviation(condition)[0].cpu()
     else:

@@ -1,1 +1,1 @@
-"""Backbones: networks that turn a condition and codes into images."""
+"""Backbones: networks that map a condition and codes to images."""

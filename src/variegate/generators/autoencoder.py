@@ -1,7 +1,7 @@
-"""The convolutional auto-encoder beside PixelCNN's: the same encoder, and a deconvolution network behind it.
+"""The convolutional counterpart of PixelCNN's auto-encoder: the same encoder, followed by a deconvolution network.
 
-van den Oord et al., NIPS 2016, section 3.4. Trained by squared error it gives one image, the average of all that
-share the vector.
+van den Oord et al., NIPS 2016, section 3.4. Trained with squared error, it gives one image per vector, the average of
+all images that share it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..networks.pixelcnn.deconvolution import Deconvolution
 
 
 class Autoencoder(Generator):
-    """Images (B, K, H, W) to images (B, C, H, W) through a vector; no code."""
+    """Images (B, K, H, W) to images (B, C, H, W) through a vector, without a code."""
 
     prior = "gaussian"
     code_size = 0
@@ -37,12 +37,12 @@ class Autoencoder(Generator):
 
 
 class AutoencoderConfig(GeneratorConfig):
-    summary: ClassVar[str] = "an image through a short vector, by convolutions"
+    summary: ClassVar[str] = "a convolutional auto-encoder with a short vector"
 
     kind: Literal["autoencoder"] = "autoencoder"
     bottleneck: int = Field(10, ge=1, description="length of the vector between encoder and decoder")
     encoder_scale: float = Field(1.0, gt=0, description="multiplies the encoder's widths of 100, 150 and 200")
-    maps: int = Field(50, ge=1, description="of the decoder's last layer but one")
+    maps: int = Field(50, ge=1, description="feature maps of the decoder's second-to-last layer")
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Autoencoder:
         randomness.finish()

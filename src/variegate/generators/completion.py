@@ -1,6 +1,6 @@
 """GLCIC's completion network (Iizuka et al. 2017) as MR-GAN uses it, with noise maps (Lee, Ha, Kim, ICLR 2019).
 
-Two halvings, dilated convolutions that see most of the image, two doublings; the output only fills the hole.
+Two halvings, dilated convolutions that see most of the image, two doublings; the output fills only the hole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Channel = Annotated[float, Field(ge=0, le=1)]
 Colour = tuple[float, float, float]
 CELEBA_MEAN: Colour = (130 / 255, 108 / 255, 96 / 255)
 STRIDE = 4
-LOG_DISPERSION_OUTSIDE = -6.0  # what is given is as good as certain; the value of MR-GAN's code
+LOG_DISPERSION_OUTSIDE = -6.0  # known pixels are all but certain; the value in MR-GAN's code
 
 
 class Row(NamedTuple):
@@ -60,11 +60,11 @@ HIDDEN = (
 class Completion(Staged):
     """Layers `conv1 .. conv6`, `dilated1 .. dilated4`, `conv7`, `conv8`, `up1`, `conv9`, `up2`, `conv10`, `outer`.
 
-    The condition is the image with a hole and, last, the mask: 1 inside the hole, -1 outside. Initialised as PyTorch
-    does, as in MR-GAN's code.
+    The condition is the image with a hole followed by the mask: 1 inside the hole, -1 outside. Weights have PyTorch's
+    default initialisation, as in MR-GAN's code.
 
     Args:
-        extra: channels without bounds after the image's, a moment predictor's log dispersion; -6 outside the hole.
+        extra: unbounded channels after the image's, a moment predictor's log dispersion; -6 outside the hole.
     """
 
     fill: Tensor
@@ -92,7 +92,7 @@ class Completion(Staged):
 
 
 def hidden_stages(randomness: Randomness, channels: int, width: int, size: Size) -> dict[str, Stage]:
-    """All layers but the last, for inputs (B, channels, H, W) whose size divides by the stride."""
+    """All layers but the last, for inputs (B, channels, H, W) whose size is divisible by the stride."""
     stages: dict[str, Stage] = {}
     height, across = size
     for row in HIDDEN:
@@ -121,13 +121,13 @@ class CompletionConfig(GeneratorConfig):
 
     kind: Literal["completion"] = "completion"
     width: int = Field(64, ge=2)
-    fill: tuple[Channel, Channel, Channel] = Field(CELEBA_MEAN, description="colour in the hole: the data's mean")
+    fill: tuple[Channel, Channel, Channel] = Field(CELEBA_MEAN, description="colour of the hole: the data's mean")
 
     def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> Completion:
         if shapes.condition_channels != shapes.image_channels + 1:
-            raise ConfigError("generator completion fills holes: its data needs --condition inpaint")
+            raise ConfigError("generator completion fills holes; give --condition inpaint")
         if shapes.image_channels != len(self.fill):
             raise ConfigError(
-                f"generator completion fills holes in RGB images, not in {shapes.image_channels} channels"
+                f"generator completion fills holes in RGB images, which have 3 channels, got {shapes.image_channels}"
             )
         return Completion(randomness, shapes, self, extra)

@@ -1,7 +1,7 @@
 """MUNIT's auto-encoder (Huang, Liu, Belongie, Kautz, ECCV 2018): content of one image, style from the code.
 
 With AdaIN at the residual blocks `style*`, `encode` is the content encoder and `decode` the decoder. The style encoder
-belongs to training (objectives.munit); a trained generator draws its styles.
+belongs to training (objectives.munit); a trained generator samples its styles.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Enlarge(Outer):
 
 
 class ContentMaker(Maker):
-    """The family's outer convolutions and blocks, with MUNIT's changes of size.
+    """The family's outer convolutions and blocks, with MUNIT's down- and up-sampling.
 
-    Layers have biases everywhere; the layer norm after an enlargement has a gain and a bias per channel.
+    All layers have biases; the layer norm after up-sampling has a gain and a bias per channel.
     """
 
     def __init__(self, randomness: Randomness, size: Size) -> None:
@@ -39,12 +39,12 @@ class ContentMaker(Maker):
         self.joint = Maker(randomness, size, "layer")  # normalises all channels jointly
 
     def down(self, name: str, channels: int, level: int) -> Outer:
-        """4x4, reflecting borders: halve the size, double the channels."""
+        """4x4 with reflection padding: halve the size, double the channels."""
         conv = self.conv(level, kernel_size=4, stride=2, padding=1, padding_mode="reflect")
         return Outer(self.randomness.layer(name, channels, 2 * channels, **conv))
 
     def up(self, name: str, channels: int, level: int) -> Enlarge:
-        """5x5 after nearest-neighbour enlargement: double the size, halve the channels."""
+        """5x5 after nearest-neighbour up-sampling: double the size, halve the channels."""
         conv = self.joint.conv(level - 1, kernel_size=5, padding=2, padding_mode="reflect", bias=True)
         return Enlarge(self.randomness.layer(name, channels, channels // 2, **conv))
 
@@ -82,7 +82,7 @@ class ContentStyle(Staged):
 
 @torch.no_grad()
 def init_gains(module: nn.Module) -> None:
-    """Gains of layer norms from U(0, 1), as in the released code."""
+    """Draw the gains of layer norms from U(0, 1), as in the released code."""
     for part in module.modules():
         if isinstance(part, nn.GroupNorm):
             nn.init.uniform_(part.weight)
@@ -94,7 +94,7 @@ class ContentStyleConfig(GeneratorConfig):
     kind: Literal["content_style"] = "content_style"
     width: int = Field(64, ge=1, description="channels at full size; each halving doubles them")
     downs: int = Field(2, ge=1)
-    blocks: int = Field(4, ge=1, description="residual blocks, of the content encoder and of the decoder each")
+    blocks: int = Field(4, ge=1, description="residual blocks in the content encoder and again in the decoder")
 
     def build(self, randomness: Randomness, shapes: Shapes) -> ContentStyle:
         return ContentStyle(randomness, shapes, self)

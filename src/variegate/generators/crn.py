@@ -1,4 +1,4 @@
-"""Cascaded refinement network (Chen & Koltun, ICCV 2017): from coarse to fine, the layout is fed in at every level."""
+"""Cascaded refinement network (Chen & Koltun, ICCV 2017): coarse to fine, with the layout as input to every level."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Level(Stage):
 
 
 class Output(Stage):
-    """1x1 convolution without activation: images are unbounded and clipped only when saved."""
+    """1x1 convolution without activation: images are unbounded and are clipped only when saved."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        # of a plain layer its convolution alone, the name by which saved models know it
+        # for a plain layer, the convolution itself: saved models know its weights by this name
         self.conv = layer.conv if isinstance(layer, PlainLayer) else layer
 
     def forward(self, state: State, code: Tensor | None) -> State:
@@ -49,7 +49,7 @@ class Output(Stage):
 
 
 class CRN(Staged):
-    """Layers `level1.conv1`, `level1.conv2`, `level2.conv1`, ..., `output` from coarse to fine, whatever the size."""
+    """Layers `level1.conv1`, `level1.conv2`, `level2.conv1`, ..., `output`, coarse to fine at any image size."""
 
     def __init__(self, randomness: Randomness, shapes: Shapes, widths: list[int], norm: Norm) -> None:
         count, size = len(widths), shapes.size
@@ -78,13 +78,13 @@ class CRN(Staged):
         return tuple(pyramid)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
-        """Features are not copied for every code where heads make all images of a condition from them together."""
+        """Features are not copied for every code where heads make all images of a condition at once."""
         if self.split < self.levels or not isinstance(self.get_submodule("stages.output.conv"), HeadLayer):
             return super().decode_all(features, code)
         return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, code.shape[1]))
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Those of a network without noise are given this one's; see `adoption`."""
+        """Weights of a network without noise are extended by this one's; see `adoption`."""
         return with_noise(weights, self.state_dict())
 
 
@@ -110,8 +110,8 @@ class CRNConfig(GeneratorConfig):
             if heights[-1] >= 2 * self.coarsest:
                 near = self.coarsest * 2 ** max(0, round(math.log2(size[0] / self.coarsest)))
                 raise ConfigError(
-                    f"generator.coarsest: {size[0]} pixels of height halve down to {heights[-1]}, not to "
-                    f"{self.coarsest}; take a height such as {near}, or give generator.coarsest or generator.widths"
+                    f"generator.coarsest: a height of {size[0]} pixels halves to {heights[-1]}, not to "
+                    f"{self.coarsest}; use a height such as {near}, or set generator.coarsest or generator.widths"
                 )
             widths = [max(1, round(published_width(height) * self.scale)) for height in reversed(heights)]
         if min(size) >> (len(widths) - 1) < 1 or any(side % 2 ** (len(widths) - 1) for side in size):

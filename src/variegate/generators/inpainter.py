@@ -1,4 +1,4 @@
-"""DSGAN's inpainting generator (Yang et al., ICLR 2019): a residual network whose output only fills the hole."""
+"""DSGAN's inpainting generator (Yang et al., ICLR 2019): a residual network whose output fills only the hole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .staged import Staged
 class Inpainter(Staged):
     """Layers of a ResNet, and `fuse`, a 3x3 convolution at the smallest size where a latent vector is concatenated.
 
-    The condition is the image with a hole and, last, the mask: 1 inside the hole, -1 outside.
+    The condition is the image with a hole followed by the mask: 1 inside the hole, -1 outside.
     """
 
     def __init__(self, randomness: Randomness, shapes: Shapes, config: InpainterConfig) -> None:
@@ -37,7 +37,7 @@ class Inpainter(Staged):
 
 class InpainterConfig(GeneratorConfig):
     fills_holes: ClassVar[bool] = True
-    summary: ClassVar[str] = "a ResNet that draws inside the hole alone"
+    summary: ClassVar[str] = "a ResNet that fills only the hole"
 
     kind: Literal["inpainter"] = "inpainter"
     width: int = Field(64, ge=1)
@@ -47,5 +47,5 @@ class InpainterConfig(GeneratorConfig):
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Inpainter:
         if shapes.condition_channels != shapes.image_channels + 1:
-            raise ConfigError("generator inpainter fills holes: its data needs --condition inpaint")
+            raise ConfigError("generator inpainter fills holes; give --condition inpaint")
         return Inpainter(randomness, shapes, self)

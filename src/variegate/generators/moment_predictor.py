@@ -1,7 +1,7 @@
-"""MR-GAN's predictor (Lee, Ha, Kim, ICLR 2019): for every pixel and colour the centre and the dispersion of p(y | x).
+"""MR-GAN's predictor (Lee, Ha, Kim, ICLR 2019): centre and dispersion of p(y | x) for every pixel and colour channel.
 
-A backbone without randomness, whose last layer also gives the logarithm of the dispersion. It says where a condition is
-ambiguous, has a likelihood, and can be sampled, each pixel on its own.
+A backbone without randomness, whose last layer also outputs the logarithm of the dispersion. It shows where a condition
+is ambiguous, has a likelihood, and can be sampled, each pixel independently.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .srresnet import SRResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
-# backbones that fill holes give this outside of them, where the image is known
+# backbones that fill holes output this outside them, where the image is known
 CERTAIN = LOG_DISPERSION_OUTSIDE
 CONSTANT = {"gaussian": math.log(2 * math.pi) / 2, "laplace": math.log(2)}
 
 
 class MomentPredictor(Generator):
-    """Centre: mean or median, in [-1, 1]. Dispersion: variance or mean absolute deviation of that range."""
+    """Centre: mean or median, in [-1, 1]. Dispersion: variance or mean absolute deviation in the same units."""
 
     prior = "gaussian"
 
@@ -46,13 +46,13 @@ class MomentPredictor(Generator):
         return centre, log_dispersion
 
     def deviation(self, condition: Tensor) -> Tensor:
-        """The standard deviation of every pixel and colour, (B, C, H, W)."""
+        """The standard deviation of every pixel and colour channel, (B, C, H, W)."""
         scale = self.scale(self.moments(condition)[1])
-        # a Laplace distribution of mean absolute deviation b has variance 2 b^2
+        # a Laplace distribution with mean absolute deviation b has variance 2 b^2
         return scale if self.family == "gaussian" else math.sqrt(2) * scale
 
     def scale(self, log_dispersion: Tensor) -> Tensor:
-        """Standard deviation, or mean absolute deviation; nothing where the image is given."""
+        """Standard deviation, or mean absolute deviation; zero where the image is known."""
         scale = (log_dispersion / 2 if self.family == "gaussian" else log_dispersion).exp()
         return scale * (log_dispersion != CERTAIN)
 
@@ -67,7 +67,7 @@ class MomentPredictor(Generator):
     def decode(self, features: Features, code: Tensor) -> Tensor:
         centre, log_dispersion = features.state
         noise = tile_to(code.unflatten(1, self.shape), features.size)
-        if self.family == "laplace":  # the inverse of its distribution function
+        if self.family == "laplace":  # its inverse distribution function
             uniform = torch.special.ndtr(noise) - 0.5
             noise = -uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999999))
         return centre + self.scale(log_dispersion) * noise
@@ -75,7 +75,7 @@ class MomentPredictor(Generator):
 
 class MomentPredictorConfig(GeneratorConfig):
     trained_by: ClassVar[str | None] = "moment_likelihood"
-    summary: ClassVar[str] = "another network with a mean and a deviation for every pixel"
+    summary: ClassVar[str] = "another network that outputs a mean and a deviation for every pixel"
 
     kind: Literal["moment_predictor"] = "moment_predictor"
     backbone: Annotated[UNetConfig | SRResNetConfig | CompletionConfig, Field(discriminator="kind")]
@@ -94,6 +94,6 @@ class MomentPredictorConfig(GeneratorConfig):
         backbone = self.backbone.build(randomness, shapes, shapes.image_channels)
         if backbone.code_size:
             raise ConfigError(
-                "generator moment_predictor predicts a distribution, and draws none of it; its randomness must be none"
+                "generator moment_predictor predicts a distribution and reads no code; its randomness must be none"
             )
         return MomentPredictor(backbone, self.family, shapes)

@@ -1,7 +1,7 @@
 """pix2pixHD's local enhancer (Wang et al., CVPR 2018): a global network at half the size, refined at full size.
 
 The global network alone is a `resnet` with 4 halvings and instance normalisation. Its stages keep their names here, so
-that a trained one can be taken over.
+that the weights of a trained one can be loaded.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .staged import Stage, Staged, State
 
 
 class Swap(Stage):
-    """(half-size condition, current) -> (current, half-size condition): the global network goes on with the latter."""
+    """(half-size condition, current) -> (current, half-size condition): the global network reads the latter."""
 
     def forward(self, state: State, code: Tensor | None) -> State:
         return state[1], state[0]
 
 
 class Merge(Stage):
-    """Sum of what both networks found."""
+    """Sum of the features of both networks."""
 
     def forward(self, state: State, code: Tensor | None) -> State:
         return (state[0] + state[1],)
@@ -62,7 +62,7 @@ class EnhancerConfig(GeneratorConfig):
     summary: ClassVar[str] = "pix2pixHD's global network and its local enhancer"
 
     kind: Literal["enhancer"] = "enhancer"
-    width: int = Field(32, ge=1, description="of the full-size branch; the global network has twice as many")
+    width: int = Field(32, ge=1, description="of the full-size branch; the global network has twice this width")
     downs: int = Field(4, ge=1)
     blocks: int = Field(9, ge=1)
     fine_blocks: int = Field(3, ge=1)

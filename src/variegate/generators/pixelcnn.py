@@ -1,10 +1,10 @@
-"""PixelCNN: p(image | condition) as a product over pixels and colours, each a softmax over all of its levels.
+"""PixelCNN: p(image | condition) as a product over pixels and colour channels, each a softmax over all levels.
 
 Gated: van den Oord et al., Conditional image generation with PixelCNN decoders, NIPS 2016 (eqs. 1 to 5). Plain: van den
 Oord, Kalchbrenner, Kavukcuoglu, Pixel recurrent neural networks, ICML 2016.
 
-The code of an image is a field of uniform numbers, one for every value: where it falls in the distribution function of
-that value, given all before it, is what is drawn. Likelihood and drawing are exact and agree with each other.
+The code of an image is a field of uniform numbers, one for every value: it selects the level by the distribution
+function of that value, given all before it. Likelihood and sampling are exact and agree with each other.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ from .pixelcnn_sampling import Choose, by_field, sample, shade
 
 
 class PixelCNN(Generator):
-    """
+    """An autoregressive generator with exact likelihood.
+
     Args:
-        stack: layers that see, of every pixel, only what comes before it.
-        bits: of a colour; images are rounded down to 2 ** bits levels.
-        unfold: makes a map of a condition that is one vector everywhere; None: conditions are used as they are.
-        encoder: makes a vector of a condition that is an image; None: conditions are used as they are.
+        stack: layers that see, at every pixel, only what comes before it.
+        bits: bits per colour; images are rounded down to 2 ** bits levels.
+        unfold: makes a map from a condition that is one vector everywhere; None: conditions are used as they are.
+        encoder: makes a vector from a condition that is an image; None: conditions are used as they are.
     """
 
     prior = "uniform"
@@ -61,11 +62,11 @@ class PixelCNN(Generator):
         self.code_size = stack.colours * size[0] * size[1]
 
     def quantise(self, image: Tensor) -> Tensor:
-        """Levels 0 .. 2 ** bits - 1, whole numbers of the same type, of images in [-1, 1] that were 8-bit ones."""
+        """Levels 0 .. 2 ** bits - 1, integers in the images' dtype, of 8-bit images scaled to [-1, 1]."""
         return (to_uint8(image).to(image.dtype) / 2 ** (8 - self.bits)).floor()
 
     def show(self, level: Tensor) -> Tensor:
-        """The 8-bit image of levels, in [-1, 1]; `quantise` finds the levels again."""
+        """The 8-bit image of levels, in [-1, 1]; `quantise` recovers the levels."""
         return to_float((level * (255 / (self.head.levels - 1))).round())
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
@@ -73,21 +74,21 @@ class PixelCNN(Generator):
         return -self.nats(condition, image).flatten(1).sum(dim=1)
 
     def surprisal(self, condition: Tensor, image: Tensor) -> Tensor:
-        """Bits of every pixel, given those before it, (B, H, W): the sum of its colours'."""
+        """Bits of every pixel, given those before it, (B, H, W): the sum over its colours."""
         return self.nats(condition, image).sum(dim=1) / math.log(2)
 
     def nats(self, condition: Tensor, image: Tensor) -> Tensor:
-        """Minus the logarithm of the probability of every value, given those before it, (B, C, H, W)."""
+        """Negative log-probability of every value, given those before it, (B, C, H, W)."""
         level = self.quantise(image)
         logits = self.network(shade(level, self.head.levels), self.projections(condition))
         return F.cross_entropy(logits.transpose(1, 2), level.long(), reduction="none")
 
     def logits(self, condition: Tensor, image: Tensor) -> Tensor:
-        """(B, C, levels, H, W): of every value, given what comes before it in images (B, C, H, W)."""
+        """Logits (B, C, levels, H, W) of every value, given what comes before it in images (B, C, H, W)."""
         return self.network(shade(self.quantise(image), self.head.levels), self.projections(condition))
 
     def network(self, shades: Tensor, projections: Iterator[Tensor | None]) -> Tensor:
-        """Logits (B, C, levels, H, W) of shades (B, C, H, W) in [-1, 1], one parallel pass."""
+        """Logits (B, C, levels, H, W) of shades (B, C, H, W) in [-1, 1], in one parallel pass."""
         logits: Tensor = self.head(self.stack(shades, projections))
         return logits
 
@@ -101,7 +102,7 @@ class PixelCNN(Generator):
             vector = condition[..., :1, :1]
             if not constant and not bool((condition == vector).all()):
                 raise ConfigError(
-                    "generator.conditioning deconv makes a map of a vector, but this condition differs from pixel to "
+                    "generator.conditioning deconv makes a map from a vector, but this condition varies from pixel to "
                     "pixel; give --conditioning direct, or a condition such as class or vectors"
                 )
             condition = self.unfold(vector, size)
@@ -117,24 +118,24 @@ class PixelCNN(Generator):
         return self.decode_all(features, code.unsqueeze(1))[:, 0]
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
-        """As every generator's. Images larger than those of training repeat the code's field; it has no gradient."""
+        """As for any generator, without gradients; images larger than those of training repeat the code's field."""
         image = features.condition.new_zeros(code.shape[1], self.shape[0], *features.size)
         return self.complete(features, code, image, 0)
 
     def complete(self, features: Features, code: Tensor, image: Tensor, known: int) -> Tensor:
-        """Images whose first pixels are given: (B, S, C, H, W) for codes (B, S, D).
+        """Complete images whose first pixels are known: (B, S, C, H, W) for codes (B, S, D).
 
         Args:
             image: in [-1, 1], anything that broadcasts to (B, S, C, H, W), such as one image (C, H, W).
-            known: how many pixels in raster order are kept; what `image` holds after them does not matter.
+            known: how many pixels in raster order are kept; the rest of `image` is ignored.
 
         Raises:
-            ConfigError: more pixels than there are.
+            ConfigError: `known` is negative or more than the number of pixels.
         """
         height, width = features.size
         if not 0 <= known <= height * width:
             raise ConfigError(
-                f"known = {known}: an image of {height}x{width} has pixels 0 to {height * width}; give one of those"
+                f"known must be a number of pixels from 0 to {height * width} for {height}x{width} images, got {known}"
             )
         shape = (*code.shape[:2], self.shape[0], height, width)
         with torch.inference_mode(), torch.autocast(code.device.type, enabled=False):
@@ -146,7 +147,7 @@ class PixelCNN(Generator):
         return self.show(drawn.clone()).unflatten(0, shape[:2])
 
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
-        """Images (B, C, H, W) in [-1, 1] whose values `choose` takes, in the order of drawing (`compression.Walks`)."""
+        """Images (B, C, H, W) in [-1, 1] whose values `choose` picks, in sampling order (`compression.Walks`)."""
         with torch.inference_mode(), torch.autocast(condition.device.type, enabled=False):
             features = self.encode(condition)
             level = self.head.logits.weight.new_zeros(len(condition), self.shape[0], *features.size)
@@ -161,33 +162,33 @@ class PixelCNN(Generator):
 
 class PixelCNNConfig(GeneratorConfig):
     trained_by: ClassVar[str | None] = "likelihood"
-    summary: ClassVar[str] = "masked convolutions, one colour of one pixel after the other"
+    summary: ClassVar[str] = "masked convolutions, one colour of one pixel at a time"
 
     kind: Literal["pixelcnn"] = "pixelcnn"
     stacks: Literal["gated", "plain"] = Field("gated", description="two gated stacks, or one with a blind spot")
-    layers: int = Field(8, ge=1, description="masked layers, that which reads the image included")
+    layers: int = Field(8, ge=1, description="masked layers, including the one that reads the image")
     width: int = Field(48, ge=1, description="p, maps of a gated layer; h of a plain one, which has 2h outside")
     filter: int = Field(3, ge=3, description="n: side of the window that a layer sees")
-    first_filter: int = Field(7, ge=3, description="the same of the first layer")
+    first_filter: int = Field(7, ge=3, description="the same for the first layer")
     head: int = Field(96, ge=1, description="maps between the last layer and the logits")
-    bits: int = Field(8, ge=2, le=8, description="of a colour")
+    bits: int = Field(8, ge=2, le=8, description="bits per colour")
     conditioning: Literal["direct", "deconv"] = Field(
-        "direct", description="deconv: a map is made of a condition that is a vector"
+        "direct", description="deconv: make a map from a condition that is a vector"
     )
-    maps: int = Field(16, ge=1, description="of that map")
-    bottleneck: int = Field(0, ge=0, description="length of the vector that is made of an image; 0: images are read")
-    encoder_scale: float = Field(1.0, gt=0, description="multiplies the widths 100, 150 and 200 of what makes it")
+    maps: int = Field(16, ge=1, description="channels of that map")
+    bottleneck: int = Field(0, ge=0, description="length of the vector an image is encoded to; 0: no encoder")
+    encoder_scale: float = Field(1.0, gt=0, description="multiplies the encoder's widths of 100, 150 and 200")
 
     def refusal(self, method: Method) -> str | None:
         if method.randomness.has_code:
-            return "generator pixelcnn draws every pixel itself; its randomness must be none"
+            return "generator pixelcnn samples every pixel itself; its randomness must be none"
         return super().refusal(method)
 
     def check_data(self, condition: Given) -> None:
-        """It needs no condition, and must not see the image unless through a bottleneck."""
+        """No condition is needed; the image itself may be seen only through a bottleneck."""
         if not self.bottleneck and "self" in condition.spelling.split("+"):
             raise ConfigError(
-                "it would read the image that it is to draw; give --condition none, or train pixelcnn-autoencoder"
+                "it would read the image it is to generate; give --condition none, or train pixelcnn-autoencoder"
             )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> PixelCNN:
@@ -196,8 +197,8 @@ class PixelCNNConfig(GeneratorConfig):
         for name in ("width", "head"):
             if getattr(self, name) % image_channels:
                 raise ConfigError(
-                    f"generator.{name} is {getattr(self, name)}, which {image_channels} colours cannot share evenly; "
-                    f"give a multiple of {image_channels}"
+                    f"generator.{name} must be a multiple of {image_channels}, the number of colours, "
+                    f"got {getattr(self, name)}"
                 )
         encoder = Bottleneck(condition_channels, self.bottleneck, size, self.encoder_scale) if self.bottleneck else None
         channels = self.bottleneck or condition_channels

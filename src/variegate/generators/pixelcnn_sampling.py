@@ -1,4 +1,4 @@
-"""Drawing from an autoregressive network, exactly, at about the cost of a few parallel passes."""
+"""Exact sampling from an autoregressive network, at about the cost of a few parallel passes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ..networks.pixelcnn.steps import Steps
 
 
 def shade(level: Tensor, levels: int) -> Tensor:
-    """What the network reads of a level: 0 .. levels - 1 to [-1, 1]."""
+    """Levels 0 .. levels - 1 mapped to [-1, 1], as the network reads them."""
     return level * (2 / (levels - 1)) - 1
 
 
 def inverse(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """The level whose share of the unit interval holds a uniform number: (N, levels) and (N, 1) to (N,)."""
+    """The level whose part of the unit interval contains a uniform number: (N, levels) and (N, 1) to (N,)."""
     levels = torch.searchsorted(probabilities.cumsum(dim=1), uniform, right=True)
     return levels[:, 0].clamp_(max=probabilities.shape[1] - 1)  # sums may end below 1
 
 
 def by_field(uniform: Tensor, known: int) -> Choose:
-    """Chooses by numbers (N, C, H, W) in [0, 1), one after the other from pixel `known` on."""
+    """Choose by uniform numbers (N, C, H, W) in [0, 1), one after the other from pixel `known` on."""
     numbers = iter(uniform.permute(2, 3, 1, 0).flatten(0, 1)[known:].flatten(0, 1).unsqueeze(-1).contiguous())
     return lambda probabilities: inverse(probabilities, next(numbers))
 
 
 def sample(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int) -> Tensor:
-    """Levels (N, C, H, W), whole numbers as real ones.
+    """Sample levels (N, C, H, W): integers in a floating-point dtype.
 
     Args:
-        choose: takes a level (N,) of probabilities (N, levels), for each value in its order.
+        choose: picks levels (N,) given probabilities (N, levels), for each value in order.
         image: levels (N, C, H, W), of which the first `known` pixels in raster order are kept.
     """
     height, width = image.shape[-2:]

@@ -2,9 +2,9 @@
 
     image_i(x) = f_i(x) + y_jk - f_j(x_k)
 
-f is a regression network, pixel j of training image k the one whose descriptor of the *regressed* image is nearest
-to that of pixel i. Few images are searched, those nearest as a whole, and few of their pixels, those in a window
-around i. How many images, from which rank on, and the size of the window make one output; the code names one of them.
+f is a regression network; pixel j of training image k is the one whose descriptor of the *regressed* image is nearest
+to that of pixel i. Only the globally nearest images are searched, and only their pixels in a window around i. The
+number of images, the rank of the first and the window size define one output; the code selects one of them.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from .resnet import ResNetConfig
 from .staged import Staged
 from .unet import UNetConfig
 
-CELLS = (4, 4)  # an image as a whole is described by so many means of its coarsest features
+CELLS = (4, 4)  # a whole image is described by means of its coarsest features over this grid
 
 
 class Output(NamedTuple):
-    """What is searched for one image."""
+    """What is searched for one output."""
 
-    window: int  # which of the generator's windows
-    first: int  # rank of the nearest image that takes part, from 0
-    number: int  # of images that take part
+    window: int  # index into the generator's windows
+    first: int  # rank of the first image that takes part, from 0
+    number: int  # number of images that take part
 
 
 class PixelNN(Generator):
-    """Until it has been shown training images, all images of a condition are the regression f itself.
+    """Until training images are remembered, all images of a condition are the regression f itself.
 
-    Images are remembered in 9 bytes a pixel. They are searched at the size of the condition, to which they are
-    resized. Regressed images are compared in 8 bits, as released, so that float rounding seldom changes a choice.
+    Remembered images take 9 bytes per pixel and are resized to the condition's size to be searched. Regressed images
+    are compared in 8 bits, as released, so that float rounding seldom changes a choice.
 
-    The feature maps of a network, stacked pixel by pixel, describe an image (a hypercolumn).
+    A network's feature maps, stacked per pixel, describe an image (a hypercolumn).
 
     Attributes:
         images: uint8 (N, C, H, W), the training images.
         smooth: float16 (N, C, H, W), their regression in [-1, 1].
-        whole: float16 (N, G), their descriptors as wholes, of length 1.
-        filters: float32 (P,), all weights of the network that described them, so that no other ever describes what is
-            compared with them.
+        whole: float16 (N, G), their global descriptors, of length 1.
+        filters: float32 (P,), all weights of the network that described them, so that queries are always described by
+            the same network.
     """
 
     prior = "uniform"
@@ -66,7 +66,7 @@ class PixelNN(Generator):
         super().__init__()
         self.backbone, self.descriptor, self.levels = backbone, config.descriptor, config.levels
         self.windows = config.windows
-        self.features: tuple[nn.Module, ...] = ()  # a tuple hides what is neither trained nor averaged
+        self.features: tuple[nn.Module, ...] = ()  # a tuple, so that it is neither trained nor averaged
         self.outputs = [Output(i, first - 1, number) for i in range(len(self.windows)) for number, first in config.sets]
         self.ranks = max(output.first + output.number for output in self.outputs)
         self.code_size = 1
@@ -77,21 +77,21 @@ class PixelNN(Generator):
         self.register_load_state_dict_pre_hook(make_room)
 
     def get_ready(self) -> None:
-        """Have the network that describes: it was saved with the images, or there are none yet.
+        """Load the descriptor network, unless it was saved with the images.
 
         Raises:
-            WeightsError: its weights are not at hand.
+            WeightsError: its weights are not available.
         """
         if not self.features:
             self.features = (perceptual(self.descriptor, None)[0],)
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The images of an earlier run are left out: what is regressed from them changes."""
+        """The images of an earlier run are left out, since their regression changes."""
         return weights | {name: getattr(self, name)[:0] for name in MEMORY}
 
     @torch.no_grad()
     def remember(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, in place of what was known before."""
+        """Conditions (B, K, H, W) and images uint8 (B, C, H, W), batch by batch, replace all remembered before."""
         images, smooth, whole = [], [], []
         for condition, image in pairs:
             images.append(image)
@@ -111,12 +111,12 @@ class PixelNN(Generator):
         if not len(self.images):
             return Features(condition, (regressed,), size)
         with torch.no_grad(), torch.autocast(condition.device.type, enabled=False):
-            found = [self.search(in_8_bits(one[None].half())) for one in regressed]  # company changes nothing
+            found = [self.search(in_8_bits(one[None].half())) for one in regressed]  # never as a batch
         scores, details = zip(*found)
         return Features(condition, (regressed, torch.stack(scores), torch.stack(details)), size)
 
     def search(self, regressed: Tensor) -> tuple[Tensor, Tensor]:
-        """What each of the R nearest training images has to offer in each of the T windows of every pixel.
+        """Best match of every pixel in each of T windows of each of the R nearest training images.
 
         Args:
             regressed: (1, C, H, W) in 8 bits.
@@ -137,20 +137,20 @@ class PixelNN(Generator):
         return torch.stack(scores, dim=1), torch.stack(details, dim=1)
 
     def nearest(self, regressed: Tensor) -> list[int]:
-        """The training images by rank; where they are fewer than ranks, they begin again."""
+        """Indices of the training images by rank, starting over if there are fewer images than ranks."""
         query = self.describe_whole(resize_image(regressed, (self.smooth.shape[-2], self.smooth.shape[-1])))
         order = (self.whole.float() @ query[0]).argsort(descending=True, stable=True)
         return [int(order[rank % len(order)]) for rank in range(self.ranks)]
 
     def describe(self, image: Tensor) -> list[Tensor]:
-        """What describes the pixels of one image (1, C, H, W): maps (1, D, h, w), each to be resized to its size."""
+        """Maps (1, D, h, w) that describe the pixels of one image (1, C, H, W) once resized to its size."""
         maps = self.maps(image)
         if self.levels is None:
             return maps
         return [maps[i] for i in self.levels if i < len(maps)] or maps[:1]
 
     def describe_whole(self, image: Tensor) -> Tensor:
-        """Descriptors of length 1 for every image: (B, C, H, W) to (B, G)."""
+        """Global descriptors of length 1: (B, C, H, W) to (B, G)."""
         return F.normalize(F.adaptive_avg_pool2d(self.maps(image)[-1], CELLS).flatten(1), dim=1)
 
     def maps(self, image: Tensor) -> list[Tensor]:
@@ -167,7 +167,7 @@ class PixelNN(Generator):
         return regressed.clamp(-1, 1) + torch.stack(details)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
-        """Without a copy of all that was found for every code."""
+        """Decode code by code, without copying the search results for each."""
         return torch.stack([self.decode(features, codes) for codes in code.unbind(dim=1)], dim=1)
 
 
@@ -175,13 +175,13 @@ MEMORY = ("images", "smooth", "whole", "filters")
 
 
 def make_room(module: PixelNN, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-    """How many images are remembered, and what describes them, is known only when they are loaded.
+    """Resize the buffers: the number of images and their descriptor network are known only when they are loaded.
 
     Args:
-        rest: what torch hands to such hooks; the last is its list of errors.
+        rest: further arguments of torch's hook; the last is its list of errors.
     """
     errors: list[str] = rest[-1]
-    state.setdefault(prefix + "filters", module.filters[:0])  # models of before did not keep them
+    state.setdefault(prefix + "filters", module.filters[:0])  # older models did not save them
     for name in MEMORY:
         if prefix + name in state:
             setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))
@@ -191,7 +191,7 @@ def make_room(module: PixelNN, state: dict[str, Any], prefix: str, *rest: Any) -
         weights = list(network.parameters())
         counts = [weight.numel() for weight in weights]
         if len(filters) != sum(counts):
-            errors.append(f"filters has {len(filters)} numbers, descriptor {module.descriptor} has {sum(counts)}")
+            errors.append(f"filters has {len(filters)} values, but descriptor {module.descriptor} has {sum(counts)}")
             return
         for weight, values in zip(weights, filters.split(counts)):
             weight.data.copy_(values.view_as(weight))
@@ -199,7 +199,7 @@ def make_room(module: PixelNN, state: dict[str, Any], prefix: str, *rest: Any) -
 
 
 def compose(output: Output, scores: Tensor, details: Tensor) -> Tensor:
-    """Every pixel's detail from its nearest image: (T, R, H, W) and (T, R, C, H, W) to (C, H, W)."""
+    """Each pixel's detail from its nearest image: (T, R, H, W) and (T, R, C, H, W) to (C, H, W)."""
     images = slice(output.first, output.first + output.number)
     nearest = scores[output.window, images].argmax(dim=0)
     offered = details[output.window, images]
@@ -207,12 +207,12 @@ def compose(output: Output, scores: Tensor, details: Tensor) -> Tensor:
 
 
 def in_8_bits(images: Tensor) -> Tensor:
-    """Images of [-1, 1] rounded to what an image file holds."""
+    """Images in [-1, 1] rounded to 8 bits, as in an image file."""
     return to_float(to_uint8(images.float()))
 
 
 def resize_image(images: Tensor, size: Size) -> Tensor:
-    """(1, C, H, W) at another size; the same at its own."""
+    """(1, C, H, W) at another size, or unchanged at its own."""
     if images.shape[-2:] == size:
         return images
     return F.interpolate(images, size, mode="bilinear", antialias=True)
@@ -223,25 +223,25 @@ SETS = (*((1, i) for i in range(1, 11)), (3, 1), (3, 3), (3, 5), (3, 7), (3, 9),
 
 
 class PixelNNConfig(GeneratorConfig):
-    """Outputs in the released order: all sets with the first window, then with the second, ..."""
+    """Outputs in the released order: all sets with the first window, then all with the second, ..."""
 
     summary: ClassVar[str] = "a smooth regression, and details copied from training images"
 
     kind: Literal["pixelnn"] = "pixelnn"
     backbone: Annotated[CRNConfig | UNetConfig | ResNetConfig, Field(discriminator="kind")]
-    descriptor: PerceptualKind = Field("vgg19", description="whose feature maps describe a pixel")
+    descriptor: PerceptualKind = Field("vgg19", description="network whose feature maps describe a pixel")
     levels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
-        None, min_length=1, description="which of these maps, from 0; all unless given"
+        None, min_length=1, description="indices of the maps to use, from 0; default: all"
     )
     windows: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (1, 3, 5, WHOLE), min_length=1, description="sides of windows in pixels; 0: the whole image"
     )
     sets: tuple[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], ...] = Field(
-        SETS, min_length=1, description="images that take part: their number, and the rank of the first"
+        SETS, min_length=1, description="images that take part: their number and the rank of the first"
     )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> PixelNN:
         backbone = self.backbone.build(randomness, shapes)
         if backbone.code_size:
-            raise ConfigError("generator pixelnn varies what it copies, not what it regresses; its randomness is none")
+            raise ConfigError("generator pixelnn varies what it copies, not what it regresses; randomness must be none")
         return PixelNN(backbone, self, shapes.image_channels)

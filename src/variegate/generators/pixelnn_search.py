@@ -1,4 +1,4 @@
-"""The search of PixelNN: of every pixel the most alike in another image, within windows around it."""
+"""PixelNN's search: the most similar pixel of another image for every pixel, within windows around it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from torch.nn import functional as F
 
 from ..core.interfaces import Size
 
-BLOCK, FEWEST = 2**20, 64  # products at a time, but those of so many pixels at least
+BLOCK, FEWEST = 2**20, 64  # products at a time, but at least those of this many pixels
 WHOLE, OUTSIDE = 0, -1
 
 
 class Near(NamedTuple):
     """Places in a flattened image of H x W pixels."""
 
-    places: Tensor  # (H * W, P), in all windows around each pixel, the closest first; OUTSIDE of the image
-    windows: list[list[int] | None]  # which of the P are in each window; None for all pixels of the image
+    places: Tensor  # (H * W, P), those in any window around each pixel, the closest first; OUTSIDE: not in the image
+    windows: list[list[int] | None]  # which of the P lie in each window; None for all pixels of the image
 
 
 def stack(maps: Sequence[Tensor], size: Size) -> Tensor:
-    """Descriptors of length 1 of every pixel, (D, H, W), from maps (1, D_l, h, w) of any size."""
+    """Descriptors of length 1 for every pixel, (D, H, W), from maps (1, D_l, h, w) of any size."""
     return F.normalize(torch.cat([resize_map(one, size) for one in maps], dim=1), dim=1)[0]
 
 
 def comparable(query: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """(P, H, W) of each, whose products at two pixels are those of their descriptors, with P no greater than D.
+    """Reduce both to (P, H, W), P <= D, so that products at two pixels are still those of their descriptors.
 
-    A map of fewer pixels than channels, m B when it is resized, needs no more numbers than pixels: q (m B) = (q m) B.
+    A map with fewer pixels than channels, m B when resized, needs no more values than pixels: q (m B) = (q m) B.
 
     Args:
         query: (D, H, W), stacked.
@@ -59,21 +59,21 @@ def resize_map(one: Tensor, size: Size) -> Tensor:
 
 
 def best_matches(query: Tensor, other: Tensor, near: Near) -> tuple[Tensor, Tensor]:
-    """For every pixel of `query` the greatest product with a pixel of `other` in each of T windows around its place.
+    """For every pixel of `query`, the greatest product with a pixel of `other` in each of T windows around it.
 
     Args:
         query, other: (D, H, W).
-        near: the windows; of several equally near pixels the closest counts, and the first in a whole image.
+        near: the windows; ties go to the closest pixel, or to the first if the window is the whole image.
 
     Returns:
         The products, (T, H, W), and the pixels' places in the flattened image, (T, H, W).
     """
     size, count = query.shape[1:], query[0].numel()
     pixels, others, places = query.flatten(1), other.flatten(1), near.places.clamp(min=0)
-    if None in near.windows:  # then those of all windows are among the products
+    if None in near.windows:  # the products with all pixels include those of every window
         close, whole = [], []
         rows = max(FEWEST, BLOCK // count)
-        room = query.new_empty(rows, count)  # new memory for every block would take longer than what is done with it
+        room = query.new_empty(rows, count)  # allocating every block anew would take longer than the arithmetic
         for some, there in zip(pixels.split(rows, dim=1), places.split(rows)):
             products = torch.mm(some.T, others, out=room[: some.shape[1]])
             close.append(products.gather(1, there))
@@ -94,7 +94,7 @@ def best_matches(query: Tensor, other: Tensor, near: Near) -> tuple[Tensor, Tens
 
 
 def surroundings(size: Size, windows: Sequence[int], device: torch.device) -> Near:
-    """What lies in windows of these sides around every pixel; an even side reaches further down and to the right."""
+    """The pixels in windows of these sides around every pixel; an even side reaches further down and to the right."""
     height, width = size
     reaches = {side: range(-((side - 1) // 2), side // 2 + 1) for side in windows if side != WHOLE}
     steps = {(down, right) for reach in reaches.values() for down in reach for right in reach}

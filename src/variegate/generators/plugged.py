@@ -1,8 +1,8 @@
 """Sampled filters in any PyTorch module: some of its convolutions are swapped for layers that read a code.
 
-BasisGAN's filters w = psi(z) a (Wang, Cheng, Sapiro, Qiu, 2019, section 3) need nothing of their network but its
-convolutions. A module made elsewhere calls `conv(x)` and knows no code, so each swapped convolution reads its code from
-a buffer that `torch.func.functional_call` binds for the length of one call: no state stays behind.
+BasisGAN's filters w = psi(z) a (Wang, Cheng, Sapiro, Qiu, 2019, section 3) require only that the network has
+convolutions. A third-party module calls `conv(x)` without a code, so each swapped convolution reads its code from a
+buffer that `torch.func.functional_call` binds for the duration of one call; no state is left behind.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ..randomness.sites import AtSites, CodeLayer
 from ..randomness.whole_filters import WholeFilters
 from .staged import pad_to_multiple
 
-# the other kinds need to know the size of every feature map in advance
+# the other kinds need the size of every feature map in advance
 POSSIBLE = (BasisFilters, WholeFilters, Latent, NoRandomness)
 
 
 class Site(nn.Module):
-    """Stands in the place of a convolution and is called like one; `layer` gets the code bound for this call.
+    """Takes the place of a convolution and is called like one; `layer` gets the code bound for the call.
 
     Attributes:
         code: (B, D) during a call of `Plugged.decode`, empty otherwise and never saved.
@@ -48,8 +48,8 @@ class Site(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if len(x) != len(self.code):
             raise ConfigError(
-                f"generator: layer {self.name!r} of the plugged-in module gets {len(x)} rows for {len(self.code)} "
-                "codes; it must be called by `Plugged` and keep one row for each image"
+                f"generator: layer {self.name!r} of the plugged-in module got {len(x)} rows for {len(self.code)} "
+                "codes; call the module through `Plugged`, and keep one row per image inside it"
             )
         out: Tensor = self.layer(x, self.code)
         return out
@@ -58,7 +58,7 @@ class Site(nn.Module):
 class Turn:
     """A lock that copies as a new lock, so that a generator can still be copied: `with turn.lock`.
 
-    While a call binds its codes they are visible in the module, so two threads take turns.
+    Codes bound by one call are visible in the module to all threads, so calls must not overlap.
     """
 
     def __init__(self) -> None:
@@ -71,14 +71,14 @@ class Turn:
 class Plugged(Generator):
     """A third-party module (B, K, H, W) -> (B, C, H, W), or -> a mapping with that under "out", made stochastic.
 
-    Nothing is known about the order of its layers, so all of it runs once per code. Randomness of its own (dropout,
-    stochastic depth) is switched off: the code alone decides.
+    Nothing is known about the order of its layers, so all of it runs once per code. Its own randomness (dropout,
+    stochastic depth) is switched off, so that only the code matters.
 
     Args:
-        module: stays as it is; a copy is changed. Swapped convolutions start from new filters.
+        module: left unchanged; a copy is modified. Swapped convolutions start from new filters.
         randomness: its sites are patterns of dotted module names, such as `classifier.*`, `backbone.layer4.*.conv2`.
-        stride: heights and widths are padded to its multiples on the way in and cropped on the way out.
-        tanh: for modules whose output is not bounded; images lie in [-1, 1].
+        stride: height and width are padded to multiples of it on input and cropped on output.
+        tanh: for modules whose output is unbounded; images lie in [-1, 1].
 
     Raises:
         ConfigError: a pattern matches no convolution, or one that sampled filters cannot replace.
@@ -89,7 +89,7 @@ class Plugged(Generator):
         if not isinstance(randomness, POSSIBLE):
             names = ", ".join(kind.__name__ for kind in POSSIBLE)
             raise ConfigError(
-                f"randomness: {type(randomness).__name__} cannot enter a plugged-in module, only {names} can"
+                f"randomness: {type(randomness).__name__} cannot be used in a plugged-in module; use one of {names}"
             )
         self.module, self.randomness = copy.deepcopy(module), randomness
         self.stride, self.tanh, self.turn = stride, tanh, Turn()
@@ -112,8 +112,8 @@ class Plugged(Generator):
                 if "more than 1 value per channel" not in str(error):
                     raise
                 raise ConfigError(
-                    "training.batch_size: the plugged-in module normalises over the batch and cannot be trained with "
-                    "one image at a time; give at least 2"
+                    "training.batch_size must be at least 2: the plugged-in module normalises over the batch and "
+                    "cannot be trained on one image at a time"
                 ) from None
         image = images_of(out, condition)
         height, width = features.size
@@ -121,7 +121,7 @@ class Plugged(Generator):
 
 
 def swap(module: nn.Module, randomness: AtSites) -> list[str]:
-    """Put a `Site` in place of every convolution that the patterns name; returns the paths of the sites."""
+    """Put a `Site` in place of every convolution that the patterns match; returns the paths of the sites."""
     made: dict[nn.Module, Site] = {}  # a convolution used under two names stays one layer
     for name, conv in list(module.named_modules(remove_duplicate=False)):
         if not name or not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
@@ -139,10 +139,10 @@ def swap(module: nn.Module, randomness: AtSites) -> list[str]:
 
 
 def arguments_of(name: str, conv: nn.Conv2d | nn.ConvTranspose2d) -> Conv:
-    """The convolution described in our words.
+    """The arguments of a convolution, as a `Conv`.
 
     Raises:
-        ConfigError: it is of a kind that sampled filters do not come in.
+        ConfigError: it is of a kind that sampled filters cannot replace.
     """
 
     def refuse(reason: str) -> ConfigError:
@@ -150,18 +150,18 @@ def arguments_of(name: str, conv: nn.Conv2d | nn.ConvTranspose2d) -> Conv:
 
     def side(what: str, values: Sequence[int]) -> int:
         if len(set(values)) > 1:
-            raise refuse(f"its {what} is {'x'.join(map(str, values))}, and only square ones are possible")
+            raise refuse(f"its {what} is {'x'.join(map(str, values))}, but only square ones are supported")
         return values[0]
 
     if type(conv) not in (nn.Conv2d, nn.ConvTranspose2d):
-        raise refuse(f"it is a {type(conv).__name__}, and only plain Conv2d and ConvTranspose2d can be replaced")
+        raise refuse(f"it is a {type(conv).__name__}, but only plain Conv2d and ConvTranspose2d are supported")
     if conv.groups != 1:
-        raise refuse(f"it has {conv.groups} groups, and only one is possible")
+        raise refuse(f"it has {conv.groups} groups, but only one is supported")
     if conv.padding_mode not in ("zeros", "reflect"):
-        raise refuse(f"its padding is {conv.padding_mode!r}, and only 'zeros' and 'reflect' are possible")
+        raise refuse(f"its padding is {conv.padding_mode!r}, but only 'zeros' and 'reflect' are supported")
     kernel, dilation = side("kernel", conv.kernel_size), side("dilation", conv.dilation)
     if conv.padding == "same" and dilation * (kernel - 1) % 2:
-        raise refuse("its padding 'same' is wider on one side than on the other; use an odd kernel")
+        raise refuse("its padding 'same' is wider on one side than the other; use an odd kernel")
     same = dilation * (kernel - 1) // 2
     return Conv(
         kernel_size=kernel,
@@ -176,7 +176,7 @@ def arguments_of(name: str, conv: nn.Conv2d | nn.ConvTranspose2d) -> Conv:
 
 
 def silence(module: nn.Module) -> None:
-    """Without this, training would draw from the global generator what no code can repeat."""
+    """Switch off dropout and stochastic depth, whose draws from the global generator no code could repeat."""
     from torchvision.ops import StochasticDepth  # torchvision takes a second to import
 
     for part in module.modules():
@@ -185,37 +185,37 @@ def silence(module: nn.Module) -> None:
 
 
 def images_of(out: object, condition: Tensor) -> Tensor:
-    """What a module returned, as (B, C, H, W) of the condition's height and width.
+    """The images in a module's output, (B, C, H, W) with the condition's height and width.
 
     Raises:
-        ConfigError: it returned something else.
+        ConfigError: the module returned something else.
     """
     if isinstance(out, Mapping):
         if "out" not in out:
             raise ConfigError(
-                f"generator: the plugged-in module returns a mapping of {', '.join(map(str, out)) or 'nothing'}; "
+                f"generator: the plugged-in module returned a mapping of {', '.join(map(str, out)) or 'nothing'}; "
                 'its images must be under "out"'
             )
         out = out["out"]
     if not isinstance(out, Tensor) or out.ndim != 4:
         what = f"a tensor of shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
         raise ConfigError(
-            f'generator: the plugged-in module returns {what}; right would be (B, C, H, W), or a mapping with "out"'
+            f'generator: the plugged-in module returned {what}, expected (B, C, H, W) or a mapping with "out"'
         )
     expected, got = (len(condition), *condition.shape[-2:]), (len(out), *out.shape[-2:])
     if got != expected:
         raise ConfigError(
-            f"generator: the plugged-in module turns {expected[0]} images of {expected[1]}x{expected[2]} into "
+            f"generator: the plugged-in module turned {expected[0]} images of {expected[1]}x{expected[2]} into "
             f"{got[0]} of {got[1]}x{got[2]}; it must keep their number, height and width (padded to its stride)"
         )
     return out
 
 
-STRIDE = 16  # the coarsest feature maps of torchvision's segmentation networks, at most
+STRIDE = 16  # upper bound for the stride of torchvision's segmentation networks
 
 
 def read_other_channels(module: nn.Module, channels: int) -> None:
-    """A new first convolution for conditions that are no RGB images, started as torchvision starts it."""
+    """Replace the first convolution for conditions that are not RGB images, initialised as torchvision does."""
     name, first = next((name, part) for name, part in module.named_modules() if isinstance(part, nn.Conv2d))
     padding = first.padding if isinstance(first.padding, str) else (first.padding[0], first.padding[1])
     conv = nn.Conv2d(
@@ -232,9 +232,9 @@ def read_other_channels(module: nn.Module, channels: int) -> None:
 
 
 class PluggedConfig(GeneratorConfig):
-    """A network of torchvision, untrained, that predicts images in the place of class scores."""
+    """An untrained torchvision network that predicts images instead of class scores."""
 
-    summary: ClassVar[str] = "a network of torchvision or of your own"
+    summary: ClassVar[str] = "a network from torchvision or your own"
 
     kind: Literal["plugged"] = "plugged"
     network: Literal["lraspp_mobilenet_v3_large", "fcn_resnet50", "deeplabv3_mobilenet_v3_large"] = (

@@ -41,10 +41,10 @@ class Block(Stage):
 
 
 class Maker:
-    """Makes the stages of this family of networks; layers are named like their stages.
+    """Makes the stages of this family of networks; layers are named after their stages.
 
     Args:
-        size: H, W of the images; `level` below counts halvings of it.
+        size: H, W of the images; `level` in the methods counts halvings of it.
     """
 
     def __init__(self, randomness: Randomness, size: Size, norm: Norm) -> None:
@@ -112,7 +112,7 @@ class ResNet(Staged):
 
 
 class ResNetConfig(GeneratorConfig):
-    summary: ClassVar[str] = "halvings, residual blocks, doublings"
+    summary: ClassVar[str] = "down-sampling, residual blocks, up-sampling"
 
     kind: Literal["resnet"] = "resnet"
     width: int = Field(64, ge=1)

@@ -1,10 +1,10 @@
-"""Coarse to fine without normalisation, split in two paths near the output (He, Schiele, Fritz, ECCV 2018, Fig. 2).
+"""Coarse to fine without normalisation, split into two paths near the output (He, Schiele, Fritz, ECCV 2018, Fig. 2).
 
-All levels before the split run once per condition, and so does the deterministic path of the level that is split: only
-its own path, the finer levels and the output depend on the code. Which layers do is the randomness's choice:
+All levels before the split run once per condition, and so does the deterministic path of the split level: only its
+stochastic path, the finer levels and the output depend on the code. The randomness determines which layers read it:
 
     shared early split      channel dropout at own*
-    separate early split    heads at own*, fine* and output: every branch has filters of its own behind the split
+    separate early split    heads at own*, fine* and output: every branch has its own filters after the split
     late split              heads at output, as in a cascaded refinement network
 """
 
@@ -25,11 +25,11 @@ from ..randomness.sites import CodeLayer, side_by_side
 from .staged import Stage, Staged, State
 
 Pyramid = Literal["mean", "sum"]
-RELEASED_STD = 0.002  # of widths of 256 to 1024; narrow networks would begin dead
+RELEASED_STD = 0.002  # for widths of 256 to 1024; narrow networks would start dead
 
 
 def double(x: Tensor) -> Tensor:
-    """Bilinear, with zeros outside: the released transposed convolution of kernel 4, stride 2, padding 1."""
+    """Bilinear up-sampling with zeros outside: the released transposed convolution, kernel 4, stride 2, padding 1."""
     return F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
 
 
@@ -41,7 +41,7 @@ class TwoLayers(Stage):
         self.conv1, self.conv2 = first, second
 
     def refine(self, shared: Tensor, own: Tensor | None, code: Tensor | None) -> Tensor:
-        """Of `shared` (B, ...) and perhaps `own` (B * S, ...) beside it."""
+        """Both convolutions on `shared` (B, ...), concatenated with `own` (B * S, ...) if there is one."""
         x = self.conv1(shared, code) if own is None else side_by_side(self.conv1, shared, own, code)
         return F.leaky_relu(self.conv2(F.leaky_relu(x, 0.2), code), 0.2)
 
@@ -62,7 +62,7 @@ class Level(TwoLayers):
 
 
 class Shared(TwoLayers):
-    """The deterministic path of the split: (..., layout, x) to (..., both, what it makes of them)."""
+    """The deterministic path of the split: (..., layout, x) to (..., both, deterministic)."""
 
     def forward(self, state: State, code: Tensor | None) -> State:
         *finer, layout, x = state
@@ -87,7 +87,7 @@ class Join(TwoLayers):
 
 
 class Output(Stage):
-    """1x1 convolution without activation, of both paths where they have not met: images are unbounded."""
+    """1x1 convolution without activation, of both paths if they are not joined yet: images are unbounded."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class SplitCRN(Staged):
     """Layers `level1.conv1`, `level1.conv2`, ..., `shared.conv1`, `own.conv1`, ..., `fine.conv1`, ..., `output`.
 
     Args:
-        widths: channels of every level, coarse to fine; each path of the level that is split has half of its level's.
+        widths: channels of every level, coarse to fine; each path of the split level has half of that level's.
         std: standard deviation of initial filters, except those of the output; 0: He et al.'s (ICCV 2015).
     """
 
@@ -151,7 +151,7 @@ class SplitCRN(Staged):
         return tuple(pyramid)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
-        """Features are not copied for every code: layers that read it know which rows belong together."""
+        """Features are not copied for every code if all layers that read it can share rows."""
         if not self.shares_rows:
             return super().decode_all(features, code)
         return self.decode(features, code.flatten(0, 1)).unflatten(0, (-1, code.shape[1]))
@@ -160,36 +160,36 @@ class SplitCRN(Staged):
 class SplitCRNConfig(GeneratorConfig):
     """Widths as released, fine to coarse: 256 (two paths of 128 where it is split), 256, 512, then 1024; times `scale`.
 
-    The last level of an image whose height is 96 is 3 pixels high, and 4 of one whose height is 128.
+    The coarsest level is 3 pixels high for images of height 96, and 4 for images of height 128.
     """
 
-    summary: ClassVar[str] = "a cascade without normalisation, split in two paths near the output"
+    summary: ClassVar[str] = "a cascade without normalisation, split near the output"
 
     kind: Literal["split_crn"] = "split_crn"
     scale: float = Field(1.0, gt=0, description="multiplies every width")
     widths: tuple[int, ...] | None = Field(None, description="one per level, coarse to fine; instead of `scale`")
     coarsest: int = Field(3, ge=1, description="smallest height of the first level")
     split: int = Field(
-        2, ge=1, description="level with two paths: 1 the finest, 2 at half of the size; not the coarsest"
+        2, ge=1, description="level with two paths: 1 is the finest, 2 is at half the size; not the coarsest"
     )
     pyramid: Pyramid = Field("mean", description="of the layout: 2x2 means, or sums, which count binary landmarks")
     std: float | None = Field(
-        None, ge=0, description="of initial filters, 0: He normal; unless given 0.002 at released widths, else 0"
+        None, ge=0, description="of initial filters, 0: He normal; default: 0.002 at released widths, else 0"
     )
 
     def check_data(self, condition: Given) -> None:
-        """Single points would be averaged away, and the values of anything else would grow in a pyramid of sums."""
+        """Reject single points in a pyramid of means, which fades them out, and anything else in one of sums."""
         super().check_data(condition)
         kind = condition.spelling.partition(":")[0]
         if condition.spelling == "landmarks" and self.pyramid != "sum":
             raise ConfigError(
-                "the data's conditions are landmarks, single points that a pyramid of means fades out; give --task "
-                "landmarks, which sums them, or blobs with --condition landmarks:1.5"
+                "the conditions are landmarks, single points that a pyramid of means fades out; give --task landmarks, "
+                "which sums them, or --condition landmarks:1.5, which makes them blobs"
             )
         if self.pyramid == "sum" and kind != "landmarks":
             raise ConfigError(
-                f"--task landmarks sums points, but a condition of these data is {with_article(condition.noun)}, whose "
-                "values would grow fourfold from level to level; give --task normals, which averages them"
+                f"--task landmarks sums points, but the condition here is {with_article(condition.noun)}, whose values "
+                "would grow fourfold from level to level; give --task normals, which averages them"
             )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> SplitCRN:
@@ -202,8 +202,8 @@ class SplitCRNConfig(GeneratorConfig):
             )
         if self.split >= len(widths) or widths[-self.split] < 2:
             raise ConfigError(
-                f"generator.split: level {self.split} of {len(widths)} cannot be split; the coarsest never is, and "
-                "its width must be 2 or more"
+                f"generator.split: level {self.split} of {len(widths)} cannot be split; choose a level other than the "
+                "coarsest with a width of at least 2"
             )
         std = self.std if self.std is not None else 0.0 if self.widths or self.scale != 1 else RELEASED_STD
         return SplitCRN(randomness, shapes, self, widths, std)

@@ -1,7 +1,7 @@
 """SRGAN's generator (Ledig et al. 2017) as MR-GAN uses it, with noise maps (Lee, Ha, Kim, ICLR 2019, super-resolution).
 
-All work but the last up-sampling happens at low resolution. The condition is as large as the image and made of blocks
-of scale x scale equal pixels, so that one pixel of each block is the low-resolution image.
+Everything before up-sampling runs at low resolution. The condition is as large as the image and consists of blocks of
+scale x scale equal pixels, so that one pixel of each block gives the low-resolution image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .staged import Stage, Staged, State, bound
 
 
 class Inner(Stage):
-    """From the image to features, kept once as the current tensor and once for the long skip."""
+    """From the image to features, kept both as the current tensor and for the long skip."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Residual(Stage):
 
 
 class After(Stage):
-    """The end of the residual part: the long skip is added here and dropped."""
+    """The end of the residual part: adds the long skip and drops it."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class After(Stage):
 
 
 class Up(Stage):
-    """Enlarge by moving channels into pixels."""
+    """Up-sample by moving channels into pixels (pixel shuffle)."""
 
     def __init__(self, layer: nn.Module, factor: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Up(Stage):
 
 
 class ToImage(Stage):
-    """The last layer: an image in [-1, 1] and, after it, channels without bounds."""
+    """The last layer: an image in [-1, 1], followed by unbounded channels."""
 
     def __init__(self, layer: nn.Module, channels: int, slope: float = 1.0) -> None:
         super().__init__()
@@ -78,19 +78,19 @@ class ToImage(Stage):
 class SRResNet(Staged):
     """Layers `inner`, `block1.conv1`, `block1.conv2`, ..., `after`, `up1 ..` (one per prime of the scale), `outer`.
 
-    Initialised as PyTorch does, as in MR-GAN's code.
+    Weights have PyTorch's default initialisation, as in MR-GAN's code.
 
-    Sides at which it is built are divided by the scale; images of other sizes are padded to its multiples.
+    The size it is built for must be divisible by the scale; images of other sizes are padded to multiples of it.
 
     Args:
-        extra: channels without bounds after the image's, such as a moment predictor's log dispersion.
+        extra: unbounded channels after the image's, such as a moment predictor's log dispersion.
     """
 
     def __init__(self, randomness: Randomness, shapes: Shapes, config: SRResNetConfig, extra: int = 0) -> None:
         size, width, scale = shapes.size, config.width, config.scale
         factors = prime_factors(scale)
         if size[0] % scale or size[1] % scale:
-            raise ConfigError(f"generator.scale: {scale} does not divide the sides of {size[0]}x{size[1]} images")
+            raise ConfigError(f"generator.scale must divide the sides of {size[0]}x{size[1]} images, got {scale}")
         low = (size[0] // scale, size[1] // scale)
         inner = randomness.layer("inner", shapes.condition_channels, width, kernel_size=9, size=low)
         stages: dict[str, Stage] = {"inner": Inner(inner)}
@@ -111,7 +111,7 @@ class SRResNet(Staged):
 
 
 def prime_factors(scale: int) -> list[int]:
-    """Of a product of 2, 3 and 5, smallest first.
+    """Prime factors of a product of 2, 3 and 5, smallest first.
 
     Raises:
         ConfigError: the scale is 1 or less, or has another prime factor.
@@ -122,7 +122,7 @@ def prime_factors(scale: int) -> list[int]:
             factors.append(prime)
             rest //= prime
     if not factors or rest != 1:
-        raise ConfigError(f"generator.scale: {scale} is no product of 2, 3 and 5, such as 2, 4, 6 or 8")
+        raise ConfigError(f"generator.scale must be a product of 2, 3 and 5, such as 2, 4, 6 or 8, got {scale}")
     return factors
 
 
@@ -132,11 +132,11 @@ class SRResNetConfig(GeneratorConfig):
     kind: Literal["srresnet"] = "srresnet"
     width: int = Field(64, ge=1)
     blocks: int = Field(5, ge=1)
-    scale: int = Field(4, description="enlargement, a product of 2, 3 and 5; that of the data's superres condition")
+    scale: int = Field(4, description="up-sampling factor, a product of 2, 3 and 5; that of the superres condition")
 
     def refusal(self, method: Method) -> str | None:
         if method.derived not in (None, f"superres:{self.scale}"):
-            return f"generator.scale is {self.scale}, its data {method.derived}; give --scale, which sets both"
+            return f"generator.scale is {self.scale}, but its data is {method.derived}; give --scale, which sets both"
         return super().refusal(method)
 
     def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> SRResNet:

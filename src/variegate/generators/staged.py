@@ -1,7 +1,7 @@
 """Staged networks: stages run in order over a tuple of tensors; the last one is current, the others are skips.
 
-The first stage that holds a layer reading the code splits the network: everything before it is `encode` and runs once
-per condition, the rest is `decode` and runs once per code. The split is found, not declared.
+The first stage with a layer that reads the code splits the network: everything before it is `encode` and runs once per
+condition; the rest is `decode` and runs once per code. The split is detected, not declared.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Staged(Generator):
 
     Args:
         stages: in order; the last leaves the image as the current tensor.
-        stride: heights and widths are padded to its multiples on the way in and cropped on the way out.
-        smallest: and to at least this; reflecting borders need more than one pixel at the coarsest level.
+        stride: height and width are padded to multiples of it on input and cropped on output.
+        smallest: they are padded to at least this; reflection padding needs more than one pixel at the coarsest level.
     """
 
     def __init__(self, stages: dict[str, Stage], randomness: Randomness, stride: int, smallest: int = 1) -> None:
@@ -44,7 +44,7 @@ class Staged(Generator):
         self.split = first_reader(list(stages.values()))
 
     def start(self, condition: Tensor) -> State:
-        """What the first stage sees."""
+        """The state that the first stage reads."""
         return (condition,)
 
     def encode(self, condition: Tensor) -> Features:
@@ -79,13 +79,13 @@ def first_reader(stages: list[Stage]) -> int:
 
 
 def pad_to_multiple(x: Tensor, multiple: int, smallest: int = 1) -> Tensor:
-    """Repeat the last row and column until height and width divide by `multiple` and reach `smallest`."""
+    """Repeat the last row and column until height and width are multiples of `multiple` and at least `smallest`."""
     down, right = (max(smallest, -(-side // multiple) * multiple) - side for side in x.shape[-2:])
     return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
 
 
 def bound(x: Tensor, channels: int, slope: float = 1.0) -> Tensor:
-    """tanh(slope x) of the first channels of x (B, C', H, W), the image; others, a log dispersion, stay as they are."""
+    """tanh(slope x) on the first channels of x (B, C', H, W), the image; others, a log dispersion, are unchanged."""
     if x.shape[1] == channels:
         return torch.tanh(slope * x)
     return torch.cat([torch.tanh(slope * x[:, :channels]), x[:, channels:]], dim=1)

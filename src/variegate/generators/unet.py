@@ -22,9 +22,10 @@ from .staged import Stage, Staged, State, bound
 
 
 class Down(Stage):
-    """
+    """A halving convolution.
+
     Args:
-        first: there is no skip from it: the condition itself is none.
+        first: the condition it reads is not kept as a skip.
     """
 
     def __init__(self, layer: nn.Module, first: bool, activate: bool) -> None:
@@ -37,10 +38,11 @@ class Down(Stage):
 
 
 class Up(Stage):
-    """
+    """A doubling convolution.
+
     Args:
-        joins: the last skip goes in too.
-        image: of the last stage: this many channels are the image, in [-1, 1]; else 0.
+        joins: it also reads the last skip.
+        image: number of image channels, bounded to [-1, 1], in the last stage; 0 in others.
     """
 
     def __init__(self, layer: nn.Module, joins: bool, image: int, activate: bool) -> None:
@@ -49,7 +51,7 @@ class Up(Stage):
 
     def forward(self, state: State, code: Tensor | None) -> State:
         rest = len(state) - 1 - self.joins
-        skip, x = state[rest], state[-1]  # the same tensor, where nothing joins
+        skip, x = state[rest], state[-1]  # the same tensor if nothing joins
         if self.activate:
             skip, x = F.relu(skip), F.relu(x)
         # a skip may have one row for several of the current tensor, see `decode_all`
@@ -66,7 +68,7 @@ class UNet(Staged):
 
     Args:
         depth: halvings.
-        extra: channels that follow the image's, without bounds.
+        extra: unbounded channels after the image's.
     """
 
     def __init__(self, randomness: Randomness, shapes: Shapes, config: UNetConfig, depth: int, extra: int = 0) -> None:
@@ -104,39 +106,39 @@ class UNet(Staged):
             (init_xavier if config.init == "xavier" else init_normal)(self.stages)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
-        """Skips that read no code are not repeated for every code: layers take in their part once."""
+        """Skips that read no code are not repeated for every code: layers compute their part once."""
         samples, last = code.shape[1], features._replace(state=features.state[-1:]).repeat(code.shape[1])
         mixed = last._replace(state=(*features.state[:-1], *last.state))
         return self.decode(mixed, code.flatten(0, 1)).unflatten(0, (-1, samples))
 
 
 def activate_before(norm: Callable[[int], nn.Module] | None, slope: float) -> Callable[[int], nn.Module]:
-    """A factory of what follows a convolution: (leaky) ReLU, then the normalisation."""
+    """A factory for what follows a convolution: (leaky) ReLU, then the normalisation."""
     return lambda channels: nn.Sequential(nn.LeakyReLU(slope), norm(channels) if norm else nn.Identity())
 
 
 class UNetConfig(GeneratorConfig):
-    summary: ClassVar[str] = "halvings and doublings with skips between them"
+    summary: ClassVar[str] = "down- and up-sampling with skip connections"
 
     kind: Literal["unet"] = "unet"
     width: int = Field(64, ge=1)
-    depth: int | None = Field(None, ge=2, description="halvings; down to 1x1, at most 8, unless given")
+    depth: int | None = Field(None, ge=2, description="halvings; default: down to 1x1, at most 8")
     norm: Norm = "batch"
-    init: Init = Field("normal", description="pix2pix's or BicycleGAN's, both of scale 0.02, or PyTorch's")
-    order: Order = Field("before", description="layers are activated before (pix2pix) or after (MR-GAN) convolution")
+    init: Init = Field("normal", description="weights as in pix2pix or BicycleGAN, both of scale 0.02, or PyTorch's")
+    order: Order = Field("before", description="activate before (pix2pix) or after (MR-GAN) each convolution")
 
     def refusal(self, method: Method) -> str | None:
-        """Batch norm on maps of single pixels needs several images; pix2pix's innermost layer has none."""
+        """Batch norm on single-pixel maps needs several images; pix2pix's innermost layer has no norm."""
         alone = method.objective.smallest_batch(method.training.batch_size) < 2
         if self.order == "after" and self.norm == "batch" and alone:
-            return "its smallest maps are single pixels, normalised over conditions; raise training.batch_size"
+            return "its smallest maps are single pixels, normalised over the batch; raise training.batch_size"
         return super().refusal(method)
 
     def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> UNet:
         height, width = shapes.size
         depth = self.depth or self.depth_for(shapes.size)
         if min(shapes.size) >> depth < 1:
-            raise ConfigError(f"generator.depth: {depth} halvings do not fit into {height}x{width} images")
+            raise ConfigError(f"generator.depth: {depth} halvings do not fit {height}x{width} images; lower it")
         return UNet(randomness, shapes, self, depth, extra)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Which branch learns which target (He, Schiele, Fritz, ECCV 2018, section 3.3 and released code)."""
+"""Which branch is trained on which target (He, Schiele, Fritz, ECCV 2018, section 3.3 and released code)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..core.errors import ConfigError
 def assign(distances: Tensor, present: Tensor | None = None) -> Tensor:
     """The matching set S of the neighbours-enhanced loss, in rounds:
 
-    1. Every target that is left names its nearest free branch.
+    1. Every remaining target names its nearest free branch.
     2. In the first round target 0, the true image, gets the branch it names.
     3. Every other branch that was named takes the nearest of the targets that named it; both are then taken.
 
-    With one target this is the best-neighbour loss's minimum (eq 4).
+    With one target this is the minimum of the best-neighbour loss (eq 4).
 
     Args:
         distances: (B, n, T) of n branches to T targets.
-        present: bool (B, T), which targets there are; all unless given.
+        present: bool (B, T), which targets exist; None: all.
 
     Returns:
         Branch of every target, int64 (B, T); -1 where there is no target.
@@ -29,7 +29,7 @@ def assign(distances: Tensor, present: Tensor | None = None) -> Tensor:
     """
     rows, branches, targets = distances.shape
     if targets > branches:
-        raise ConfigError(f"{targets} targets need as many branches, and there are {branches}; raise objective.count")
+        raise ConfigError(f"{targets} targets need at least as many branches, got {branches}; raise objective.count")
     left = torch.ones_like(distances[:, 0], dtype=torch.bool) if present is None else present.clone()
     free = torch.ones_like(distances[:, :, 0], dtype=torch.bool)
     chosen = torch.full((rows, targets), -1, dtype=torch.long, device=distances.device)

@@ -30,12 +30,10 @@ def class_distances(
         (B, k, P). Summed over P it is `feature_l1` of every image.
 
     Raises:
-        ConfigError: there is not one weight per feature map.
+        ConfigError: the number of weights is not that of feature maps.
     """
     if len(weights) != len(target):
-        raise ConfigError(
-            f"objective.weights has {len(weights)} numbers for {len(target)} feature maps; give {len(target)}"
-        )
+        raise ConfigError(f"objective.weights must have {len(target)} values, one per feature map, got {len(weights)}")
     labels = labels if mask is None else labels * mask
     total = torch.zeros(1, device=labels.device)
     for x, y, weight in zip(images, target, weights, strict=True):
@@ -49,7 +47,7 @@ def class_wise_best(distances: Tensor, others: float = 0.001) -> Tensor:
     """L = (1 - a) sum_p min_i e_ip + a sum_p mean_i e_ip, of (B, k, P): (B,).
 
     Args:
-        others: a, what keeps images alive that no class has picked; 0.001 as published.
+        others: a, which keeps images alive that no class picks; 0.001 as published.
     """
     best, mean = distances.amin(dim=1).sum(dim=1), distances.mean(dim=1).sum(dim=1)
     return (1 - others) * best + others * mean

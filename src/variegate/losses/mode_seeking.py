@@ -1,4 +1,4 @@
-"""Terms that reward images of two codes for differing: a distance of images over the distance of their codes."""
+"""Terms that reward different images for two codes: the distance of images over the distance of their codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def code_distance(codes: Tensor) -> Tensor:
 def mode_seeking(distance: Tensor, codes: Tensor) -> Tensor:
     """1 / (mean d_I / mean d_z + 1e-5), the inverse of the ratio that MSGAN maximises (Mao et al., CVPR 2019).
 
-    As in its code the means run over the whole batch before they are divided. It reaches 1e5 when images coincide.
+    As in its code, means are taken over the whole batch before dividing. It reaches 1e5 when images coincide.
 
     Args:
         distance: d_I, mean absolute difference of two images of each condition, (B,).
@@ -28,7 +28,7 @@ def mode_seeking(distance: Tensor, codes: Tensor) -> Tensor:
 def diversity_sensitive(distance: Tensor, codes: Tensor, margin: float | None) -> Tensor:
     """-mean min(d_I / d_z, tau), which DSGAN adds to the generator's loss (Yang et al., ICLR 2019).
 
-    The released code clamps the negated ratio from above at +10, which never acts; this is the formula of the paper.
+    The released code clamps the negated ratio from above at +10, which has no effect; this is the paper's formula.
 
     Args:
         distance: d_I of each condition, (B,).
@@ -45,6 +45,6 @@ def image_distance(images: Tensor) -> Tensor:
 
 
 def feature_distance(scales: list[list[Tensor]]) -> Tensor:
-    """On discriminator features, one list of maps (B, 2, C, H, W) per scale, weighted as in feature matching: (B,)."""
+    """The same on discriminator features, (B, 2, C, H, W) maps per scale, weighted as in feature matching: (B,)."""
     weighted = [4 / len(maps) * torch.stack([image_distance(m) for m in maps]).sum(dim=0) for maps in scales]
     return torch.stack(weighted).mean(dim=0)

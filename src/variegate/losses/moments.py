@@ -1,8 +1,8 @@
 """Moment reconstruction (Lee, Ha, Kim: Harmonizing maximum likelihood with GANs, ICLR 2019), by equation number.
 
-Samples are (B, S, C, H, W), S draws for each of B conditions; real images and predicted moments are (B, C, H, W). Every
-loss is a map (B, C, H, W), so that the caller can average it over all pixels or over a hole. Two families: Gaussian
-with mean and variance, Laplace with median and mean absolute deviation. "Dispersion" is either of the latter.
+Samples are (B, S, C, H, W), S for each of B conditions; real images and predicted moments are (B, C, H, W). Every loss
+is a map (B, C, H, W), so that the caller can average it over all pixels or over a hole. Two families: Gaussian with
+mean and variance, Laplace with median and mean absolute deviation. "Dispersion" is the second of either pair.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EPSILON = 1e-9  # keeps logarithms and divisions finite where all samples agree
 
 
 class Moments(NamedTuple):
-    """A centre and, where it was asked for, a dispersion; both (B, C, H, W)."""
+    """A centre and, if requested, a dispersion; both (B, C, H, W)."""
 
     centre: Tensor
     dispersion: Tensor | None
@@ -34,12 +34,12 @@ def laplace_mle(image: Tensor, median: Tensor, log_deviation: Tensor, min_noise:
 
 
 def mle(family: Family, image: Tensor, centre: Tensor, log_dispersion: Tensor, min_noise: float = 0.0) -> Tensor:
-    """(7) or (8)."""
+    """(7) or (8), by family."""
     return (gaussian_mle if family == "gaussian" else laplace_mle)(image, centre, log_dispersion, min_noise)
 
 
 def median(samples: Tensor) -> Tensor:
-    """Over S; for an even number the mean of the middle two, where `torch.median` would take the lower one."""
+    """Median over S; for even S the mean of the middle two, where `torch.median` would take the lower one."""
     ordered, count = samples.sort(dim=1).values, samples.shape[1]
     return (ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2
 
@@ -53,7 +53,7 @@ def gaussian_moments(samples: Tensor, both: bool = True) -> Moments:
     if not both:
         return Moments(samples.mean(dim=1), None)
     if samples.shape[1] < 2:
-        raise ValueError("the variance of 1 sample is not defined; draw at least 2")
+        raise ValueError("the variance of 1 sample is undefined; draw at least 2")
     variance, mean = torch.var_mean(samples, dim=1, correction=1)
     return Moments(mean, variance)
 
@@ -61,8 +61,8 @@ def gaussian_moments(samples: Tensor, both: bool = True) -> Moments:
 def laplace_moments(samples: Tensor, both: bool = True) -> Moments:
     """(9): the sample median and the mean absolute deviation from it, over S.
 
-    The gradient of a median reaches one sample or two; here that of the centre is spread equally over all S (the
-    paper's device). The deviation keeps the median's own gradient, as the released code does.
+    The gradient of a median reaches only one or two samples; here that of the centre is spread equally over all S (the
+    paper's technique). The deviation keeps the median's own gradient, as in the released code.
     """
     true, mean = median(samples), samples.mean(dim=1)
     centre = mean + (true - mean).detach()

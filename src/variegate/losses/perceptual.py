@@ -20,16 +20,14 @@ def feature_l1(
     mask's sum, as in the released code.
 
     Args:
-        a, b: feature maps (B, C_l, H_l, W_l); b may have one row that stands for all.
+        a, b: feature maps (B, C_l, H_l, W_l); b may have a single row for all.
         mask: (B, 1, H, W), brought to each layer's size by area averaging.
 
     Raises:
-        ConfigError: there is not one weight per feature map.
+        ConfigError: the number of weights is not that of feature maps.
     """
     if len(weights) != len(a):
-        raise ConfigError(
-            f"there are {len(weights)} weights for {len(a)} feature maps; give {len(a)} objective.weights"
-        )
+        raise ConfigError(f"objective.weights must have {len(a)} values, one per feature map, got {len(weights)}")
     total = torch.zeros(len(a[0]), device=a[0].device)
     for x, y, weight in zip(a, b, weights, strict=True):
         gap = (x - y).abs()

@@ -1,4 +1,4 @@
-"""The triplet loss on the unit sphere: images of one person lie nearer to each other than to those of anybody else.
+"""The triplet loss on the unit sphere: images of one person lie closer to each other than to anyone else's.
 
 Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015, equations 1 to 4.
 """
@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 
 class Triplets(NamedTuple):
-    """Rows of a batch, (T,) each."""
+    """Row indices into a batch, (T,) each."""
 
     anchor: Tensor
     positive: Tensor  # another image of the anchor's person
-    negative: Tensor  # an image of somebody else
+    negative: Tensor  # an image of another person
 
 
 def squared_distance(first: Tensor, second: Tensor) -> Tensor:
@@ -27,10 +27,10 @@ def squared_distance(first: Tensor, second: Tensor) -> Tensor:
 
 @torch.no_grad()
 def semi_hard(vectors: Tensor, people: Tensor) -> Triplets:
-    """One triplet for every ordered pair of images of a person: (B, D) and (B,).
+    """One triplet for every ordered pair of images of a person, from vectors (B, D) and people (B,).
 
     The negative is the nearest one that is farther from the anchor than the positive (section 3.2: the hardest
-    negatives of all let training collapse at its beginning). Where none is, it is the farthest negative.
+    negatives make training collapse early on), or the farthest negative if there is none.
     """
     distance = squared_distance(vectors[:, None], vectors[None])
     same = people[:, None] == people[None]
@@ -47,7 +47,7 @@ def triplet_loss(vectors: Tensor, people: Tensor, margin: float) -> Tensor:
 
     Args:
         vectors: (B, D), of length 1.
-        people: (B,) who each image shows; at least two people, and two images of one of them.
+        people: (B,) the person in each image; at least two people, and two images of one of them.
         margin: alpha; 0.2 in the paper.
     """
     anchor, positive, negative = (vectors[rows] for rows in semi_hard(vectors, people))

@@ -1,4 +1,4 @@
-"""The methods by name. Every file of these rooms is imported, so that components and presets register by existing."""
+"""The methods by name. Every module of these packages is imported, so that components and presets register."""
 
 from importlib import import_module
 from pkgutil import iter_modules

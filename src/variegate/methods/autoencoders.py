@@ -1,10 +1,10 @@
-"""Auto-encoders, with a PixelCNN or with squared error behind one encoder. Van den Oord et al., NIPS 2016, section 3.4.
+"""Auto-encoders: one encoder, with a PixelCNN or a squared-error decoder. Van den Oord et al., NIPS 2016, section 3.4.
 
-Where the code enters    pixelcnn-autoencoder: every colour of every pixel is drawn; conv-autoencoder: nowhere
+Where the code enters    pixelcnn-autoencoder: every colour of every pixel is sampled; conv-autoencoder: nowhere
 What prevents collapse   pixelcnn-autoencoder: exact likelihood; conv-autoencoder averages what its vector leaves open
 Not in the paper         all sizes but the vector's, 10 or 100; the encoder is that of public code with a linear
-                         vector; the rate rises over 100 batches, as RMSProp's first steps are ten times as long as
-                         others and may leave nothing but dead ReLUs
+                         vector; the learning rate is warmed up over 100 batches, since RMSProp's first steps are ten
+                         times as long as later ones and may leave only dead ReLUs
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def pixelcnn_autoencoder(
     bits: int = 8,
     encoder_scale: float = 1.0,
 ) -> Method:
-    """The vector says what the image shows, the decoder draws the rest: many images of one vector."""
+    """The vector says what the image shows and the decoder samples the rest: many images per vector."""
     if bottleneck < 1:
-        raise ConfigError(f"--bottleneck {bottleneck}: the decoder would read the image itself; give 1 or more")
+        raise ConfigError(f"--bottleneck must be at least 1, got {bottleneck}: the decoder would read the image itself")
     base = gated_pixelcnn(layers, width, filter, bits)
     changes = {
         "name": "pixelcnn-autoencoder",
@@ -47,7 +47,7 @@ def pixelcnn_autoencoder(
 
 @preset
 def conv_autoencoder(bottleneck: int = 10, encoder_scale: float = 1.0, maps: int = 50) -> Method:
-    """The baseline: one image of a vector, the average of those it may stand for."""
+    """The baseline: one image per vector, the average of those it may stand for."""
     return Method(
         name="conv-autoencoder",
         paper="Masci et al.: Stacked convolutional auto-encoders for hierarchical feature extraction. ICANN 2011",

@@ -5,8 +5,8 @@ What prevents collapse   no added loss; a code changes what the filters compute,
 Differs from the paper   which of the two convolutions is sampled, and the activation of the basis generator (ReLU), are
                          not stated there; K = 5 as in the text; a code can be given, so samples can be repeated
 
-The same filters in the other hosts of the paper, with its combination with DSGAN and its ablation. What a host trains
-with is the host's own; the paper states no numbers of its own.
+Also the same filters in the paper's other host networks, its combination with DSGAN and its ablation. Each host keeps
+its own training settings; the paper states none.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
 
 @preset
 def filtergan(width: int = 64, blocks: int = 9) -> Method:
-    """The ablation: whole filters drawn from the code, without a basis."""
+    """The ablation: whole filters generated from the code, without a basis."""
     changes = {
         "name": "filtergan",
         "summary": "whole filters are drawn, not bases: a hundred times the parameters, filters of few dimensions",
@@ -53,7 +53,7 @@ def filtergan(width: int = 64, blocks: int = 9) -> Method:
 
 @preset
 def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
-    """With DSGAN's term and its numbers; one code for all layers, so that its distance is that of the whole change."""
+    """With DSGAN's term and settings; one code for all layers, so that code distance measures the whole change."""
     changes = {
         "name": "basisgan-dsgan",
         "summary": "BasisGAN, and images of two codes are rewarded for differing",
@@ -67,7 +67,7 @@ def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
 
 @preset
 def basisgan_autoencoder(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
-    """The stochastic auto-encoder: an image to itself, needing no pairs; sampled filters keep it from the identity."""
+    """The stochastic auto-encoder: an image to itself, without pairs; sampled filters keep it from the identity."""
     changes = {
         "name": "basisgan-autoencoder",
         "summary": "from an image to variants of itself; needs no pairs",

@@ -1,9 +1,9 @@
 """Toward multimodal image-to-image translation. Zhu, Zhang, Pathak, Darrell, Efros, Wang, Shechtman, NIPS 2017.
 
-Where the code enters    a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
-What prevents collapse   an encoder must find the code again, in real images (cVAE-GAN) and in drawn ones (cLR-GAN)
-Differs from the paper   nothing of the released code's settings; its scripts add dropout, a second source of chance,
-                         which would break "same code, same image" and is left out; weights are averaged for sampling
+Where the code enters    a vector of length 8, tiled and concatenated before every down-sampling layer of a U-Net
+What prevents collapse   an encoder must recover the code, from real images (cVAE-GAN) and generated ones (cLR-GAN)
+Differs from the paper   settings are those of the released code; its scripts add dropout, a second source of randomness
+                         that would break "same code, same image" and is left out; weights are averaged for sampling
 """
 
 from __future__ import annotations

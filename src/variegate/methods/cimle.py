@@ -4,12 +4,12 @@ Where the code enters    noise channels at every level of a cascaded refinement 
 What prevents collapse   every real image pulls its nearest of m samples, so no image of the data can be left out
 Differs from the paper   trains from scratch unless `--initial` names a trained `crn` run, which the paper starts from;
                          rare appearances are rebalanced only with `--rebalance both`; VGG-19 is torchvision's, whose
-                         weights are for other units than the published ones of its layers, which stay the default
-                         (`--objective.weights calibrated` measures them instead); weights are averaged for sampling
+                         features differ in scale from those the published layer weights are for; these stay the
+                         default (`--objective.weights calibrated` measures them); weights are averaged for sampling
 
 One step is one outer epoch of Algorithm 1: `batch_size` is the pool S, `objective.inner_steps` is K. After 6 of 16 the
-noise encoder is re-initialised, Adam forgets, and the learning rate falls from 1e-4 to the paper's 1e-5, as in the
-released code; `--restart.at 0` leaves this out of short runs.
+noise encoder is re-initialised, Adam's state is reset, and the learning rate falls from 1e-4 to the paper's 1e-5, as in
+the released code; `--restart.at 0` leaves this out of short runs.
 """
 
 from __future__ import annotations

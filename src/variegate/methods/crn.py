@@ -1,13 +1,13 @@
 """Photographic image synthesis with cascaded refinement networks. Chen, Koltun, ICCV 2017.
 
-Where the code enters    nine fixed heads at the output, of which the code names one; or noise channels at every level
-                         (`--noise input`), our "CRN + noise"; whether that of conditional IMLE's table had a noise
+Where the code enters    nine fixed heads at the output, of which the code selects one; or noise channels at every level
+                         (`--noise input`), our "CRN + noise"; whether the one in conditional IMLE's table had a noise
                          encoder is unverified
-What prevents collapse   every class of the layout picks its best head; nothing, with noise or with `--heads 1`
+What prevents collapse   every class of the layout picks its best head; with noise or `--heads 1`, nothing
 Differs from the paper   VGG-19 is torchvision's, see `cimle`; weights are averaged for sampling; all levels of a
                          larger image are trained together
 
-Of a k-head network one image is the first head: conditional IMLE starts from it, `train cimle --initial runs/crn`.
+Conditional IMLE can start from the first head of a k-head network: `train cimle --initial runs/crn`.
 """
 
 from __future__ import annotations

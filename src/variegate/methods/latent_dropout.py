@@ -1,12 +1,12 @@
 """Diverse image generation by stochastic regression with latent drop-out codes. He, Schiele, Fritz, ECCV 2018.
 
 Where the code enters    whole channels of one path at half resolution, kept or dropped by the code; or, for comparison,
-                         filters of one's own for every branch behind the split (`--architecture separate`), heads at
-                         the output (`late`), single elements of the same path (`--dropout element`)
-What prevents collapse   of n fixed codes the nearest to the image learns it; neighbours' images teach others
-Differs from the paper   images are in [-1, 1] and RGB, a little wider than the released BGR minus its mean over 127;
-                         biases have the learning rate and the decay of weights; no total variation, whose weight is
-                         1e-10; widths of `separate` are those of `shared`; weights are averaged for sampling
+                         separate filters for every branch after the split (`--architecture separate`), heads at the
+                         output (`late`), single elements of the same path (`--dropout element`)
+What prevents collapse   of n fixed codes, the nearest to the image is trained on it, and others on neighbours' images
+Differs from the paper   images are RGB in [-1, 1], a slightly wider range than the released BGR minus its mean over
+                         127; biases have the weights' learning rate and decay; no total variation, whose weight is
+                         1e-10; `separate` has the widths of `shared`; weights are averaged for sampling
 
 Drop ratio 1/2 is the paper's; the released code for faces has 2/3 (`--randomness.ratio 0.667`). Learning rates fall to
 zero by the paper's polynomial; the released code has 500,000 steps in its formula (pets) and a step at 60,000 (faces).
@@ -43,11 +43,9 @@ def latent_dropout(
     faces, heads = task == "landmarks", architecture != "shared"
     count = branches if branches is not None else 10 if faces else 20
     if count < 1 + heads:
-        raise ConfigError(
-            f"--branches {count}: this method needs {1 + heads} or more with --architecture {architecture}"
-        )
+        raise ConfigError(f"--branches must be at least {1 + heads} with --architecture {architecture}, got {count}")
     if heads and dropout == "element":
-        raise ConfigError(f"--dropout element: --architecture {architecture} drops nothing; leave one of them out")
+        raise ConfigError(f"--dropout element: --architecture {architecture} has no dropout; leave one of them out")
     return Method(
         name="latent-dropout",
         paper="He, Schiele, Fritz: Diverse conditional image generation by stochastic regression with latent drop-out "

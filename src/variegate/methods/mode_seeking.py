@@ -1,6 +1,6 @@
 """Two regularisers against mode collapse on BicycleGAN's networks without its encoder: MSGAN and DSGAN.
 
-Where the code enters    a vector of 8 numbers, tiled and concatenated before every down-sampling layer of a U-Net
+Where the code enters    a vector of length 8, tiled and concatenated before every down-sampling layer of a U-Net
 What prevents collapse   two codes of one condition must give two images, in proportion to the distance of the codes
 Differs from the papers  DSGAN: the margin acts (the released clamp never does), and the learning rate does not start at
                          twice its value; both: weights are averaged for sampling
@@ -35,7 +35,7 @@ def training(steps: int, batch_size: int, jitter: float) -> Training:
 
 @preset
 def msgan(width: int = 64, code_size: int = 8) -> Method:
-    """The ratio of distances is maximised."""
+    """Maximise the ratio of distances."""
     return Method(
         name="msgan",
         paper="Mao, Lee, Tseng, Ma, Yang: Mode seeking GANs for diverse image synthesis. CVPR 2019",
@@ -64,7 +64,7 @@ def dsgan(
     code_size: int | None = None,
     margin: float | None = None,
 ) -> Method:
-    """The ratio is rewarded up to a margin. Codes have 8 numbers, or 32 for inpainting, unless given."""
+    """Reward the ratio up to a margin. Codes have length 8, or 32 for inpainting, by default."""
     if task == "inpainting":
         return inpainting(width, code_size or 32, margin)
     return Method(
@@ -91,7 +91,7 @@ INPAINTING = training(steps=9_930_000, batch_size=4, jitter=280 / 256)  # 198,59
 
 
 def inpainting(width: int, code_size: int, margin: float | None) -> Method:
-    """A latent vector joins at the smallest size; distances are those of discriminator features."""
+    """DSGAN for inpainting: a latent vector enters at the smallest size; distances are of discriminator features."""
     return Method(
         name="dsgan",
         paper=DSGAN,
@@ -106,7 +106,7 @@ def inpainting(width: int, code_size: int, margin: float | None) -> Method:
 
 
 def inpainting_objective(width: int, diversity: float, margin: float | None = None) -> AdversarialConfig:
-    """LSGAN on two scales that see the hole alone, 10 x feature matching, and the term for two codes."""
+    """LSGAN on two scales that see only the hole, 10 x feature matching, and the diversity term."""
     seeking = Seeking(kind="dsgan", weight=diversity, margin=margin, features=True) if diversity else Seeking()
     return AdversarialConfig(
         mode="lsgan",

@@ -1,19 +1,20 @@
 """Harmonizing maximum likelihood with GANs for multimodal conditional generation. Lee, Ha, Kim, ICLR 2019.
 
-Where the code enters    noise maps: 32 channels beside the decoder's inputs at its three smallest sizes (translation),
-                         16 in the residual blocks (super-resolution), 32 at a quarter of the size (inpainting)
-What prevents collapse   not images but moments of K samples are reconstructed: their mean, or mean and variance
+Where the code enters    noise maps: 32 channels added to the decoder's inputs at its three smallest sizes
+                         (translation), 16 in the residual blocks (super-resolution), 32 at a quarter of the size
+                         (inpainting)
+What prevents collapse   moments of K samples are reconstructed instead of images: their mean, or mean and variance
                          (median and mean absolute deviation for `--family laplace`), against the real image or, with
                          `--proxy true`, against a predictor that is trained first
 Differs from the paper   the median of an even number is the mean of the middle two; all images are in [-1, 1], so the
                          weights of inpainting, which are for [0, 1], are converted; the number of steps is not in the
                          paper; weights are averaged for sampling; conditions are one-hot or in [-1, 1], not
                          normalised by a data set's statistics; low-resolution images are bicubic; the best predictor
-                         is that of the best likelihood, without the added noise; an image has one hole, and the box
-                         of the local discriminator is centred on it
+                         is the one with the best likelihood, without the added noise; an image has one hole, and the
+                         box of the local discriminator is centred on it
 
-Where paper and released code differ, the code is followed: 12 samples for super-resolution with a proxy, noise also in
-the layer after the residual blocks and in the first up-sampling, the weights of maps.
+Where the paper and the released code differ, we follow the code: 12 samples for super-resolution with a proxy, noise
+also in the layer after the residual blocks and in the first up-sampling, and the weights for maps.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ PAPER = "Lee, Ha, Kim: Harmonizing maximum likelihood with GANs for multimodal c
 Task = Literal["translation", "superres", "inpainting"]
 Number = Literal[1, 2]
 
-# weights of the released code, for moments 1 and 2: direct, then proxy
+# weights in the released code for one and two moments: direct, then proxy
 WEIGHTS: dict[str, dict[Family, tuple[tuple[float, float], tuple[float, float]]]] = {
     "cityscapes": {"gaussian": ((10, 10), (10, 10)), "laplace": ((10, 10), (1, 1))},
     "maps": {"gaussian": ((100, 10), (300, 1000)), "laplace": ((10, 1), (10, 10))},
@@ -46,7 +47,7 @@ WEIGHTS: dict[str, dict[Family, tuple[tuple[float, float], tuple[float, float]]]
 
 
 def training(batch_size: int, predictor: bool = False, flip: bool = True) -> Training:
-    """AMSGrad and clipping by value, for the generator, the discriminator and the predictor alike."""
+    """AMSGrad and clipping by value for generator, discriminator and predictor alike."""
     return Training(
         steps=100_000,  # not in the paper; the released loop does not end
         batch_size=batch_size,
@@ -89,7 +90,7 @@ def mrgan(
 def mrgan_superres(
     moments: Number = 2, family: Family = "gaussian", proxy: bool = True, scale: int = 4, width: int = 64
 ) -> Method:
-    """SRGAN's network."""
+    """MR-GAN for super-resolution, on SRGAN's network."""
     precise = family == "gaussian" and not proxy
     return Method(
         name="mrgan-superres",
@@ -119,7 +120,7 @@ def mrgan_superres(
 
 @preset
 def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bool = True, width: int = 64) -> Method:
-    """GLCIC's completion network. Published for two moments of the Gaussian family with a proxy; MR did not work."""
+    """MR-GAN for inpainting, on GLCIC's network; published for proxy MR with two Gaussian moments, as MR failed."""
     return Method(
         name="mrgan-inpainting",
         paper=PAPER,
@@ -137,7 +138,7 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
                 "share": 0.5,
                 "min_noise": completion_noise(family),
                 "reconstruction": 0.0,
-                # published for a proxy alone: 1000 and 1000 in [0, 1], where errors are summed over 3 colours;
+                # published only for a proxy: 1000 and 1000 in [0, 1], where errors are summed over 3 colours;
                 # in [-1, 1] squares of pixels and of deviations are 4 times, squares of variances 16 times as large
                 "first": 3 * 1000 / 4,
                 "second": 3 * 1000 / (16 if family == "gaussian" else 4),
@@ -153,7 +154,7 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
 def moment_predictor(
     task: Task = "translation", family: Family = "gaussian", width: int = 64, scale: int = 4
 ) -> Method:
-    """Where is this ambiguous? MR-GAN's predictor, which is of use on its own."""
+    """MR-GAN's predictor, useful on its own: where is this condition ambiguous?"""
     backbones = {
         "translation": unet(width),
         "superres": SRResNetConfig(width=width, scale=scale),
@@ -179,7 +180,7 @@ def unet(width: int) -> UNetConfig:
 
 
 def weights(table: str, moments: Number, family: Family, proxy: bool) -> dict[str, float]:
-    """`first` is the weight of the only term, or of the centre; `second` that of the dispersion, with a proxy."""
+    """`first` is the weight of the only term or of the centre; `second`, with a proxy, that of the dispersion."""
     of_one, of_two = WEIGHTS[table][family][int(proxy)]
     weight = of_one if moments == 1 else of_two
     return {"first": weight, "second": weight}
@@ -190,7 +191,7 @@ COMPLETION_NOISE = NoiseMapsConfig(sites=("conv6", "dilated[12]"), channels=32)
 
 
 def superres_objective(width: int) -> MomentReconstructionConfig:
-    """SRGAN without its perceptual term, as the released code has it: a discriminator of images alone, 5:1 moves."""
+    """SRGAN without its perceptual term, as in the released code: an unconditional discriminator, 5:1 updates."""
     return MomentReconstructionConfig(
         moments=0,
         samples=1,
@@ -205,7 +206,7 @@ def superres_objective(width: int) -> MomentReconstructionConfig:
 
 
 def completion_objective(width: int) -> MomentReconstructionConfig:
-    """GLCIC: discriminators of the image and of the box around the hole, 3:1 moves."""
+    """GLCIC: discriminators of the image and of the box around the hole, 3:1 updates."""
     return MomentReconstructionConfig(
         moments=0,
         samples=1,
@@ -220,13 +221,13 @@ def completion_objective(width: int) -> MomentReconstructionConfig:
 
 
 def completion_noise(family: Family) -> float:
-    """0.01 in units of [0, 1], beside a square or an absolute error."""
+    """0.01 in units of [0, 1], added to a squared or an absolute error."""
     return 0.04 if family == "gaussian" else 0.02
 
 
 @preset
 def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64) -> Method:
-    """The baseline of super-resolution; with noise it has mrgan-superres' network."""
+    """The super-resolution baseline; with noise it has the network of mrgan-superres."""
     return Method(
         name="srgan",
         paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
@@ -242,7 +243,7 @@ def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int =
 
 @preset
 def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Method:
-    """The baseline of inpainting; with noise it has mrgan-inpainting's network."""
+    """The inpainting baseline; with noise it has the network of mrgan-inpainting."""
     return Method(
         name="glcic",
         paper="Iizuka, Simo-Serra, Ishikawa: Globally and locally consistent image completion. SIGGRAPH 2017",

@@ -1,13 +1,14 @@
 """Multimodal unsupervised image-to-image translation. Huang, Liu, Belongie, Kautz, ECCV 2018.
 
-Where the code enters    a style of 8 numbers: a small network turns it into the scale and shift of every channel that
-                         the decoder's residual blocks normalise (AdaIN)
-What prevents collapse   a style encoder must find the drawn style again in the translated image, and every image must
-                         be rebuilt from its own content and style
-Differs from the paper   one draw of styles serves the discriminators' and the generators' move of a step, where the
-                         released code draws anew; both images of a step are mirrored together; no running statistics
-                         in instance norm; the layer norm has another epsilon; weights are averaged for sampling. The
-                         explicit cycle has weight 0, as for edges to shoes and bags; --objective.cycle 10 for the rest
+Where the code enters    a style of length 8: a small network maps it to the scale and shift of every channel that the
+                         decoder's residual blocks normalise (AdaIN)
+What prevents collapse   a style encoder must recover the sampled style from the translated image, and every image must
+                         be reconstructed from its own content and style
+Differs from the paper   one sample of styles serves both the discriminators' and the generators' update of a step,
+                         where the released code draws anew; both images of a step are mirrored together; no running
+                         statistics in instance norm; the layer norm has another epsilon; weights are averaged for
+                         sampling. The explicit cycle has weight 0, as for edges to shoes and bags; give
+                         --objective.cycle 10 for other data
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Image-to-image translation with conditional adversarial networks. Isola, Zhu, Zhou, Efros, CVPR 2017.
 
-Where the code enters    dropout in the decoder, kept on when sampling (`--noise dropout`), or noise beside the input
-What prevents collapse   nothing: the L1 term and the adversary both accept one image per condition
+Where the code enters    dropout in the decoder, kept on when sampling (`--noise dropout`), or noise added to the input
+What prevents collapse   nothing: the L1 and the adversarial term both accept one image per condition
 Differs from the paper   the dropout mask is a code, so it can be repeated; weights are averaged for sampling
 """
 

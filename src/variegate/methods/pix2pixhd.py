@@ -1,12 +1,12 @@
 """High-resolution image synthesis and semantic manipulation with conditional GANs. Wang et al., CVPR 2018.
 
-Where the code enters    nowhere; or noise maps beside the input (`--noise input`), which the papers use as a baseline;
-                         a tiled vector would do nothing at all, since instance norm subtracts what is constant
+Where the code enters    nowhere; or noise maps with the input (`--noise input`), which the papers use as a baseline;
+                         a tiled vector would have no effect, since instance norm subtracts constants
 What prevents collapse   nothing
 Differs from the paper   discriminators move first; no pool of earlier fakes (its size was 0); weights are averaged
 
 `--fine true` trains the global network at half the size first, then the local enhancer around it, with the global
-network held for the first tenth. Label maps with instance maps beside them get a channel of instance boundaries.
+network frozen for the first tenth. Label maps with instance maps get a channel of instance boundaries.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRAINING = Training(
     schedule=Schedule(kind="linear", start=0.5),
     flip=True,
 )
-# the stages that were trained before
+# the stages that are trained first
 GLOBAL = ("stages.inner*", "stages.down*", "stages.block*", "stages.up*")
 
 

@@ -1,15 +1,15 @@
 """Conditional image generation with PixelCNN decoders. Van den Oord et al., NIPS 2016; and the network before it.
 
-Where the code enters    every colour of every pixel is drawn, given all before it; a code is the field of uniform
-                         numbers that decides these draws
-What prevents collapse   exact likelihood: an image of the data that the model calls unlikely costs bits
-Differs from the paper   sizes are for one processor unless `--network imagenet` asks for the paper's; weights are
+Where the code enters    every colour of every pixel is sampled, given all before it; a code is the field of uniform
+                         numbers that decides the outcomes
+What prevents collapse   exact likelihood: an image of the data that the model finds unlikely costs bits
+Differs from the paper   sizes are for one processor unless `--network imagenet` selects the paper's; weights are
                          averaged for sampling. The paper gives no sizes for CIFAR-10: those of `--network cifar10` are
-                         ours, meant to reach its 3.03 bits per dimension on one large GPU; nobody has run it to its end
+                         ours, meant to reach its 3.03 bits per dimension on one large GPU, in a run never completed yet
 Not in the paper         optimiser, learning rate, clipping and initial weights; RMSProp at 1e-3, gradients clipped at 1
-                         and Glorot weights are what public code uses. Nor the first layer's window (7x7 here), the
-                         maps of the head, and whether the layer that reads the image is one of the 20: here it is one
-                         more
+                         and Glorot weights are what public code uses. Also the first layer's window (7x7 here), the
+                         maps of the head, and whether the 20 layers include the one that reads the image (here they
+                         do not)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Conditioning = Literal["direct", "deconv"]
 CONDITION = "anything: nothing, classes, vectors, label maps or images"
 
 
-# layers (that which reads the image is one of them), maps, learning rate, steps, batch
+# layers (including the one that reads the image), maps, learning rate, steps, batch
 LARGE: dict[str, tuple[int, int, float, int, int]] = {
     "imagenet": (21, 384, 1e-3, 200_000, 128),
     "cifar10": (21, 192, 5e-4, 100_000, 64),
@@ -43,8 +43,8 @@ def gated_pixelcnn(
     conditioning: Conditioning = "direct",
     network: Literal["small", "cifar10", "imagenet"] = "small",
 ) -> Method:
-    """Whatever the other sizes say, `imagenet` is the published network, 20 layers of 384 maps and 5x5 windows with 122
-    million parameters, and `cifar10` one of a quarter of that."""
+    """The gated PixelCNN. Two networks override the other sizes: `imagenet` is the published one, 20 layers of 384 maps
+    and 5x5 windows with 122 million parameters, and `cifar10` has a quarter of that."""
     generator = PixelCNNConfig(
         layers=layers, width=width, filter=filter, head=2 * width, bits=bits, conditioning=conditioning
     )

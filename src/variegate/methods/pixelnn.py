@@ -1,14 +1,14 @@
 """Example-based image synthesis. Bansal, Sheikh, Ramanan, ICLR 2018.
 
 Where the code enters    after a regression: 18 sets of globally nearest training images times four windows are 72
-                         outputs, of which the code names one
+                         outputs, of which the code selects one
 What prevents collapse   details are copied from training images, so there is nothing to collapse
-Differs from the paper   the regression is a CRN or U-Net, not PixelNet, and the numbers of its training are ours;
-                         pixels are described by ImageNet's VGG-19 (five blocks and the colours), not by a network
-                         trained for segmentation, and whole images by its last block, not by AlexNet's conv5
+Differs from the paper   the regression is a CRN or U-Net, not PixelNet, and its training settings are ours; pixels are
+                         described by ImageNet's VGG-19 (five blocks and the colours), not by a network trained for
+                         segmentation, and whole images by its last block, not by AlexNet's conv5
 Text, not released code  a pixel copies from the nearest of several images, where the released code takes their
-                         weighted mean; all colours change, there the luminance alone; descriptors have length 1, there
-                         those of a query are divided along a row of pixels; a window of 3 is 3x3. 72 outputs and
+                         weighted mean; all colours change, there only the luminance; descriptors have length 1, there
+                         those of a query are divided along a row of pixels; a window of 3 is 3x3. The 72 outputs and
                          their order are those of the code: the text has 1 to 10 images and windows of 1, 3, 5, 10
                          and 96.
 """
@@ -30,7 +30,7 @@ from .registry import preset
 
 @preset
 def pixelnn(backbone: Literal["crn", "unet"] = "crn", descriptor: PerceptualKind = "vgg19") -> Method:
-    """L2 regression; when it is trained, all training images and their regression are saved with it."""
+    """L2 regression; after training, all training images and their regression are saved with the model."""
     network = CRNConfig() if backbone == "crn" else UNetConfig()
     return Method(
         name="pixelnn",

@@ -43,28 +43,28 @@ def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
 
 
 def method_from_mapping(values: Mapping[str, Any], where: str) -> Method:
-    """Read a saved method back; `where` it was saved, for errors."""
+    """Validate a saved method; `where` it was saved goes into error messages."""
     return from_mapping(Method, values, where)
 
 
 def choices_of(make: Callable[..., Method], key: str) -> tuple[Any, ...]:
-    """The values an option of a preset may have, if they are a list; empty otherwise and for no option."""
+    """The values a preset's option may take if they are enumerated; empty otherwise, or if there is no such option."""
     kind = get_type_hints(make).get(key)
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def check_option(make: Callable[..., Method], key: str, value: Any) -> None:
-    """Raises ConfigError for a value that the annotation of an option does not allow."""
+    """Raise ConfigError if the annotation of an option does not allow the value."""
     kind, choices = get_type_hints(make)[key], choices_of(make, key)
     if choices and value not in choices:
-        raise ConfigError(f"--{key}: {value!r} is none of {', '.join(map(str, choices))}")
+        raise ConfigError(f"--{key} must be one of {', '.join(map(str, choices))}, got {value!r}")
     if choices:
         return
     kinds = tuple(k for k in (get_args(kind) or (kind,)) if k is not NoneType)
     allowed = (int, float) if float in kinds else kinds
     optional = value is None and NoneType in get_args(kind)
     if not optional and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in kinds)):
-        raise ConfigError(f"--{key}: {value!r} is not of type {kinds[0].__name__}")
+        raise ConfigError(f"--{key} must be of type {kinds[0].__name__}, got {value!r}")
 
 
 def listing() -> list[dict[str, str]]:

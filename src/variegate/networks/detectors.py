@@ -1,4 +1,4 @@
-"""Networks that find landmarks in images: one small protocol, and files in ONNX format that follow it."""
+"""Landmark detectors: a small protocol, and ONNX files that implement it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..core.images import to_unit
 from . import weights
 from .onnx import open_session
 
-CHUNK = 64  # images that go through a network at once
+CHUNK = 64  # images per forward pass
 
 
 class Detector(Protocol):
@@ -22,7 +22,7 @@ class Detector(Protocol):
 
     Attributes:
         points: P.
-        name: what a protocol calls the detector.
+        name: what protocols call the detector.
         digest: first 12 hex digits of the sha256 of its weights.
     """
 
@@ -36,9 +36,9 @@ class Detector(Protocol):
 
 
 class OnnxLandmarks:
-    """An ONNX network of one input, RGB in [0, 1] (B, 3, h, w), and an output (B, 2 P): x, y of each point as shares of
-    the image's width and height. Images are resized to h x w (bilinear, antialiased), so each should show one face
-    that fills it. Runs on the CPU.
+    """An ONNX network with one input, RGB in [0, 1] (B, 3, h, w), and an output (B, 2 P): x, y of each point as
+    fractions of the image's width and height. Images are resized to h x w (bilinear, antialiased), so each should show
+    one face that fills it. Runs on the CPU.
 
     Raises:
         ConfigError: onnxruntime is not installed.
@@ -50,7 +50,7 @@ class OnnxLandmarks:
         self.session = open_session(self.path)
         self.side = _input_size(self.session, self.path)
         batch = self.session.get_inputs()[0].shape[0]
-        self.batch = batch if isinstance(batch, int) else None  # that the file fixes
+        self.batch = batch if isinstance(batch, int) else None  # if fixed by the file
         self.points = self._relative(torch.zeros(1, 3, *self.side)).shape[1]
         self.name = self.path.name
         self.digest = weights.file_digest(self.path)
@@ -66,18 +66,18 @@ class OnnxLandmarks:
         return F.interpolate(shares, size=self.side, mode="bilinear", align_corners=False, antialias=True)
 
     def _relative(self, inputs: Tensor) -> Tensor:
-        """(B, 3, h, w) in [0, 1] to shares of width and height (B, P, 2)."""
+        """(B, 3, h, w) in [0, 1] to fractions of width and height (B, P, 2)."""
         name = self.session.get_inputs()[0].name
         missing = self.batch - len(inputs) if self.batch else 0
         filled = torch.cat([inputs, inputs[-1:].expand(missing, -1, -1, -1)]) if missing else inputs
         values = torch.from_numpy(self.session.run(None, {name: filled.numpy()})[-1])[: len(inputs)]
         if values.ndim != 2 or values.shape[1] % 2 or len(values) != len(inputs):
-            raise WeightsError(f"{self.path}: gives {tuple(values.shape)}; a landmark network gives (B, 2 P), x and y")
+            raise WeightsError(f"{self.path}: a landmark network gives x and y (B, 2 P), got {tuple(values.shape)}")
         return values.float().unflatten(1, (-1, 2))
 
 
 def _input_size(session: Any, path: Path) -> tuple[int, int]:
     shape = session.get_inputs()[0].shape
     if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) for side in shape[2:]):
-        raise WeightsError(f"{path}: takes {shape}; a landmark network takes (B, 3, h, w) with h and w fixed")
+        raise WeightsError(f"{path}: a landmark network must take (B, 3, h, w) with fixed h and w, got {shape}")
     return shape[2], shape[3]

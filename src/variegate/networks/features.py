@@ -32,7 +32,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 class FeatureMaps(nn.Module):
-    """Frozen layers: (n, 3, H, W), normalised as the network wants it, to one (n, C_l, H_l, W_l) per tap."""
+    """Frozen layers: (n, 3, H, W), normalised as the network expects, to one (n, C_l, H_l, W_l) per tap."""
 
     def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], digest: str, source: str) -> None:
         super().__init__()
@@ -51,10 +51,10 @@ class FeatureMaps(nn.Module):
 
 
 class PooledFeatures(nn.Module):
-    """What a Fréchet distance compares: (n, 3, H, W) in [-1, 1] to (n, D).
+    """The features that a Fréchet distance compares: (n, 3, H, W) in [-1, 1] to (n, D).
 
-    Resized to 224 x 224 (bilinear, antialiased), normalised as for ImageNet, the last convolutional features averaged
-    over the plane.
+    Images are resized to 224 x 224 (bilinear, antialiased) and normalised as for ImageNet; the last convolutional
+    features are averaged over the plane.
     """
 
     side = 224
@@ -90,7 +90,7 @@ def feature_maps(name: str) -> FeatureMaps:
 
 
 def unfilled_layers(name: str) -> nn.Sequential:
-    """Those of `feature_maps`, with weights that mean nothing yet."""
+    """The layers of `feature_maps`, with uninitialised weights."""
     entry = backbone(name)
     layers = bare(entry.model)[: entry.taps[-1] + 1]
     return layers.to_empty(device="cpu").eval().requires_grad_(False)
@@ -116,7 +116,7 @@ def bare(model: str) -> nn.Sequential:
     """torchvision's `features` of an architecture, on the meta device."""
     from torchvision import models
 
-    # There nothing is initialised: AlexNet's unused classifier alone would draw 55 million numbers.
+    # Nothing is initialised there: AlexNet's unused classifier alone would draw 55 million numbers.
     with torch.device("meta"):
         layers = models.get_model_builder(model)(weights=None).get_submodule("features")
     if not isinstance(layers, nn.Sequential):
@@ -125,7 +125,7 @@ def bare(model: str) -> nn.Sequential:
 
 
 def lpips_weights(name: str, version: str) -> weights.Weights:
-    """Non-negative channel weights of LPIPS (C_l,) per tap; they come inside the package `lpips`.
+    """Non-negative channel weights of LPIPS (C_l,) per tap, which are part of the package `lpips`.
 
     Raises:
         WeightsError: the package is not installed, or has no such network or version.
@@ -141,7 +141,7 @@ def lpips_weights(name: str, version: str) -> weights.Weights:
         )
     path = Path(spec.origin).parent / "weights" / f"v{version}" / f"{name}.pth"
     if not path.is_file():
-        raise WeightsError(f"the package lpips has no weights of network {name!r}, version {version!r}: {path}")
+        raise WeightsError(f"the package lpips has no weights for network {name!r}, version {version!r}: {path}")
     state = torch.load(path, map_location="cpu", weights_only=True)
     count = len(backbone(name).taps)
     channel = {str(tap): state[f"lin{tap}.model.1.weight"].flatten().float() for tap in range(count)}

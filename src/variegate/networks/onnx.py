@@ -1,4 +1,4 @@
-"""Networks that others trained and saved as ONNX files, run by onnxruntime on the CPU."""
+"""Third-party networks in ONNX files, run by onnxruntime on the CPU."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .features import IMAGENET_MEAN, IMAGENET_STD
 from .weights import file_digest
 
 Colour = tuple[float, float, float]
-CHUNK = 32  # images at a time, where the file does not fix it
+CHUNK = 32  # images at a time, unless the file fixes it
 
 
 class OnnxNetwork:
     """(B, 3, H, W) in [-1, 1] to the first output of a file, (B, ...).
 
-    Images are resized to the input size that the file fixes, if it does (bilinear, antialiased), and brought from
-    [-1, 1] to [0, 1]; then `mean` is taken away and `deviation` divided out of each colour (RGB).
+    Images are resized to the file's input size if that is fixed (bilinear, antialiased), and mapped from [-1, 1] to
+    [0, 1]; then each colour (RGB) is normalised by `mean` and `deviation`.
 
     Raises:
         ConfigError: onnxruntime is not installed.
-        WeightsError: there is no such file, it is damaged, or it reads something other than one batch of RGB images.
+        WeightsError: the file is missing or damaged, or its input is not one batch of RGB images.
     """
 
     def __init__(self, path: str | Path, mean: Colour = IMAGENET_MEAN, deviation: Colour = IMAGENET_STD) -> None:
@@ -38,7 +38,7 @@ class OnnxNetwork:
         shape = list(inputs[0].shape)
         if len(inputs) != 1 or len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3):
             found = ", ".join(f"{one.name} {one.shape}" for one in inputs)
-            raise WeightsError(f"{path}: reads {found}; right would be one input of RGB images (B, 3, H, W)")
+            raise WeightsError(f"{path}: expected one input of RGB images (B, 3, H, W), got {found}")
         self.input = inputs[0].name
         self.chunk = shape[0] if isinstance(shape[0], int) else CHUNK
         self.size = (shape[2], shape[3]) if isinstance(shape[2], int) and isinstance(shape[3], int) else None
@@ -47,12 +47,12 @@ class OnnxNetwork:
 
     @property
     def resize(self) -> str:
-        """What is done to the images' size, in words."""
+        """How images are resized, in words."""
         return f"{self.size[0]} x {self.size[1]}, bilinear, antialiased" if self.size else "none"
 
     @property
     def value_range(self) -> str:
-        """What the network sees, in words."""
+        """The value range that the network sees, in words."""
         mean, deviation = (" ".join(f"{float(value):.3g}" for value in one) for one in (self.mean, self.deviation))
         return f"RGB in [0, 1] less {mean}, divided by {deviation}"
 
@@ -64,7 +64,7 @@ class OnnxNetwork:
         return torch.cat(parts)
 
     def run(self, part: Tensor) -> Tensor:
-        """At most `chunk` images as the network wants them; a batch that the file fixes is filled up."""
+        """Run at most `chunk` normalised images; a batch size fixed by the file is filled up."""
         missing = self.chunk - len(part) if isinstance(self.session.get_inputs()[0].shape[0], int) else 0
         filled = torch.cat([part, part[-1:].expand(missing, -1, -1, -1)]) if missing else part
         output = self.session.run(None, {self.input: filled.numpy()})[0]
@@ -72,7 +72,7 @@ class OnnxNetwork:
 
 
 def open_session(path: Path) -> Any:
-    """onnxruntime's session of a file, with as many threads as PyTorch uses."""
+    """Open a file in onnxruntime, with as many threads as PyTorch uses."""
     if find_spec("onnxruntime") is None:
         raise ConfigError(f"{path}: reading ONNX files needs the package onnxruntime: pip install 'variegate[onnx]'")
     if not path.is_file():
@@ -85,4 +85,4 @@ def open_session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes are not public
-        raise WeightsError(f"{path} is not a whole ONNX file ({str(error).splitlines()[0]}); copy it again") from None
+        raise WeightsError(f"{path} is not a valid ONNX file ({str(error).splitlines()[0]}); copy it again") from None

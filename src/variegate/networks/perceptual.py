@@ -24,7 +24,7 @@ PerceptualKind = Literal["laplacian", "random", "vgg16", "vgg19", "squeeze", "al
 
 
 def _weights(value: Any) -> Any:
-    """What `objective.weights` may be, told in one sentence rather than once for each of its types."""
+    """Validate `objective.weights`, with one error instead of one for each type of the union."""
     if value is None or value == "calibrated":
         return value
     try:
@@ -33,7 +33,8 @@ def _weights(value: Any) -> Any:
         numbers = ()
     if not any(numbers) or not all(v >= 0 and isfinite(v) for v in numbers):
         raise ConfigError(
-            f"objective.weights {value}: give calibrated, or numbers, one per feature map, none below 0 and not all 0"
+            "objective.weights must be calibrated, or one number per feature map, none below 0 and not all 0, "
+            f"got {value}"
         )
     return numbers
 
@@ -43,14 +44,14 @@ LayerWeights = Annotated[tuple[float, ...] | Literal["calibrated"] | None, Befor
 
 # Weights of mean differences for pixels and conv1_2 .. conv5_2 of `vgg19` (Chen & Koltun, ICCV 2017, released code):
 # the inverse of each layer's loss at epoch 100. They were measured with MatConvNet's VGG-19 on 0..255; torchvision's
-# layers have other scales, and `calibrated` weights are those measured on the data at hand.
+# layers have other scales, and `calibrated` weights are measured on the training data.
 CITYSCAPES = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)  # 256 pixels high
 CITYSCAPES_LARGER = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)  # 512 and 1024
 GTA = (1.0, 1 / 1.4, 1 / 1.8, 1 / 1.3, 1 / 2.2, 10 / 0.62)  # 256; also those of conditional IMLE
 
 
 class LaplacianPyramid(nn.Module):
-    """Band-pass images of halving size and the remaining low-pass image (Burt & Adelson, 1983)."""
+    """Band-pass images of successively halved size and the remaining low-pass image (Burt & Adelson, 1983)."""
 
     def __init__(self, levels: int = 5) -> None:
         super().__init__()
@@ -72,7 +73,7 @@ class Reading(NamedTuple):
 
     taps: tuple[int, ...]  # layers whose output is compared
     pool: type[nn.AvgPool2d | nn.MaxPool2d]
-    normalised: bool  # images brought to ImageNet's mean and deviation first
+    normalised: bool  # images are normalised by ImageNet's mean and deviation first
     pixels: bool  # the image itself is compared too
 
 
@@ -116,11 +117,11 @@ class VGG19(nn.Module):
 
 
 class Tapped(nn.Module):
-    """The layers that LPIPS reads of SqueezeNet 1.1 or AlexNet (Zhang et al., CVPR 2018), with ImageNet weights.
+    """The layers of SqueezeNet 1.1 or AlexNet that LPIPS reads (Zhang et al., CVPR 2018), with ImageNet weights.
 
     Args:
-        layers: of the network, as `feature_maps` has them.
-        pixels: the image itself is compared too, as CRN does.
+        layers: the network's layers, as in `feature_maps`.
+        pixels: compare the image itself too, as CRN does.
     """
 
     def __init__(self, name: Literal["squeeze", "alex"], layers: nn.Sequential, pixels: bool = True) -> None:
@@ -149,16 +150,16 @@ def perceptual(
     """Features of a perceptual regression and one weight per feature map; None for equal weights.
 
     Args:
-        weights: as asked for; with None `vgg19` has the `published` ones, `vgg16` its own, which are for sums over
+        weights: as configured; with None `vgg19` has the `published` ones, `vgg16` its own, which are for sums over
             elements, and all others equal ones.
 
     Raises:
-        ConfigError: `calibrated` weights, which nobody has measured yet.
-        WeightsError: the network's weights are not at hand.
+        ConfigError: the weights are `calibrated` and not measured yet.
+        WeightsError: the network's weights are not available.
     """
     if weights == "calibrated":
         raise ConfigError(
-            "objective.weights calibrated stands for numbers that `variegate train` measures on its data; give numbers"
+            "objective.weights calibrated stands for values that `variegate train` measures on its data; give numbers"
         )
     if kind == "laplacian":
         return LaplacianPyramid(), weights
@@ -172,7 +173,7 @@ def perceptual(
 
 
 def build_unfilled(kind: PerceptualKind) -> nn.Module:
-    """The same features, in a network whose weights mean nothing yet."""
+    """The same features, in a network with placeholder weights."""
     if kind == "vgg19":
         return VGG19(None)
     if kind == "vgg16":
@@ -191,7 +192,7 @@ def hd_features(kind: PerceptualKind) -> tuple[nn.Module, list[float]]:
     if kind in ("squeeze", "alex"):
         return Tapped(kind, feature_maps(kind).layers, pixels=False), []
     if kind == "vgg16":
-        raise ConfigError("objective.perceptual: pix2pixHD reads vgg19, squeeze, alex, random or laplacian, not vgg16")
+        raise ConfigError("objective.perceptual must be vgg19, squeeze, alex, random or laplacian here, got vgg16")
     return VGG19(network_weights.load("vgg19").state, reading=HD_READING), HD_WEIGHTS
 
 

@@ -1,4 +1,4 @@
-"""Encoders from an image to a code: what BicycleGAN trains beside its generator, and what inverts an image later."""
+"""Encoders from an image to a code, which BicycleGAN trains alongside its generator and which later invert images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .blocks import init_xavier
 
 
 class PosteriorBlock(nn.Module):
-    """[instance norm, LeakyReLU, conv] twice and a halving; the shortcut halves before its 1x1 convolution."""
+    """[instance norm, LeakyReLU, conv] twice, then a halving; the shortcut halves before its 1x1 convolution."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""MUNIT's style encoder (Huang, Liu, Belongie, Kautz, ECCV 2018): what an image has in common all over, as a code."""
+"""MUNIT's style encoder (Huang, Liu, Belongie, Kautz, ECCV 2018): the global style of an image, as a code."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .blocks import init_kaiming
 class StyleEncoder(nn.Module):
     """An image (B, C, H, W) to its style (B, D) and zeros (B, D).
 
-    The zeros stand where `networks.posteriors.Posterior` has its log-variance, so that whoever inverts images asks both
-    alike. No normalisation: it would remove the statistics that make up the style.
-    4 halvings at 32x32 and more, as published, fewer for smaller images, whose borders could not be reflected.
+    The zeros take the place of the log-variance of `networks.posteriors.Posterior`, so that both invert images through
+    one interface. No normalisation: it would remove the statistics that make up the style. 4 halvings at 32x32 and
+    above, as published, fewer for smaller images, which leave no border to reflect.
     """
 
     def __init__(self, image_channels: int, code_size: int, size: Size, width: int = 64) -> None:

@@ -1,8 +1,8 @@
-"""VGG-16 as latent dropout codes read it (He, Schiele, Fritz, ECCV 2018, released code).
+"""VGG-16 as used by latent dropout codes (He, Schiele, Fritz, ECCV 2018, released code).
 
 Average pools of 3x3 (the fourth keeps the size), features before their ReLU, and the image in the upper left corner of
-a canvas one pixel larger, filled with the mean colour. The released network is Caffe's, fed with images of a 127th of
-its usual range; this is torchvision's with its usual range, which those weights were trained for.
+a canvas one pixel larger, filled with the mean colour. The released network is Caffe's, fed with images at 1/127 of its
+usual range; this is torchvision's with the usual range, which its weights were trained for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..core.images import to_unit
 from .features import IMAGENET_MEAN, IMAGENET_STD
 from .weights import fill
 
-# of sums over all elements: pixels, conv1_2, conv2_2, conv3_2, conv4_2, conv5_2
+# weights of sums over all elements: pixels, conv1_2, conv2_2, conv3_2, conv4_2, conv5_2
 PUBLISHED = (1.0, 1.0, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 2))  # conv5_3 is not read
 

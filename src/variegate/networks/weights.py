@@ -1,4 +1,4 @@
-"""Weights that others trained: from the folder VARIEGATE_WEIGHTS, else through torchvision's own download."""
+"""Pre-trained weights: from the folder VARIEGATE_WEIGHTS, else through torchvision's own download."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from torch import Tensor, nn
 from ..core.errors import WeightsError, did_you_mean
 
 FOLDER = "VARIEGATE_WEIGHTS"
-# What a download raises: no network, a wrong hash, a file in torch.hub's cache that is cut short.
+# What a download may raise: no network, a wrong hash, a truncated file in torch.hub's cache.
 FAILURES = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
-PATIENCE = 5.0  # seconds until a network that does not answer counts as absent
+PATIENCE = 5.0  # seconds until an unresponsive network counts as absent
 
 
 class Known(NamedTuple):
     """Where the weights of one network come from and what still works without them."""
 
     file: str  # in the folder named by VARIEGATE_WEIGHTS
-    torchvision: str | None  # a member of torchvision's weights enumerations, or nothing to download
+    torchvision: str | None  # a member of torchvision's weights enumerations; None: no download
     without: str
 
 
 class Weights(NamedTuple):
-    """State of a network and what a protocol says of it."""
+    """A network's state dict and what a protocol records about it."""
 
     state: dict[str, Tensor]
-    digest: str  # first 12 hex digits of a sha256: of the file, or of the tensors where torchvision loaded them
+    digest: str  # first 12 hex digits of a sha256: of the file, or of the tensors if torchvision loaded them
     source: str
 
 
@@ -65,7 +65,7 @@ KNOWN: dict[str, Known] = {
 
 
 def folder() -> Path | None:
-    """The folder VARIEGATE_WEIGHTS names, or None where it is not set."""
+    """The folder that VARIEGATE_WEIGHTS names, or None if it is not set."""
     named = os.environ.get(FOLDER)
     return Path(named).expanduser() if named else None
 
@@ -78,7 +78,7 @@ def find(name: str) -> Path | None:
 
 
 def network_file(path: str | Path) -> Path:
-    """A network the user names by its file: where they say, or of that name in the folder VARIEGATE_WEIGHTS.
+    """Find a network's file: at the path as given, or in the folder VARIEGATE_WEIGHTS.
 
     Raises:
         WeightsError: it is in neither place.
@@ -87,7 +87,7 @@ def network_file(path: str | Path) -> Path:
     for candidate in (path, place / path if place else path):
         if candidate.is_file():
             return candidate
-    where = f"nor in {place}" if place else f"and {FOLDER} names no folder to look in"
+    where = f"and none in {place}" if place else f"and {FOLDER} names no folder to look in"
     raise WeightsError(f"{path}: there is no such file, {where}")
 
 
@@ -95,7 +95,8 @@ def load(name: str) -> Weights:
     """State dict of a known network: the file if it is there, else torchvision's download (cached by torch.hub).
 
     Raises:
-        WeightsError: neither the file nor the network is there; says which file, where it goes, what works without.
+        WeightsError: neither the file nor a connection is available; the message says which file goes where, and what
+            works without it.
     """
     entry, path = find_entry(name), find(name)
     if path is not None:
@@ -112,10 +113,10 @@ def find_entry(name: str) -> Known:
 
 
 def missing(entry: Known, why: str) -> WeightsError:
-    """The one sentence a user needs: the file, the place, the way around."""
+    """The error in one sentence: the file, where to put it, and what works without it."""
     place = folder()
-    where = f"put it into {place}" if place else f"set {FOLDER} to a folder that holds it"
-    return WeightsError(f"{entry.file} is not at hand {why}: {where}; {entry.without}")
+    where = f"put it into {place}" if place else f"set {FOLDER} to a folder that contains it"
+    return WeightsError(f"{entry.file} was not found {why}: {where}; {entry.without}")
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -126,12 +127,12 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error}); copy it again") from None
+        raise WeightsError(f"{path} is not a valid safetensors file ({error}); copy it again") from None
     return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
 def download(entry: Known) -> Weights:
-    """Through torchvision, from torch.hub's cache where the file was fetched before."""
+    """Load through torchvision, from torch.hub's cache if the file was fetched before."""
     from torchvision import models
 
     member = models.get_weight(str(entry.torchvision))
@@ -145,7 +146,7 @@ def download(entry: Known) -> Weights:
 
 @contextmanager
 def impatient(url: str) -> Iterator[None]:
-    """Within, a network that is not there raises OSError in seconds. A file that torch.hub holds needs no network."""
+    """Raise OSError within seconds if there is no network; a file in torch.hub's cache needs none."""
     if cache_path(url).is_file():
         yield
         return
@@ -159,12 +160,12 @@ def impatient(url: str) -> Iterator[None]:
 
 
 def cache_path(url: str) -> Path:
-    """Where torch.hub keeps the file of an address."""
+    """Where torch.hub caches the file of a URL."""
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
 
 
 def reach(url: str) -> None:
-    """Ask for the address once. In a thread, because looking a name up obeys no socket timeout."""
+    """Request the URL once; in a thread, because DNS look-ups ignore socket timeouts."""
     problems: list[str] = ["no answer"]
 
     def ask() -> None:
@@ -173,7 +174,7 @@ def reach(url: str) -> None:
             with urllib.request.urlopen(request, timeout=PATIENCE):
                 problems.clear()
         except urllib.error.HTTPError:
-            problems.clear()  # it answers; whether it hands out the file, the download itself will tell
+            problems.clear()  # it responds; the download itself will tell whether the file is there
         except OSError as error:
             problems[:] = [str(error)]
 
@@ -185,17 +186,17 @@ def reach(url: str) -> None:
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Load what a network needs of a state dict, which may hold more, such as the layers of a classifier.
+    """Load what a network needs from a state dict, which may contain more, such as the layers of a classifier.
 
     Raises:
-        WeightsError: it lacks a tensor, which would stay random, or has it in another shape.
+        WeightsError: a tensor is missing, which would stay random, or has another shape.
     """
     own = network.state_dict()
     wrong = next((key for key, tensor in own.items() if key not in state or state[key].shape != tensor.shape), None)
     if wrong is not None:
         raise WeightsError(
             f"{find_entry(name).file} has no {wrong} of shape {tuple(own[wrong].shape)}; save it from torchvision's "
-            f"{name}, with its names"
+            f"{name}, with the original names"
         )
     network.load_state_dict({key: state[key] for key in own})
 

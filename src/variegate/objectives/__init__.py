@@ -1,1 +1,1 @@
-"""What is optimised, by whom, in which order."""
+"""Objectives: what is optimised, by whom and in which order."""

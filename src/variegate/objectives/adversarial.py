@@ -26,21 +26,20 @@ from ..networks.perceptual import PerceptualKind, hd_features
 
 
 class Seeking(Config):
-    """A term that rewards the images of two codes for differing."""
+    """A diversity term, which rewards different images for different codes."""
 
     kind: Literal["none", "msgan", "dsgan"] = "none"
     weight: float = Field(1.0, ge=0)
-    margin: float | None = Field(None, gt=0, description="dsgan: no reward for more than this; the text's tau")
-    features: bool = Field(False, description="distances of discriminator features, not of pixels")
-    judge_both: bool = Field(True, description="the discriminator sees both images; else the second only serves here")
+    margin: float | None = Field(None, gt=0, description="dsgan: cap on the rewarded ratio; tau in the paper")
+    features: bool = Field(False, description="measure distances in discriminator features, not pixels")
+    judge_both: bool = Field(True, description="the discriminator sees both images; else only the first")
 
 
 class Adversarial(Objective):
-    """The discriminator moves first, on the same fakes (Isola et al., CVPR 2017, eqs. 1-4).
+    """A GAN whose discriminator moves first, on the same fakes (Isola et al., CVPR 2017, eqs. 1-4).
 
-    Args:
-        conditional: the discriminator sees the condition too.
-        masked: it sees the hole alone; the last channel of the condition is then the mask of an inpainting task.
+    With `config.conditional` the discriminator also sees the condition. With `config.masked` it sees only the hole, and
+    the last channel of the condition is the mask of an inpainting task.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Adversarial(Objective):
         yield {"generator": terms}
 
     def distance(self, images: Tensor, judgement: Judgement) -> Tensor:
-        """Of the two images of each condition, (B,). An image that is not judged carries no gradient, as in DSGAN."""
+        """Distance between the two images of each condition, (B,); no gradient to an image not judged, as in DSGAN."""
         if self.config.seeking.features:
             return feature_distance([[m.unflatten(0, (-1, 2)) for m in maps] for maps in inner(judgement)])
         if not self.config.seeking.judge_both:
@@ -102,14 +101,14 @@ class Adversarial(Objective):
 
 
 def inner(judgement: Judgement) -> Judgement:
-    """Feature maps without the logits."""
+    """The feature maps, without the logits."""
     return [maps[:-1] for maps in judgement]
 
 
 class AdversarialConfig(ObjectiveConfig):
     summary: ClassVar[str] = (
-        "a discriminator and a reconstruction term; nothing rewards diversity, but with "
-        "`seeking` two codes of a condition must give two images (MSGAN, DSGAN)"
+        "a discriminator and a reconstruction term; nothing rewards diversity, unless "
+        "`seeking` pushes apart the images of two codes (MSGAN, DSGAN)"
     )
 
     kind: Literal["adversarial"] = "adversarial"
@@ -117,15 +116,15 @@ class AdversarialConfig(ObjectiveConfig):
     reconstruction: float = Field(100.0, ge=0, description="weight of the L1 term")
     feature_matching: float = Field(0.0, ge=0, description="weight of pix2pixHD's feature matching")
     perceptual_weight: float = Field(0.0, ge=0)
-    perceptual: PerceptualKind = Field("vgg19", description="features of the perceptual term, if it has a weight")
+    perceptual: PerceptualKind = Field("vgg19", description="feature network of the perceptual term, if weighted")
     seeking: Seeking = Seeking()
-    discriminator_weight: float = Field(1.0, gt=0, description="times (1/2)(real + fake)")
+    discriminator_weight: float = Field(1.0, gt=0, description="multiplies (1/2)(real + fake)")
     conditional: bool = Field(True, description="the discriminator sees the condition")
-    masked: bool = Field(False, description="it sees only the hole of an inpainting task")
+    masked: bool = Field(False, description="the discriminator sees only the hole of an inpainting task")
     width: int = Field(64, ge=1, description="base width of the discriminator")
-    layers: int = Field(3, ge=1, description="strided layers of the discriminator; 3 see 70x70 patches")
+    layers: int = Field(3, ge=1, description="strided layers of the discriminator; 3 give 70x70 patches")
     scales: int = Field(1, ge=1)
-    narrowing: int = Field(1, ge=1, description="each further scale is this much narrower")
+    narrowing: int = Field(1, ge=1, description="divides the width at each further scale")
     padding: int = Field(1, ge=0)
     norm: Norm = "batch"
 
@@ -136,9 +135,9 @@ class AdversarialConfig(ObjectiveConfig):
         if self.seeking.kind == "none":
             return None
         if not method.randomness.has_code:
-            return "objective.seeking compares the images of two codes; without randomness there are none"
+            return "objective.seeking compares the images of two codes, but without randomness there are none"
         if not method.randomness.comparable:
-            return "objective.seeking divides by the distance of codes, which means nothing for dropout masks and heads"
+            return "objective.seeking divides by the distance of codes, meaningless for dropout masks and heads"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> Adversarial:
@@ -149,7 +148,7 @@ class AdversarialConfig(ObjectiveConfig):
 
 
 def discriminator_of(channels: int, config: AdversarialConfig, size: Size) -> nn.Module:
-    """One patch discriminator for each scale.
+    """Build one patch discriminator per scale.
 
     Raises:
         ConfigError: the last normalised map of the smallest scale would be a single pixel.
@@ -159,7 +158,7 @@ def discriminator_of(channels: int, config: AdversarialConfig, size: Size) -> nn
         side = (side + 2 * config.padding - 4) // 2 + 1
     if side + 2 * config.padding - 3 < 2:
         raise ConfigError(
-            f"a discriminator of {config.layers} layers and {config.scales} scales does not fit into "
+            f"a discriminator with {config.layers} layers and {config.scales} scales does not fit "
             f"{size[0]}x{size[1]} images; use a smaller --objective.layers or --objective.scales, or a larger --size"
         )
     widths = [max(1, config.width // config.narrowing**scale) for scale in range(config.scales)]

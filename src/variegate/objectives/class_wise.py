@@ -1,6 +1,6 @@
 """Cascaded refinement: perceptual regression, in which every class picks its best head (Chen & Koltun, ICCV 2017).
 
-With one head this is plain regression, whatever the generator's randomness: its noise is drawn but matched to nothing.
+With one head this is plain regression, whatever the generator's randomness: its noise is drawn but never matched.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from ..networks.perceptual import CITYSCAPES, CITYSCAPES_LARGER, GTA, LayerWeigh
 
 
 class ClassWise(Objective):
-    """
+    """Perceptual regression with k heads.
+
     Args:
         features: image -> list of feature maps.
         weights: one per feature map; None for equal weights.
-        heads: k, images that compete for every class.
-        others: share of the mean over all heads beside the best one.
+        heads: k, the number of images that compete for every class.
+        others: weight of the mean over all heads against the best one.
     """
 
     def __init__(self, features: nn.Module, weights: Sequence[float] | None, heads: int, others: float) -> None:
@@ -43,7 +44,7 @@ class ClassWise(Objective):
         yield {"generator": {"perceptual": self.loss(images, batch).mean()}}
 
     def loss(self, images: Tensor, batch: Batch) -> Tensor:
-        """(B,) of images (B, k, C, H, W)."""
+        """Loss (B,) of images (B, k, C, H, W)."""
         maps = self.features(images.flatten(0, 1))
         with torch.no_grad():
             target = self.features(batch.image)
@@ -56,23 +57,23 @@ class ClassWise(Objective):
 
 
 def every_head(heads: int) -> Tensor:
-    """Codes (k, 1) in the middle of each head's share of [0, 1]."""
+    """Codes (k, 1) at the middle of each head's interval in [0, 1]."""
     return ((torch.arange(heads) + 0.5) / heads).unsqueeze(1)
 
 
 def classes(condition: Tensor) -> Tensor:
-    """One-hot planes (B, P, H, W) of a condition (B, K, H, W), without a last plane of boundaries.
+    """One-hot planes (B, P, H, W) of a condition (B, K, H, W), without a final boundary plane.
 
     Raises:
-        ConfigError: conditions are no label maps.
+        ConfigError: the conditions are not label maps.
     """
     first = condition[:, :-1]
-    for planes in (first, condition):  # a class that is absent everywhere may be left out too
+    for planes in (first, condition):  # also drops a last class that is absent everywhere
         if bool((planes.sum(dim=1) == 1).all()):
             return planes
     raise ConfigError(
-        "objective.heads: every class picks its best image, and these conditions are no label maps; "
-        "train on label maps, or with --heads 1"
+        "objective.heads: every class picks its best head, but these conditions are not label maps; "
+        "train on label maps or give --heads 1"
     )
 
 
@@ -85,22 +86,22 @@ class ClassWiseConfig(ObjectiveConfig):
 
     kind: Literal["class_wise"] = "class_wise"
     perceptual: PerceptualKind = "vgg19"
-    dataset: Dataset = Field("cityscapes", description="whose published weights vgg19 has")
+    dataset: Dataset = Field("cityscapes", description="whose published weights vgg19 uses")
     weights: LayerWeights = Field(
         None, description="one per feature map, or calibrated on the data; published for vgg19, else equal"
     )
     heads: int = Field(9, ge=1, description="k: images that compete for every class; 1: plain regression")
-    others: float = Field(0.001, ge=0, le=1, description="share of the mean over all heads beside the best")
+    others: float = Field(0.001, ge=0, le=1, description="weight of the mean over all heads against the best")
 
     def refusal(self, method: Method) -> str | None:
         own = method.randomness.alternatives() or 1
         if self.heads > 1 and method.generator.fills_holes:
-            return f"objective class_wise reads label maps, and generator {method.generator.kind} images with a hole"
+            return f"objective class_wise needs label maps, but generator {method.generator.kind} reads a hole"
         if self.heads == own:
             return None
         if own == 1:
-            return f"objective.heads is {self.heads}, but randomness {method.randomness.kind} has one; set it to 1"
-        return f"objective.heads is {self.heads} and randomness.heads {own}; give --heads, which sets both"
+            return f"objective.heads is {self.heads}, but randomness {method.randomness.kind} has one head; set it to 1"
+        return f"objective.heads is {self.heads}, but randomness.heads is {own}; give --heads, which sets both"
 
     def build(self, shapes: Shapes, opposite: Opposite) -> ClassWise:
         small = shapes.size[0] <= 256

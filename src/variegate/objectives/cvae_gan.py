@@ -5,7 +5,7 @@
     L_G  += 0.5 |mu(E(G(A, z_r))) - z_r|,   without gradient to E
     L_D   = LS(D(B), 1) + LS(D(G(A, z_e)), 0),   L_D2 likewise with z_r and images of the second half
 
-A batch is split: its first half gives pairs and the condition of both fakes, its second half only real images for D2.
+Each batch is split: its first half supplies pairs and the condition of both fakes, the second only real images for D2.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CVAEGAN(Objective):
     def __init__(self, posterior: Posterior, first: nn.Module, second: nn.Module, config: CVAEGANConfig) -> None:
         super().__init__()
         self.posterior, self.config = posterior, config
-        self.bare = [posterior]  # itself, also when training wraps it for several processes; a list hides it from them
+        self.bare = [posterior]  # stays unwrapped when training wraps modules for several processes: lists are skipped
         self.discriminator, self.discriminator2 = first, second
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
@@ -46,7 +46,7 @@ class CVAEGAN(Objective):
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         config, half = self.config, len(batch.image) // 2
         if half == 0:
-            raise ConfigError("BicycleGAN splits its batch; training.batch_size must be at least 2 on every process")
+            raise ConfigError("BicycleGAN splits each batch; training.batch_size must be at least 2 per process")
         condition, image, other = batch.condition[:half], batch.image[:half], batch.image[half : 2 * half]
         random, noise = generator.draw_for(batch.key[:half], 2).unbind(dim=1)
         mean, log_variance = self.posterior(image)
@@ -71,7 +71,7 @@ class CVAEGAN(Objective):
         return self.posterior
 
     def found(self, image: Tensor) -> Tensor:
-        """mu(E(image)) with a gradient to the image, but none to E: the drawn code must not move the encoder."""
+        """mu(E(image)) with gradient to the image but not to E: the sampled code must not move the encoder."""
         [posterior] = self.bare
         constants = {name: parameter.detach() for name, parameter in posterior.named_parameters()}
         mean: Tensor = functional_call(posterior, constants, (image,))[0]
@@ -81,7 +81,7 @@ class CVAEGAN(Objective):
         return generator_loss(logits(discriminator(self.judged_with(condition), fake)), self.config.mode)
 
     def judge(self, discriminator: nn.Module, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-        """Without the factor 1/2 of pix2pix."""
+        """Discriminator loss, without pix2pix's factor of 1/2."""
         seen = self.judged_with(condition)
         real_logits, fake_logits = logits(discriminator(seen, real)), logits(discriminator(seen, fake))
         return 2 * discriminator_loss(real_logits, fake_logits, self.config.mode)
@@ -91,7 +91,7 @@ class CVAEGAN(Objective):
 
 
 class CVAEGANConfig(ObjectiveConfig):
-    summary: ClassVar[str] = "an encoder finds the code of a real image, and the drawn code in the drawn image"
+    summary: ClassVar[str] = "an encoder recovers the codes of real and of generated images"
 
     kind: Literal["cvae_gan"] = "cvae_gan"
     mode: Mode = "lsgan"
@@ -112,9 +112,9 @@ class CVAEGANConfig(ObjectiveConfig):
 
     def refusal(self, method: Method) -> str | None:
         if method.randomness.vector_length() != self.code_size:
-            return "its encoder finds codes of objective.code_size numbers; randomness must be latent and of that size"
+            return "its encoder finds codes of length objective.code_size; randomness must be latent and of that size"
         if method.training.batch_size < 2:
-            return "BicycleGAN splits its batch; training.batch_size must be at least 2"
+            return "BicycleGAN splits each batch; training.batch_size must be at least 2"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> CVAEGAN:
@@ -128,5 +128,5 @@ class CVAEGANConfig(ObjectiveConfig):
         return CVAEGAN(self.build_inverter(shapes), first, second, self)
 
     def build_inverter(self, shapes: Shapes) -> Posterior:
-        """The encoder that a trained model keeps, to find the code of an image."""
+        """Build the encoder that a trained model keeps to find the code of an image."""
         return Posterior(shapes.image_channels, self.code_size, shapes.size, self.width)

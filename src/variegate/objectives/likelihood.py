@@ -12,7 +12,7 @@ from ..core.method import Method, ObjectiveConfig, Opposite
 
 
 class Likelihood(Objective):
-    """Bits per dimension, a dimension being one colour of one pixel; mean over images."""
+    """Bits per dimension, a dimension being one colour channel of one pixel; mean over images."""
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         nats = -cast(HasLikelihood, generator).log_prob(batch.condition, batch.image).mean()
@@ -20,13 +20,13 @@ class Likelihood(Objective):
 
 
 class LikelihoodConfig(ObjectiveConfig):
-    summary: ClassVar[str] = "the exact likelihood of every colour of every pixel, given all before it"
+    summary: ClassVar[str] = "exact likelihood of every colour value of every pixel, given all before it"
 
     kind: Literal["likelihood"] = "likelihood"
 
     def refusal(self, method: Method) -> str | None:
         if method.generator.trained_by != self.kind:
-            return "generator pixelcnn and objective likelihood belong together"
+            return "objective likelihood trains only generator pixelcnn"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> Likelihood:

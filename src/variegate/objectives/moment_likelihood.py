@@ -1,4 +1,4 @@
-"""Maximum likelihood of a predictor of moments (Lee, Ha, Kim, ICLR 2019, eqs. 7 and 8)."""
+"""Maximum-likelihood training of a moment predictor (Lee, Ha, Kim, ICLR 2019, eqs. 7 and 8)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..losses.moments import Family, mle
 
 
 class MomentLikelihood(Objective):
-    """
+    """Likelihood of real images under predicted moments.
+
     Args:
-        min_noise: added to the squared or absolute error, so that certainty is never rewarded without end.
+        min_noise: added to the squared or absolute error, so that the reward for certainty stays bounded.
     """
 
     def __init__(self, family: Family, min_noise: float) -> None:
@@ -30,7 +31,7 @@ class MomentLikelihood(Objective):
 
 
 class MomentLikelihoodConfig(ObjectiveConfig):
-    summary: ClassVar[str] = "the likelihood of a mean and a deviation for every pixel"
+    summary: ClassVar[str] = "likelihood under a mean and a deviation for every pixel"
 
     kind: Literal["moment_likelihood"] = "moment_likelihood"
     family: Family = "gaussian"
@@ -38,7 +39,7 @@ class MomentLikelihoodConfig(ObjectiveConfig):
 
     def refusal(self, method: Method) -> str | None:
         if method.generator.trained_by != self.kind:
-            return "generator moment_predictor and objective moment_likelihood belong together"
+            return "objective moment_likelihood trains only generator moment_predictor"
         if method.generator.moments_family() != self.family:
             return "generator.family and objective.family differ; give --family, which sets both"
         return None

@@ -2,8 +2,8 @@
 
 L_G = L_GAN + lambda_1 (centre) + lambda_2 (dispersion) + lambda_Rec L_p
 
-The moments are those of K samples per condition; they are compared with the real image (MR) or with what a frozen
-predictor says of the condition (proxy MR). Without either it is the baseline: an adversary and plain reconstruction.
+The moments are those of K samples per condition; they are compared with the real image (MR) or with a frozen
+predictor's moments (proxy MR). With neither, it is the baseline: an adversarial term and plain reconstruction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .adversarial import AdversarialConfig, discriminator_of
 
 
 class MomentReconstruction(Objective):
-    """The discriminator moves first, on one fake per condition; then the generator, on K samples of some of them."""
+    """The discriminator moves first, on one fake per condition; then the generator, on K samples for some of them."""
 
     def __init__(self, discriminator: nn.Module, config: MomentReconstructionConfig) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class MomentReconstruction(Objective):
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         config = self.config
         if config.adversarial and step % config.generator_steps == 0:
-            with torch.no_grad():  # of the first of the codes that the generator then learns from, as in pix2pix
+            with torch.no_grad():  # the first of the codes that the generator then trains on, as in pix2pix
                 fakes = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
             real, fake = self.judge(batch.condition, batch.image), self.judge(batch.condition, fakes)
             yield {"discriminator": {"adversarial": discriminator_loss(real, fake, config.mode)}}
@@ -62,7 +62,7 @@ class MomentReconstruction(Objective):
         yield {"generator": terms}
 
     def terms(self, condition: Tensor, image: Tensor, samples: Tensor) -> dict[str, Tensor]:
-        """The weighted terms of moments and of reconstruction; samples are (B, S, C, H, W)."""
+        """Weighted moment and reconstruction terms of samples (B, S, C, H, W)."""
         config, terms = self.config, {}
         hole = (condition[:, -1:] > 0).to(image.dtype) if config.masked else None
         if config.moments and config.proxy:
@@ -84,7 +84,7 @@ class MomentReconstruction(Objective):
     @torch.no_grad()
     def predict(self, condition: Tensor) -> m.Moments:
         if not isinstance(self.predictor, HasMoments):
-            raise ConfigError("proxy moments need a predictor; train one before (method.previous) or give --predictor")
+            raise ConfigError("proxy moments need a predictor; train one first (method.previous) or give --predictor")
         centre, log_dispersion = self.predictor.moments(condition)
         return m.Moments(centre, log_dispersion.exp() if self.config.moments == 2 else None)
 
@@ -97,28 +97,28 @@ def average(losses: Tensor, hole: Tensor | None) -> Tensor:
 
 
 class MomentReconstructionConfig(ObjectiveConfig):
-    summary: ClassVar[str] = "a discriminator, and moments of K samples are reconstructed, not images"
+    summary: ClassVar[str] = "a discriminator, and reconstruction of the moments of K samples, not of images"
 
     kind: Literal["moment_reconstruction"] = "moment_reconstruction"
-    moments: Literal[0, 1, 2] = Field(2, description="0: none, which is the baseline")
+    moments: Literal[0, 1, 2] = Field(2, description="how many to reconstruct; 0: none, the baseline")
     family: m.Family = "gaussian"
     proxy: bool = Field(True, description="compare with a predictor's moments, not with the real image")
     first: float = Field(10.0, ge=0, description="weight of the only term, or of the centre (two moments, proxy)")
     second: float = Field(10.0, ge=0, description="weight of the dispersion (two moments, proxy)")
-    samples: int = Field(10, ge=1, description="K: images drawn for each condition")
-    share: float = Field(0.5, gt=0, le=1, description="of the batch: conditions for which K images are drawn")
-    generator_steps: int = Field(1, ge=1, description="batches from one move of the discriminator to the next")
+    samples: int = Field(10, ge=1, description="K: samples per condition")
+    share: float = Field(0.5, gt=0, le=1, description="share of the batch for which K samples are drawn")
+    generator_steps: int = Field(1, ge=1, description="batches from one discriminator update to the next")
     min_noise: float = Field(0.0, ge=0, description="added to the error inside the likelihood (MR2)")
     reconstruction: float = Field(0.0, ge=0, description="weight of plain reconstruction")
-    distance: Literal["l1", "l2"] = Field("l1", description="of plain reconstruction")
+    distance: Literal["l1", "l2"] = Field("l1", description="distance of plain reconstruction")
     adversarial: float = Field(1.0, ge=0, description="weight of the GAN term; 0 trains no discriminator")
     mode: Mode = "vanilla"
     discriminator: Literal["patch", "srgan", "completion"] = "patch"
     conditional: bool = Field(True, description="the discriminator sees the condition")
-    masked: bool = Field(False, description="moments count inside the hole only")
+    masked: bool = Field(False, description="moments count only inside the hole")
     width: int = Field(64, ge=1, description="base width of the discriminator")
     layers: int = Field(3, ge=1, description="strided layers of a patch discriminator")
-    norm: Norm = Field("batch", description="of a patch discriminator")
+    norm: Norm = Field("batch", description="normalisation of a patch discriminator")
 
     def players(self) -> frozenset[str]:
         return frozenset({"generator", "discriminator"} if self.adversarial else {"generator"})
@@ -131,26 +131,26 @@ class MomentReconstructionConfig(ObjectiveConfig):
 
     def _moments_refusal(self, method: Method) -> str | None:
         if method.previous is not None and not (self.moments and self.proxy):
-            return "a predictor would be trained for nothing; give --proxy false to leave it out"
+            return "the predictor would be trained but never used; give --proxy false to leave it out"
         if not self.moments:
             return None
         if not method.randomness.has_code:
-            return "moments are those of different samples; without randomness there is one"
+            return "moments need samples that differ; without randomness they are all the same"
         if self.moments == 2 and self.samples < 2:
-            return "objective.samples 1 has no variance; two moments need 2 or more, or give --moments 1"
+            return "objective.samples is 1, but one sample has no variance; set it to 2 or more, or give --moments 1"
         if self.proxy and method.previous is None:
-            return "proxy moments come from a predictor, which is trained first with --proxy true"
+            return "proxy moments need a predictor; give --proxy true, which trains one first"
         family = None if method.previous is None else method.previous.generator.moments_family()
         if family not in (None, self.family):
-            return f"the predictor is {family}, but objective.family is {self.family}; make them one"
+            return f"the predictor's family is {family}, but objective.family is {self.family}; they must be the same"
         return None
 
     def _discriminator_refusal(self, method: Method) -> str | None:
-        """What looks at the hole needs data with one; what gives one verdict is normalised over conditions."""
+        """Why the discriminator does not fit: a local one needs a hole, one with a single logit a batch of several."""
         if self.discriminator != "patch" and self.adversarial and method.training.batch_size < 2:
-            return "its smallest maps are single pixels, normalised over conditions; raise training.batch_size"
+            return "its smallest maps are single pixels, normalised over the batch; raise training.batch_size"
         if self.discriminator == "completion" and not self.conditional:
-            return "discriminator completion looks at the hole's place; objective.conditional must be true"
+            return "discriminator completion needs to know where the hole is; set objective.conditional to true"
         if (self.masked or self.discriminator == "completion") and not method.generator.fills_holes:
             return "objective.masked and discriminator completion need a generator that fills holes"
         return None

@@ -1,7 +1,7 @@
 """MUNIT (Huang, Liu, Belongie, Kautz: Multimodal unsupervised image-to-image translation, ECCV 2018), equations 1-6.
 
-Domain A are the conditions, domain B the images. Each has a content encoder E^c, a style encoder E^s, a decoder G and a
-discriminator D. With c_a = E^c_A(a), s_a' = E^s_A(a), s_a ~ N(0, I), the same of b, and ab = G_B(c_a, s_b),
+Domain A is the conditions, domain B the images. Each has a content encoder E^c, a style encoder E^s, a decoder G and a
+discriminator D. With c_a = E^c_A(a), s_a' = E^s_A(a), s_a ~ N(0, I), the same for b, and ab = G_B(c_a, s_b),
 ba = G_A(c_b, s_a), encoders and decoders minimise
 
       LS(D_B(ab), 1)           + LS(D_A(ba), 1)
@@ -33,7 +33,7 @@ from ..networks.discriminators.patch import logits
 from ..networks.perceptual import VGG19, Reading
 from ..networks.style_encoder import StyleEncoder
 
-DEEPEST = Reading((31,), nn.MaxPool2d, True, False)  # ReLU after conv5_2, the last that networks.perceptual holds
+DEEPEST = Reading((31,), nn.MaxPool2d, True, False)  # ReLU after conv5_2, the last layer of networks.perceptual
 
 
 class MUNIT(Objective):
@@ -41,12 +41,12 @@ class MUNIT(Objective):
 
     The generator is E^c_A and G_B; `partner`, the generator of the other direction, is E^c_B and G_A.
 
-    Pairs are not used: no term compares an image with a condition, and image i meets condition i+1 of its batch. In a
-    batch of one there is no other: both images of a step are then those of one item, and whether they belong together
-    is up to the order of the data.
+    Pairs are not used: no term compares an image with its condition, and image i meets condition i+1 of its batch. In
+    a batch of one both images of a step come from one item, so the order of the data decides whether they belong
+    together.
 
     Args:
-        posterior: E^s_B, which a trained model keeps to find the code of an image; `style_a` is E^s_A.
+        styles: E^s_A and E^s_B; a trained model keeps the latter, `posterior`, to find the code of an image.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class MUNIT(Objective):
         self.discriminator_a, self.discriminator_b = discriminators
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
-        beside = (self.partner, self.style_a, self.posterior)
+        partners = (self.partner, self.style_a, self.posterior)
         judges = (self.discriminator_a, self.discriminator_b)
         return {
             "generator": generator.parameters(),
-            "partner": [parameter for module in beside for parameter in module.parameters()],
+            "partner": [parameter for module in partners for parameter in module.parameters()],
             "discriminator": [parameter for module in judges for parameter in module.parameters()],
         }
 
@@ -107,7 +107,7 @@ class MUNIT(Objective):
         return generator_loss(logits(discriminator(fake)), self.config.mode)
 
     def judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        """Without the factor 1/2 of pix2pix."""
+        """Discriminator loss, without pix2pix's factor of 1/2."""
         seen = logits(discriminator(real)), logits(discriminator(fake.detach()))
         return 2 * discriminator_loss(*seen, self.config.mode)
 
@@ -124,20 +124,20 @@ def last(features: Features) -> Tensor:
 
 
 class MUNITConfig(ObjectiveConfig):
-    summary: ClassVar[str] = "content and style are taken apart and put together again, without pairs"
+    summary: ClassVar[str] = "content and style are separated and recombined, without pairs"
 
     kind: Literal["munit"] = "munit"
     mode: Mode = "lsgan"
     adversarial: float = Field(1.0, ge=0, description="weight of the GAN term")
     image: float = Field(10.0, ge=0, description="weight of the L1 term between an image and its own reconstruction")
-    style: float = Field(1.0, ge=0, description="weight of the L1 term of a drawn style that is found again")
-    content: float = Field(1.0, ge=0, description="weight of the L1 term of a content that is found again")
-    cycle: float = Field(0.0, ge=0, description="weight of the way there and back; 10 but for edges to shoes and bags")
+    style: float = Field(1.0, ge=0, description="weight of the L1 term of the recovered style")
+    content: float = Field(1.0, ge=0, description="weight of the L1 term of the recovered content")
+    cycle: float = Field(0.0, ge=0, description="weight of the explicit cycle; 10 except for edges to shoes and bags")
     perceptual_weight: float = Field(0.0, ge=0, description="weight of the domain-invariant perceptual term")
-    perceptual: Literal["vgg19", "random"] = Field("vgg19", description="its features, if it has a weight")
+    perceptual: Literal["vgg19", "random"] = Field("vgg19", description="its feature network, if weighted")
     width: int = Field(64, ge=1, description="base width of style encoders and discriminators")
     layers: int = Field(4, ge=1, description="strided layers of the discriminators")
-    scales: int = Field(3, ge=1, description="images of halving size that the discriminators see")
+    scales: int = Field(3, ge=1, description="successively halved image sizes that the discriminators see")
     code_size: int = Field(8, ge=1)
 
     def players(self) -> frozenset[str]:
@@ -146,13 +146,11 @@ class MUNITConfig(ObjectiveConfig):
     def refusal(self, method: Method) -> str | None:
         generator, randomness = method.generator, method.randomness
         if generator.kind != "content_style" or randomness.kind != "adain":
-            return (
-                "its objective takes content and style apart; generator content_style and randomness adain are needed"
-            )
+            return "objective munit separates content from style; it needs generator content_style and randomness adain"
         if randomness.vector_length() != self.code_size:
             return "objective.code_size must equal randomness.size, since the style encoder finds codes of that length"
         if not all(site.startswith("style") for site in getattr(randomness, "sites", ())):
-            return "randomness.sites must lie in style*, so that what is encoded is the content alone"
+            return "randomness.sites must lie in style*, so that only the content is encoded"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> MUNIT:
@@ -164,29 +162,30 @@ class MUNITConfig(ObjectiveConfig):
         return MUNIT(opposite(), (style_a, style_b), (judge_a, judge_b), features, self)
 
     def build_inverter(self, shapes: Shapes) -> StyleEncoder:
-        """The style encoder that a trained model keeps, to find the code of an image."""
+        """Build the style encoder that a trained model keeps to find the code of an image."""
         return StyleEncoder(shapes.image_channels, self.code_size, shapes.size, self.width)
 
     def check(self, shapes: Shapes) -> None:
-        """
+        """Check that the networks fit the images.
+
         Raises:
-            ConfigError: a discriminator would reflect the border of a single pixel; VGG cannot see such images.
+            ConfigError: a discriminator would reflect the border of a single pixel, or VGG cannot read the images.
         """
         *channels, size = shapes
         if -(-min(size) // 2 ** (self.scales - 1)) < 2**self.layers:
             raise ConfigError(
-                f"discriminators of {self.layers} layers and {self.scales} scales do not fit into {size[0]}x{size[1]} "
+                f"discriminators with {self.layers} layers and {self.scales} scales do not fit {size[0]}x{size[1]} "
                 "images; use a smaller --objective.layers or --objective.scales, or a larger --size"
             )
         if self.perceptual_weight and (channels != [3, 3] or min(size) < 32):
             raise ConfigError(
-                "objective.perceptual_weight compares conditions and images as images of 3 channels and at least "
-                f"32x32; here they have {channels[0]} and {channels[1]} channels and {size[0]}x{size[1]} pixels"
+                "objective.perceptual_weight needs conditions and images with 3 channels and at least 32x32 pixels, "
+                f"got {channels[0]} and {channels[1]} channels and {size[0]}x{size[1]} pixels; set it to 0"
             )
 
 
 def domain_invariant(kind: Literal["vgg19", "random"]) -> VGG19:
-    """The network whose deepest features are compared."""
+    """Build the network whose deepest features are compared."""
     if kind == "random":
         return VGG19(None, 0.25, DEEPEST)
     return VGG19(network_weights.load("vgg19").state, reading=DEEPEST)

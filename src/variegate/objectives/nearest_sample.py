@@ -3,7 +3,7 @@
     min E_z [ (1/n) sum_i min_j L(T(x_i, z_ij), y_i) ]                                            (Algorithm 1)
 
 The loader's batch is the pool S: one step draws m codes for each of its slots, keeps the best, and makes K updates on
-random subsets of the pool with the winning codes fixed. Slots, not images, own codes: an image may be drawn twice.
+random subsets of the pool with the winning codes fixed. Codes belong to slots, not images: an image may occur twice.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 
 
 class NearestSample(Objective):
-    """
+    """Nearest-sample matching, then updates with the winning codes.
+
     Args:
-        features: image -> list of feature maps; its distances both match and train.
+        features: image -> list of feature maps; their distances serve both matching and training.
         weights: one per feature map; None for equal weights.
     """
 
@@ -46,10 +47,10 @@ class NearestSample(Objective):
 
     @torch.no_grad()
     def match(self, generator: Generator, batch: Batch) -> Tensor:
-        """Index of the nearest candidate of every slot, (B,); codes are drawn again from it, never stored."""
+        """Index of the nearest candidate of every slot, (B,); codes are redrawn from it, never stored."""
         slots_at_once = max(1, self.config.chunk // self.config.candidates)
         was_training = generator.training
-        generator.eval()  # statistics of a batch would make winners depend on which candidates share a chunk
+        generator.eval()  # batch statistics would make winners depend on which candidates share a chunk
         winners = []
         for slots in torch.arange(len(batch.image), device=batch.image.device).split(slots_at_once):
             codes = generator.draw_for(batch.key[slots], self.config.candidates)
@@ -60,7 +61,7 @@ class NearestSample(Objective):
         return torch.cat(winners)
 
     def smaller(self, condition: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """All three at the size of matching; conditions by picking pixels, so that label maps stay hard."""
+        """Reduce all three to the matching size; conditions by picking pixels, so that label maps stay hard."""
         k = self.config.match_scale
         if k == 1:
             return condition, image, mask
@@ -72,11 +73,11 @@ class NearestSample(Objective):
         return self.features(images)
 
     def distance(self, images: Tensor, targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
-        """(B,) perceptual distance of images (B, C, H, W) to embedded targets."""
+        """Perceptual distances (B,) of images (B, C, H, W) to embedded targets."""
         return self.compare(self.features(images), targets, mask)
 
     def nearest(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
-        """Index of each slot's best candidate, (B,). Slot by slot: targets stand for all candidates, without copies."""
+        """Index of each slot's best candidate, (B,); slot by slot, so targets are not copied for every candidate."""
         masks = [None] * len(targets[0]) if mask is None else mask.split(1)
         each = (
             zip(*(layer.split(self.config.candidates) for layer in maps)),
@@ -94,7 +95,7 @@ def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
 
 class NearestSampleConfig(ObjectiveConfig):
     weighs_pixels: ClassVar[bool] = True
-    summary: ClassVar[str] = "every real image picks the nearest of m samples and pulls it; none can be left out"
+    summary: ClassVar[str] = "every real image pulls the nearest of m samples, so none is left out"
 
     kind: Literal["nearest_sample"] = "nearest_sample"
     perceptual: PerceptualKind = "vgg19"
@@ -103,19 +104,19 @@ class NearestSampleConfig(ObjectiveConfig):
     )
     candidates: int = Field(10, ge=1, description="m: codes tried for each slot of the pool")
     inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
-    inner_batch: int = Field(1, ge=1, description="slots per update, of each process; they share the pool, a batch")
+    inner_batch: int = Field(1, ge=1, description="slots per update and process; processes share the pool, a batch")
     chunk: int = Field(10, ge=1, description="candidates held in memory at a time")
     match_scale: int = Field(
         1,
         ge=1,
-        description="match at 1/this of the size; 1 as published; more allows more candidates and needs vector codes",
+        description="match at 1/this of the size; 1: as published; more allows more candidates but needs vector codes",
     )
 
     def refusal(self, method: Method) -> str | None:
         if not method.randomness.has_code:
             return "nearest-sample matching needs a code; without randomness all candidates are the same image"
         if self.match_scale > 1 and not method.randomness.any_size():
-            return "objective.match_scale needs codes that look alike at any size; set randomness.vector, such as 5"
+            return "objective.match_scale needs codes that mean the same at any size; set randomness.vector, e.g. to 5"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> NearestSample:

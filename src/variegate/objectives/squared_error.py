@@ -12,7 +12,7 @@ from ..core.method import ObjectiveConfig, Opposite
 
 
 class SquaredError(Objective):
-    """Of images in [-1, 1], so four times that of a range of 1."""
+    """Mean squared error of images in [-1, 1]: four times that of images in [0, 1]."""
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         images = generator(batch.condition, generator.draw_for(batch.key, 1))
@@ -20,7 +20,7 @@ class SquaredError(Objective):
 
 
 class SquaredErrorConfig(ObjectiveConfig):
-    summary: ClassVar[str] = "the mean square: the average of all answers"
+    summary: ClassVar[str] = "mean squared error, whose optimum is the average of all images"
 
     kind: Literal["squared_error"] = "squared_error"
 

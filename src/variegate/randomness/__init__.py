@@ -1,1 +1,1 @@
-"""Where the code enters a network: each file is one way for a convolution to read a code."""
+"""Where the code enters a network; each file is one way for a convolution to read it."""

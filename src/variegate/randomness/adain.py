@@ -1,7 +1,7 @@
 """A style code that sets the statistics of feature maps: adaptive instance normalisation (Huang & Belongie, ICCV 2017).
 
-As in MUNIT (Huang, Liu, Belongie, Kautz, ECCV 2018), one small network turns the code into the scale and shift of every
-channel of every layer named as a site, whatever normalisation that layer would have had.
+As in MUNIT (Huang, Liu, Belongie, Kautz, ECCV 2018), one small network maps the code to the scale and shift of every
+channel of every site, in place of that layer's own normalisation.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .sites import AtSites, CodeLayer, convolution
 
 
 class AdaINLayer(CodeLayer):
-    """convolution, then scale * (x - mean) / deviation + shift; mean and deviation over H and W of each channel.
+    """Convolution, then scale * (x - mean) / deviation + shift; mean and deviation over H and W of each channel.
 
     Args:
-        first: where its numbers begin among those of all layers; `out_channels` shifts, then as many scales.
+        first: offset of its values among those of all layers; `out_channels` shifts, then as many scales.
     """
 
     def __init__(self, in_channels: int, out_channels: int, first: int, **conv: Unpack[Conv]) -> None:
@@ -37,7 +37,7 @@ class AdaINLayer(CodeLayer):
 
 
 class AdaIN(AtSites):
-    """A code of `size` numbers; `prepare` maps it (B, D) to the numbers of all layers (B, 2 x their channels)."""
+    """A code of length `size`; `prepare` maps codes (B, D) to values for all layers (B, 2 x their channels)."""
 
     prior = "gaussian"
 
@@ -51,7 +51,7 @@ class AdaIN(AtSites):
         if single and site in self.sites:
             raise ConfigError(
                 f"randomness.sites: the maps of {site} are single pixels, which have no deviation to set; name layers "
-                "whose maps are larger, or use a shallower network"
+                "with larger maps, or use a shallower network"
             )
         return made
 

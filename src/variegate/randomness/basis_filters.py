@@ -2,8 +2,8 @@
 
     w(u, c', c) = sum_k psi_k(u) a_k(c', c),   psi = T(z),  z ~ N(0, I)
 
-The basis generator T outputs K bases of L x L numbers from a 64-number code; the coefficients a are ordinary
-parameters shared by all samples. Filters are made once per sample, so a batch holds as many different filters as codes.
+The basis generator T maps a code of length 64 to K bases of L x L values; the coefficients a are ordinary parameters
+shared by all samples. Filters are made once per sample, so a batch has as many different filters as codes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .sites import AtSites, CodeLayer, normalisation, row_by_row
 
 
 class SampledConv(CodeLayer):
-    """A convolution whose filters depend on the code, one set of them for each row of a batch."""
+    """A convolution whose filters depend on the code, one set per row of the batch."""
 
     def __init__(self, out_channels: int, **conv: Unpack[Conv]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class SampledConv(CodeLayer):
         return self.norm(self.convolve(x, self.filters(code)))
 
     def convolve(self, x: Tensor, filters: Tensor) -> Tensor:
-        """Row b of x with filters b."""
+        """Convolve row b of x with filters b."""
         padding = self.padding
         if self.reflect and padding:
             x, padding = F.pad(x, (padding,) * 4, mode="reflect"), 0
@@ -61,9 +61,9 @@ class BasisConv(SampledConv):
 
     Args:
         bases: K.
-        latent: numbers of the code read by the basis generator in one pass.
-        separate: K codes through a shared network give one basis each, instead of one code giving all K.
-        part: which entries of the code this layer reads.
+        latent: length of the code that the basis generator reads in one pass.
+        separate: K codes pass through a shared network for one basis each, instead of one code for all K.
+        part: entries of the code that this layer reads.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class BasisConv(SampledConv):
         psi = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
         psi = psi.reshape(len(code), 1, self.bases, self.kernel**2).transpose(2, 3)  # (B, 1, L L, K)
         filters = (psi @ self.coefficients).unflatten(2, (self.kernel, self.kernel))  # (B, C, L, L, C')
-        return filters.permute(0, 1, 4, 2, 3)  # in memory already as channels-last convolutions want it
+        return filters.permute(0, 1, 4, 2, 3)  # already in the memory layout of channels-last convolutions
 
 
 class BasisFilters(AtSites):

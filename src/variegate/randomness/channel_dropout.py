@@ -2,9 +2,9 @@
 
     O(c, h, w) = I(c, h, w) [z_c > r] / (1 - r),   z_c ~ U(0, 1)                                              (eq 2)
 
-The code keeps z itself, not the mask, in training and afterwards: a path between two codes is mixed first and compared
-with r then (eq 3). With r other than 1/2 such a mix keeps fewer channels than its ends, as in the paper: of the middle
-of two codes at r = 2/3 a share of 2/9 instead of 1/3.
+The code holds z itself, not the mask, in training and afterwards: two codes are interpolated first and then compared
+with r (eq 3). Unless r is 1/2, an interpolated code keeps fewer channels than its ends, as in the paper: at r = 2/3
+the midpoint of two codes keeps 2/9 of them instead of 1/3.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .sites import AtSites, CodeLayer, PlainLayer
 
 
 class ChannelDropoutLayer(CodeLayer):
-    """A convolution whose output channels the code keeps or drops; of rows that codes share it is computed once.
+    """A convolution whose output channels the code keeps or drops; computed once for rows that codes share.
 
-    A leaky ReLU that follows commutes with the mask, so this is also dropout after the activation, as published.
+    A following leaky ReLU commutes with the mask, so this equals dropout after the activation, as published.
     """
 
     shares_rows = True
@@ -52,7 +52,7 @@ class ChannelDropout(AtSites):
         return ChannelDropoutLayer(in_channels, out_channels, self.ratio, self.reserve(out_channels), **conv)
 
     def fixed_codes(self, count: int) -> Tensor:
-        """Channels that no code keeps are drawn again: new codes would use weights that were never trained."""
+        """Channels that no code keeps are redrawn: new codes would use weights that were never trained."""
         codes = super().fixed_codes(count)
         while (unused := (codes <= self.ratio).all(dim=0)).any():
             codes[:, unused] = torch.rand(count, int(unused.sum()))

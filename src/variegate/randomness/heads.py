@@ -1,6 +1,6 @@
-"""Fixed heads: a layer has k versions and the code names one of them (Chen & Koltun, ICCV 2017, section 3.4).
+"""Fixed heads: a layer has k versions and the code selects one (Chen & Koltun, ICCV 2017, section 3.4).
 
-A code is one uniform number u, and the head is floor(k u). There are k images of a condition and no more.
+A code is one uniform value u, and the head is floor(k u), so there are exactly k images of a condition.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class HeadLayer(CodeLayer):
     """One convolution makes the channels of all heads, colour by colour as released: 9 R, 9 G, 9 B for nine heads.
 
     All heads of a row are computed together, so rows of x may be shared: with x (B, C, H, W) and codes (B * S, D) the
-    result is (B * S, C', H, W), where S rows in a row belong to one of x. Of a row that belongs to one code only that
-    head is computed.
+    result is (B * S, C', H, W), where S consecutive rows belong to one of x. For a row with a single code, only that
+    code's head is computed.
     """
 
     shares_rows = True
@@ -43,7 +43,7 @@ class HeadLayer(CodeLayer):
         return self.norm(in_format_of(images.index_select(0, rows * self.heads + chosen), x))
 
     def own(self, x: Tensor, conv: nn.Conv2d, chosen: Tensor) -> Tensor:
-        """Each row of x through the head that is chosen for it alone."""
+        """Each row of x through its chosen head only."""
         filters = conv.weight.unflatten(0, (-1, self.heads)).transpose(0, 1).index_select(0, chosen)
         same = {"stride": conv.stride, "padding": conv.padding, "dilation": conv.dilation}
         out = row_by_row(x, filters, partial(F.conv2d, **same))
@@ -60,8 +60,8 @@ class Heads(AtSites):
         self.heads, self.size = heads, 1
 
     def fixed_codes(self, count: int) -> Tensor:
-        """The middle of each head's share of [0, 1]."""
-        assert count == self.heads, "a code names a head"
+        """The middle of each head's interval in [0, 1]."""
+        assert count == self.heads, "there must be one code per head"
         return ((torch.arange(count) + 0.5) / count).unsqueeze(1)
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> HeadLayer:
@@ -70,11 +70,11 @@ class Heads(AtSites):
 
 class HeadsConfig(RandomnessConfig):
     comparable: ClassVar[bool] = False
-    summary: ClassVar[str] = "which of k versions of a layer draws the image"
+    summary: ClassVar[str] = "which of k versions of a layer makes the image"
 
     kind: Literal["heads"] = "heads"
     sites: tuple[str, ...] = ("output",)
-    heads: int = Field(9, ge=2, description="k: images that a condition has")
+    heads: int = Field(9, ge=2, description="k: images per condition")
 
     def alternatives(self) -> int:
         return self.heads

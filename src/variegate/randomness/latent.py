@@ -1,4 +1,4 @@
-"""A latent vector: tiled over the image and concatenated with the input of the layers named as sites.
+"""A latent vector: tiled over the image and concatenated with the input of each site.
 
 At every down-sampling layer of a U-Net this is BicycleGAN's code (Zhu et al., NIPS 2017); at the first layer alone it
 is the "+noise" baseline of the papers.
@@ -44,13 +44,13 @@ class Latent(AtSites):
 
 
 class LatentConfig(RandomnessConfig):
-    summary: ClassVar[str] = "a vector tiled beside the features"
+    summary: ClassVar[str] = "a vector tiled and concatenated with the features"
 
     kind: Literal["latent"] = "latent"
     sites: tuple[str, ...]
     size: int = Field(8, ge=1)
     leaky: tuple[str, ...] = Field(
-        (), description="sites where the code goes through LeakyReLU 0.2 with the features, as in BicycleGAN's release"
+        (), description="sites where the code passes LeakyReLU 0.2 with the features, as in BicycleGAN's released code"
     )
 
     def vector_length(self) -> int:

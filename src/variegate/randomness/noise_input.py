@@ -1,8 +1,8 @@
 """Noise channels at every level of a network, through a noise encoder (Li, Zhang, Malik, ICCV 2019).
 
-A code is either a full-resolution field of N(0, 1) noise (the released code) or one short vector, mapped and spread
-over the image (one way to read the paper's "lower-dimensional noise"). The noise encoder sees it together with the
-condition; the result is brought to each level by striding. Averaging instead would shrink white noise 64-fold over six
+A code is either a full-resolution field of N(0, 1) noise (the released code) or one short vector, mapped and tiled
+over the image (one reading of the paper's "lower-dimensional noise"). The noise encoder sees it together with the
+condition; its output is brought to each level by striding. Averaging instead would shrink white noise 64-fold over six
 halvings and silently remove the coarse noise that carries global style.
 """
 
@@ -49,9 +49,10 @@ class NoiseEncoder(nn.Sequential):
         self.reset()
 
     def reset(self) -> None:
-        """Truncated normal weights of standard deviation 0.15, as released; used again by two-phase training.
+        """Truncated normal weights of standard deviation 0.15, as released; called again by two-phase training.
 
-        The last layer, which no normalisation follows, keeps its output as strong as with the released 100 channels.
+        The last layer has no normalisation after it, so it is scaled to the output strength of the released 100
+        channels.
         """
         for module in self:
             if isinstance(module, nn.Conv2d):
@@ -65,7 +66,7 @@ class NoiseEncoder(nn.Sequential):
 
 
 def mapping_network(vector: int, hidden: int, channels: int) -> nn.Sequential:
-    """Bends a short Gaussian vector before it is spread, so that few numbers can select among many appearances."""
+    """Map a short Gaussian vector nonlinearly before it is tiled, so that few values select among many appearances."""
     first, second, last = nn.Linear(vector, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, channels)
     for layer in (first, second, last):
         nn.init.kaiming_normal_(layer.weight, a=0.2)
@@ -100,8 +101,8 @@ class NoiseInputConfig(RandomnessConfig):
     kind: Literal["noise_input"] = "noise_input"
     sites: tuple[str, ...] = ("level*.conv1",)
     channels: int = Field(10, ge=1)
-    vector: int = Field(0, ge=0, description="length of a vector to spread; 0: full-resolution noise, as released")
-    mapping: int = Field(64, ge=0, description="hidden units of the network that a vector passes first; 0: none")
+    vector: int = Field(0, ge=0, description="length of a vector to tile; 0: full-resolution noise, as released")
+    mapping: int = Field(64, ge=0, description="hidden units of the network that maps the vector first; 0: none")
     encoder: bool = True
     hidden: int = Field(100, ge=1)
 
@@ -117,7 +118,7 @@ class NoiseInputConfig(RandomnessConfig):
             return NoiseInput(self.sites, self.channels, shapes.size, None, encoder)
         mapping = mapping_network(self.vector, self.mapping, self.channels) if self.mapping else nn.Identity()
         if not self.mapping and self.vector != self.channels:
-            raise ConfigError("randomness.vector: without a mapping it must equal randomness.channels")
+            raise ConfigError("randomness.vector must equal randomness.channels if randomness.mapping is 0")
         randomness = NoiseInput(self.sites, self.channels, (1, 1), mapping, encoder)
         randomness.size = self.vector
         return randomness

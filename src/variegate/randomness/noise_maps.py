@@ -25,7 +25,8 @@ class NoiseMapLayer(CodeLayer):
 
 
 class NoiseMaps(AtSites):
-    """
+    """Noise maps at all sites, or only at those with small inputs.
+
     Args:
         largest: only at layers whose input is at most this high or wide; MR-GAN's decoder has 1x1, 2x2 and 4x4.
     """
@@ -49,7 +50,7 @@ class NoiseMaps(AtSites):
 
 
 class NoiseMapsConfig(RandomnessConfig):
-    summary: ClassVar[str] = "noise maps beside the features of some layers"
+    summary: ClassVar[str] = "noise maps concatenated with the features of some layers"
 
     kind: Literal["noise_maps"] = "noise_maps"
     sites: tuple[str, ...]

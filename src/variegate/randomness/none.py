@@ -14,12 +14,12 @@ class NoRandomness(AtSites):
         super().__init__(())
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> CodeLayer:
-        raise AssertionError("a randomness without sites has no code layer")
+        raise AssertionError("no randomness, no code layer")
 
 
 class NoRandomnessConfig(RandomnessConfig):
     has_code: ClassVar[bool] = False
-    summary: ClassVar[str] = "there is none: one image of a condition, unless the network draws by itself"
+    summary: ClassVar[str] = "no code: one image per condition, unless the network samples by itself"
 
     kind: Literal["none"] = "none"
 

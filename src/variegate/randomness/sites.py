@@ -1,4 +1,4 @@
-"""What every randomness shares: plain layers outside its sites, and a slice of the code for each layer inside them."""
+"""What every randomness shares: plain layers outside its sites, and a slice of the code for each layer at a site."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class PlainLayer(nn.Module):
         return self.norm(self.conv(x))
 
     def join(self, shared: Tensor, own: Tensor) -> Tensor:
-        """What `forward` gives for both along the channels, where S rows in a row of own belong to one of shared.
+        """`forward` of both concatenated along channels, where S consecutive rows of `own` belong to one of `shared`.
 
-        The part of `shared` (B, C1, H, W) is computed once for the S rows of `own` (B * S, C2, H, W), and nothing is
-        copied: convolution is linear.
+        The part of `shared` (B, C1, H, W) is computed once for the S rows of `own` (B * S, C2, H, W) and nothing is
+        copied, since convolution is linear.
         """
         first, second = parts_of(self.conv, shared.shape[1])
         once, each = first(shared), second(own)
@@ -61,22 +61,22 @@ class PlainLayer(nn.Module):
 
 
 def parts_of(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """A convolution of the first input channels, without bias, and one of the others: their sum is the whole."""
+    """Split a convolution into a sum: one of the first input channels, without bias, and one of the others."""
     assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
     assert conv.padding_mode == "zeros"
     place, apply = (0, F.conv_transpose2d) if conv.transposed else (1, F.conv2d)
-    numbers: dict[str, Any] = {name: getattr(conv, name) for name in ("stride", "padding", "dilation")}
+    settings: dict[str, Any] = {name: getattr(conv, name) for name in ("stride", "padding", "dilation")}
     if conv.transposed:
-        numbers["output_padding"] = conv.output_padding
+        settings["output_padding"] = conv.output_padding
     first, second = conv.weight.tensor_split([channels], dim=place)
-    return partial(apply, weight=first, **numbers), partial(apply, weight=second, bias=conv.bias, **numbers)
+    return partial(apply, weight=first, **settings), partial(apply, weight=second, bias=conv.bias, **settings)
 
 
 class CodeLayer(nn.Module):
-    """Base of the layers that read the code. Staged networks look for it to find where the code enters.
+    """Base of the layers that read the code; staged networks look for it to find where the code enters.
 
     Attributes:
-        shares_rows: x (B, C, H, W) may come with codes (B * S, D), S in a row for each of its rows; what does not
+        shares_rows: x (B, C, H, W) may come with codes (B * S, D), S consecutive ones for each row of x; what does not
             depend on the code is then computed once. The result has B * S rows.
     """
 
@@ -84,9 +84,9 @@ class CodeLayer(nn.Module):
 
 
 def side_by_side(layer: nn.Module, shared: Tensor, own: Tensor, code: Tensor | None) -> Tensor:
-    """A layer on both along the channels, where S rows in a row of `own` (B * S, ...) belong to one of `shared`.
+    """A layer on both concatenated along channels; S consecutive rows of `own` (B * S, ...) belong to one of `shared`.
 
-    A plain convolution computes the part of `shared` (B, ...) once; for any other it is repeated.
+    A plain convolution computes the part of `shared` (B, ...) once; for any other layer it is repeated.
     """
     if len(shared) < len(own):
         if isinstance(layer, PlainLayer):
@@ -97,10 +97,10 @@ def side_by_side(layer: nn.Module, shared: Tensor, own: Tensor, code: Tensor | N
 
 
 def row_by_row(x: Tensor, filters: Tensor, convolve: Callable[..., Tensor]) -> Tensor:
-    """Row b of x (B, C, H, W) convolved with filters b, (B, C', C, L, L).
+    """Convolve row b of x (B, C, H, W) with filters b, (B, C', C, L, L).
 
-    Accelerators do all rows as one convolution with a group per row. A CPU is faster row by row: a grouped convolution
-    would put all filters into another layout first.
+    Accelerators do all rows as one convolution with a group per row. A CPU is faster row by row, since a grouped
+    convolution would first convert all filters to another layout.
 
     Args:
         convolve: (x, weight, groups=...) -> x.
@@ -146,13 +146,13 @@ class AtSites(Randomness):
 
 
 def in_format_of(x: Tensor, reference: Tensor) -> Tensor:
-    """x in the memory format of the reference, so that joining the two does not make every later layer convert."""
+    """x in the memory format of the reference, so that concatenating them does not make every later layer convert."""
     last = reference.is_contiguous(memory_format=torch.channels_last)
     return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
 def tile_to(field: Tensor, size: Size) -> Tensor:
-    """Repeat or crop a noise field (B, C, h, w) to (B, C, H, W); unlike resizing, this keeps noise white and unit."""
+    """Repeat or crop a noise field (B, C, h, w) to (B, C, H, W); unlike resizing, this keeps it white and unit."""
     height, width = field.shape[-2:]
     if (height, width) == size:
         return field

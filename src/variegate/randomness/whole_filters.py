@@ -1,9 +1,9 @@
-"""Whole convolution filters drawn from the code: BasisGAN's ablation, which shows why bases are needed.
+"""Whole convolution filters generated from the code: BasisGAN's ablation, which shows why bases are needed.
 
-    w = T(z),  z ~ N(0, I),  w of L x L x C' x C numbers (Wang, Cheng, Sapiro, Qiu, 2019, section 3.2)
+    w = T(z),  z ~ N(0, I),  w of L x L x C' x C values (Wang, Cheng, Sapiro, Qiu, 2019, section 3.2)
 
-For 256 channels the generator of one 3x3 layer has 38 million parameters, a hundred times what bases and coefficients
-take, and the filters that it draws span a space of few dimensions.
+For 256 channels the generator of one 3x3 layer has 38 million parameters, a hundred times as many as bases and
+coefficients, and the filters that it generates span a low-dimensional space.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILTER_STD = 0.02
 
 
 class WholeConv(SampledConv):
-    """A convolution whose filters are the output of a network on the code."""
+    """A convolution whose filters a network computes from the code."""
 
     def __init__(
         self, in_channels: int, out_channels: int, latent: int, hidden: int, part: slice, **conv: Unpack[Conv]
@@ -34,7 +34,7 @@ class WholeConv(SampledConv):
         self.filter_generator = nn.Sequential(
             nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, first * second * self.kernel**2)
         )
-        # PyTorch's default would give filters of deviation 0.24; 0.02 is that of the hosts
+        # PyTorch's default would give filters a standard deviation of 0.24; the hosts have 0.02
         last = self.filter_generator[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, 0.0, FILTER_STD / (hidden / 3) ** 0.5)
@@ -58,7 +58,7 @@ class WholeFilters(AtSites):
 
 
 class WholeFiltersConfig(RandomnessConfig):
-    summary: ClassVar[str] = "convolution filters themselves"
+    summary: ClassVar[str] = "the convolution filters themselves"
 
     kind: Literal["whole_filters"] = "whole_filters"
     sites: tuple[str, ...] = ("block*.conv2",)

@@ -1,4 +1,4 @@
-"""Trainer state on disk: one folder per step, written aside and renamed; last, best and every N-th are kept."""
+"""Trainer state on disk: one folder per step, written atomically; the last, the best and every N-th are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Checkpoints:
     """The `checkpoints` folder of a run.
 
     Args:
-        keep_every: steps that are multiples of it are never pruned; 0 keeps the last and the best only.
+        keep_every: steps that are multiples of it are never pruned; 0 keeps only the last and the best.
     """
 
     def __init__(self, folder: Path, keep_every: int = 0) -> None:
@@ -58,17 +58,17 @@ class Checkpoints:
         """The state of the last checkpoint, on the CPU; None if there is none.
 
         Raises:
-            CheckpointError: the file is cut short; says which folder to remove and where training would go on.
+            CheckpointError: the file is truncated; the message says which folder to remove and where training resumes.
         """
         steps = self.steps()
         where = f"step {steps[-2]}" if len(steps) > 1 else "the beginning"
-        return self.load(steps[-1], f"resume again to go on from {where}") if steps else None
+        return self.load(steps[-1], f"resume again to continue from {where}") if steps else None
 
     def raw_weights(self, step: int) -> dict[str, Tensor] | None:
         """The generator's weights after a step, not averaged, on the CPU; None if that checkpoint was not kept.
 
         Raises:
-            CheckpointError: its file is cut short.
+            CheckpointError: its file is truncated.
         """
         if step not in self.steps():
             return None
@@ -76,7 +76,7 @@ class Checkpoints:
         return weights
 
     def load(self, step: int, remedy: str) -> dict[str, Any]:
-        """What was saved at a step, on the CPU."""
+        """The state saved at a step, on the CPU."""
         path = self.path(step) / "state.pt"
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Everything that explains a run, as its `config.yaml` keeps it."""
+"""Everything that defines a run, as stored in its `config.yaml`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..methods import method_from_mapping
 from .saved_model import read_record
 from .settings import ExecutionSettings
 
-FLAT = ("size", "direction", "condition", "unpaired", "grey")  # where older runs have the settings of the data
+FLAT = ("size", "direction", "condition", "unpaired", "grey")  # where older runs keep their data settings
 
 
 class DataPlace(Config):
@@ -30,12 +30,12 @@ class DataPlace(Config):
 
 
 class RunConfig(Config):
-    """What is trained, on which data, from where, and how it is carried out."""
+    """What is trained, on which data, starting from what, and how it is executed."""
 
     method: Method
     data: DataConfig
-    place: DataPlace | None = Field(None, description="where the data were; unknown of older runs, found by training")
-    initial: str | None = Field(None, description="run whose weights training starts from; its size may be another")
+    place: DataPlace | None = Field(None, description="where the data were; unknown for older runs")
+    initial: str | None = Field(None, description="run whose weights training starts from; its size may differ")
     predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
     run: ExecutionSettings = ExecutionSettings()
 
@@ -60,17 +60,17 @@ def run_config(
     run: ExecutionSettings | None = None,
     **settings: Any,
 ) -> RunConfig:
-    """A run from what a user says.
+    """Build the configuration of a run from user input.
 
     Args:
-        method: a name of `variegate methods`, or a method, which takes no further options then.
+        method: a name listed by `variegate methods`, or a method, which has no further options of its own.
         data: see `DataConfig.path`.
-        run: how it is carried out.
+        run: how it is executed.
         settings: fields of `DataConfig` (`size`, `direction`, `condition`, `unpaired`, `grey`), of `RunConfig`
-            (`initial`, `predictor`), of `ExecutionSettings` (`seed`, `quiet`, ...); `steps`; all else is the method's.
+            (`initial`, `predictor`), of `ExecutionSettings` (`seed`, `quiet`, ...); `steps`; the rest is the method's.
 
     Raises:
-        ConfigError: a setting that does not exist or does not fit.
+        ConfigError: a setting does not exist or does not fit.
     """
 
     def take(names: Iterable[str]) -> dict[str, Any]:
@@ -96,21 +96,21 @@ def run_config(
 
 
 def with_predictor(method: Method, run: str) -> Method:
-    """A method whose predictor is that of a run.
+    """The method with the model of a run as its predictor.
 
     Raises:
-        ConfigError: the method takes no predictor, or this is none, or one of another family.
+        ConfigError: the method takes no predictor, or the run is not a predictor, or one of another family.
     """
     found = method_from_mapping(read_record(Path(run) / "model").method, run)
     if method.predictor is None:
-        raise ConfigError(f"--predictor: {method.name} uses none here; leave it out, or add --proxy true to mrgan")
+        raise ConfigError(f"--predictor: {method.name} uses none; leave it out, or add --proxy true to mrgan")
     wanted, family = method.predictor.generator.moments_family(), found.generator.moments_family()
     if family is None:
         raise ConfigError(
-            f"--predictor {run}: is a {found.name} run; train one with `variegate train moment-predictor`"
+            f"--predictor {run} is a {found.name} run; train a predictor with `variegate train moment-predictor`"
         )
     if family != wanted:
-        raise ConfigError(f"--predictor {run}: predicts the {family} family; add --family {family}")
+        raise ConfigError(f"--predictor {run} predicts the {family} family; add --family {family}")
     return Method.model_validate({**method.model_dump(), "previous": found.model_dump()})
 
 
@@ -131,7 +131,7 @@ def saved_config(folder: Path) -> dict[str, Any]:
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:
-    """Dotted names of the values that are not equal."""
+    """Dotted names of the values that differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted({*old, *new})
         return [d for key in keys for d in differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)]

@@ -1,4 +1,4 @@
-"""The directory that training writes, and everything that can be read from it."""
+"""A run directory, as written by training, and everything that can be read from it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RunFolder:
 
     @cached_property
     def config(self) -> RunConfig:
-        """What was trained, on what, and how."""
+        """What was trained, on which data, and how."""
         return from_mapping(RunConfig, saved_config(self.path), str(self.path / "config.yaml"))
 
     @cached_property
@@ -47,7 +47,7 @@ class RunFolder:
         return Checkpoints(self.path / "checkpoints")
 
     def log(self) -> list[dict[str, Any]]:
-        """The rows of `metrics.jsonl`; a last one that a crash cut short is left out."""
+        """The rows of `metrics.jsonl`, without a last row truncated by a crash."""
         path, rows = self.path / LOG, []
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
             try:
@@ -58,11 +58,11 @@ class RunFolder:
         return rows
 
     def pairs(self, split: str = "train", path: str | Path | None = None) -> Pairs:
-        """The data of the run, or other data read in the same way: its size, direction and condition.
+        """The run's data, or other data read in the same way: with its size, direction and condition.
 
         Args:
             split: "held" means test if there is one, else val.
-            path: of other data.
+            path: path of other data.
 
         Raises:
             DataError: see `open_data`.
@@ -112,17 +112,18 @@ class RunFolder:
 
     @property
     def predictor(self) -> Path | None:
-        """The run of the moment-predictor that it was trained with, if it is there."""
-        if not (self.path / "config.yaml").is_file() or self.config.method.predictor is None:  # a model alone
+        """The run of the moment-predictor that it was trained with, if it exists."""
+        if not (self.path / "config.yaml").is_file() or self.config.method.predictor is None:  # only a model
             return None
         place = Path(self.config.predictor or self.path / "previous")
         return place if (place / "model").is_dir() else None
 
 
 def run_folder(path: str | Path) -> RunFolder:
-    """
+    """Open a run directory.
+
     Raises:
-        CheckpointError: it is no folder.
+        CheckpointError: it is not a folder.
     """
     if not Path(path).is_dir():
         raise CheckpointError(f"{path} is not a folder; give a run directory that `variegate train` wrote")

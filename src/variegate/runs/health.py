@@ -1,4 +1,4 @@
-"""Is the code ignored, does a method cover its data: cheap numbers from a fixed panel of samples."""
+"""Is the code ignored, and does a method cover its data? Cheap metrics on a fixed panel of samples."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-IGNORED = 0.05  # below this share, images of one condition differ so little that a person sees one image
+IGNORED = 0.05  # below this, images of one condition differ so little that people see a single image
 
 
 def code_sensitivity(images: Tensor) -> float:
     """Mean L1 distance between codes of one condition over mean L1 distance between conditions of one code.
 
-    About 0 means that the code is ignored; NaN for a single condition, and where conditions change nothing.
+    About 0 means that the code is ignored; NaN for a single condition, and if conditions change nothing.
     images: (B, S, C, H, W) with the same S codes for every condition.
     """
     if len(images) < 2:
@@ -21,7 +21,7 @@ def code_sensitivity(images: Tensor) -> float:
     between_codes = mean_distance(images.transpose(0, 1).flatten(2))
     between_conditions = mean_distance(images.flatten(2))
     if not between_conditions and between_codes:
-        return math.nan  # conditions change nothing, as where there are none
+        return math.nan  # conditions change nothing, as when there are none
     return between_codes / max(between_conditions, 1e-12)
 
 
@@ -37,7 +37,7 @@ def mean_distance(items: Tensor) -> float:
 def best_of_n(images: Tensor, truth: Tensor) -> float:
     """Mean over conditions of the smallest mean absolute error of the S samples, in [0, 1] units.
 
-    Low only if the samples are good and one of them is like the real image; decides which checkpoint is best.
+    Low only if the samples are good and one of them resembles the real image; decides which checkpoint is best.
     images: (B, S, C, H, W) and truth (B, C, H, W) in [-1, 1].
     """
     errors = (images.clamp(-1, 1) - truth.unsqueeze(1)).abs().mean(dim=(2, 3, 4)) / 2
@@ -45,7 +45,7 @@ def best_of_n(images: Tensor, truth: Tensor) -> float:
 
 
 def branch_use(images: Tensor, truth: Tensor) -> Tensor:
-    """How many real images each branch is nearest to, by mean absolute error: int64 (n,).
+    """Number of real images that each branch is nearest to, by mean absolute error: int64 (n,).
 
     images: (B, n, C, H, W), the same n fixed codes for every condition, and truth (B, C, H, W).
     """
@@ -54,13 +54,13 @@ def branch_use(images: Tensor, truth: Tensor) -> Tensor:
 
 
 def verdict(sensitivity: float, code_size: int) -> str | None:
-    """A warning in words when the code is ignored."""
+    """A warning if the code is ignored, else None."""
     if code_size == 0:
         return None
     if sensitivity < IGNORED:
         return (
-            f"the code is ignored: images of one condition differ by {sensitivity:.1%} of what conditions differ by. "
-            "Every seed will give the same image. Train a method that covers its data (cimle, basisgan), or lower "
-            "the weight of the reconstruction term."
+            "the code is ignored: images of one condition differ by only "
+            f"{sensitivity:.1%} of the difference between conditions, so every seed will give the same image; "
+            "train a method that covers its data (cimle, basisgan), or lower the weight of the reconstruction term"
         )
     return None

@@ -1,4 +1,4 @@
-"""What training says: `metrics.jsonl`, TensorBoard and a progress line on standard error."""
+"""What training reports: `metrics.jsonl`, TensorBoard and a progress line on standard error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """Numbers and images of one run; only the first process of a distributed run makes one.
+    """Metrics and images of one run; only the first process of a distributed run creates one.
 
-    Lines of steps that a resumed run will repeat are dropped from `metrics.jsonl` first.
+    Lines of steps that a resumed run will repeat are first dropped from `metrics.jsonl`.
     """
 
     def __init__(self, folder: Path, start_step: int, steps: int, title: str, quiet: bool = False) -> None:
@@ -38,7 +38,7 @@ class Log:
             self.board.add_scalar(name, value, step)
 
     def image(self, step: int, name: str, image: Tensor) -> None:
-        """image: uint8 (3, H, W)."""
+        """Log an image, uint8 (3, H, W)."""
         self.board.add_image(name, image, step)
 
     def say(self, text: str) -> None:
@@ -50,7 +50,7 @@ class Log:
 
 
 def step_of(line: str) -> int:
-    """The step of one line of metrics.jsonl; a line cut short by a crash counts as too late."""
+    """The step of one line of metrics.jsonl; a line truncated by a crash counts as too late."""
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError):
@@ -58,7 +58,7 @@ def step_of(line: str) -> int:
 
 
 class ProgressLine:
-    """A bar with rate and time left on a terminal; a line every ten seconds elsewhere."""
+    """A bar with rate and remaining time on a terminal; a line every ten seconds elsewhere."""
 
     def __init__(self, title: str, done: int, total: int, quiet: bool = False) -> None:
         self.title, self.done, self.total, self.quiet = title, done, total, quiet

@@ -1,4 +1,4 @@
-"""Numbers that say how they were measured: the protocol record and the measured value."""
+"""Values that say how they were measured: the protocol record and the measured value."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ Better = Literal["higher", "lower"]
 
 
 class Protocol(Config):
-    """Everything another person needs to measure the same number again."""
+    """Everything needed to reproduce a measurement."""
 
     name: str
     metric: str = Field(description="what is computed, in words, with the variant")
     libraries: dict[str, str] = Field(description="package -> version of what computes it")
     extractor: str | None = Field(default=None, description="network whose features are compared; None: pixels")
     weights: dict[str, str] = Field(default={}, description="weights -> first 12 hex digits of their sha256")
-    resize: str = Field(default="none", description="what is done to the images' size before measuring")
-    value_range: str = Field(description="range of the images' values the metric sees")
+    resize: str = Field(default="none", description="how images are resized before measuring")
+    value_range: str = Field(description="value range of the images as the metric sees them")
     inputs: int | None = Field(default=None, ge=0, description="conditions")
     samples: int | None = Field(default=None, ge=0, description="images per condition")
-    pairs: str | None = Field(default=None, description="how many per condition, and which of its samples they join")
-    seed: int | None = Field(default=None, description="of the choice of pairs or subsets; None: nothing is drawn")
+    pairs: str | None = Field(default=None, description="how many per condition, and which of its samples they combine")
+    seed: int | None = Field(default=None, description="for choosing pairs or subsets; None: nothing is random")
     size: tuple[int, int] | None = Field(default=None, description="H, W of the images as given")
-    notes: tuple[str, ...] = Field(default=(), description="what a reader must know before comparing the number")
+    notes: tuple[str, ...] = Field(default=(), description="what readers must know before comparing values")
 
 
 class Measured(Config):
-    """One number with its protocol; it cannot be made without one, nor hold a value that is not finite."""
+    """One value with its protocol, which is required; the value must be finite."""
 
     value: float = Field(allow_inf_nan=False)
     ci: tuple[float, float] | None = Field(default=None, description="95 % interval of the mean over conditions")
-    n: int = Field(ge=1, description="how many conditions (or images, for distances of sets) the value rests on")
+    n: int = Field(ge=1, description="number of conditions (or images, for distances of sets) behind the value")
     unit: str
     better: Better
     protocol: Protocol
@@ -49,13 +49,15 @@ class Measured(Config):
         """Mean over conditions, with Student's 95 % interval (none for a single condition).
 
         Raises:
-            DataError: there is no value, or one of them is not a number.
+            DataError: there are no values, or one of them is not finite.
         """
         if not values:
             raise DataError(f"{protocol.name}: nothing was measured; at least one condition is needed")
         wrong = [index for index, value in enumerate(values) if not math.isfinite(value)]
         if wrong:
-            raise DataError(f"{protocol.name}: condition {wrong[0]} gives {values[wrong[0]]}; are its images finite?")
+            raise DataError(
+                f"{protocol.name}: condition {wrong[0]} gives {values[wrong[0]]}; check its images for NaN or infinity"
+            )
         average, interval = student(values)
         if interval and unit == "share":
             interval = max(0.0, interval[0]), min(1.0, interval[1])
@@ -76,7 +78,7 @@ def student(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]
 
 
 def libraries(*names: str) -> dict[str, str]:
-    """Versions of the packages named, as installed; "absent" where one is not."""
+    """Installed versions of the named packages; "absent" for those not installed."""
     found = {}
     for name in names:
         try:
@@ -94,14 +96,14 @@ class Results:
         self.add(measured or {})
 
     def add(self, measured: Mapping[str, Measured]) -> None:
-        """More values; a name that is taken is refused, so that no number silently replaces another."""
+        """Add values; a name already taken is refused, so that no value silently replaces another."""
         taken = sorted(set(measured) & set(self.measured))
         if taken:
             raise ConfigError(f"{taken[0]} was measured twice; give the second one another name")
         self.measured.update(measured)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data. Both halves have the same keys, so that each number is found beside its protocol."""
+        """Plain data; both halves have the same keys, so that every value is found with its protocol."""
         records = {name: value.model_dump(mode="json") for name, value in self.measured.items()}
         protocols = {name: record.pop("protocol") for name, record in records.items()}
         return {"protocol": protocols, "metrics": records}
@@ -111,10 +113,10 @@ class Results:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`. A metric without its protocol is refused."""
+        """The inverse of `to_dict`; a metric without its protocol is refused."""
         protocols = content.get("protocol", {})
         lost = sorted(set(content.get("metrics", {})) - set(protocols))
         if lost:
-            raise DataError(f"the metric {lost[0]} has no protocol beside it, so nobody can tell what it means")
+            raise DataError(f"the metric {lost[0]} has no protocol, so its meaning is unknown; measure it again")
         metrics = content.get("metrics", {})
         return cls({name: Measured(**record, protocol=protocols[name]) for name, record in metrics.items()})

@@ -19,7 +19,7 @@ from ..core.interfaces import Generator, Shapes, Size
 
 
 class ModelRecord(Config):
-    """Everything needed to build the generator again and to say what it is."""
+    """Everything needed to rebuild the generator and to describe it."""
 
     method: dict[str, Any]
     condition: dict[str, Any]  # how conditions are read and encoded
@@ -46,14 +46,15 @@ FILES = {"config.json", "model.safetensors", "inverter.safetensors", "README.md"
 
 
 def write_model(folder: Path, generator: Generator, record: ModelRecord, inverter: nn.Module | None = None) -> None:
-    """
+    """Save a model in a folder of its own.
+
     Raises:
-        ConfigError: the folder holds other things than a model; they would be lost.
+        ConfigError: the folder contains other files, which would be lost.
         TrainingError: the disk is full.
     """
     others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.is_dir() else []
     if others:
-        raise ConfigError(f"{folder} holds {others[0]}, which is no part of a model; save into a folder of its own")
+        raise ConfigError(f"{folder} contains {others[0]}, which is not part of a model; save to a separate folder")
     with saving(folder) as aside:
         for name, module in (("model", generator), ("inverter", inverter)):
             if module is not None:
@@ -64,10 +65,10 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord, inverte
 
 
 def model_folder(place: Path) -> Path:
-    """Where the model is: in a run directory, or in the `model` folder itself.
+    """The folder of the model, which is inside a run directory or the given folder itself.
 
     Raises:
-        CheckpointError: it is no folder.
+        CheckpointError: it is not a folder.
     """
     if not place.is_dir():
         raise CheckpointError(f"{place} is not a folder; give a run directory that `variegate train` wrote")
@@ -77,7 +78,7 @@ def model_folder(place: Path) -> Path:
 def read_record(folder: Path) -> ModelRecord:
     path = folder / "config.json"
     if not path.is_file():
-        raise CheckpointError(f"{folder} holds no saved model (no config.json); give a run directory that was trained")
+        raise CheckpointError(f"{folder} holds no saved model (no config.json); give the directory of a finished run")
     try:
         return ModelRecord.model_validate_json(path.read_text())
     except ValueError as error:
@@ -101,13 +102,15 @@ def load_weights(
     remedy: str = "copy the whole model folder again",
     shared: bool = False,
 ) -> None:
-    """
+    """Load saved weights into a network.
+
     Args:
+        where: what the error message names.
         remedy: what to do if they do not fit.
-        shared: take over only what both networks have by the same name and in the same shape.
+        shared: load only what both networks have with the same name and shape.
 
     Raises:
-        CheckpointError: the weights are those of another network.
+        CheckpointError: the weights belong to another network.
     """
     if shared:
         own = module.state_dict()
@@ -116,12 +119,12 @@ def load_weights(
         module.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        first = re.split(r'(?<="),|\.$', first)[0]  # of a list of names the first
-        raise CheckpointError(f"{where}: the saved weights are those of another network: {first}; {remedy}") from None
+        first = re.split(r'(?<="),|\.$', first)[0]  # the first of a list of names
+        raise CheckpointError(f"{where}: the saved weights belong to another network: {first}; {remedy}") from None
 
 
 def card(record: ModelRecord) -> str:
-    """The model card, in words."""
+    """The text of the model card."""
     method = record.method
     height, width = record.size
     named = {"none": "none", "vector": "vectors.npy:0", "class": next(iter(record.condition.get("names", ())), "")}
@@ -145,6 +148,6 @@ model = variegate.load("PATH")
 out = model.sample({example}, n=16, seed=0)
 ```
 
-Weights are the moving average of the generator. Images are drawn from p(image | condition) as learned from the data
+Weights are the moving average of the generator's. Images are samples from p(image | condition) as learned from the data
 above; they are not photographs of anything. No file here needs unpickling.
 """

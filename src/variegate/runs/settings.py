@@ -1,4 +1,4 @@
-"""How a run is carried out: seed, intervals, device."""
+"""How a run is executed: seed, intervals, device."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Intervals(NamedTuple):
 
 
 class ExecutionSettings(Config):
-    """Settings that do not change what is learned, and the seed."""
+    """The seed, and settings that do not change what is trained."""
 
     seed: int = Field(0, ge=0, lt=2**22)
-    log_every: int | None = Field(None, ge=1, description="steps between numbers; 200 times a run unless given")
-    save_every: int | None = Field(None, ge=1, description="steps between checkpoints; 10 a run unless given")
-    keep_every: int = Field(0, ge=0, description="keep checkpoints at multiples of it; 0: last and best only")
+    log_every: int | None = Field(None, ge=1, description="steps between logged metrics; default: 200 times per run")
+    save_every: int | None = Field(None, ge=1, description="steps between checkpoints; default: 10 per run")
+    keep_every: int = Field(0, ge=0, description="keep checkpoints at multiples of it; 0: only the last and the best")
     workers: int = Field(0, ge=0, description="processes that read images")
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: str = Field("32-true", description="32-true or bf16-mixed")
     channels_last: bool = Field(True, description="memory layout; faster on most machines, same images")
-    compile: bool = Field(False, description="torch.compile the generator; the first steps take long")
+    compile: bool = Field(False, description="torch.compile the generator; the first steps are slow")
     quiet: bool = False
 
     def intervals(self, steps: int) -> Intervals:

@@ -10,7 +10,7 @@ from ..core.errors import Interrupted
 
 
 class Stop:
-    """Turns the first SIGTERM or SIGINT into a flag that the loop reads between steps; the second one ends at once."""
+    """Turns the first SIGTERM or SIGINT into a flag that the loop reads between steps; the second stops at once."""
 
     def __init__(self) -> None:
         self.asked = 0  # number of the signal
@@ -19,13 +19,13 @@ class Stop:
     def __enter__(self) -> Self:
         try:
             self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:  # not the main thread: whoever runs us handles signals
+        except ValueError:  # not the main thread: the caller handles signals
             self.previous = {}
         return self
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise Interrupted("stopped at once, without a checkpoint of the last steps; --resume goes on", number)
+            raise Interrupted("stopped at once, without a checkpoint of the last steps; continue with --resume", number)
         self.asked = number
 
     def __exit__(

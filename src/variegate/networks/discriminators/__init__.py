@@ -1,1 +1,1 @@
-"""Who tells real images from drawn ones."""
+"""Discriminators, which tell real images from generated ones."""

@@ -1,6 +1,6 @@
 """GLCIC's discriminator (Iizuka et al. 2017) as MR-GAN uses it (Lee, Ha, Kim, ICLR 2019): one verdict per image.
 
-It looks at the whole image and, closer, at a box around the hole. It sees no condition but the place of the hole.
+It sees the whole image and, separately, a box around the hole; of the condition it uses only the hole's location.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .patch import Judgement
 
 
 class Branch(nn.Module):
-    """Strided 5x5 convolutions until the shorter side is 2 (or 1), then a fully connected layer, not activated.
+    """Strided 5x5 convolutions until the shorter side is 2 (or 1), then a fully connected layer without activation.
 
     Args:
-        size: H, W of what it sees; the fully connected layer takes no other.
+        size: H, W of its input; the fully connected layer accepts no other.
     """
 
     def __init__(self, image_channels: int, size: Size, width: int, features: int) -> None:
@@ -35,7 +35,7 @@ class Branch(nn.Module):
         self.linear = nn.Linear(channels * height * across, features)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Of x (B, C, H, W): the maps of every convolution, then the features (B, F)."""
+        """The maps of every convolution of x (B, C, H, W), then the features (B, F)."""
         outputs = []
         for block in self.blocks:
             x = block(x)
@@ -46,10 +46,10 @@ class Branch(nn.Module):
 class GlobalLocal(nn.Module):
     """A branch for the image, one for the box around its hole, and a layer that joins them.
 
-    Initialised as PyTorch does, as in MR-GAN's code.
+    Weights have PyTorch's default initialisation, as in MR-GAN's code.
 
     Args:
-        size: H, W of the images; it takes no other. The box has half the height and width.
+        size: H, W of the images; it accepts no other. The box has half the height and width.
     """
 
     def __init__(self, image_channels: int, size: Size, width: int = 64) -> None:
@@ -61,10 +61,10 @@ class GlobalLocal(nn.Module):
         self.verdict = nn.Linear(2 * features, 1)
 
     def forward(self, condition: Tensor, image: Tensor) -> Judgement:
-        """Of images (B, C, H, W) in [-1, 1]: the maps of both branches, then the logits (B, 1, 1, 1).
+        """The maps of both branches for images (B, C, H, W) in [-1, 1], then the logits (B, 1, 1, 1).
 
         Args:
-            condition: its last channel is the mask, 1 inside the hole and -1 outside; the rest is not looked at.
+            condition: its last channel is the mask, 1 inside the hole and -1 outside; the rest is ignored.
         """
         *whole, far = self.whole(image)
         *local, near = self.local(crop(image, *corner(condition[:, -1], self.box), self.box))
@@ -73,9 +73,9 @@ class GlobalLocal(nn.Module):
 
 
 def corner(mask: Tensor, box: Size) -> tuple[Tensor, Tensor]:
-    """First row and column, each (B,), of boxes inside the images and centred, where that allows it, on their holes.
+    """First row and column, each (B,), of boxes inside the images, centred on their holes where possible.
 
-    A hole that is no larger than the box is wholly inside it. Without a hole the box is in the middle.
+    A hole no larger than the box lies entirely inside it. Without a hole the box is in the middle.
 
     Args:
         mask: (B, H, W), positive inside the hole.
@@ -85,7 +85,7 @@ def corner(mask: Tensor, box: Size) -> tuple[Tensor, Tensor]:
 
 
 def first_of(inside: Tensor, length: int) -> Tensor:
-    """Where, along one axis, a stretch of that length around everything inside begins: (B, N) bool gives (B,)."""
+    """Start, along one axis, of an interval of that length centred on all that is inside: (B, N) bool to (B,)."""
     side = inside.shape[1]
     places = torch.arange(side, device=inside.device)
     start = torch.where(inside, places, side).amin(dim=1)
@@ -94,7 +94,7 @@ def first_of(inside: Tensor, length: int) -> Tensor:
 
 
 def crop(image: Tensor, top: Tensor, left: Tensor, box: Size) -> Tensor:
-    """Of images (B, C, H, W) one box each, (B, C, h, w). Indices stay on the device, so that the host never waits."""
+    """Crop one box from each image (B, C, H, W): (B, C, h, w). Indices stay on the device, so the host never waits."""
     rows = top[:, None] + torch.arange(box[0], device=image.device)
     columns = left[:, None] + torch.arange(box[1], device=image.device)
     batch, channels, _, across = image.shape

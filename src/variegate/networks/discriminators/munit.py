@@ -1,7 +1,7 @@
 """MUNIT's discriminator (Huang, Liu, Belongie, Kautz, ECCV 2018).
 
-It differs from `discriminators.PatchGAN` in having neither normalisation nor a convolution of stride 1 before its 1x1
-verdict, in doubling its width at every layer, and in reflecting borders.
+Unlike `discriminators.PatchGAN`, it has neither normalisation nor a convolution of stride 1 before its 1x1 output,
+doubles its width at every layer, and uses reflection padding.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .patch import Judgement, halve
 
 
 class StridedPatches(nn.Module):
-    """Strided 4x4 convolutions and a 1x1 verdict on every position: a list of layers, the logits last."""
+    """Strided 4x4 convolutions and a 1x1 output at every position: a list of layers, the logits last."""
 
     def __init__(self, in_channels: int, width: int = 64, layers: int = 4) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ Judgement = list[list[Tensor]]
 
 
 class PatchGAN(nn.Module):
-    """pix2pix's patch discriminator; 3 layers see 70x70 patches (Isola et al., CVPR 2017)."""
+    """pix2pix's patch discriminator; 3 layers give 70x70 patches (Isola et al., CVPR 2017)."""
 
     def __init__(
         self, in_channels: int, width: int = 64, layers: int = 3, norm: Norm = "batch", padding: int = 1

@@ -9,12 +9,12 @@ from .patch import Judgement
 
 
 class SRGANDiscriminator(nn.Module):
-    """Eight 3x3 convolutions, every second one strided, an average over the image, and two layers of 1x1.
+    """Eight 3x3 convolutions, every second one strided, an average over the image, and two 1x1 layers.
 
-    It takes images of any size. Initialised as PyTorch does, as in MR-GAN's code.
+    It accepts images of any size. Weights have PyTorch's default initialisation, as in MR-GAN's code.
 
     Args:
-        image_channels: of the image, plus those of the condition where it is to see one (the paper's does not).
+        image_channels: those of the image, plus the condition's if it sees one (the paper's does not).
     """
 
     def __init__(self, image_channels: int, width: int = 64) -> None:
@@ -35,7 +35,7 @@ class SRGANDiscriminator(nn.Module):
         )
 
     def forward(self, condition: Tensor | None, image: Tensor) -> Judgement:
-        """Of images (B, C, H, W) in [-1, 1]: the maps of every convolution, then the logits (B, 1, 1, 1)."""
+        """The maps of every convolution of images (B, C, H, W) in [-1, 1], then the logits (B, 1, 1, 1)."""
         x = image if condition is None else torch.cat([condition, image], dim=1)
         maps = []
         for block in self.blocks:

@@ -1,1 +1,1 @@
-"""Masked layers, their cached steps, and what conditions and colours need."""
+"""Masked layers, their cached steps, and layers for conditions and colours."""

@@ -1,4 +1,4 @@
-"""The encoder of an auto-encoder: an image squeezed into a short vector (van den Oord et al., NIPS 2016, section 2.4).
+"""The encoder of an auto-encoder: an image to a short vector (van den Oord et al., NIPS 2016, section 2.4).
 
 The paper names a "traditional convolutional auto-encoder" (Masci et al., 2011) without sizes; these are those of public
 code for 28x28 images, with a linear vector in place of its softmax.
@@ -28,7 +28,7 @@ class Bottleneck(nn.Sequential):
     def __init__(self, channels: int, length: int, size: Size, scale: float = 1.0) -> None:
         if min(size) < 4:
             raise ConfigError(
-                f"images of {size[0]}x{size[1]} (height x width) cannot be halved twice, as an auto-encoder does; "
+                f"images of {size[0]}x{size[1]} (height x width) cannot be halved twice, as an auto-encoder requires; "
                 "give --size 4 or more"
             )
         first, second, third = (max(1, round(width * scale)) for width in WIDTHS)
@@ -42,7 +42,7 @@ class Bottleneck(nn.Sequential):
             nn.MaxPool2d(2),
             nn.Conv2d(second, third, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(third, length, left),  # one position: a linear layer of all maps
+            nn.Conv2d(third, length, left),  # one position: a linear layer over all maps
         )
         self.size = size
 

@@ -24,7 +24,7 @@ class ColourHead(nn.Module):
 
 
 class HeadSteps:
-    """The same for one pixel, colour by colour, from `Steps.result`."""
+    """The head for one pixel, colour by colour, from `Steps.result`."""
 
     def __init__(self, head: ColourHead, result: Tensor) -> None:
         self.result = result
@@ -45,7 +45,7 @@ class HeadSteps:
             self.plans.append((result[own], relued[own], *views))
 
     def logits(self, colour: int) -> Tensor:
-        """(N, levels) of a colour, of which the result is right."""
+        """Logits (N, levels) of a colour, whose group of the result must be valid."""
         maps, relued, bias, weight, known, hidden, last_bias, last, read = self.plans[colour]
         torch.clamp_min(maps, 0, out=relued)
         torch.addmm(bias, weight, known, out=hidden).relu_()

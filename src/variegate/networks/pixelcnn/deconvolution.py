@@ -1,4 +1,4 @@
-"""A vector unfolded into maps of an image's size: s = m(h) of the conditional PixelCNN (NIPS 2016, eq. 5)."""
+"""From a vector to maps of an image's size: s = m(h) of the conditional PixelCNN (NIPS 2016, eq. 5)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...core.interfaces import Size
 class Deconvolution(nn.Module):
     """(B, K, 1, 1) to (B, maps, H, W): a small map of about 4 pixels, doubled with a ReLU in between until it fits.
 
-    The paper says no more than "a deconvolutional network"; these layers are ours.
+    The paper says only "a deconvolutional network"; these layers are ours.
     """
 
     def __init__(self, inputs: int, maps: int, size: Size) -> None:
@@ -28,6 +28,6 @@ class Deconvolution(nn.Module):
         self.layers, self.size = nn.Sequential(*layers), size
 
     def forward(self, vector: Tensor, size: Size) -> Tensor:
-        """At the size it was built for; stretched to another."""
+        """Maps at the size it was built for, resized if another is requested."""
         maps: Tensor = self.layers(vector)[..., : self.size[0], : self.size[1]]
         return maps if size == self.size else F.interpolate(maps, size, mode="bilinear")

@@ -1,7 +1,7 @@
 """The gated layers of a conditional PixelCNN (van den Oord et al., NIPS 2016, section 2 and figure 2).
 
-Two stacks, so that no pixel above is out of sight: the vertical one sees whole rows down to the pixel's own and is
-shifted down by one before the horizontal one reads it; that one sees the pixel's row up to the pixel, and never goes
+Two stacks, so that no pixel above stays unseen: the vertical one sees whole rows down to the pixel's own and is shifted
+down by one before the horizontal one reads it; the horizontal one sees the pixel's row up to the pixel, and never feeds
 back into the vertical one.
 """
 
@@ -19,9 +19,9 @@ class GatedLayer(nn.Module):
     """One layer of both stacks, `width` maps each.
 
     Args:
-        inputs: maps of the layer before, or the image's colours.
-        filter: n; windows are (n + 1) / 2 rows of n for the vertical stack, (n + 1) / 2 pixels for the other; of an
-            even n, n / 2 + 1 of each, with a column less on the right than on the left.
+        inputs: maps of the previous layer, or the image's colours.
+        filter: n; windows are (n + 1) / 2 rows of n for the vertical stack, (n + 1) / 2 pixels for the other; for an
+            even n, n / 2 + 1 of each, with one column fewer on the right than on the left.
         kind: A for the first layer, which reads the image and has no residual connection; B for all others.
         conditions: K, channels of the condition; 0: none.
     """
@@ -36,7 +36,7 @@ class GatedLayer(nn.Module):
         self.condition = nn.Conv2d(conditions, 4 * width, 1, bias=False) if conditions else None
 
     def forward(self, down: Tensor, along: Tensor, projected: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Eqs. 4 and 5. Maps of the vertical and the horizontal stack, (B, p, H, W) both, and V h: (B, 4p, H, W)."""
+        """Eqs. 4 and 5, on maps of the vertical and the horizontal stack, (B, p, H, W), and V h, (B, 4p, H, W)."""
         above = self.vertical(down)
         ahead = self.horizontal(along) + self.link(F.pad(above, (0, 0, 1, 0))[:, :, :-1])
         if projected is not None:
@@ -47,10 +47,10 @@ class GatedLayer(nn.Module):
 
 
 class GatedStacks(nn.Module):
-    """Images (B, C, H, W) to `width` maps, of which a colour's group knows nothing of that colour or what follows it.
+    """Images (B, C, H, W) to `width` maps; a colour's group does not depend on that colour or what follows it.
 
     Attributes:
-        maps: of the result.
+        maps: the number of output maps.
     """
 
     def __init__(

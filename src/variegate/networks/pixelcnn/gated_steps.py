@@ -1,9 +1,9 @@
 """The gated stacks pixel by pixel: the vertical one a whole row at a time, the horizontal one colour by colour.
 
-Between two gates of the horizontal stack everything is linear. For a layer that reads h and gates a and b, with
+Between two gates of the horizontal stack everything is linear. For a layer that reads h and has gates a and b, with
 z = tanh(a) (1 + tanh(b / 2)), which is twice eq. 2, the next one has h + U z / 2 and gates W (h + U z / 2): one matrix
-for all. Every group of maps therefore holds a, b and h of one layer, and z in the place of b, so that the matrix of a
-layer reads z and h of the layer before and writes a, b and h; a layer of a colour is three operations.
+for all. Every group of maps therefore holds a, b and h of one layer, and z in place of b, so that a layer's matrix
+reads z and h of the previous layer and writes a, b and h: three operations per layer and colour.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Views = list[tuple[Tensor, ...]]
 
 
 class GatedSteps(Steps):
-    """See `Steps`; rows that are known are read by the vertical stack alone."""
+    """See `Steps`; known rows are read only by the vertical stack."""
 
     skips = True
 
@@ -43,7 +43,7 @@ class GatedSteps(Steps):
         self.prepare()
 
     def prepare(self) -> None:
-        """Join the weights of neighbouring layers, and cut them into colours."""
+        """Join the weights of neighbouring layers, and split them by colour."""
         first, *rest = self.layers
         self.weights = [layer.vertical.weights() for layer in self.layers]
         self.left_first = self.blocks(left_of(first.horizontal))
@@ -61,13 +61,13 @@ class GatedSteps(Steps):
         self.plans = [self.plan(colour, matrices, self.carry(self.layers[-1])) for colour in range(self.colours)]
 
     def blocks(self, gates: Tensor, stream: Tensor | None = None) -> Tensor:
-        """Rows of (2p, n) gates and (p, n) h in the order of the buffers: for each colour a, b / 2 and h."""
+        """Reorder rows of gates (2p, n) and h (p, n) as in the buffers: for each colour a, b / 2 and h."""
         a, b = gates.unflatten(0, (2, self.colours, -1))
         h = torch.zeros_like(a) if stream is None else stream.unflatten(0, (self.colours, -1))
         return torch.stack([a, b / 2, h], dim=1).flatten(0, 2)
 
     def carry(self, layer: GatedLayer) -> Tensor:
-        """What the next layer's h is of this one's maps, without bias: (p, 3p)."""
+        """The matrix (p, 3p) from this layer's maps to the next one's h, without bias."""
         matrix = self.zeros(self.maps, self.colours, 3, self.group)
         matrix[:, :, 1] = centre_of(layer.output).unflatten(1, (self.colours, -1)) / 2
         if layer.residual:
@@ -75,7 +75,7 @@ class GatedSteps(Steps):
         return matrix.flatten(1)
 
     def plan(self, colour: int, matrices: list[Tensor], last: Tensor) -> tuple[Views, Views, Views]:
-        """Every view that the operations of a colour need: gates of the first layer, other layers, the result."""
+        """All views that the operations of a colour need: gates of the first layer, other layers, the result."""
         group = self.group
         own, seen = slice(3 * group * colour, 3 * group * (colour + 1)), slice(group, 3 * group * (colour + 1))
         head: Views = []
@@ -94,7 +94,7 @@ class GatedSteps(Steps):
         return head, rest, tail
 
     def row(self, y: int, before: Tensor | None) -> None:
-        """The vertical stack in row y - 1, and what it and the condition tell row y."""
+        """Run the vertical stack on row y - 1, and collect what it and the condition add to row y."""
         own, other = slice(0, 2 * self.maps), slice(2 * self.maps, None)
         for i, (layer, window) in enumerate(zip(self.layers, self.down)):
             ahead = self.constants[i] + self.project(i, y, other)

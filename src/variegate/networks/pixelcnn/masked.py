@@ -1,8 +1,8 @@
 """Masked convolutions, stacked into autoregressive networks: a pixel sees those above it and to its left.
 
-Maps are split into as many groups of equal size as there are colours. Of its own pixel a group sees the colours before
+Maps are split into as many groups of equal size as there are colours. At its own pixel a group sees the colours before
 its own (mask A, which reads the image) or also its own (mask B, which reads other maps). Masks are applied at every
-use, so that no step of an optimiser can undo them.
+use, so that no optimiser step can undo them.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ Mask = Literal["A", "B"]
 
 
 def groups(maps: int, colours: int, parts: int = 1) -> Tensor:
-    """The colour (0, 1, ...) of each map, (maps,); each of `parts` equal parts of the maps is grouped for itself."""
+    """The colour (0, 1, ...) of each map, (maps,); each of `parts` equal parts of the maps is grouped separately."""
     part = maps // parts
     return colours * (torch.arange(maps) % part) // part
 
 
 def colour_mask(kind: Mask, inputs: int, outputs: int, colours: int, parts: int = 1) -> Tensor:
-    """(outputs, inputs) bool: what a map may see of its own pixel. `parts` is that of the outputs."""
+    """(outputs, inputs) bool: what a map may see of its own pixel; `parts` applies to the outputs."""
     reader, read = groups(outputs, colours, parts)[:, None], groups(inputs, colours)[None]
     return read < reader if kind == "A" else read <= reader
 
 
 class Masked(nn.Conv2d):
-    """A convolution of the window above and to the left of a pixel, which is the window's last column or middle.
+    """A convolution over the window above and to the left of a pixel, which is in the window's last or middle column.
 
     Args:
-        window: (rows, columns to the left, columns to the right) that are read, the pixel's own not counted. Columns to
-            the right are read in the rows above only.
+        window: (rows, columns to the left, columns to the right) that are read, not counting the pixel's own. Columns
+            to the right are read only in the rows above.
         kind: what is seen of the pixel itself; None: all of its row, as in a stack that is shifted down afterwards.
-        parts: of the outputs, each grouped by colours for itself.
+        parts: equal parts of the outputs, each grouped by colours separately.
     """
 
     mask: Tensor | None
@@ -75,7 +75,7 @@ def pointwise(inputs: int, outputs: int, colours: int) -> Masked:
 
 
 def project(layers: Iterable[nn.Module], condition: Tensor) -> Iterator[Tensor | None]:
-    """V h of each layer by its own `condition`, an unmasked 1x1 convolution; None where K is 0."""
+    """V h of each layer by its own `condition`, an unmasked 1x1 convolution; None if K is 0."""
     for layer in layers:
         assert layer.condition is None or isinstance(layer.condition, nn.Conv2d)
         yield None if layer.condition is None else layer.condition(condition)

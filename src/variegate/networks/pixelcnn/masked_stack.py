@@ -1,7 +1,7 @@
 """The layers of a plain PixelCNN (van den Oord, Kalchbrenner, Kavukcuoglu: Pixel recurrent neural networks, ICML 2016).
 
-One stack of masked n x n convolutions. What lies above and to the right stays partly out of sight, however many layers
-there are: the blind spot that two stacks do not have.
+One stack of masked n x n convolutions. Part of what lies above and to the right stays unseen, however many layers there
+are: the blind spot, which two stacks do not have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .masked import Masked, pointwise, project
 
 
 class MaskedBlock(nn.Module):
-    """2h maps to h, a masked n x n convolution, back to 2h; each after a ReLU, with a residual connection around."""
+    """2h maps to h, a masked n x n convolution, back to 2h; each after a ReLU, with a residual connection."""
 
     def __init__(self, width: int, filter: int, colours: int, conditions: int) -> None:
         super().__init__()
@@ -33,10 +33,10 @@ class MaskedBlock(nn.Module):
 
 
 class MaskedStack(nn.Module):
-    """Images (B, C, H, W) to 2 `width` maps, of which a colour's group knows nothing of that colour or what follows.
+    """Images (B, C, H, W) to 2 `width` maps; a colour's group does not depend on that colour or what follows it.
 
     Attributes:
-        maps: of the result.
+        maps: the number of output maps.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A plain masked stack pixel by pixel: what rows above say once a row, the row itself pixel by pixel."""
+"""A plain masked stack pixel by pixel: rows above are read once per row, the row itself once per pixel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MaskedSteps(Steps):
         self.plans = [self.plan(colour) for colour in range(self.colours)]
 
     def plan(self, colour: int) -> list[tuple[Tensor, ...]]:
-        """Every view that the operations of a colour need, block by block."""
+        """All views that the operations of a colour need, block by block."""
         plan = []
         for i, block in enumerate(self.blocks):
             wide, inner, outer = self.seen[i]
@@ -57,7 +57,7 @@ class MaskedSteps(Steps):
         return maps.unflatten(0, (self.colours, -1))[colour]
 
     def row(self, y: int, before: Tensor | None) -> None:
-        """What all rows above tell row y."""
+        """Collect what all rows above add to row y."""
         for i, (window, weight, bias) in enumerate(zip(self.above, self.weights, self.biases)):
             if before is not None:
                 push(window, before if i == 0 else self.past[i - 1, self.back :].permute(2, 1, 0))

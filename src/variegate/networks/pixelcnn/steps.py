@@ -16,18 +16,18 @@ from .masked import Masked
 
 
 class Steps(ABC):
-    """One image after another pixel of it, in this order:
+    """One pass over images, in this order:
 
     `row` for each row from the top; in it, unless its pixels are known and `skips` is true, for each pixel from the
     left: `pixel`; for each colour `colour`, then `put` its value; `keep`.
 
     Args:
         state: what the condition adds to each layer, (B, maps, H or 1, W or 1), or nothing.
-        batch: N, a multiple of B: N / B images in a row belong to one condition.
+        batch: N, a multiple of B: N / B consecutive images belong to one condition.
 
     Attributes:
-        result: (maps, N) of the pixel at hand. A colour's group is right once `colour` was called for it.
-        skips: rows that are known need no steps of their pixels.
+        result: (maps, N) of the current pixel; a colour's group is valid once `colour` was called for it.
+        skips: known rows need no steps for their pixels.
     """
 
     skips = False
@@ -52,23 +52,23 @@ class Steps(ABC):
 
     @abstractmethod
     def row(self, y: int, before: Tensor | None) -> None:
-        """Begin row y. `before`: the row above it, (N, C, W), of which every value is known; None for y = 0."""
+        """Begin row y. `before`: the complete row above it, (N, C, W); None for y = 0."""
 
     @abstractmethod
     def pixel(self, x: int) -> None:
-        """Begin pixel x with what its neighbours to the left say."""
+        """Begin pixel x with the contributions of its left neighbours."""
 
     @abstractmethod
     def colour(self, colour: int) -> None:
-        """Compute the maps of a colour, of which the colours before are known."""
+        """Compute the maps of a colour, given the colours before it."""
 
     @abstractmethod
     def put(self, x: int, colour: int, value: Tensor) -> None:
-        """The value (N,) of a colour, as the network reads it."""
+        """Set the values (N,) of a colour, as the network reads them."""
 
     @abstractmethod
     def keep(self, x: int) -> None:
-        """End pixel x: its maps will be read by its neighbours."""
+        """End pixel x, and keep its maps for its neighbours to read."""
 
 
 def left_of(layer: Masked) -> Tensor:
@@ -87,7 +87,7 @@ def bias_of(layer: torch.nn.Conv2d) -> Tensor:
 
 
 def empty(layer: Masked, rows: int, batch: int, size: Size) -> Tensor:
-    """Rows of what a layer reads, with the zeros it needs beside them: (N, inputs, rows, padded W)."""
+    """Zeros for the rows that a layer reads, including its padding: (N, inputs, rows, padded W)."""
     return layer.weight.new_zeros(batch, layer.in_channels, rows, size[1] + sum(layer.around[:2]))
 
 
