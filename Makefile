@@ -1,4 +1,4 @@
-# One line each: what a newcomer types. Everything lives in .venv; installing twice costs nothing.
+# Everything is installed into .venv; installing again is a no-op unless pyproject.toml has changed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 
 install: $(STAMP)
 
-# pip is skipped while pyproject.toml is older than the last install
+# skip pip unless pyproject.toml is newer than the last install
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "variegate needs Python 3.11 or newer: make install PYTHON=python3.11"; exit 1; }
@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml
 demo: install
 	$(BIN)/variegate demo --out demo
 
-# files are shared out among processes of one thread each, which two cores finish in half of the time
+# test files are distributed over single-threaded processes; on two cores this halves the time
 PROCESSES ?= 2
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 

@@ -1,1 +1,1 @@
-"""What the library costs and what it achieves, measured; results are JSON under `results`."""
+"""Benchmarks of what the library costs and achieves; results are JSON files under `results`."""

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.images demo demo docs/images/demo.png`: the README's image, from `variegate demo`.
+"""`python -m benchmarks.figures demo demo docs/images/demo.png`: the README's image, from `variegate demo`.
 
-`python -m benchmarks.images run RUN OUT --items 0 3 7`: held-out conditions, their real images and samples of a run.
+`python -m benchmarks.figures run RUN OUT --items 0 3 7`: held-out conditions, their real images and samples of a run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SAMPLES, LAYOUT = 8, 6
 
 
 def demo_picture(folder: Path) -> Image.Image:
-    """A layout, then eight samples by each method of the demo."""
+    """Render one row per method of the demo: a layout, then eight samples."""
     held = RunFolder(folder / "cimle").pairs("test")
     raw, _ = held.raw(LAYOUT)
     rows = []
@@ -31,14 +31,14 @@ def demo_picture(folder: Path) -> Image.Image:
 
 
 def run_picture(run: Path, items: list[int]) -> Image.Image:
-    """Rows of a held-out condition, its real image and samples 0 to 5 of seed 0."""
+    """Render one row per item: a held-out condition, its real image and samples 0 to 5 of seed 0."""
     model, held = Model.load(run), RunFolder(run).pairs("held")
     images = contact_sheets.sample(model, held, items, model.codes(SAMPLES - 2))
     return to_pil(contact_sheets.samples_sheet(model, held, items, images))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.images", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("what", choices=("demo", "run"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)

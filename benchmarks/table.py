@@ -1,4 +1,4 @@
-"""`python -m benchmarks.table`: the results of `benchmarks.speed` and `benchmarks.claims` in docs/benchmarks.md."""
+"""`python -m benchmarks.table`: write results of `benchmarks.speed` and `benchmarks.claims` to docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERDICTS = {True: "holds", False: "does not hold", None: ""}
 
 
 def section(measured: Result) -> str:
-    """One benchmark: a table, then what it was measured with."""
+    """Format one benchmark: a table, then what it was measured with."""
     columns = COLUMNS[measured["name"]]
     lines = [
         f"### {measured['name']}",
@@ -39,7 +39,7 @@ def section(measured: Result) -> str:
 
 
 def claims_section(name: str, found: list[dict[str, Any]]) -> str:
-    """What a paper claims and what was measured; then the methods side by side, mean over seeds and deviation."""
+    """Format a paper's claims and what was measured, then the methods side by side: mean and deviation over seeds."""
     lines = [f"### {name}", "", "| claim | data | verdict | measured |", "|---|---|---|---|"]
     judged = [c for c in found if c["id"] != "table"]
     told = ((c["claim"], c["data"], VERDICTS[c["holds"]], c["note"].replace("|", "\\|")) for c in judged)
@@ -68,7 +68,7 @@ def claims_section(name: str, found: list[dict[str, Any]]) -> str:
 
 
 def fill(page: str, marker: str, body: str) -> str:
-    """`page` with `body` between the two comments of a marker; they are added at the end where they are missing."""
+    """Return `page` with `body` between the two comments of a marker, which are appended if they are missing."""
     begin, end = f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
     if begin not in page or end not in page:
         page = f"{page.rstrip()}\n\n{begin}\n{end}\n"

@@ -1,6 +1,6 @@
-"""`python -m docs.tables`: the tables of components and methods in these pages, written anew from the registry.
+"""`python -m docs.tables`: regenerate the tables of components and methods in these pages from the registry.
 
-Each stands between `<!-- NAME -->` and `<!-- /NAME -->`; a test says when one is stale.
+Each table lies between `<!-- NAME -->` and `<!-- /NAME -->`; a test fails if one is stale.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def components(family: type[Component], column: str) -> str:
-    """One row a kind: what it is, and which methods are made with it."""
+    """Build a table with one row per kind: what it is, and which methods use it."""
     rows = []
     for kind, config in sorted(family.kinds.items()):
-        if not config.__module__.startswith("variegate."):  # somebody's own
+        if not config.__module__.startswith("variegate."):  # third-party
             continue
         used = [f"`{name}`" for name, method in METHODS_MADE.items() if getattr(method, family.group).kind == kind]
-        rows.append([f"`{kind}`", config.summary, ", ".join(used) or "as a part of others"])
+        rows.append([f"`{kind}`", config.summary, ", ".join(used) or "as part of others"])
     return table([family.group, column, "methods"], rows)
 
 
 def methods() -> str:
-    """One row a method: its summary, its components and its own options."""
+    """Build a table with one row per method: its summary, components and own options."""
     rows = []
     for name, method in METHODS_MADE.items():
         parts = " + ".join(f"`{getattr(method, part).kind}`" for part in ("generator", "randomness", "objective"))
         rows.append([f"`{name}`", f"{method.summary}<br>*{method.paper}*", parts, options(METHODS[name])])
-    return table(["method", "what it does", "made of", "its own options, with their defaults"], rows)
+    return table(["method", "what it does", "components", "its own options, with defaults"], rows)
 
 
 def options(make: Callable[..., Method]) -> str:
@@ -49,7 +49,7 @@ def options(make: Callable[..., Method]) -> str:
 
 
 def option(make: Callable[..., Method], name: str, default: Any) -> str:
-    """`--noise dropout` (or `input`, `none`)."""
+    """Format an option with its default and other choices: `--noise dropout` (or `input`, `none`)."""
     typed, others = f"--{name.replace('_', '-')}", [str(one) for one in choices_of(make, name) if one != default]
     if default is None:
         kind = next(one for one in get_args(get_type_hints(make)[name]) if one is not type(None))
@@ -63,20 +63,20 @@ TABLES = {
     "how-it-works.md": {
         "networks": lambda: components(GeneratorConfig, "network"),
         "randomness": lambda: components(RandomnessConfig, "what the code is"),
-        "objectives": lambda: components(ObjectiveConfig, "what it learns by"),
+        "objectives": lambda: components(ObjectiveConfig, "what it optimises"),
     },
     "methods.md": {"methods": methods},
 }
 
 
 def updated(page: str) -> str:
-    """The text of a page with its tables as they are now."""
+    """Return the text of a page with its tables regenerated."""
     text = (FOLDER / page).read_text()
     for name, make in TABLES[page].items():
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
         if not opening or not closing:
-            raise ValueError(f"{page} has no place for the table {name!r}")
+            raise ValueError(f"{page}: no markers for the table {name!r}; add <!-- {name} --> and <!-- /{name} -->")
         text = f"{before}{opening}\n{make()}\n\n{closing}{after}"
     return text
 

@@ -1,4 +1,4 @@
-"""What the papers claim, measured here. `python -m benchmarks.claims NAME` trains, measures, judges and writes JSON."""
+"""The papers' claims, measured here: `python -m benchmarks.claims NAME` trains, measures, judges and writes JSON."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.claims NAME [--quick]`
 
-Runs are kept by their configuration (in `runs/claims` unless --cache says otherwise): a second start goes on where the
-first one stopped, and a changed setting trains again only what it changes.
+Runs are cached by their configuration (in `runs/claims` unless --cache is given): a second start continues where the
+first one stopped, and a changed setting retrains only what it affects.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ FOLDER = Path(__file__).parents[1] / "results" / "claims"
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=__doc__)
     parser.add_argument("name", choices=CLAIMS)
-    parser.add_argument("--quick", action="store_true", help="two steps, one seed: to see that it runs; says nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="two steps, one seed, to check that it runs; proves nothing"
+    )
     parser.add_argument("--cache", type=Path, default=Path("runs/claims"))
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="trainings side by side, one thread each"
+        "--workers", type=int, default=os.cpu_count() or 1, help="number of parallel training runs, one thread each"
     )
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the JSON files")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the JSON files")
     chosen = parser.parse_args(arguments)
     keep_freed_memory()
     settings = Settings(chosen.cache, chosen.quick, chosen.workers)

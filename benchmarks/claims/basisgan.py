@@ -1,4 +1,4 @@
-"""BasisGAN's claims, and its family in one table: streets at 32x32, narrow networks, equal steps, three seeds."""
+"""BasisGAN's claims and its family in one table: streets at 32x32, narrow networks, equal steps, three seeds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SIZED = [
         name=f"basisgan {size}+{size}",
         options=WEAK_L1.options | ({} if size == 64 else {"randomness.latent": size, "randomness.hidden": size}),
     )
-    for size in (16, 64, 512)  # of the six in Table A.1 the ends and the one used everywhere
+    for size in (16, 64, 512)  # of the six in Table A.1, the extremes and the one used everywhere
 ]
 FAMILY = (PIX2PIX, NOISE, WEAK_NOISE, BASISGAN, WEAK_L1, BASIS_DSGAN, FILTERGAN, BICYCLEGAN, MSGAN, DSGAN, MUNIT)
 
@@ -62,7 +62,7 @@ ON_FACADES = [
     for trial in (BASIS_DSGAN, WEAK_L1, BICYCLEGAN, DSGAN, MSGAN, WEAK_NOISE, NOISE)
 ]
 
-TRIED = {  # single measurements of other settings, made by hand before these were chosen
+TRIED = {  # single manual measurements of other settings, made before these were chosen
     "codes": ". Tried too: 700 steps at five times these learning rates, where noise was used more than filters (1.2 "
     "and 0.48), and 1,500 steps at these (0.14 and 0.28): noise is ignored later than it is learned",
     "autoencoder": ". Tried too: 700 steps at five times these rates, L1 100, 10 and 1: shares of 0.16, 0.17 and 0.13, "
@@ -122,14 +122,14 @@ def as_cheap_as_its_host() -> Claim:
 
 @torch.no_grad()
 def filters_of(folder: Path, count: int) -> Tensor:
-    """Filters that the first sampled layer of a model draws for `count` codes: (count, L * L * C' * C)."""
+    """Return the filters that the first sampled layer of a model has for `count` codes: (count, L * L * C' * C)."""
     model = Model.load(folder)
     layer = next(module for module in model.generator.modules() if isinstance(module, SampledConv))
     return layer.filters(model.codes(count)).flatten(1).double()
 
 
 def effective_rank(rows: Tensor) -> tuple[float, list[float]]:
-    """exp of the entropy of the shares of variance, and the ten largest shares, of rows after their mean is removed."""
+    """Return exp of the entropy of the rows' shares of variance, mean removed, and the ten largest shares."""
     shares = torch.linalg.svdvals(rows - rows.mean(dim=0)).square()
     shares = shares / shares.sum()
     entropy = -(shares * shares.clamp_min(1e-30).log()).sum()
@@ -185,7 +185,7 @@ def more_diverse_together(rows: dict[str, dict[str, list[float]]]) -> Claim:
 
 @torch.no_grad()
 def distances_to_input(folder: Path, images: int = 16, samples: int = 8) -> tuple[float, float]:
-    """Mean |sample - input| and mean |sample - other sample| of held-out images, in [0, 1] units."""
+    """Return the mean |sample - input| and mean |sample - other sample| of held-out images, in [0, 1] units."""
     model, held = Model.load(folder), RunFolder(folder).pairs("held")
     to_input, between = [], []
     for i in range(min(images, len(held))):

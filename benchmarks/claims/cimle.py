@@ -1,7 +1,7 @@
-"""Conditional IMLE's claims: streets at 32x32, whose times of day and paints have skewed odds; CamVid once.
+"""Conditional IMLE's claims: streets at 32x32, whose times of day and paints have skewed probabilities; CamVid once.
 
 Narrow networks, equal updates of equal batches, three seeds, a Laplacian pyramid as perceptual distance. Codes are
-short vectors that pass a small network and are spread over the image; without a noise encoder they enter as they are.
+short vectors that pass through a small network and are tiled over the image; without a noise encoder, used directly.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ IMLE = {
     "objective.inner_batch": BATCH,
     "batch_size": POOL,
     "ema_decay": 0.98,
-    "restart.at": 0,  # at the published share of so short a training, there is nothing left to learn again from
+    "restart.at": 0,  # at the published fraction, training this short would leave no time to recover from a restart
 }
 REBALANCED = {"rebalance": "both"}
 
@@ -131,13 +131,13 @@ def perceived_diversity(rows: Rows) -> Claim:
 
 
 def falls(values: dict[str, list[float]]) -> bool:
-    """From the full model over that without rebalancing to both forms of CRN."""
+    """Return whether means fall from the full model to the one without rebalancing to both variants of CRN."""
     full, unbalanced, heads, noise = (mean(values[trial.name]) for trial in (FULL, UNBALANCED, CRN, CRN_NOISE))
     return full > unbalanced > max(heads, noise)
 
 
 def plain(rows: Rows) -> list[str]:
-    """Methods that are compared with their own names, not as rebalanced variants."""
+    """Return the methods compared under their own names, excluding rebalanced variants."""
     return [name for name in rows if "rebalanced" not in name and "hd" not in name]
 
 
@@ -160,7 +160,7 @@ def rare_modes(rows: Rows) -> Claim:
 
 @torch.no_grad()
 def style_is_kept(settings: Settings, codes: int = 48, layouts: int = 8) -> Claim:
-    """Agreement: of all pairs of layouts and readable images of one code, those that show equal values."""
+    """Measure agreement: over pairs of layouts with readable images of one code, the fraction with equal values."""
     found: dict[str, list[float]] = {"time": [], "paint": []}
     for seed in settings.seeds:
         folder = FULL.run(seed, settings)
@@ -181,7 +181,7 @@ def style_is_kept(settings: Settings, codes: int = 48, layouts: int = 8) -> Clai
 
 
 def agreement(values: Tensor) -> float:
-    """Of values (layouts, codes), -1 where unreadable."""
+    """Return the agreement of values (layouts, codes), which are -1 where unreadable."""
     first, second = torch.triu_indices(len(values), len(values), 1)
     both = (values[first] >= 0) & (values[second] >= 0)
     return float((values[first] == values[second])[both].float().mean())
@@ -189,7 +189,7 @@ def agreement(values: Tensor) -> float:
 
 @torch.no_grad()
 def steady_sequences(settings: Settings, frames: int = 16, codes: int = 8) -> Claim:
-    """A car drives through the street; what else changes is flicker."""
+    """Measure flicker: whatever else changes while a car drives through the street."""
     rows: dict[str, list[float]] = {"one code": [], "fresh codes": [], "layouts": []}
     raws = list(moving_car((32, 32), frames))
     for seed in settings.seeds:
@@ -213,10 +213,10 @@ def steady_sequences(settings: Settings, frames: int = 16, codes: int = 8) -> Cl
 
 @torch.no_grad()
 def monotone_brightness(settings: Settings, steps: int = 9, pairs: int = 8) -> Claim:
-    """Shares of the steps from a night's to a day's image in which the sky grows brighter, or not visibly darker.
+    """Measure the fractions of steps from a night to a day image whose sky gets brighter, or not visibly darker.
 
-    The sky's brightness depends on the time alone, but for weather; the image's also on paint, which the two codes
-    may not share. Near both ends all steps look alike, and a change of less than 1 % of the range is not seen.
+    Apart from weather, the sky's brightness depends only on the time; the image's also on paint, which the two codes
+    may not share. Near both ends all steps look alike, and a change of less than 1 % of the range is not visible.
     """
     rows: dict[str, list[float]] = {"not darker": [], "brighter": [], "night to day": []}
     for seed in settings.seeds:
@@ -245,7 +245,7 @@ def monotone_brightness(settings: Settings, steps: int = 9, pairs: int = 8) -> C
 
 
 def brightening(moves: list[Tensor]) -> tuple[float, float, float]:
-    """Shares of steps that are not darker by 1/100, and brighter at all, and the mean change from end to end."""
+    """Return the fractions of steps not darker by 1/100 and of steps brighter at all, and the mean total change."""
     if not moves:
         return float("nan"), float("nan"), float("nan")
     together = torch.stack(moves)
@@ -254,9 +254,9 @@ def brightening(moves: list[Tensor]) -> tuple[float, float, float]:
 
 
 def no_image_left_out(settings: Settings) -> Claim:
-    """Losses after matching, so distances to the nearest of m samples, of training images.
+    """Track the losses after matching, that is, distances of training images to the nearest of m samples.
 
-    The best of 8 samples of held-out images is shown beside it: 8 are fewer than the 12 combinations of time and paint.
+    The best of 8 samples of held-out images is given as well; 8 is less than the 12 combinations of time and paint.
     """
     rows: dict[str, list[float]] = {"first tenth": [], "last tenth": [], "held out, first": [], "held out, last": []}
     for seed in settings.seeds:

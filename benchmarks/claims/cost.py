@@ -1,4 +1,4 @@
-"""What a training step of a configuration costs: seconds and memory, on random images, without reading data."""
+"""The cost of a training step of a configuration: seconds and memory, on random images, without reading data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLASSES = 8  # of a street layout
 
 
 def step_of(trial: Trial) -> Callable[[], None]:
-    """A training step of freshly made networks."""
+    """Return a training step of freshly built networks."""
     chosen = method(trial.method, trial.options)
     size = (trial.size, trial.size)
     torch.manual_seed(0)
@@ -36,7 +36,7 @@ def step_of(trial: Trial) -> Callable[[], None]:
 
 
 def cost(trial: Trial) -> dict[str, float]:
-    """Median seconds of a step and the most megabytes of tensors alive in two steps from nothing."""
+    """Measure the median seconds of a step and the peak megabytes of tensors over two steps from scratch."""
 
     def two_steps() -> None:
         step = step_of(trial)

@@ -1,7 +1,7 @@
-"""Latent dropout codes' claims: streets from their surface normals, and faces from 68 landmarks, at 32x32.
+"""Claims of latent dropout codes: streets from their surface normals, and faces from 68 landmarks, at 32x32.
 
-Narrow networks, equal steps of equal batches, three seeds, a Laplacian pyramid whose means are compared, no weight
-decay, which was tuned for sums. Errors and diversity are those of held-out conditions.
+Narrow networks, equal steps of equal batches, three seeds, means over a Laplacian pyramid as the distance, and no
+weight decay, which was tuned for sums. Errors and diversity are measured on held-out conditions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .runs import Claim, Settings, Trial, by_name, every, prepare, table, words
 
 FACES = str(Path(__file__).parents[3] / "shared" / "data" / "faces_landmarks")
 claim = partial(Claim, data="streets:2000 at 32x32, from normals", paper="He, Schiele, Fritz 2018")
-INPUTS, NEW = 48, 4  # held-out conditions; new codes for every one that was trained
+INPUTS, NEW = 48, 4  # held-out conditions; new codes per trained code
 BRANCHES = (4, 8, 20)
 FACE_BRANCHES = 10
 MOST = BRANCHES[-1]
@@ -62,7 +62,7 @@ def face(architecture: str, threshold: float) -> Trial:
         "neighbours.threshold": threshold,
     }
     if threshold:
-        options["objective.neighbours_from"] = 300  # the preset's 4,000 is more than all steps here
+        options["objective.neighbours_from"] = 300  # the preset's 4,000 exceeds the total number of steps here
     word = "with neighbours" if threshold else "alone"
     return Trial(f"faces, {NAMES[architecture]}, {word}", "latent-dropout", options, data=FACES, steps=1000)
 
@@ -104,7 +104,7 @@ def over_seeds(trial: Trial, settings: Settings) -> dict[str, list[float]]:
 
 
 def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
-    """Numbers of one seed, kept beside the run: of the codes that were trained, and of new ones."""
+    """Return the metrics of one seed, cached next to the run: for the trained codes and for new ones."""
     folder = trial.run(seed, settings)
     path = folder / "latent.json"
     if path.is_file():
@@ -128,7 +128,7 @@ def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
 
 
 def drawn(model: Model, raws: Sequence[Tensor], codes: Tensor) -> Tensor:
-    """(conditions, n, 3, H, W) in [-1, 1]."""
+    """Generate images (conditions, n, 3, H, W) in [-1, 1]."""
     return torch.stack([model.decode(raw, codes) for raw in raws]) * 2 - 1
 
 
@@ -144,13 +144,13 @@ def accuracy(images: Tensor, truth: Tensor, suffix: str) -> dict[str, float]:
 
 
 def diversity(images: Tensor) -> dict[str, float]:
-    """Distances to the centre, and deviations of SqueezeNet's activations where its weights are at hand."""
+    """Return distances to the centre, and deviations of SqueezeNet's activations if its weights are available."""
     found = {**centre_distances(images), **feature_spread(images, Levels("squeeze"))}
     return {name: value.value for name, value in found.items()}
 
 
 def with_new_codes(trained: Tensor, fresh: Tensor, truth: Tensor) -> dict[str, float]:
-    """Best errors of the trained codes and more and more new ones; and the new ones' mean error."""
+    """Return the best errors of the trained codes with increasing numbers of new ones, and the new ones' mean error."""
     errors = per_sample(torch.cat([trained, fresh], dim=1), truth, MEASURES["rmse"])
     n = trained.shape[1]
     best = {f"rmse_best_with_{k}": float(errors[:, : n + k].amin(dim=1).mean()) for k in (n, 2 * n, NEW * n)}
@@ -206,7 +206,7 @@ SCORES = ("centre_max", "centre_mean", "diversity_score")
 
 
 def higher(rows: Rows, more: Trial, less: Trial) -> bool:
-    """Whether every diversity score's mean over seeds is higher."""
+    """Return whether every diversity score has a higher mean over seeds."""
     return all(mean(rows[more.name][score]) > mean(rows[less.name][score]) for score in SCORES)
 
 
@@ -264,7 +264,7 @@ def alive(rows: Rows, trials: Iterable[Trial], id: str = "alive", **of: Any) -> 
 
 
 def draw_scatter(rows: Rows, settings: Settings) -> None:
-    """`scatter.svg` in the cache: diversity against accuracy, on streets."""
+    """Write `scatter.svg` to the cache: diversity against accuracy, on streets."""
     own = {trial.name: rows[trial.name] for trial in (*TRIALS.values(), ELEMENTS)}
     points = {name: (mean(row["diversity_score"]), mean(row["rmse_best"])) for name, row in own.items()}
     axes = {"across": "diversity score, more is better", "up": "RMSE of the best output, less is better"}

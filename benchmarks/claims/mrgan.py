@@ -1,8 +1,8 @@
-"""MR-GAN's claims: the ring, variance on streets at 32x32, and at 64x64 small photographs and streets with a hole.
+"""MR-GAN's claims: the ring, variance on streets at 32x32, and small photographs and streets with a hole at 64x64.
 
 Narrow networks, equal steps, three seeds. "Ratio" is the variance of 16 samples over the variance that a Gaussian
-predictor of the same seed expects, both averaged over pixels, colours and 24 held-out conditions: 1 is right, 0 is one
-image per condition.
+predictor of the same seed predicts, both averaged over pixels, colours and 24 held-out conditions: 1 is ideal, 0 means
+one image per condition.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ PAPER = "Lee, Ha, Kim 2019"
 PHOTOS = str(Path(__file__).parents[3] / "shared" / "data" / "photos")
 CONDITIONS, SAMPLES = 24, 16
 NARROW: dict[str, Any] = {"generator.width": 16, "objective.width": 16, "ema_decay": 0.99, "flip": False}
-RATES = {"learning_rate.generator": 4e-4, "learning_rate.discriminator": 4e-4}  # short trainings: 4 times published
+RATES = {
+    "learning_rate.generator": 4e-4,
+    "learning_rate.discriminator": 4e-4,
+}  # 4 times the published rates, since training is short
 STREETS = {**NARROW, **RATES, "objective.layers": 2, "batch_size": 8, "objective.samples": 8}
 STEPS = 1000
 
@@ -88,7 +91,7 @@ HEAVIER = {  # published for maps; for Cityscapes the weight is 1
 def pair(
     task: str, base: str, ours: str, data: str, shape: dict[str, Any], own: dict[str, Any], samples: int
 ) -> tuple[Trial, Trial]:
-    """Baseline with noise, and MR-GAN, at 64x64; the predictor sees 12,000 images."""
+    """Build the baseline with noise and MR-GAN, at 64x64; the predictor sees 12,000 images."""
     on = partial(Trial, data=data, size=64)
     rate = {"learning_rate.generator": 1e-3}
     shared = {**NARROW, **rate, **own, **{f"generator.{name}": value for name, value in shape.items()}}
@@ -106,7 +109,7 @@ SUPERRES = {"learning_rate.discriminator": 4e-4, "batch_size": 8}
 INPAINTING = {"learning_rate.discriminator": 1e-4, "batch_size": 16}
 TASKS = {
     "superres": pair("superres", "srgan", "mrgan-superres", PHOTOS, {"blocks": 2}, SUPERRES, 6),
-    # not photographs: holes in them stay grey with either method for as long as this can last
+    # not photographs: with either method their holes stay grey for as long as we can train here
     "inpainting": pair("inpainting", "glcic", "mrgan-inpainting", "streets:600", {"width": 8}, INPAINTING, 4),
 }
 
@@ -137,7 +140,7 @@ def claims(settings: Settings) -> list[Claim]:
 
 
 def ring_of(seed: int, settings: Settings) -> dict[str, Any]:
-    """What `variegate toy ring` found."""
+    """Return the results of `variegate toy ring`, running it unless they are cached."""
     folder = settings.cache / f"ring-{seed}{'-quick' if settings.quick else ''}"
     if not (folder / "ring.json").is_file():
         ring(folder, seed, quick=settings.quick)
@@ -147,7 +150,7 @@ def ring_of(seed: int, settings: Settings) -> dict[str, Any]:
 
 @torch.no_grad()
 def ratio(trial: Trial, seed: int, settings: Settings) -> float:
-    """Variance of samples over that which the Gaussian predictor of this seed expects; see above."""
+    """Return the variance of samples over that predicted by the Gaussian predictor of this seed; see above."""
     if trial.diverged(seed, settings):
         return float("nan")
     folder = trial.run(seed, settings)
@@ -247,7 +250,7 @@ def stable_weights(ratios: Ratios) -> Claim:
 
 @torch.no_grad()
 def difference_when_small(folder: Path, items: int = 16) -> float:
-    """Root mean square between the given small image and reduced samples, in units of [0, 1]."""
+    """Return the RMS difference between the low-resolution input and reduced samples, in units of [0, 1]."""
     model, held = Model.load(folder), RunFolder(folder).pairs("held")
     errors = []
     for raw in (held.raw(i)[0] for i in range(items)):

@@ -1,4 +1,4 @@
-"""PixelCNN's claims (van den Oord et al., NIPS 2016). What they are measured on is told in `pixelcnn_trials`."""
+"""PixelCNN's claims (van den Oord et al., NIPS 2016); `pixelcnn_trials` describes the data they are measured on."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from .runs import Claim, Settings, Trial, by_name, every, prepare, say, words
 
 ALL = "digits, CIFAR-10 (7,000 images), streets"
 claim = partial(Claim, data=ALL, paper="van den Oord et al. 2016")
-HELD = 300  # held-out images at most
-DRAWN = 20  # of each class
+HELD = 300  # maximum number of held-out images
+DRAWN = 20  # samples per class
 WAYS = 12
 FILTERS = (3, 4, 5)
 STORED = {"digits": 299, "CIFAR-10": 12}  # images
@@ -71,12 +71,12 @@ def claims(settings: Settings) -> list[Claim]:
 def over_seeds(
     trial: Trial, settings: Settings, name: str, measured: Callable[[Trial, int, Settings], dict[str, float]]
 ) -> dict[str, list[float]]:
-    """Numbers of every seed, each kept beside its run as NAME.json."""
+    """Return the values of every seed, each cached next to its run as NAME.json."""
     each = []
     for seed in settings.seeds:
         path = trial.run(seed, settings) / f"{name}.json"
         if trial.diverged(seed, settings):
-            raise TrainingError(f"{trial.name}, seed {seed}: diverged; nothing is measured of it")
+            raise TrainingError(f"{trial.name}, seed {seed}: training diverged, so it cannot be measured")
         if not path.is_file():
             path.write_text(json.dumps(measured(trial, seed, settings)))
         each.append(json.loads(path.read_text()))
@@ -140,7 +140,7 @@ def by_class(rows: Rows, sets: list[str], settings: Settings) -> list[Claim]:
 
 
 def recognised_class(name: str, numbers: dict[str, list[float]]) -> Claim:
-    """On digits a class alone is 0.05 bits for each of 64 values, so that their likelihood does change."""
+    """Judge recognition; on digits a class is worth 0.05 bits for each of 64 values, so their likelihood changes."""
     large, chance = name != "digits", 0.1
     pairs = zip(numbers["with class"], numbers["without"], strict=True)
     hardly = all(abs(b - a) < 0.01 * b for a, b in pairs) or not large
@@ -222,12 +222,12 @@ def autoencoders(settings: Settings) -> Claim:
 
 
 def reconstruction(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
-    """Sharpness over that of the real images, error, and the bits per dimension of another image's vector."""
+    """Return sharpness relative to the real images, error, and the cost in bits per dimension of swapping vectors."""
     folder = trial.run(seed, settings)
     model, held = Model.load(folder), RunFolder(folder).pairs("held")
     count = 4 if settings.quick else 48
     real = torch.stack([held.raw(i)[1] for i in range(count)]).float() / 255
-    if isinstance(model.generator, PixelCNN):  # at its own levels: rounding alone makes images sharper
+    if isinstance(model.generator, PixelCNN):  # at the model's levels: rounding alone sharpens images
         real = (model.generator.show(model.generator.quantise(real * 2 - 1)) + 1) / 2
     drawn = torch.cat([model.decode(held.raw(i)[0], model.codes(1, i)) for i in range(count)])
     found = {

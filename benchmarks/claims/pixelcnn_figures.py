@@ -1,4 +1,4 @@
-"""Images of PixelCNN's claims: what a pixel sees, reconstructions, samples of each class, portraits."""
+"""Figures for PixelCNN's claims: what a pixel sees, reconstructions, samples of each class, portraits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEED = 0
 
 
 def pictures(settings: Settings) -> None:
-    """Written to the cache as PNG, of the first seed."""
+    """Write the figures of the first seed to the cache as PNG."""
     save(settings, "blind-spot", blind_spot())
     for name in AUTOENCODERS:
         save(settings, f"reconstructions-{name}", reconstructions(name, settings))
@@ -33,7 +33,7 @@ def drawn(model: Model, condition: object, n: int) -> Tensor:
 
 
 def reconstructions(name: str, settings: Settings) -> list[list[Tensor]]:
-    """A real image, what squared error makes of its vector, and six images that a PixelCNN draws of it."""
+    """Render a real image, its reconstruction by squared error, and six samples of a PixelCNN for the same vector."""
     runs = [trial.run(SEED, settings) for trial in AUTOENCODERS[name]]
     held, (pixels, squares) = RunFolder(runs[0]).pairs("held"), (Model.load(run) for run in runs)
     rows = []
@@ -45,13 +45,13 @@ def reconstructions(name: str, settings: Settings) -> list[list[Tensor]]:
 
 
 def classes(settings: Settings) -> list[list[Tensor]]:
-    """Ten samples of every class of CIFAR-10."""
+    """Render ten samples of every class of CIFAR-10."""
     model = Model.load(GATED_AND_PLAIN["CIFAR-10"][0].run(SEED, settings))
     return [[*drawn(model, f"class:{name}", 10)] for name in model.condition.names]  # type: ignore[union-attr]
 
 
 def faces(settings: Settings) -> list[list[Tensor]]:
-    """Four unseen people, a real image and eight portraits of each; then four ways between two of them."""
+    """Render four unseen people, with a real image and eight samples of each; then four paths between two of them."""
     run = portraits(settings).run(SEED, settings)
     model, held, vectors = Model.load(run), RunFolder(run).pairs("test"), unseen(run)
     same = [[held.raw(i * (len(held) // UNSEEN))[1], *drawn(model, v.numpy(), 8)] for i, v in enumerate(vectors[:4])]
@@ -60,7 +60,8 @@ def faces(settings: Settings) -> list[list[Tensor]]:
 
 
 def blind_spot(size: int = 15, layers: int = 4) -> list[list[Tensor]]:
-    """What the middle pixel sees: gated, plain; bright is seen, dark is not though it may be, grey must not be."""
+    """Render what the middle pixel sees, gated and plain: bright is seen, dark is allowed but not seen, grey is not
+    allowed."""
     rows = []
     for stacks in ("gated", "plain"):
         generator, place = untrained(stacks, 3, 1, (size, size), layers), (size // 2 + 2, size // 2)

@@ -1,4 +1,4 @@
-"""The networks that are meant for GPUs: do they build, and how do they begin?"""
+"""The first training steps of the networks that are meant for GPUs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .runs import Settings, say
 def first_steps(
     network: str, steps: int, batch_size: int, precision: Literal["32-true", "bf16-mixed"], settings: Settings
 ) -> tuple[float, list[float]]:
-    """Parameters in millions, and bits per dimension of each of the first batches of CIFAR-10; kept in the cache."""
+    """Return parameters in millions and bits per dimension of each of the first batches of CIFAR-10; cached."""
     path = settings.cache / f"{network}-{steps}-{batch_size}-{precision}.json"
     if not path.is_file():
         torch.set_num_threads(settings.workers)

@@ -1,4 +1,4 @@
-"""What PixelCNN's claims are judged by: sight, recognition, sharpness, ways between embeddings, the size of files."""
+"""Measures for PixelCNN's claims: receptive field, recognition, sharpness, paths between embeddings, file sizes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EPOCHS, BATCH = 20, 64
 
 
 def untrained(stacks: str, filter: int, colours: int, size: Size, layers: int) -> PixelCNN:
-    """Random weights in double precision; biases keep the last ReLUs open, so that they hide nothing."""
+    """Build a network with random double-precision weights; biases keep the last ReLUs active, so nothing is hidden."""
     torch.manual_seed(0)
     config = PixelCNNConfig(stacks=stacks, filter=filter, first_filter=filter, layers=layers, width=6, head=6, bits=3)  # type: ignore[arg-type]
     generator = config.build(NoRandomness(), Shapes(0, colours, size)).double()
@@ -39,7 +39,7 @@ def untrained(stacks: str, filter: int, colours: int, size: Size, layers: int) -
 
 
 def sight(generator: PixelCNN, place: tuple[int, int], colour: int) -> Tensor:
-    """Which values (C, H, W) the logits of one value depend on: the size of the derivative."""
+    """Return how much the logits of one value depend on each value (C, H, W): the magnitude of the derivative."""
     torch.manual_seed(1)
     image = torch.rand(1, *generator.shape, dtype=torch.float64).mul(2).sub(1).requires_grad_()
     empty = image.new_zeros(1, 0, *image.shape[2:])
@@ -50,14 +50,14 @@ def sight(generator: PixelCNN, place: tuple[int, int], colour: int) -> Tensor:
 
 
 def allowed(shape: Sequence[int], place: tuple[int, int], colour: int) -> Tensor:
-    """Which values (C, H, W) come before a value."""
+    """Return which values (C, H, W) precede a value."""
     colours, height, width = shape
     order = torch.arange(colours * height * width).view(height, width, colours).permute(2, 0, 1)
     return order < order[colour, place[0], place[1]]
 
 
 def leaks_and_blind(stacks: str, filter: int, colours: int, size: Size = (6, 6), layers: int = 8) -> tuple[int, int]:
-    """Over all values of an image: how many see themselves or what follows; how many do not see all before them."""
+    """Count, over all values of an image, those that see themselves or later ones, and those that miss earlier ones."""
     generator, leaks, blind = untrained(stacks, filter, colours, size, layers), 0, 0
     for y, x, colour in product(range(size[0]), range(size[1]), range(colours)):
         seen, may = sight(generator, (y, x), colour) > 0, allowed((colours, *size), (y, x), colour)
@@ -67,7 +67,7 @@ def leaks_and_blind(stacks: str, filter: int, colours: int, size: Size = (6, 6),
 
 
 class Classifier(nn.Sequential):
-    """A small convolutional network that is trained on the real images of a data set and sees no drawn one."""
+    """A small convolutional network that is trained only on the real images of a data set, never on samples."""
 
     def __init__(self, colours: int, classes: int) -> None:
         def block(before: int, after: int) -> list[nn.Module]:
@@ -85,7 +85,7 @@ class Classifier(nn.Sequential):
 
 
 def classifier(pairs: Pairs, classes: int, seed: int = 0) -> Classifier:
-    """Adam at 1e-3 for some epochs, images shifted by up to an eighth of their side."""
+    """Train a classifier with Adam at 1e-3 for a few epochs, with images shifted by up to an eighth of their side."""
     torch.manual_seed(seed)
     images, labels = images_and_labels(pairs)
     network = Classifier(images.shape[1], classes)
@@ -102,7 +102,7 @@ def classifier(pairs: Pairs, classes: int, seed: int = 0) -> Classifier:
 
 
 def images_and_labels(pairs: Pairs) -> tuple[Tensor, Tensor]:
-    """Images (N, C, H, W) in [-1, 1] and classes (N,)."""
+    """Return images (N, C, H, W) in [-1, 1] and classes (N,)."""
     raws, images = zip(*(pairs.raw(i) for i in range(len(pairs))))
     return torch.stack(images).float() / 127.5 - 1, torch.stack([raw[0, 0, 0] for raw in raws]).long()
 
@@ -112,31 +112,31 @@ def recognised(network: Classifier, images: Tensor, labels: Tensor) -> float:
 
 
 def drawn_by_class(model: Model, classes: Sequence[str], each: int) -> tuple[Tensor, Tensor]:
-    """Images (N, C, H, W) in [-1, 1] and the classes that were asked for."""
+    """Sample images (N, C, H, W) in [-1, 1]; returns them and the requested classes."""
     images = torch.cat([model.sample(f"class:{name}", n=each).images for name in classes]) * 2 - 1
     return images, torch.arange(len(classes)).repeat_interleave(each)
 
 
 def sharpness(images: Tensor) -> float:
-    """Mean absolute difference of neighbouring pixels of (..., H, W)."""
+    """Return the mean absolute difference of neighbouring pixels of (..., H, W)."""
     return float(images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()) / 2
 
 
 def unseen(run: Path) -> list[Tensor]:
-    """An embedding of each unseen person, (D,)."""
+    """Return one embedding (D,) of each unseen person."""
     held = RunFolder(run).pairs("test")
     return [held.raw(i)[0][:, 0, 0].float() for i in range(0, len(held), len(held) // UNSEEN)]
 
 
 def way(model: Model, start: Tensor, end: Tensor, frames: int, seed: int) -> Tensor:
-    """Images (frames, C, H, W) of vectors on a straight line, all with one code."""
+    """Sample images (frames, C, H, W) for vectors on a straight line, all with the same code."""
     shares = torch.linspace(0, 1, frames)
     vectors = [start.lerp(end, share).numpy() for share in shares.tolist()]
     return model.sequence(vectors, seed=seed).images
 
 
 def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int = 9) -> tuple[float, ...]:
-    """Mean over ways of L1 distances: of adjacent images, the largest of these, of the ends; and of two codes."""
+    """Return L1 distances, averaged over paths: of adjacent images, their maximum, of the ends, and of two codes."""
     each = []
     for seed, (start, end) in enumerate(ends):
         images = way(model, start, end, frames, seed)
@@ -147,7 +147,7 @@ def smoothness(model: Model, ends: Sequence[tuple[Tensor, Tensor]], frames: int 
 
 
 def stored_beyond(model: Model, pairs: Pairs, count: int) -> tuple[float, float]:
-    """Bytes of the coded images / those the model says; bits per value that are really stored."""
+    """Return the coded images' size relative to the model's prediction, and the bits per value actually stored."""
     with TemporaryDirectory() as place:
         files, conditions = [], []
         for i in range(count):

@@ -1,8 +1,7 @@
-"""What PixelCNN's claims are measured on: digits (8x8, 16 levels), CIFAR-10 (7,000 of its images, 32x32), and at 16x16
-streets from label maps and portraits from embeddings: at 32x32 so short a training draws no more than their textures.
+"""Trials for PixelCNN's claims: digits (8x8, 16 levels), CIFAR-10 (7,000 of its images, 32x32), and streets from label
+maps and portraits from embeddings at 16x16, since such short training at 32x32 yields only their textures.
 
-Narrow networks and few steps, three seeds. The plain network has as many parameters as the gated one, or up to 7 %
-more.
+Narrow networks, few steps, three seeds. The plain network has as many parameters as the gated one, or up to 7 % more.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from .runs import Settings, Trial, say
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 CIFAR, PEOPLE = SHARED / "cifar10_train.npz", SHARED / "faces_identity"
-UNSEEN = 50  # people, the last ones, whom neither the embedding nor the PixelCNN is shown
+UNSEEN = 50  # the last people, whom neither the embedding nor the PixelCNN is trained on
 SIDE = 16
-CROP = 64  # portraits: the middle of images of 96x96, made small
+CROP = 64  # portraits: the centre of 96x96 images, then reduced
 STREET_STEPS = 3000
 
 SHORT: dict[str, Any] = {"learning_rate.generator": 2e-3, "schedule.kind": "linear", "ema_decay": 0.99}
@@ -63,11 +62,11 @@ UNCONDITIONAL = {
     "CIFAR-10": cifar("gated, without class", GATED, width=36, condition="none"),
 }
 ENCODED = {"bottleneck": 10, "encoder_scale": 0.25}
-RISING = {**ENCODED, "schedule.warmup_steps": 100}  # RMSProp's first steps may leave nothing but dead ReLUs
+RISING = {**ENCODED, "schedule.warmup_steps": 100}  # otherwise RMSProp's first steps may kill all ReLUs
 
 
 def squared(pixels: Trial) -> Trial:
-    """The auto-encoder by squared error beside one with a PixelCNN: the same data, steps and batches."""
+    """Build the squared-error counterpart of a PixelCNN auto-encoder: the same data, steps and batches."""
     kept = {name: pixels.options[name] for name in ("batch_size", "ema_decay")}
     name = f"{pixels.name.partition(',')[0]}, auto-encoder by squared error"
     return Trial(name, "conv-autoencoder", {**ENCODED, **kept}, pixels.data, pixels.size, pixels.steps)
@@ -79,7 +78,7 @@ AUTOENCODERS = {name: (pixels, squared(pixels)) for name, pixels in CODERS.items
 
 
 def portraits(settings: Settings) -> Trial:
-    """Portraits of people from the embedding of one of their images; the last people are its test split."""
+    """Build the trial of portraits from the embedding of one image of a person; the last people are its test split."""
     place = settings.cache.resolve() / ("portraits-quick" if settings.quick else "portraits")
     vectors = place / "people.npy"
     if not vectors.is_file():
@@ -89,7 +88,7 @@ def portraits(settings: Settings) -> Trial:
 
 
 def make_portraits(place: Path, vectors: Path, steps: int) -> None:
-    """Grey images as arrays, and the vectors that an embedding trained here gives their originals."""
+    """Write grey images as arrays, and the vectors of their originals by an embedding trained here."""
     say("portraits: training the embedding")
     embedding = EmbeddingSettings(size=(48, 48), length=32, width=16, people=32, steps=steps)
     run = train_embedding(PEOPLE, place / "embedding", embedding, resume=(place / "embedding").exists(), quiet=True)
@@ -106,7 +105,7 @@ def make_portraits(place: Path, vectors: Path, steps: int) -> None:
 
 
 def middle(file: Path) -> NDArray[np.uint8]:
-    """The middle of an image, small and grey: (H, W)."""
+    """Read the centre of an image, reduced and grey: (H, W)."""
     picture = Image.open(file).convert("L")
     left, top = (picture.width - CROP) // 2, (picture.height - CROP) // 2
     box = (left, top, left + CROP, top + CROP)
@@ -114,7 +113,7 @@ def middle(file: Path) -> NDArray[np.uint8]:
 
 
 def all_trials(settings: Settings) -> list[Trial]:
-    """Those whose data is at hand, the quick ones first."""
+    """Return the trials whose data is available, the quick ones first."""
     found = [*GATED_AND_PLAIN["digits"], UNCONDITIONAL["digits"], *AUTOENCODERS["digits"]]
     found += [*GATED_AND_PLAIN["streets"], *AUTOENCODERS["streets"]]
     if PEOPLE.is_dir():

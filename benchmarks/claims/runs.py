@@ -1,4 +1,4 @@
-"""Train and measure one configuration, once: results are kept beside the run and read again the next time."""
+"""Train and measure a configuration once: results are cached next to the run and reused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ METRICS = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "
 
 @dataclass(frozen=True)
 class Settings:
-    """Where runs are kept, whether only to see that everything runs, and how many train side by side."""
+    """Where runs are cached, whether this is only a quick check, and how many train in parallel."""
 
     cache: Path
     quick: bool = False
@@ -45,11 +45,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration: a method, its settings, data and length. Its name is what tables call it.
+    """One configuration: a method, its settings, data and number of steps; tables use its name.
 
     Attributes:
-        predictor: a moment-predictor that is trained before, with the same seed, and handed over.
-        saves: checkpoints of a training; a predictor keeps the best of them.
+        predictor: a moment-predictor that is trained first, with the same seed, and passed on.
+        saves: number of checkpoints during training; a predictor keeps the best of them.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Trial:
         return settings.cache / f"{self.method}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
     def content(self) -> dict[str, Any]:
-        """All that decides a run, so not its name nor where data lies; what is left at its default is not mentioned."""
+        """Return all that determines a run, excluding its name and the path of its data; some defaults are omitted."""
         given = {name: value for name, value in vars(self).items() if name not in ("predictor", "saves")}
         given["data"] = Path(self.data).name
         if self.saves != 2:
@@ -76,7 +76,7 @@ class Trial:
         return given | {"name": None}
 
     def run(self, seed: int, settings: Settings) -> Path:
-        """The trained run of one seed."""
+        """Train the run of one seed, unless it is cached, and return its folder."""
         folder = self.folder(seed, settings)
         done, steps = folder / "trained.json", 2 if settings.quick else self.steps
         if not done.is_file():
@@ -94,12 +94,12 @@ class Trial:
         return folder
 
     def diverged(self, seed: int, settings: Settings) -> bool:
-        """Whether a loss became infinite or no number."""
+        """Return whether a loss became infinite or NaN."""
         told = json.loads((self.run(seed, settings) / "trained.json").read_text())
         return told.get("problem") is not None
 
     def measure(self, seed: int, settings: Settings) -> dict[str, float]:
-        """Metrics of one seed, with parameters in millions; not a number where the training diverged."""
+        """Return the metrics of one seed, with parameters in millions; NaN if training diverged."""
         folder = self.run(seed, settings)
         if self.diverged(seed, settings):
             return dict.fromkeys(METRICS, math.nan)
@@ -115,20 +115,20 @@ class Trial:
         return measured
 
     def over_seeds(self, settings: Settings) -> dict[str, list[float]]:
-        """One value a seed of every metric."""
+        """Return one value per seed for every metric."""
         return by_name([self.measure(seed, settings) for seed in settings.seeds])
 
 
 def by_name(each: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    """Numbers of several seeds as one list a name."""
+    """Collect the values of several seeds as one list per name."""
     return {name: [one[name] for one in each] for name in each[0]}
 
 
 def prepare(trials: Sequence[Trial], settings: Settings, measure: bool = True) -> None:
     """Train (and measure) every trial with every seed, `workers` at a time, so that the claims find them in the cache.
 
-    Networks this small gain little from a second thread, so each worker has one: two cores train twice as many, and a
-    run does not depend on how many cores there are.
+    Networks this small gain little from a second thread, so each worker uses one: two cores train twice as many, and a
+    run does not depend on the number of cores.
     """
     jobs = {trial.folder(seed, settings): (trial, seed, settings) for trial in trials for seed in settings.seeds}
     context = multiprocessing.get_context("spawn")
@@ -144,7 +144,7 @@ def one_thread() -> None:
 
 @dataclass
 class Claim:
-    """One sentence of a paper and what was measured about it."""
+    """A claim of a paper and what was measured about it."""
 
     id: str
     claim: str
@@ -155,20 +155,20 @@ class Claim:
     paper: str = "Wang, Cheng, Sapiro, Qiu 2019"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON has no "not a number": null."""
+        """Convert to a JSON mapping; NaN becomes null, since JSON has no NaN."""
         measured = {name: [None if math.isnan(v) else v for v in values] for name, values in self.measured.items()}
         return asdict(self) | {"measured": measured}
 
 
 def table(rows: dict[str, dict[str, list[float]]], *metrics: str) -> dict[str, list[float]]:
-    """Measured values named "row: metric"."""
+    """Collect measured values under the name "row: metric"."""
     return {
         f"{name}: {metric}": values[metric] for name, values in rows.items() for metric in metrics if metric in values
     }
 
 
 def words(values: Sequence[float | None]) -> str:
-    """Mean and standard deviation of those that are numbers."""
+    """Format the mean and standard deviation of the values that are not NaN or None."""
     numbers = [value for value in values if value is not None and not math.isnan(value)]
     if len(numbers) < len(values):
         return f"{words(numbers) + ', ' if numbers else ''}{len(values) - len(numbers)} of {len(values)} diverged"
@@ -177,7 +177,7 @@ def words(values: Sequence[float | None]) -> str:
 
 
 def every(values: list[float], others: list[float], factor: float = 1.0) -> bool:
-    """Whether each value exceeds `factor` times the other of the same seed."""
+    """Return whether each value exceeds `factor` times the other value of the same seed."""
     return all(a > factor * b for a, b in zip(values, others, strict=True)) and not any(map(math.isnan, values))
 
 

@@ -1,4 +1,4 @@
-"""Speed and size. `python -m benchmarks.speed NAME` measures one of `BENCHMARKS` and writes its JSON."""
+"""Speed and size: `python -m benchmarks.speed NAME` measures one of `BENCHMARKS` and writes its JSON file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""BasisGAN's generator against pix2pix's ResNet, its host: time of one image and of a batch, size, training memory.
+"""BasisGAN's generator against its host, pix2pix's ResNet: time of one image and of a batch, size, training memory.
 
-Every `ratio` is BasisGAN over host. Times of BasisGAN include drawing the codes.
+Every `ratio` is BasisGAN over host. BasisGAN's times include drawing the codes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def built(method: Method, side: int, seed: int, layout: str = "channels_last") -
 
 
 def drawing(method: Method, side: int, batch: int, layout: str, seed: int) -> Task:
-    """Draw `batch` images of as many conditions, each with its own code."""
+    """Return a task that generates `batch` images of as many conditions, each with its own code."""
     network = built(method, side, seed, layout).eval()
     condition = torch.rand(batch, 3, side, side).mul(2).sub(1).contiguous(memory_format=LAYOUTS[layout])
     seeds = [(seed, index) for index in range(batch)]
@@ -62,7 +62,7 @@ def drawing(method: Method, side: int, batch: int, layout: str, seed: int) -> Ta
 
 
 def memory(ours: Method, host: Method, side: int, batch: int, seed: int) -> Row:
-    """The paper measures at batch 1 and finds BasisGAN slightly below its host (Table A.2)."""
+    """Measure training memory; the paper does so at batch 1 and finds BasisGAN slightly below its host (Table A.2)."""
     peaks = [peak_bytes(lambda m=method: train(m, side, batch, seed)) for method in (ours, host)]  # type: ignore[misc]
     limit = 1.0 if batch == 1 else None
     case = f"training memory, {side}x{side}, batch {batch}, megabytes"
@@ -70,7 +70,7 @@ def memory(ours: Method, host: Method, side: int, batch: int, seed: int) -> Row:
 
 
 def train(method: Method, side: int, batch: int, seed: int) -> None:
-    """Two steps from nothing: the second one sees Adam's moments from its beginning, as all later ones do."""
+    """Train for two steps from scratch: like all later ones, the second starts with Adam's moments in memory."""
     network = built(method, side, seed).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
     condition, image = torch.rand(2, batch, 3, side, side)

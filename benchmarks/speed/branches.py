@@ -1,10 +1,9 @@
 """72 images of one condition from latent dropout codes, the memory of 72 branches, and the matching of a step.
 
-"drawn": `ratio` is the time of the library over the time it may take, which is that of 72 passes of the whole network
-divided by the bound from multiply-adds; `speed_up` is the plain factor. "memory": most bytes alive while 72 images are
-drawn, parameters included, and parameters alone, of the shared early split over the separate one. "matching": the
-assignment of 8 targets to 72 branches over a training step of 16 conditions, at 32x32: larger images make its share
-smaller.
+"drawn": `ratio` is the library's time over the time allowed, which is that of 72 passes of the whole network divided by
+the bound from multiply-adds; `speed_up` is the plain factor. "memory": peak bytes while 72 images are generated,
+including parameters, and parameters alone, of the shared early split over the separate one. "matching": the assignment
+of 8 targets to 72 branches over a training step of 16 conditions, at 32x32; larger images make its share smaller.
 """
 
 from __future__ import annotations

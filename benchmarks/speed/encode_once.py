@@ -1,8 +1,8 @@
-"""Many images of one condition: the deterministic stages once, against the whole network for each image.
+"""Many images of one condition: running the deterministic stages once, against the whole network for each image.
 
-A row's `ratio` is the time of encode-once over the time it may take, which is that of whole runs divided by the bound
-from multiply-adds. `speed_up` is the plain factor, `bound` the most that encoding once could give. "drawn" is what
-`Model.sample` does against as many runs of the whole network, as public test scripts do; the other rows isolate
+A row's `ratio` is the time of encoding once over the time allowed, which is that of whole runs divided by the bound
+from multiply-adds. `speed_up` is the plain factor, `bound` the most that encoding once could give. "drawn" compares
+`Model.sample` with as many runs of the whole network, as in public test scripts; the other rows isolate the effect of
 encoding once by giving both sides the same batches.
 """
 
@@ -30,19 +30,19 @@ from .results import Row, Settings, row
 
 IMAGES = 20
 LIMIT = 1.1
-SLOW = 1.0  # processor seconds a pass at 256 may take; slower networks are measured at 128
+SLOW = 1.0  # maximum processor seconds of a pass at 256; slower networks are measured at 128
 CONDITION_CHANNELS = 3
 
 
 class Case(NamedTuple):
     name: str
     build: Callable[[Size], Staged]
-    sizes: tuple[Size, ...]  # the first at which a pass is not slow
+    sizes: tuple[Size, ...]  # the first one at which a pass is not slow is used
     quick: Size
 
 
 def unet(size: Size) -> Staged:
-    """Noise maps at the three innermost decoder layers, whatever the depth."""
+    """Build a U-Net with noise maps at the three innermost decoder layers, whatever its depth."""
     depth = UNetConfig.depth_for(size)
     sites = tuple(f"up{k}" for k in range(depth, max(depth - 3, 0), -1))
     width = 64 if min(size) > 64 else 4
@@ -115,14 +115,14 @@ def measure(case: Case, layout: str, settings: Settings) -> list[Row]:
 
 
 def time_bound(network: Staged, condition: Tensor, codes: Tensor, settings: Settings) -> float:
-    """The bound with seconds of single images in place of multiply-adds, which need not be proportional to them."""
+    """Return the bound from seconds of single images instead of multiply-adds; the two need not be proportional."""
     code = codes[None, :1]
     share = settings.compare(lambda: network.encode(condition), lambda: network(condition, code)).ratio
     return len(codes) / (share + len(codes) * (1 - share))
 
 
 def built(case: Case, layout: str, settings: Settings) -> tuple[Staged, Size]:
-    """The network at the largest size that is not slow."""
+    """Build the network at the largest size that is not slow."""
     for size in (case.quick,) if settings.quick else case.sizes:
         torch.manual_seed(settings.seed)
         network = case.build(size).eval().to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
@@ -146,14 +146,14 @@ def one_by_one(network: Staged, condition: Tensor, codes: Tensor) -> list[Tensor
 
 
 def one_batch(network: Staged, condition: Tensor, codes: Tensor) -> Tensor:
-    """The condition is repeated in the batch, so every stage runs for every image."""
+    """Generate all images in one batch; the condition is repeated in it, so every stage runs for every image."""
     repeated = condition.expand(len(codes), -1, -1, -1)
     images: Tensor = network(repeated, codes[:, None])
     return images
 
 
 def runs_before_first_site(network: Staged, condition: Tensor, codes: Tensor) -> Counter[str]:
-    """How often each stage before the first site runs while the library draws all images."""
+    """Count how often each stage before the first site runs while the library generates all images."""
     counts: Counter[str] = Counter()
     names = list(network.stages)[: network.split]
 

@@ -1,11 +1,11 @@
 """The adversarial family against plain loops over the same networks: 20 images of one condition, a training step.
 
-Drawing: `Model.sample`'s way against one run of the whole network per image, whose batch is one image, as in public
-test scripts. `ratio` is our time over the time allowed by the bound from multiply-adds (see `encode_once`), `speed_up`
-the plain factor; a second row says that drawing is never slower than the plain loop.
+Sampling: the procedure of `Model.sample` against one run of the whole network per image at a batch size of one, as in
+public test scripts. `ratio` is our time over the time allowed by the bound from multiply-adds (see `encode_once`),
+`speed_up` the plain factor; a second row checks that sampling is never slower than the plain loop.
 
-Training: the library's step against a step written down as the public scripts do it: one whole run of the generator for
-each of its images, discriminators frozen and thawed by hand, PyTorch's default Adam.
+Training: the library's step against a step as written in the public scripts: one whole run of the generator for each of
+its images, discriminators frozen and unfrozen by hand, PyTorch's default Adam.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DRAWING: dict[str, dict[str, Any]] = {
     "bicyclegan": {},
     "basisgan": {},
     "munit": {},
-}  # msgan and dsgan draw with bicyclegan's network
+}  # msgan and dsgan use bicyclegan's network
 TRAINING = ("pix2pix", "bicyclegan")
 
 
@@ -52,7 +52,8 @@ def rows(settings: Settings) -> list[Row]:
 
 
 def small(name: str, settings: Settings) -> tuple[dict[str, Any], int]:
-    """Options and side: full width at 128 pixels; pix2pixHD, whose 182 million parameters are made for more, half."""
+    """Return options and side: full width at 128 pixels, but half for pix2pixHD, whose 182 million parameters suit
+    larger images."""
     if settings.quick:
         return {"width": 4, **({"generator.blocks": 1} if name in ("basisgan", "munit", "pix2pixhd") else {})}, 64
     return ({"width": 32} if name == "pix2pixhd" else {}), 128
@@ -123,7 +124,7 @@ def batch_of(count: int, side: int, seed: int) -> Batch:
 def ours(
     generator: Generator, objective: Objective, batch: Batch, settings: Training, at: int = 0
 ) -> Callable[[], None]:
-    """The library's step number `at`."""
+    """Return the library's step number `at`."""
     fabric = Fabric(accelerator="cpu", devices=1)
     players = {name: list(own) for name, own in objective.players(generator).items()}
     optimizers: dict[str, Any] = {

@@ -1,14 +1,14 @@
 """Conditional IMLE's matching against the public formulation, its growth, and what a pool keeps until its updates.
 
-Public formulation: one candidate at a time passes the generator and the perceptual network, and so does its target,
-anew for each candidate; no gradients. Both sides have the same networks, codes and distances and must name the same
-winners, which is asserted. `ratio` is our time over theirs, `speed_up` its inverse, `bound` the speed-up that
-multiply-adds allow, since convolutions of the candidates are done either way: batching can beat it only by what it
-saves in calls and small tensors. The demo matches images of 64x64 at a quarter of the size, on both sides here.
+Public formulation: one candidate at a time passes through the generator and the perceptual network, and so does its
+target, again for each candidate; no gradients. Both sides have the same networks, codes and distances and must select
+the same winners, which is asserted. `ratio` is our time over theirs, `speed_up` its inverse, `bound` the speed-up that
+multiply-adds allow, since the candidates are convolved in either case: batching can only exceed it by what it saves in
+calls and small tensors. The demo matches images of 64x64 at a quarter of the size, and so do both sides here.
 
-A pool keeps the key and the winner's index of every slot, from which its code is drawn again; the other side keeps the
-winners' codes, which are noise fields as large as the image. `kilobytes_kept` are alive when matching has ended,
-`megabytes` the most alive at a time while it runs, which is ours by the chunk and theirs by a single candidate.
+A pool keeps the key and the winner's index for every slot, from which its code is drawn again; the other side keeps the
+winners' codes, which are noise fields as large as the image. `kilobytes_kept` are alive after matching, `megabytes` is
+the peak while it runs, which is determined by the chunk for us and by a single candidate for them.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ DEMO = {
     "randomness.channels": 12,
     "randomness.encoder": False,
     "objective.chunk": 1024,
-}  # as `variegate demo` has it
-FIELDS = {"scale": 0.0625, "randomness.hidden": 16}  # noise fields, as published; 64 channels at the most
+}  # as in `variegate demo`
+FIELDS = {"scale": 0.0625, "randomness.hidden": 16}  # noise fields, as published; at most 64 channels
 MORE_CANDIDATES, MORE_SLOTS = (5, 10, 20, 40), (8, 16, 32, 64)
 
 
 class Case(NamedTuple):
-    """A pool to be matched. `kind` is a perceptual network; "vgg19" has random filters: the time is the same."""
+    """A pool to match; `kind` is a perceptual network ("vgg19" has random filters, which take the same time)."""
 
     name: str
     options: dict[str, Any]
@@ -108,7 +108,7 @@ def ours(side: Side) -> Tensor:
 
 @torch.no_grad()
 def public_match(side: Side) -> tuple[Tensor, Tensor]:
-    """Winners (B,) and their codes (B, D)."""
+    """Match as in the public formulation; returns winners (B,) and their codes (B, D)."""
     generator, objective, batch = side
     winners, fields = [], []
     for slot in torch.arange(len(batch.image)).split(1):
@@ -151,7 +151,7 @@ def against_public(case: Case, settings: Settings) -> Row:
 
 @torch.no_grad()
 def bound(side: Side) -> float:
-    """Of the speed-up, from the multiply-adds of the generator and of the perceptual network."""
+    """Bound the speed-up by the multiply-adds of the generator and of the perceptual network."""
     generator, objective, batch = side
     x, y, _ = objective.smaller(batch.condition[:1], batch.image[:1], None)
     codes = generator.draw_for(batch.key[:1], 1)
@@ -160,7 +160,7 @@ def bound(side: Side) -> float:
 
 
 def growth(settings: Settings) -> list[Row]:
-    """Median seconds of a matching for each m and each S, taken in turns; against the smallest of each."""
+    """Measure the median seconds of matching for each m and each S, alternately, relative to the smallest of each."""
     case = Case("demo", DEMO, "laplacian", match_scale=4)
     more, most = ((2, 3), (1, 2)) if settings.quick else (MORE_CANDIDATES, MORE_SLOTS)
     found = []
@@ -207,7 +207,7 @@ def memory(settings: Settings) -> list[Row]:
 
 
 def pool(case: Case, candidates: int, settings: Settings) -> Row:
-    """Entries of a row."""
+    """Return the entries for a row."""
     side = built(case, candidates, settings)
     found: Row = {"size": list(case.size), "slots": case.slots, "candidates": candidates}
     for name, match in (("ours", keys_and_winners), ("fields", fields)):
@@ -229,8 +229,8 @@ def fields(side: Side) -> list[Tensor]:
 
 
 def kept_bytes(task: Callable[[], list[Tensor]]) -> int:
-    """Bytes that are alive when `task` has ended and were not before, what it returns included."""
-    task()  # whatever stays from the first call on
+    """Return the bytes alive after `task` that were not alive before, including what it returns."""
+    task()  # so that anything cached by the first call is not counted
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         result = task()
     assert result

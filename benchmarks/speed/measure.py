@@ -1,4 +1,4 @@
-"""Stopwatch, multiply-adds and memory."""
+"""Measurement of time, multiply-adds and memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 
 
 class Comparison(NamedTuple):
-    """Seconds are medians; `ratio` is the median of the pairs' ratios, `spread` their least and greatest."""
+    """A comparison of two tasks: medians of seconds, the median of the pairs' ratios and their minimum and maximum."""
 
     ratio: float
     spread: list[float]
@@ -29,16 +29,16 @@ class Comparison(NamedTuple):
     pairs: int
 
     def details(self, first: str, second: str) -> dict[str, object]:
-        """Entries of a row."""
+        """Return the entries for a row."""
         a, b = self.seconds
         return {"spread": self.spread, f"seconds_{first}": a, f"seconds_{second}": b, "pairs": self.pairs}
 
 
 def compare(first: Task, second: Task, pairs: int, seconds: float = 0.0, now: Clock = perf_counter) -> Comparison:
-    """Time of `first` over time of `second`, in turns: neighbours in time share whatever else the machine does.
+    """Compare the time of `first` with that of `second`, run alternately so that both see the same machine load.
 
-    Every other pair runs in the opposite order. At least `pairs` pairs after one warm-up of each, more while
-    `seconds` last.
+    Every other pair runs in the opposite order. After one warm-up of each, runs at least `pairs` pairs, and more until
+    `seconds` have passed.
     """
     first(), second()
     times: list[tuple[float, float]] = []
@@ -61,30 +61,30 @@ def timed(task: Task, now: Clock = perf_counter) -> float:
 
 
 def processor_seconds() -> float:
-    """Of this process and those it waited for: computing beside it hardly shows, but neither does an idle thread."""
+    """Return the CPU time of this process and its finished children; other load hardly shows, nor do idle threads."""
     return sum(use.ru_utime + use.ru_stime for use in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
 
 
 @torch.no_grad()
 def multiply_adds(task: Task) -> int:
-    """Of convolutions and matrix products, which is all that FlopCounterMode counts."""
+    """Count the multiply-adds of convolutions and matrix products, which is all that FlopCounterMode counts."""
     with FlopCounterMode(display=False) as counter:
         task()
     return int(counter.get_total_flops()) // 2
 
 
 def bound(prefix: int, whole: int, images: int) -> float:
-    """How much faster `images` images of one condition can get by running the prefix once: cost ratio, at most
+    """Return the largest speed-up for `images` images of one condition if the prefix runs once: a cost ratio, at most
     whole / (whole - prefix)."""
     return images * whole / (prefix + images * (whole - prefix))
 
 
 def peak_bytes(task: Task) -> int:
-    """Most bytes of tensors alive at a time while `task` runs, counting only what it allocates itself.
+    """Return the peak bytes of tensors alive while `task` runs, counting only what it allocates itself.
 
-    From the allocator's own records, so it repeats exactly; the resident set of a process would add libraries,
-    fragmentation and whatever ran before. Scratch space inside the convolution library is not seen. `task` must build
-    its network itself: memory from before is unknown to the profiler, even when it is freed.
+    Based on the allocator's own records, so it is exactly repeatable; the resident set size of a process would include
+    libraries, fragmentation and whatever ran before. Scratch space inside the convolution library is not counted.
+    `task` must build its network itself: earlier allocations are unknown to the profiler, even when they are freed.
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         task()

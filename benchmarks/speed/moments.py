@@ -1,9 +1,9 @@
-"""MR-GAN's generator step against the public formulation, and how its cost grows with K samples a condition.
+"""MR-GAN's generator step against the public formulation, and how its cost grows with K samples per condition.
 
 Public formulation: the encoder runs once, its features are repeated K times, the decoder runs on every sample; one
-`backward` fills the gradients of the generator and of the discriminator. Both sides have the same networks, codes and
-losses (two moments, with a predictor), clip by value and use AMSGrad. `ratio` is ours over theirs, of time and of the
-most memory alive at once; the rows of one K each give our time over that of K = 2.
+`backward` computes the gradients of both the generator and the discriminator. Both sides have the same networks, codes
+and losses (two moments, with a predictor), clip by value and use AMSGrad. `ratio` is ours over theirs, for time and for
+peak memory; the rows for a single K give our time relative to K = 2.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def rows(settings: Settings) -> list[Row]:
 
 
 def built(name: str, samples: int, settings: Settings) -> Side:
-    """Networks, batch and settings of a generator's move; the discriminator is not due."""
+    """Build networks, batch and settings for a generator step in which the discriminator is not updated."""
     options = {"objective.samples": samples, "objective.share": 1.0, "objective.generator_steps": 2}
     chosen = method(name, {**options, "width": 4 if settings.quick else CASES[name][0]})
     torch.manual_seed(settings.seed)
@@ -103,13 +103,13 @@ def against_public(name: str, settings: Settings) -> list[Row]:
 
 
 def twice(step: Step) -> None:
-    """The second step has the optimiser's state."""
+    """Run two steps; only the second starts with the optimiser's state."""
     step()
     step()
 
 
 def growth(settings: Settings) -> list[Row]:
-    """Median seconds of a step for each K, taken in turns."""
+    """Measure the median seconds of a step for each K, alternately."""
     many = (2, 5) if settings.quick else GROWTH
     steps = {samples: our_step("mrgan", samples, settings) for samples in many}
     times: dict[int, list[float]] = {samples: [] for samples in many}

@@ -1,9 +1,9 @@
 """Neighbours of 20,000 pairs with 68 landmarks: time against the distances alone, and memory.
 
-Distances alone: every pair with every other, by SciPy a block at a time, on one thread; nothing is sorted, chosen or
-kept of them. Conditions are 2,000 random ones with noise around them, so that a pair has about ten neighbours; colours
-are random. `ratio` is ours over theirs for time, and for memory the most bytes of arrays alive at once, in those of the
-descriptors: what is needed grows with the number of pairs, not with its square.
+The baseline only computes the distances of every pair to every other, with SciPy, block by block, on one thread; it
+does not sort, select or keep any. Conditions are 2,000 random ones with noise around them, so that a pair has about ten
+neighbours; colours are random. `ratio` is our time over theirs and, for memory, the peak bytes of arrays over those of
+the descriptors: memory use grows with the number of pairs, not with its square.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def rows(settings: Settings) -> list[Row]:
 
 
 def described(pairs: int, centres: int, seed: int) -> Described:
-    """Noisy clusters of conditions, and colours of a few sharp peaks."""
+    """Generate noisy clusters of conditions, and colour histograms with a few sharp peaks."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(0, 128, (centres, NUMBERS))[rng.integers(0, centres, pairs)]
     conditions = (points + rng.normal(0, NOISE, points.shape)).astype(np.float32)

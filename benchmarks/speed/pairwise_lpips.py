@@ -1,7 +1,7 @@
 """LPIPS of all pairs of 20 images against 20 passes through its feature network.
 
-Each image is embedded once, so that 190 pairs should cost little more than 20 passes, which is what is judged. Beside
-it stands the stricter ratio to one pass of all 20 images as a batch, which small networks do faster.
+Each image is embedded once, so 190 pairs should cost little more than 20 passes, which is what the limit applies to.
+The stricter ratio to one pass of all 20 images as a batch, which is faster for small networks, is given as well.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def measure(net: str, sides: tuple[int, ...], settings: Settings) -> list[Row]:
 
 @contextmanager
 def weights_or_random(net: str, seed: int) -> Iterator[str]:
-    """Within, the feature network has its weights, or random ones where the file is absent: the time is the same."""
+    """Give the feature network its weights, or random ones if the file is absent, which take the same time."""
     model = backbone(net).model
     if weights.find(model) is not None:
         yield "ImageNet"

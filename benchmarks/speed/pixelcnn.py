@@ -1,8 +1,8 @@
-"""Drawing with PixelCNN, every activation once, against one parallel pass over images that are known.
+"""Sampling from a PixelCNN, with every activation computed once, against one parallel pass over known images.
 
-A row's `ratio` is the time, or the most memory alive at once, of drawing over that of one pass, for the same number of
-images. `speed_up` is against one pass for every value, as public code draws; those passes are counted, not run. The
-last rows tell how the time of a pixel grows with the image.
+A row's `ratio` is the time, or the peak memory, of sampling over that of one pass, for the same number of images.
+`speed_up` is relative to one pass for every value, as in public code; those passes are counted, not run. The last rows
+show how the time per pixel grows with the image.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .measure import peak_bytes, processor_seconds, timed
 from .results import Row, Settings, row
 
 LIMIT, MEMORY_LIMIT, GROWTH_LIMIT = 6.0, 3.0, 1.3
-COLOURS, SIDE, LIMITED = 3, 32, 16  # smaller batches are judged by nobody: calls cost more than what they compute
+COLOURS, SIDE, LIMITED = 3, 32, 16  # no limit for smaller batches: call overhead dominates
 Task = Callable[[], object]
 
 
@@ -37,7 +37,7 @@ def built(stacks: str, side: int, settings: Settings) -> PixelCNN:
 
 
 def tasks(generator: PixelCNN, batch: int, side: int, settings: Settings) -> tuple[Task, Task]:
-    """Drawing, and one pass."""
+    """Return two tasks: sampling, and one pass."""
     condition, codes = torch.zeros(1, 0, side, side), generator.draw([(settings.seed, i) for i in range(batch)])
     known = torch.rand(batch, COLOURS, side, side) * 2 - 1
 
@@ -75,7 +75,7 @@ def memory(batch: int, side: int, settings: Settings) -> Row:
 
 
 def growth(batch: int, settings: Settings) -> list[Row]:
-    """Least time of a pixel at every size over that at the first."""
+    """Measure the minimum time per pixel at every size, relative to the first."""
     sides = (4, 8) if settings.quick else (16, 32, 64)
     clock = {"now": processor_seconds} if settings.clock == "processor" else {}
     seconds = {}

@@ -1,4 +1,4 @@
-"""One JSON file a benchmark: rows of ratios with their limits, and what they were measured with."""
+"""One JSON file per benchmark: rows of ratios with their limits, and what they were measured with."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ COLUMNS = {
         "holds",
     ],
     "startup": ["case", "seconds", "allowed", "ratio", "limit", "holds"],
-}  # what tables show of the rows; the JSON has all
+}  # columns shown in tables; the JSON contains all of them
 
-Row = dict[str, Any]  # has `case`, `ratio`, `limit`, `holds`; the rest is the benchmark's own
+Row = dict[str, Any]  # has `case`, `ratio`, `limit`, `holds`; the rest is specific to the benchmark
 Result = dict[str, Any]  # `name`, `ratio`, `limit`, `holds`, `rows`, ...
 
 
@@ -129,7 +129,7 @@ class Settings:
     Attributes:
         quick: tiny sizes and few repeats.
         every: all sizes and memory layouts.
-        clock: seconds on the wall, or of the processor, which a busy machine disturbs less; the latter with one thread.
+        clock: wall time or processor time; the latter is less sensitive to other load, and meant for a single thread.
     """
 
     quick: bool = False
@@ -138,19 +138,19 @@ class Settings:
     seed: int = 0
 
     def compare(self, first: Task, second: Task, pairs: int = 7, seconds: float = 0.0) -> Comparison:
-        """At least `pairs` pairs, and as many as take `seconds`."""
+        """Compare two tasks with at least `pairs` pairs, and as many as fit into `seconds`."""
         now = perf_counter if self.clock == "wall" else processor_seconds
         return compare(first, second, 2 if self.quick else pairs, 0.0 if self.quick else seconds, now)
 
 
 def row(case: str, ratio: float | None, limit: float | None, **details: Any) -> Row:
-    """`holds` is None where there is no limit, or nothing could be measured."""
+    """Build a row; `holds` is None if there is no limit or nothing could be measured."""
     holds = None if ratio is None or limit is None else ratio <= limit
     return {"case": case, "ratio": ratio, "limit": limit, "holds": holds, **details}
 
 
 def result(name: str, rows: list[Row], settings: Settings, arguments: Sequence[str]) -> Result:
-    """`ratio` and `limit` are those of the row nearest to its limit, or furthest above it."""
+    """Build a result, whose `ratio` and `limit` are those of the row closest to its limit or furthest above it."""
     limited = [r for r in rows if r["holds"] is not None]
     worst = max(limited, key=lambda r: r["ratio"] / r["limit"]) if limited else row("", None, None)
     return {
@@ -180,7 +180,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """The load tells whether others were computing beside the benchmark."""
+    """Describe the machine; the load shows whether anything else was running during the benchmark."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -205,7 +205,7 @@ def write(measured: Result, folder: Path) -> Path:
 
 
 def show(measured: Result) -> str:
-    """The main columns as a table for a terminal."""
+    """Format the main columns as a table for the terminal."""
     table = Table(title=measured["name"] + (" (quick)" if measured["quick"] else ""), title_justify="left")
     keys = COLUMNS[measured["name"]]
     for key in keys:
@@ -218,7 +218,7 @@ def show(measured: Result) -> str:
 
 
 def text(value: Any) -> str:
-    """A cell: short numbers, yes and no, nothing for None."""
+    """Format a cell: short numbers, yes and no, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""How long `import variegate` and `variegate --help` take in a fresh interpreter, its own start included.
+"""Time of `import variegate` and `variegate --help` in a fresh interpreter, including its own start-up.
 
-A row's `ratio` is seconds over the seconds allowed.
+A row's `ratio` is the measured time over the time allowed.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     model = variegate.load("runs/facades")
     out = model.sample("layout.png", n=16, seed=0)
 
-Nothing heavy is imported until it is used.
+Heavy dependencies are imported on first use.
 """
 
 from __future__ import annotations

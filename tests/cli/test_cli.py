@@ -115,12 +115,12 @@ def test_methods_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> 
         (["train", "pix2pix", "--data", "streets", "--save-every", "0"], "save_every: input should be greater than or"),
         (["train", "pix2pix", "--data", "streets", "--device", "gpu"], "device: input should be 'auto', 'cpu', 'cuda'"),
         (["train", "cimle", "--data", "streets:8", "--initial", "nothere"], "nothere is not a folder; give a run"),
-        (["data", "export-streets", "x.gif"], "x.gif: is the name of an animated label map; add --frames"),
+        (["data", "export-streets", "x.gif"], "x.gif: names a GIF, but a folder is expected; give a folder, or add"),
         (
             ["sequence", "run", "y.gif", "--out", "x.gif"],
-            "--out x.gif: is the name of an image; give that of a folder",
+            "--out x.gif: names an image, but a folder is expected; give a folder",
         ),
-        (["edit", "run", "y.png", "--steps"], "--steps: there are none"),
+        (["edit", "run", "y.png", "--steps"], "--steps is empty; give at least one step"),
         (["sample", "no-such-run", "x.png"], "no-such-run"),
         (["evaluate", "no-such-run"], "no-such-run"),
     ],
@@ -281,7 +281,7 @@ def test_the_demo_of_likelihood_draws_each_digit_and_is_a_run(
     main(["demo", "likelihood", "--quick", "--out", str(out)])
     told = capsys.readouterr().err
     assert "299 held-out digits: " in told
-    assert "bits per dimension, of 4 as stored" in told
+    assert "bits per dimension; uncompressed: 4" in told
     log = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert 3.5 < next(row["val/bits_per_dim"] for row in log if "val/bits_per_dim" in row) < 4.1
     with Image.open(out / "digits.png") as sheet:

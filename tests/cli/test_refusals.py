@@ -53,14 +53,14 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
     [
         (["sample", "DESK/class", "class:12"], "there is no class of number 12; right would be 0 to 1 (cat, dog)"),
         (["sample", "DESK/class", "class:cart"], "there is no class 'cart'; did you mean 'cat'?"),
-        (["sample", "DESK/class"], "no class is given; name one or more"),
-        (["moments", "DESK/class"], "no class is given; name one or more"),
+        (["sample", "DESK/class"], "no class given; give one or more"),
+        (["moments", "DESK/class"], "no class given; give one or more"),
         (["sample", "DESK/vector", "DESK/v4.npy:0"], "v4.npy:0: has shape (4,); right would be (3,)"),
         (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; write"),
         (["sample", "DESK/vector", "class:3"], "is a class, but this model reads vectors; give one as vector:FILE:ROW"),
         (["sample", "DESK/none", "class:cat"], "class:cat: this model draws without any condition; write none"),
         (["complete", "DESK/vector", "DESK/one.png"], "draws images of a vector, and none is given; say which it is"),
-        (["complete", "DESK/class"], "there are no images to complete; name at least one file"),
+        (["complete", "DESK/class"], "no images to complete; give at least one file"),
         (["compress", "DESK/class", "DESK/one.png", "--condition", "7"], "there is no class of number 7"),
         (
             ["compress", "DESK/class", "DESK/one.png"],

@@ -119,8 +119,11 @@ def test_the_command_line_completes_files_and_items(classes: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["test:0", "--rows", "9"], "--rows 9: test0 has 8 rows; give 0 to 8"),
-        (["test:0", "--rows", "1", "--pixels", "8"], "--rows and --pixels each say how much is kept; give one of them"),
+        (["test:0", "--rows", "9"], "--rows must be between 0 and 8, the number of rows of test0, got 9"),
+        (
+            ["test:0", "--rows", "1", "--pixels", "8"],
+            "--rows and --pixels both set how much is kept; give only one of them",
+        ),
         (["test:999"], "test:999: digits has 299 pairs in test, the last is test:298"),
         (["test:0", "--condition", "1", "2"], "there are 2 conditions for 1 images; give --condition one class"),
         (["no.png", "--condition", "1"], "no.png: there is no such file"),

@@ -214,7 +214,7 @@ def test_a_trained_model_draws_with_its_fixed_codes_and_with_new_ones(
             main(["sample", str(run), "test:0", "--fixed-codes", *also])
         told = capsys.readouterr().err
         assert "--fixed-codes" in told
-        assert "each say which codes to draw with; give one of them" in told
+        assert "all choose the codes; give only one of them" in told
         assert not (run / "drawn").exists()
     assert not torch.equal(model.codes(5), codes)
     assert use_of_branches(model, RunFolder(run).pairs()).sum() == 20

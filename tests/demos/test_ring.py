@@ -99,7 +99,7 @@ def test_same_seed_same_samples_other_seed_other_samples() -> None:
 
 
 def test_no_steps_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="1 or more"):
+    with pytest.raises(ConfigError, match="steps must be at least 1, got 0"):
         toy.ring(tmp_path / "ring", steps=0)
     assert not (tmp_path / "ring").exists()
 

@@ -264,11 +264,11 @@ def test_the_command_does_the_steps_in_order_and_writes_before_and_after(run: Pa
     ("step", "told"),
     [
         ("mvoe:1,1:2,2", "did you mean 'move'"),
-        ("move:1,1", "is not written as move:X,Y:DX,DY"),
-        ("move:1,1:2", "is not written as move"),
-        ("delete:a,b", "is not written as delete:X,Y"),
+        ("move:1,1", "expected move:X,Y:DX,DY"),
+        ("move:1,1:2", "expected move"),
+        ("delete:a,b", "expected delete:X,Y"),
         ("change:0,0:tee", "did you mean 'tree'"),
-        ("add:car:1,2,3", "is not written as add:CLASS"),
+        ("add:car:1,2,3", "expected add:CLASS"),
         ("delete:99,0", "outside the image"),
     ],
 )
@@ -322,7 +322,7 @@ def test_a_layout_is_never_replaced_by_what_is_made_of_it(run: Path, capsys: pyt
         with pytest.raises(SystemExit) as stopped:
             main(["edit", str(run), *words, "--out", str(folder)])
         assert stopped.value.code == 2
-        assert "layout.png: would be replaced" in capsys.readouterr().err
+        assert "layout.png: would be overwritten" in capsys.readouterr().err
     assert layout.read_bytes() == was
     assert not (folder / "sheet.png").exists()
 
@@ -341,4 +341,4 @@ def test_the_style_can_come_from_the_codes_of_earlier_samples(
     for index in ("3", "-1"):
         with pytest.raises(SystemExit):
             main([*words, *codes, "--index", index])
-        assert f"--index {index}: the codes of" in capsys.readouterr().err
+        assert "--index must be between 0 and 2 for the codes of" in capsys.readouterr().err

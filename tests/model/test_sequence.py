@@ -221,7 +221,7 @@ def test_a_moving_street_replaces_no_file(tmp_path: Path, capsys: pytest.Capture
     path.write_bytes(b"mine")
     with pytest.raises(SystemExit):
         main(["data", "export-streets", str(path), "--frames", "4", "--size", "32"])
-    assert "moving.gif already exists; choose a new file" in capsys.readouterr().err
+    assert "moving.gif: already exists; choose a new file" in capsys.readouterr().err
     assert path.read_bytes() == b"mine"
 
 

@@ -1,4 +1,4 @@
-"""The command line: one dataclass a verb, whose fields are its options."""
+"""The command line: one dataclass per verb, whose fields are its options."""
 
 from .dispatch import main
 from .verbs import VERBS

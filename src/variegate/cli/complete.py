@@ -14,22 +14,22 @@ from .parsing import folder_for, parse_size, prefixes
 
 @dataclass(frozen=True)
 class Complete:
-    """Keep the upper part of images and draw the rest: many endings of each (gated-pixelcnn and its kin)."""
+    """Keep the upper part of each image and sample many completions of the rest (gated-pixelcnn and its variants)."""
 
     run_directory: Positional[Path]
     images: Positional[tuple[str, ...]]
-    """image files, or items of the run's data such as test:0, whose condition is then their own"""
+    """image files, or items of the run's data such as test:0, which bring their own condition"""
     condition: tuple[str, ...] = ()
-    """as in `variegate sample`: one for all images or one for each; auto-encoders read the whole image unless
-    given"""
+    """as for `variegate sample`: one for all images or one per image; by default, auto-encoders encode the whole
+    image"""
     rows: int | None = None
-    """how many are kept; half of them unless given"""
+    """number of rows to keep; default: half of them"""
     pixels: int | None = None
-    """how many are kept, in place of --rows: row by row from the top, each from the left"""
+    """number of pixels to keep, instead of --rows: row by row from the top, each row from the left"""
     n: Annotated[int, arg(aliases=["-n"])] = 16
     seed: int = 0
     size: str | None = None
-    """resize images to this; theirs unless given"""
+    """resize images to this; default: their own size"""
     out: Path | None = None
     device: str = "cpu"
 
@@ -39,9 +39,9 @@ class Complete:
         from .typed import conditions_of, images_of
 
         if self.rows is not None and self.pixels is not None:
-            raise ConfigError("--rows and --pixels each say how much is kept; give one of them")
+            raise ConfigError("--rows and --pixels both set how much is kept; give only one of them")
         if not self.images:
-            raise ConfigError("there are no images to complete; name at least one file, or an item such as test:0")
+            raise ConfigError("no images to complete; give at least one file or an item such as test:0")
         out = folder_for(self.out, self.run_directory / "completed")
         model = Model.load(self.run_directory, self.device)
         named = images_of(self.run_directory, self.images)
@@ -56,9 +56,9 @@ class Complete:
         print(out)
 
     def kept(self, name: str, height: int, width: int) -> int | None:
-        """Pixels of one image."""
+        """Number of pixels of one image to keep; None for the default."""
         if self.rows is None:
             return self.pixels
         if not 0 <= self.rows <= height:
-            raise ConfigError(f"--rows {self.rows}: {name} has {height} rows; give 0 to {height}")
+            raise ConfigError(f"--rows must be between 0 and {height}, the number of rows of {name}, got {self.rows}")
         return self.rows * width

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Compress:
-    """Keep images without loss in about as many bits as the model's likelihood says (gated-pixelcnn)."""
+    """Compress images losslessly into about as many bits as the model's likelihood implies (gated-pixelcnn)."""
 
     run_directory: Positional[Path]
     images: Positional[tuple[Path, ...]]
@@ -18,9 +18,9 @@ class Compress:
     out: Path
     """a new file, such as pictures.vgz"""
     condition: tuple[str, ...] = ()
-    """as in `variegate sample`: one for all images or one for each; it is kept in the file"""
+    """as for `variegate sample`: one for all images or one per image; stored in the file"""
     reduce: bool = False
-    """round colours down to the levels of a model that knows fewer than 256"""
+    """round colours down to the model's levels if it has fewer than 256"""
 
     def run(self) -> None:
         from ..compression import compress
@@ -33,5 +33,5 @@ class Compress:
         beyond = 8 * size.images / size.information - 1
         print(
             f"{self.out}: {size.written} bytes, of which the images take {size.images}: "
-            f"{8 * size.images / size.values:.3f} bits per value, {beyond:.2%} more than the model says"
+            f"{8 * size.images / size.values:.3f} bits per value, {beyond:.2%} above the model's estimate"
         )

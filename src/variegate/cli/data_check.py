@@ -11,20 +11,20 @@ from .parsing import Direction
 
 @dataclass(frozen=True)
 class Check:
-    """Say what a folder of images is, what is wrong with it, and how to mend it."""
+    """Report what a folder of images contains, what is wrong with it, and how to fix it."""
 
     path: Positional[str]
     direction: Direction | None = None
     condition: str | None = None
     """how to derive conditions from plain images: edges, grey, self, superres:4, inpaint, inpaint:centre,
-    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them;
-    class, vectors:FILE or none; several joined by +, as in class+edges"""
+    inpaint:FOLDER (of masks, white inside the hole); or which conditions to read: landmarks, landmarks:HEAT, normals,
+    class, vectors:FILE or none; join several with +, such as class+edges"""
     unpaired: bool = False
-    """conditions and images do not belong together"""
+    """conditions and images are not paired"""
     white_level: int | None = None
     """the value that is white in 16-bit files, such as 4095 of 12 bits; 65535 unless given"""
     limit: int | None = None
-    """open at most this many pairs of each split"""
+    """open at most this many pairs per split"""
 
     def run(self) -> None:
         from ..data.checks.check import check

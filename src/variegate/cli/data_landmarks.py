@@ -10,12 +10,12 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class FindLandmarks:
-    """Find landmarks in images that each show one face, and write landmarks.json beside them."""
+    """Detect landmarks in images that each show one face. Writes landmarks.json next to them."""
 
     path: Positional[Path]
-    """a folder of images, or of train/, val/ and test/"""
+    """a folder of images, or one with train/, val/ and test/"""
     detector: Path
-    """an ONNX network, RGB in [0, 1] to x, y as shares of the sides; a name is looked for in VARIEGATE_WEIGHTS too"""
+    """an ONNX network from RGB in [0, 1] to x, y as fractions of the sides; also looked up in VARIEGATE_WEIGHTS"""
 
     def run(self) -> None:
         from ..data.readers.landmark_search import find_landmarks
@@ -23,4 +23,4 @@ class FindLandmarks:
 
         detector = OnnxLandmarks(self.detector)
         for file in find_landmarks(self.path, detector):
-            print(f"{file}: {detector.points} landmarks of each image, by {detector.name} ({detector.digest})")
+            print(f"{file}: {detector.points} landmarks per image, by {detector.name} ({detector.digest})")

@@ -12,22 +12,23 @@ from .parsing import Direction, parse_size
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Show which other images training would take as answers to a condition, to choose a threshold by."""
+    """Show which other images training would accept as answers to a condition, to help choose a threshold."""
 
     path: Positional[str]
     out: Path = Path("neighbours")
-    """the folder for neighbours.png and neighbours.json"""
+    """folder for neighbours.png and neighbours.json"""
     size: str | None = None
-    """the size of training: 64, or height x width such as 96x128; the images' own unless given"""
+    """training size: 64, or height x width such as 96x128; default: the images' own size"""
     threshold: float | None = None
-    """distance of conditions below which pairs are neighbours; half of the pairs have one unless given"""
+    """distance between conditions below which pairs are neighbours; default: one at which half of the pairs have
+    one"""
     most: int = 7
-    """images of one condition, its own included"""
+    """maximum number of images per condition, including its own"""
     count: int = 6
-    """pairs that are shown"""
+    """number of pairs to show"""
     direction: Direction | None = None
     condition: str | None = None
-    """as in `variegate data check`"""
+    """as for `variegate data check`"""
 
     def run(self) -> None:
         from ..data.dataset.opening import open_data

@@ -12,17 +12,17 @@ from .parsing import parse_size
 
 @dataclass(frozen=True)
 class Rarity:
-    """Show the commonest and the rarest images of each class, as `--rebalance` would weigh them."""
+    """Show the most common and the rarest images of each class, as `--rebalance` would weight them."""
 
     path: Positional[str]
     out: Path = Path("rarity")
-    """the folder for rarity.png and rarity.json"""
+    """folder for rarity.png and rarity.json"""
     size: str | None = None
-    """the size of training: 64, or height x width such as 96x128; the images' own unless given"""
+    """training size: 64, or height x width such as 96x128; default: the images' own size"""
     count: int = 5
-    """images at each end of a row"""
+    """number of images at each end of a row"""
     classes: int = 5
-    """classes that are shown, largest area first"""
+    """number of classes to show, largest area first"""
 
     def run(self) -> None:
         from ..data.dataset.opening import open_data

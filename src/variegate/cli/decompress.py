@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Decompress:
-    """Get the images of a compressed file back, with the model that compressed them."""
+    """Restore the images of a compressed file, with the model that compressed them."""
 
     run_directory: Positional[Path]
     file: Positional[Path]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Demo:
-    """Train three small models on drawn streets, measure them, write a report. About four minutes on two CPU cores."""
+    """Train three small models on synthetic streets, evaluate them and write a report. About 4 minutes on two cores."""
 
     out: Path = Path("demo")
     """folder for the models, metrics.json and report.html"""
     seed: int = 0
     quick: bool = False
-    """a few steps only, to see that everything runs"""
+    """only a few steps, to check that everything runs"""
 
     def run(self) -> None:
         from ..demos.streets import demo

@@ -8,13 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DemoLikelihood:
-    """Train a gated PixelCNN on handwritten digits, measure bits per dimension, draw each digit. About a minute."""
+    """Train a gated PixelCNN on handwritten digits, measure bits per dimension, sample each digit. About a minute."""
 
     out: Path = Path("likelihood")
-    """run directory, for digits.png and report.html too"""
+    """run directory; also for digits.png and report.html"""
     seed: int = 0
     quick: bool = False
-    """two steps only, to see that everything runs"""
+    """only two steps, to check that everything runs"""
 
     def run(self) -> None:
         from ..demos.likelihood import demo_likelihood

@@ -1,4 +1,4 @@
-"""The command line: which verb, with which options. Nothing heavy is imported before a verb runs."""
+"""Dispatch the command line to a verb and its options; nothing heavy is imported before the verb runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RENAMED = {"--training-codes": "--fixed-codes"}  # options of verbs: former name
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `variegate`. Mistakes of the user end with one sentence and exit code 2."""
+    """Entry point of `variegate`; user errors end with a one-sentence message and exit code 2."""
     try:
         with messages():
             dispatch(sys.argv[1:] if arguments is None else arguments)
@@ -44,7 +44,7 @@ def tell(message: object) -> None:
 
 @contextmanager
 def messages() -> Iterator[None]:
-    """Show what the library says, and warnings of renamed settings, as lines on standard error."""
+    """Print the library's log messages, and warnings about renamed settings, to standard error."""
     logger, handler, show = logging.getLogger("variegate"), logging.StreamHandler(), warnings.showwarning
 
     def one_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
@@ -90,24 +90,24 @@ def dispatch(words: list[str]) -> None:
 
 
 def verb_in(words: list[str]) -> str:
-    """The verb that a command line begins with: one word or two.
+    """Return the verb that a command line begins with: one word or two.
 
     Raises:
-        ConfigError: there is no such verb.
+        ConfigError: the verb does not exist.
     """
     grouped = any(name.startswith(f"{words[0]} ") for name in VERBS)
     length = 2 if grouped and (words[0] not in VERBS or " ".join(words[:2]) in VERBS) else 1
     name = " ".join(words[:length])
     if name not in VERBS:
-        raise ConfigError(f"there is no command {name!r}; {did_you_mean(name, VERBS)}")
+        raise ConfigError(f"unknown command {name!r}; {did_you_mean(name, VERBS)}")
     return name
 
 
 def in_present_words(word: str) -> str:
-    """An option by its present name; warns if it was typed with a former one."""
+    """Return an option by its current name, warning if it was typed by a former one."""
     if word not in RENAMED:
         return word
-    warnings.warn(f"{word} is called {RENAMED[word]} now; the old name still works", RenamedWarning, stacklevel=2)
+    warnings.warn(f"{word} is now called {RENAMED[word]}; the old name still works", RenamedWarning, stacklevel=2)
     return RENAMED[word]
 
 
@@ -119,6 +119,6 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "variegate VERB --help explains one of them; variegate --version tells which one this is.",
+            "Run variegate VERB --help for the options of a verb, variegate --version for the version.",
         ]
     )

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Doctor:
-    """Say in words whether a run is healthy: is the code ignored, is training going on, is the model complete?"""
+    """Diagnose a run in words: is the code ignored, is training progressing, is the model complete?"""
 
     run_directory: Positional[Path]
 

@@ -14,23 +14,23 @@ from .parsing import folder_for, size_for
 
 @dataclass(frozen=True)
 class Edit:
-    """Add, move, delete and change objects of a label map, and draw it again with the same code."""
+    """Add, move, delete and change objects in a label map, and re-render it with the same code."""
 
     run_directory: Positional[Path]
     layout: Positional[str]
     """a label map, or an item of the run's data such as test:0"""
     steps: tuple[str, ...]
-    """one after the other: move:X,Y:DX,DY delete:X,Y change:X,Y:CLASS add:CLASS:BOX add:CLASS:LAYOUT:BOX:X,Y; a box
-    LEFT,TOP,RIGHT,BOTTOM may stand for the point X,Y of an object; all in pixels of the label map's file"""
+    """applied in order: move:X,Y:DX,DY delete:X,Y change:X,Y:CLASS add:CLASS:BOX add:CLASS:LAYOUT:BOX:X,Y; a box
+    LEFT,TOP,RIGHT,BOTTOM can replace the point X,Y of an object; all in pixels of the label map file"""
     index: int = 0
-    """which image of --seed, or of --codes, gives the style"""
+    """which image of --seed, or of --codes, sets the style"""
     seed: int = 0
     codes: Path | None = None
     """codes.safetensors of earlier samples, to take the style from"""
     instances: Path | None = None
     """instance map of the layout, to tell touching objects of a class apart"""
     size: str | None = None
-    """draw at this size; the size of training unless given, `native` for that of the layout"""
+    """output size; default: the training size; `native` for that of the layout"""
     out: Path | None = None
     device: str = "cpu"
 
@@ -40,7 +40,7 @@ class Edit:
         from .typed import conditions_of
 
         if not self.steps:
-            raise ConfigError("--steps: there are none; give one or more, such as delete:X,Y")
+            raise ConfigError("--steps is empty; give at least one step, such as delete:X,Y")
         out = folder_for(self.out, self.run_directory / "edited")
         model = Model.load(self.run_directory, self.device)
 

@@ -11,12 +11,12 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class EmbedApply:
-    """Write the vector of every image in a folder: .npy in their order; .npz or .safetensors with their names."""
+    """Embed every image in a folder. Writes .npy in file order, or .npz or .safetensors with file names."""
 
     embedding: Positional[Path]
-    """a run of `variegate embed train`, or an ONNX file that reads RGB normalised as for ImageNet"""
+    """a run of `variegate embed train`, or an ONNX file that takes RGB with ImageNet normalisation"""
     folder: Positional[Path]
-    """images, also in sub-folders"""
+    """a folder of images, including its sub-folders"""
     out: Path
     """a new file"""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
@@ -25,4 +25,4 @@ class EmbedApply:
         from ..embedding import embed_folder, open_embedding
 
         names, vectors = embed_folder(open_embedding(self.embedding, self.device), self.folder, self.out)
-        print(f"{self.out}: {len(names)} vectors of {vectors.shape[1]} numbers")
+        print(f"{self.out}: {len(names)} vectors of length {vectors.shape[1]}")

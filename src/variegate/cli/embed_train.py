@@ -13,28 +13,28 @@ from .parsing import parse_size
 
 @dataclass(frozen=True)
 class EmbedTrain:
-    """Learn vectors of faces by the triplet loss: those of one person are nearer than those of two."""
+    """Learn face embeddings with the triplet loss: those of one person end up closer than those of different people."""
 
     folder: Positional[Path]
-    """a folder for each person, with two images or more: PERSON/*.jpg"""
+    """one sub-folder per person, with at least two images: PERSON/*.jpg"""
     out: Path
     """run directory"""
     size: str = "64"
-    """images are resized to this: 64, or height x width such as 96x128"""
+    """resize images to this: 64, or height x width such as 96x128"""
     steps: int = 3000
     seed: int = 0
     length: int = 128
-    """numbers of a vector"""
+    """embedding dimension"""
     width: int = 32
     """channels of the first convolution"""
     people: int = 24
-    """in a batch"""
+    """people per batch"""
     pictures: int = 4
-    """of each of them, or as many as there are"""
+    """images per person in a batch, or as many as there are"""
     margin: float = 0.2
     learning_rate: float = 1e-3
     resume: bool = False
-    """go on with the run in --out, exactly as if it had not been stopped"""
+    """continue the run in --out, exactly as if it had not been stopped"""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
     quiet: bool = False
 

@@ -11,13 +11,13 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Import:
-    """Make a model of a generator that was trained with the public pix2pix or BicycleGAN repository (a .pth file)."""
+    """Convert a generator trained with the public pix2pix or BicycleGAN repository into a model. Reads a .pth file."""
 
     file: Positional[Path]
     out: Path
-    """folder of the model; `variegate sample` takes it"""
+    """folder for the model, as accepted by `variegate sample`"""
     code_size: int | None = None
-    """numbers of BicycleGAN's code (0: pix2pix), where the file leaves it open"""
+    """length of BicycleGAN's code (0: pix2pix), if the file does not determine it"""
     noise: Literal["none", "dropout"] = "none"
     """pix2pix: dropout becomes the code"""
 

@@ -17,9 +17,9 @@ class Interpolate:
 
     run_directory: Positional[Path]
     condition: Positional[str] = ""
-    """as in `variegate sample`"""
+    """as for `variegate sample`"""
     start: Annotated[int, arg(name="from")] = 0
-    """index of an image of --seed, as in the file names of `variegate sample`"""
+    """index of an image of --seed, as used in the file names of `variegate sample`"""
     end: Annotated[int, arg(name="to")] = 1
     frames: int = 24
     seed: int = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Methods:
-    """List the methods: paper, parts, and what data each wants."""
+    """List the methods: paper, components, and the data each one needs."""
 
     json: bool = False
 
@@ -22,5 +22,5 @@ class Methods:
             return
         for row in rows:
             print(f"{row['name']:20} {row['summary']}")
-            print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; wants {row['condition']}")
+            print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; needs {row['condition']}")
             print(f"{'':20} {row['paper']}\n")

@@ -13,17 +13,17 @@ from .parsing import folder_for, named_or_none, prefixes, size_for
 
 @dataclass(frozen=True)
 class Moments:
-    """Where is this ambiguous? Mean and standard deviation of every pixel: predicted, of samples, or both."""
+    """Show where a condition is ambiguous: mean and standard deviation of every pixel, predicted, sampled or both."""
 
     run_directory: Positional[Path]
     conditions: Positional[tuple[str, ...]]
-    """image files, or items of the run's data such as test:0 or val:3, or as in `variegate sample`"""
+    """image files, items of the run's data such as test:0 or val:3, or as for `variegate sample`"""
     n: Annotated[int, arg(aliases=["-n"])] = 32
-    """samples, where the model has to be sampled"""
+    """number of samples, for models that have to be sampled"""
     seed: int = 0
     size: str | None = None
     mask: Path | None = None
-    """inpainting: white where the one condition is to be filled"""
+    """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
     device: str = "cpu"
 
@@ -42,7 +42,7 @@ class Moments:
             sources = {"": model} if predictor is None else {"": model, "predicted-": predictor}
             size = size_for(self.size, model.size)
             found = {word: source.moments(condition, self.n, self.seed, size) for word, source in sources.items()}
-            top = max(float(one.deviation.max()) for one in found.values())  # so that the images can be compared
+            top = max(float(one.deviation.max()) for one in found.values())  # shared, to make the images comparable
             for word, one in found.items():
                 one.save(out, f"{prefix}{word}", top)
         print(out)

@@ -1,4 +1,4 @@
-"""Settings of a method as they are typed: `--generator.width 32` to the number 32."""
+"""Parse the settings of a method as typed: `--generator.width 32` to the number 32."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..core.errors import ConfigError
 
 
 def options_of(words: list[str]) -> dict[str, str]:
-    """`--a.b value` and `--a.b=value` to {"a.b": "value"}."""
+    """Parse `--a.b value` and `--a.b=value` to {"a.b": "value"}."""
     options: dict[str, str] = {}
     while words:
         word = words.pop(0)
         if not word.startswith("--"):
-            raise ConfigError(f"{word!r} is not an option; settings are written as --name value")
+            raise ConfigError(f"{word!r} is not an option; write settings as --name value")
         name, equals, value = word.removeprefix("--").partition("=")
         if not equals:
             if not words or words[0].startswith("--"):
@@ -27,7 +27,7 @@ def options_of(words: list[str]) -> dict[str, str]:
 
 
 def typed_options(method: str, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Settings of a method from text: words where it offers a choice of words, else what the text means in YAML."""
+    """Convert the settings of a method from text: a word where it is one of the choices, otherwise a YAML value."""
     from ..methods.registry import METHODS, choices_of
 
     def choices(name: str) -> tuple[Any, ...]:
@@ -37,15 +37,15 @@ def typed_options(method: str, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def value_in(text: str, where: str) -> Any:
-    """A YAML scalar or list; numbers like 1e-4 count as numbers, which YAML 1.1 would not allow.
+    """Parse a YAML scalar or list; text such as 1e-4 becomes a number, although YAML 1.1 does not treat it as one.
 
     Raises:
-        ConfigError: the text is no value, such as an unclosed bracket.
+        ConfigError: the text is not a value, for example because of an unclosed bracket.
     """
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ConfigError(f"{where}: {text!r} cannot be read as a value; check brackets and quotes") from None
+        raise ConfigError(f"{where}: cannot parse {text!r} as a value; check brackets and quotes") from None
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""Words of the command line that several verbs read alike."""
+"""Parsing of command-line arguments that several verbs share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ IMAGES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """`64` or `96x128` (height x width)."""
+    """Parse `64` or `96x128` (height x width)."""
     if text is None:
         return None
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise ConfigError(f"--size {text}: give one number, or height x width such as 96x128")
+        raise ConfigError(f"--size must be one number or height x width such as 96x128, got {text}")
     return int(parts[0]), int(parts[-1])
 
 
@@ -31,7 +31,7 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
 
 
 def prefixes(names: Sequence[str]) -> list[str]:
-    """What file names start with: the condition's name when there are several, numbered from 2 where it comes again."""
+    """Return file name prefixes: the condition's name if there are several, numbered from 2 where it repeats."""
     if len(names) == 1:
         return [""]
     found: list[str] = []
@@ -42,18 +42,18 @@ def prefixes(names: Sequence[str]) -> list[str]:
 
 
 def named_or_none(conditions: tuple[str, ...], model: Model) -> tuple[str, ...]:
-    """Conditions as typed; `none` need not be typed for a model of images alone.
+    """Return conditions as typed, or `none` if there are none and the model is unconditional.
 
     Raises:
-        ConfigError: there are none, but the model draws with one.
+        ConfigError: there are none, but the model needs one.
     """
     if not conditions and model.condition.channels:
-        raise ConfigError(f"no {model.condition.noun} is given; name one or more, or items of the run's data: test:0")
+        raise ConfigError(f"no {model.condition.noun} given; give one or more, or items of the run's data: test:0")
     return conditions or ("none",)
 
 
 def folder_for(out: Path | None, default: Path) -> Path:
-    """The folder to write into.
+    """Return the folder to write to.
 
     Raises:
         ConfigError: it is named like an image.
@@ -61,6 +61,6 @@ def folder_for(out: Path | None, default: Path) -> Path:
     folder = out or default
     if folder.suffix.lower() in IMAGES and not folder.is_dir():
         raise ConfigError(
-            f"--out {folder}: is the name of an image; give that of a folder, such as {folder.with_suffix('')}"
+            f"--out {folder}: names an image, but a folder is expected; give a folder such as {folder.with_suffix('')}"
         )
     return folder

@@ -14,31 +14,31 @@ from .parsing import folder_for, named_or_none, prefixes, size_for
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw many images for each condition: images, a grid and their codes."""
+    """Sample many images for each condition, and write the images, a grid and their codes."""
 
     run_directory: Positional[Path]
     conditions: Positional[tuple[str, ...]]
     """image files, or items of the run's data such as test:0 or val:3; class:NAME, vector:FILE:ROW or none for models
-    of these"""
+    that take these"""
     n: Annotated[int, arg(aliases=["-n"])] = 16
     seed: int = 0
     size: str | None = None
-    """resize conditions to this; the size of training unless given, `native` to keep theirs"""
+    """resize conditions to this; default: the training size; `native` to keep their own"""
     codes: Path | None = None
     """codes.safetensors of earlier samples: the same styles on other conditions"""
     fixed_codes: bool = False
-    """the fixed codes that were trained, instead of new ones (latent-dropout)"""
+    """use the fixed codes of training instead of new ones (latent-dropout)"""
     like: Path | None = None
-    """an image whose style to draw in; for methods that find an image's code (bicyclegan, munit)"""
+    """an image whose style to use; for methods that can infer an image's code (bicyclegan, munit)"""
     mask: Path | None = None
-    """inpainting: white where the one condition is to be filled"""
+    """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
     device: str = "cpu"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     channels_last: bool = False
     """memory layout; often faster, same images"""
     compile: bool = False
-    """torch.compile: the first image takes long, many go faster"""
+    """torch.compile: the first image is slow, many images are faster"""
 
     def run(self) -> None:
         from ..model.model import Model
@@ -48,7 +48,7 @@ class Sample:
         given = {"--codes": self.codes, "--fixed-codes": self.fixed_codes, "--like": self.like}
         sources = [name for name, value in given.items() if value]
         if len(sources) > 1:
-            raise ConfigError(f"{' and '.join(sources)} each say which codes to draw with; give one of them")
+            raise ConfigError(f"{' and '.join(sources)} all choose the codes; give only one of them")
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
         model = Model.load(self.run_directory, self.device, *switches)

@@ -14,19 +14,19 @@ from .parsing import folder_for, size_for
 
 @dataclass(frozen=True)
 class Sequence:
-    """One style over a sequence of layouts: the same code for each, or a path of codes; images, a GIF and an MP4."""
+    """Render a sequence of layouts in one style or along a path of codes, and write images, a GIF and an MP4."""
 
     run_directory: Positional[Path]
     conditions: Positional[tuple[str, ...]]
-    """files or items such as test:0 in their order, a folder of them, or an animated label map (GIF, PNG, TIFF)"""
+    """files or items such as test:0, in order; a folder of files; or an animated label map (GIF, PNG, TIFF)"""
     index: int = 0
-    """which image of --seed gives the style"""
+    """which image of --seed sets the style"""
     start: Annotated[int | None, arg(name="from")] = None
-    """with --to: the style goes from this image of --seed to another"""
+    """with --to: move from the style of this image of --seed to that of another"""
     end: Annotated[int | None, arg(name="to")] = None
     seed: int = 0
     size: str | None = None
-    """resize layouts to this; the size of training unless given, `native` to keep theirs"""
+    """resize layouts to this; default: the training size; `native` to keep their own"""
     out: Path | None = None
     device: str = "cpu"
 
@@ -38,7 +38,7 @@ class Sequence:
         from .typed import conditions_of
 
         if (self.start is None) != (self.end is None):
-            raise ConfigError("a path of codes needs both --from and --to; for one code give --index")
+            raise ConfigError("a path of codes needs both --from and --to; for a single code use --index")
         out = folder_for(self.out, self.run_directory / "sequence")
         model = Model.load(self.run_directory, self.device)
         sources = [condition for _, condition in conditions_of(self.run_directory, self.conditions)]

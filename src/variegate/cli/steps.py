@@ -1,4 +1,4 @@
-"""Steps of `variegate edit` as typed, such as move:20,52:8,0, and the files it writes."""
+"""The steps of `variegate edit` as typed, such as move:20,52:8,0, and the files it writes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ WRITTEN = ("layout.png", "instances.png", "before.png", "after.png", "sheet.png"
 
 
 def apply(scene: Editor, step: str, find: Callable[[str], Any]) -> None:
-    """Do one step; `find` makes a layout of its name.
+    """Apply one step; `find` loads a layout by name.
 
     Raises:
-        ConfigError: the step is not written as in FORMS, or cannot be done; its text begins with the step.
+        ConfigError: the step does not follow FORMS or cannot be applied; the message begins with the step.
     """
     from ..model.editing import Crop
 
     verb, _, rest = step.partition(":")
     if verb not in FORMS:
-        raise ConfigError(f"--steps {step}: there is no step {verb!r}; {did_you_mean(verb, FORMS)}")
+        raise ConfigError(f"--steps {step}: unknown step {verb!r}; {did_you_mean(verb, FORMS)}")
     name, _, place = rest.partition(":")
     try:
         if verb == "delete":
@@ -52,11 +52,11 @@ def apply(scene: Editor, step: str, find: Callable[[str], Any]) -> None:
     except ConfigError as error:
         raise ConfigError(f"--steps {step}: {error}") from None
     except ValueError:
-        raise ConfigError(f"--steps {step}: is not written as {FORMS[verb]}") from None
+        raise ConfigError(f"--steps {step}: expected {FORMS[verb]}") from None
 
 
 def numbers(text: str, *counts: int) -> Any:
-    """`8,-2` to (8, -2); ValueError unless there are as many whole numbers as `counts` allow."""
+    """Parse `8,-2` to (8, -2); raises ValueError unless the number of integers is one of `counts`."""
     found = tuple(int(part) for part in text.split(","))
     if len(found) not in counts:
         raise ValueError(text)
@@ -64,31 +64,31 @@ def numbers(text: str, *counts: int) -> Any:
 
 
 def pick(model: Model, file: Path, index: int) -> Tensor:
-    """One of the codes of earlier samples: (1, D).
+    """Read one of the codes of earlier samples: (1, D).
 
     Raises:
         CheckpointError: the file holds no codes.
-        ConfigError: they are those of another model, or not so many.
+        ConfigError: the codes are those of another model, or `index` is out of range.
     """
     from ..model.samples import read_codes
 
     codes = model.check_codes(read_codes(file))
     if not 0 <= index < len(codes):
-        raise ConfigError(f"--index {index}: the codes of {file} go from 0 to {len(codes) - 1}")
+        raise ConfigError(f"--index must be between 0 and {len(codes) - 1} for the codes of {file}, got {index}")
     return codes[index : index + 1]
 
 
 def refuse_replacing(source: Any, folder: Path) -> Any:
-    """The source itself. Raises ConfigError for a file that `save_edit` would replace."""
+    """Return the source itself, or raise ConfigError if it is a file that `save_edit` would overwrite."""
     if isinstance(source, Path) and source.resolve() in [(folder / name).resolve() for name in WRITTEN]:
-        raise ConfigError(f"{source}: would be replaced by what is written to --out {folder}; give another --out")
+        raise ConfigError(f"{source}: would be overwritten by the output in --out {folder}; choose another --out")
     return source
 
 
 def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path:
     """Write layout.png (palette index = class), before.png, after.png, and sheet.png with both layouts above them.
 
-    With instance ids also instances.png, 16-bit. On the sheet layouts have the size of the images.
+    Instance ids are also written, to a 16-bit instances.png. On the sheet, layouts are resized to the images.
     """
     import numpy as np
     import torch
@@ -109,7 +109,7 @@ def save_edit(folder: Path, scene: Editor, was: Tensor, before: Samples) -> Path
         ids = scene.instances.numpy() if int(scene.instances.max()) < 2**16 else numbered
         Image.fromarray(ids.reshape(scene.instances.shape).astype(np.uint16)).save(folder / "instances.png")
     else:
-        (folder / "instances.png").unlink(missing_ok=True)  # of an earlier edit, whose layout is replaced
+        (folder / "instances.png").unlink(missing_ok=True)  # left by an earlier edit, whose layout is overwritten
     before.pil()[0].save(folder / "before.png")
     after.pil()[0].save(folder / "after.png")
     to_pil(page).save(folder / "sheet.png")

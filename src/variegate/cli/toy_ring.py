@@ -8,14 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ToyRing:
-    """MR-GAN's toy: ten GANs learn eight points on a ring; an image shows which modes each finds. About 2 minutes."""
+    """MR-GAN's toy: train ten GANs on eight modes on a ring, and show which modes each one covers. About 2 minutes."""
 
     out: Path = Path("ring")
     """folder for ring.png and ring.json"""
     seed: int = 0
     steps: int | None = None
     quick: bool = False
-    """a few steps only, to see that it runs"""
+    """only a few steps, to check that it runs"""
 
     def run(self) -> None:
         from ..demos.ring import ring

@@ -15,36 +15,36 @@ from .parsing import Direction, parse_size
 
 @dataclass(frozen=True)
 class Train:
-    """Train a method on pairs. Any setting of the method can follow, as in --noise input --generator.width 32."""
+    """Train a method on pairs. Any setting of the method can follow, such as --noise input --generator.width 32."""
 
     method: Positional[str]
     """a name from `variegate methods`"""
     data: str
     """a folder of pairs or of classes, an .npz file, or streets, streets:COUNT, digits, cifar10"""
     out: Path | None = None
-    """run directory; runs/METHOD-DATA unless given"""
+    """run directory; default: runs/METHOD-DATA"""
     size: str | None = None
-    """64 or 96x128 (height x width); that of the images unless given"""
+    """64 or 96x128 (height x width); default: the images' own size"""
     steps: int | None = None
     seed: int = 0
     direction: Direction | None = None
-    """which half of A|B images is the condition; found out unless given"""
+    """which half of A|B images is the condition; default: detected"""
     condition: str | None = None
     """how to derive conditions from plain images: edges, grey, self, superres:4, inpaint, inpaint:centre,
-    inpaint:FOLDER (of masks, white inside the hole); or take landmarks, landmarks:HEAT or normals beside them;
-    class, vectors:FILE or none; several joined by +, as in class+edges"""
+    inpaint:FOLDER (of masks, white inside the hole); or which conditions to read: landmarks, landmarks:HEAT, normals,
+    class, vectors:FILE or none; join several with +, such as class+edges"""
     grey: bool = False
-    """images of one channel; grey arrays give them without it"""
+    """train on single-channel images; not needed for grey arrays"""
     unpaired: bool = False
-    """conditions and images do not belong together, as in trainA and trainB of other names; munit needs no more"""
+    """conditions and images are not paired, such as trainA and trainB with different names; enough for munit"""
     white_level: int | None = None
     """the value that is white in 16-bit files, such as 4095 of 12 bits; 65535 unless given"""
     initial: Path | None = None
-    """start from the weights of another run of the same method, trained at any size; cimle also from one of crn"""
+    """start from the weights of another run of the same method, trained at any size; cimle can also start from crn"""
     predictor: Path | None = None
-    """mrgan with a proxy: the run of a moment-predictor; one is trained first unless given"""
+    """mrgan with a proxy: a moment-predictor run; default: one is trained first"""
     resume: bool = False
-    """go on with the run in --out"""
+    """continue the run in --out"""
     save_every: int | None = None
     keep_every: int = 0
     log_every: int | None = None
@@ -66,4 +66,4 @@ class Train:
         folder = train(self.method, self.data, self.out, self.resume, **settings)
         if os.environ.get("RANK", "0") == "0":
             split = RunFolder(folder).pairs("held").split
-            print(f"{folder}: look at {folder}/samples, then: variegate sample {folder} {split}:0 -n 16")
+            print(f"{folder}: see {folder}/samples, then run: variegate sample {folder} {split}:0 -n 16")

@@ -1,4 +1,4 @@
-"""Conditions and images as they are typed: files, items of a run's data, words."""
+"""Resolve conditions and images as typed: files, items of a run's data, words."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..runs.saved_model import model_folder, read_record
 
 
 def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]]:
-    """Conditions as typed: (name for files, image file, text or raw tensor). `test:3` is an item of the run's data.
+    """Resolve typed conditions to (name for files, image file, text or raw tensor); `test:3` is a data item of the run.
 
     Raises:
-        DataError: neither a file nor an item that exists.
+        DataError: a text is neither an existing file nor an existing item.
     """
     found: list[tuple[str, Any]] = []
     in_words = not condition_from_mapping(read_record(model_folder(Path(run))).condition).suffixes
@@ -36,10 +36,10 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
 
 
 def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Tensor | None]]:
-    """Images as typed: (name for files, image file or raw tensor, raw condition if `test:3` says which it is).
+    """Resolve typed images to (name for files, image file or raw tensor, raw condition of an item such as `test:3`).
 
     Raises:
-        DataError: there is no such item.
+        DataError: an item does not exist.
     """
     items = [(text, item_of(run, text)) for text in texts]
     return [
@@ -49,10 +49,10 @@ def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Ten
 
 
 def item_of(run: str | Path, text: str) -> tuple[Tensor, Tensor] | None:
-    """Raw condition and image of `test:3`, an item of the run's data; None for what is none or is a file.
+    """Load the raw condition and image of an item of the run's data such as `test:3`; None for files and other text.
 
     Raises:
-        DataError: there is no such item.
+        DataError: the item does not exist.
     """
     split, _, number = text.partition(":")
     if not number.isdecimal() or Path(text).exists():
@@ -64,5 +64,5 @@ def item_of(run: str | Path, text: str) -> tuple[Tensor, Tensor] | None:
 
 
 def file_name(text: str) -> str:
-    """What a condition given in words is called in names of files: cat for class:cat, e-3 for vector:dir/e.npy:3."""
+    """Return the name used in file names for a condition in words: cat for class:cat, e-3 for vector:dir/e.npy:3."""
     return re.sub(r"[^\w-]+", "-", re.sub(r"(class|vector):|[^:+]*/|\.(npy|npz|safetensors|png|jpe?g)", "", text))

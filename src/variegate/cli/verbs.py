@@ -1,4 +1,4 @@
-"""The verbs of the command line: dataclasses whose fields are options. Each imports what it needs when it runs."""
+"""The verbs of the command line: dataclasses whose fields are options; each imports what it needs when it runs."""
 
 from .complete import Complete
 from .compress import Compress

@@ -1,1 +1,1 @@
-"""Small trainings that show the library working: streets, likelihood of digits, MR-GAN's ring."""
+"""Small training runs that demonstrate the library: streets, the likelihood of digits, MR-GAN's ring."""

@@ -1,7 +1,7 @@
-"""`variegate demo likelihood`: handwritten digits, drawn value by value, and how likely those never shown are.
+"""`variegate demo likelihood`: sample handwritten digits value by value, and measure the likelihood of held-out ones.
 
 A gated PixelCNN learns scikit-learn's digits by class. Its likelihood is exact: the bits per dimension of held-out
-digits are what they would take as a file.
+digits are the storage they would need as a file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REAL, DRAWN, SCALE = 4, 12, 4
 
 
 def demo_likelihood(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
-    """Train in `out`, measure, draw each digit. Returns what `metrics.json` holds; a finished run is kept."""
+    """Train in `out`, evaluate and sample each digit; returns the content of `metrics.json`. A finished run is kept."""
     steps = 2 if quick else STEPS
     given = {"condition": "class", "run": ExecutionSettings(save_every=max(1, steps // SAVES)), **SETTINGS}
     train("gated-pixelcnn", "digits", out, steps=steps, seed=seed, resume=out.exists(), **given)
@@ -45,14 +45,14 @@ def demo_likelihood(out: Path, seed: int = 0, quick: bool = False) -> dict[str, 
     draw_digits(Model.load(out), RunFolder(out).pairs("test"), seed).save(out / "digits.png")
     measured = content["metrics"]["bits_per_dim"]
     logger.info(
-        f"{measured['n']} held-out digits: {measured['value']:.3f} bits per dimension, of {SETTINGS['bits']} as stored"
+        f"{measured['n']} held-out digits: {measured['value']:.3f} bits per dimension; uncompressed: {SETTINGS['bits']}"
     )
-    logger.info(f"look at {out / 'digits.png'} ({REAL} real ones in each row, {DRAWN} drawn) and {out / 'report.html'}")
+    logger.info(f"see {out / 'digits.png'} ({REAL} real digits and {DRAWN} samples per row) and {out / 'report.html'}")
     return content
 
 
 def draw_digits(model: Model, held: Pairs, seed: int) -> Image.Image:
-    """A row for each class: real digits, a gap, drawn ones."""
+    """Render one row per class: real digits, a gap, samples."""
     pairs = [held.raw(i) for i in range(len(held))]
     rows = []
     for digit in range(10):

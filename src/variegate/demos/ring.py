@@ -1,11 +1,12 @@
-"""The toy of MR-GAN (Lee, Ha, Kim, ICLR 2019), appendix C: eight Gaussians on a ring, drawn without a condition.
+"""The toy problem of MR-GAN (Lee, Ha, Kim, ICLR 2019), appendix C: eight Gaussians on a ring, without a condition.
 
-The paper: with a GAN loss alone, or with GAN + L2, a three-layer perceptron captures one of the eight modes; with a
-moment reconstruction loss it captures all eight. It gives no sizes, rates or weights; those in `Settings` were searched
-for. The rates are uneven on purpose, the discriminator being the slower learner: with even ones a plain GAN often finds
-the whole ring by itself, and there is nothing to see. All variants share everything but the extra term.
+According to the paper, a three-layer perceptron trained with a GAN loss alone, or with GAN + L2, captures one of the
+eight modes; with a moment reconstruction loss it captures all eight. The paper gives no sizes, learning rates or
+weights; those in `Settings` were found by search. The learning rates are deliberately uneven, with the discriminator
+learning more slowly: with equal rates a plain GAN often covers the whole ring by itself, and there is nothing to see.
+All variants share everything but the extra term.
 
-Axes: V variants, N points, B conditions (here B times the same: none), S samples for each.
+Axes: V variants, N points, B conditions (here all B are the same: none), S samples for each.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ Term = Literal["none", "L2", "MR1", "MR2", "proxy MR1", "proxy MR2"]
 
 @dataclass(frozen=True)
 class Settings:
-    """The same for every variant; lengths in units of the radius of the ring."""
+    """Settings shared by all variants; lengths are in units of the ring's radius."""
 
     deviation: float = 0.05  # standard deviation of a mode
-    noise: int = 8  # numbers in, standard normal
-    width: int = 32  # of both hidden layers, of generator and discriminator alike
-    batch: int = 128  # real points, and as many drawn ones, of a discriminator step
+    noise: int = 8  # generator inputs, standard normal
+    width: int = 32  # of both hidden layers, in the generator and the discriminator
+    batch: int = 128  # real points, and as many generated ones, per discriminator step
     conditions: int = 8  # B of a generator step
     samples: int = 32  # S
-    weight: float = 0.3  # of the extra term, beside 1 for the GAN
+    weight: float = 0.3  # of the extra term, relative to 1 for the GAN
     generator_rate: float = 1e-3
     discriminator_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -78,7 +79,7 @@ VARIANTS = (Variant("none"), Variant("L2"), *(Variant(term, family) for family i
 
 
 class Perceptrons(nn.Module):
-    """V three-layer perceptrons in one batch: all start from the same weights and learn apart."""
+    """V three-layer perceptrons in one batch: all start from the same weights and learn independently."""
 
     def __init__(self, count: int, sizes: Sequence[int], generator: torch.Generator) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class Perceptrons(nn.Module):
                 parameters.append(start.repeat(count, 1, 1))
 
     def forward(self, points: Tensor) -> Tensor:
-        """(V, N, inputs), or (N, inputs) for all of them, to (V, N, outputs)."""
+        """Map points (V, N, inputs), or (N, inputs) shared by all of them, to (V, N, outputs)."""
         points = points.expand(len(self.weights[0]), *points.shape[-2:])
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
             points = torch.baddbmm(bias, points.relu() if layer else points, weight)
@@ -97,31 +98,31 @@ class Perceptrons(nn.Module):
 
 
 def centres() -> Tensor:
-    """The means of the modes (8, 2), on a circle of radius 1."""
+    """Return the means of the modes (8, 2), on a circle of radius 1."""
     angle = torch.arange(MODES) * (2 * math.pi / MODES)
     return torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
 def ring_points(count: int, generator: torch.Generator) -> Tensor:
-    """Real points (N, 2); all modes are equally likely."""
+    """Sample real points (N, 2); all modes are equally likely."""
     mode = torch.randint(MODES, (count,), generator=generator)
     return centres()[mode] + SETTINGS.deviation * torch.randn(count, 2, generator=generator)
 
 
 class Coverage(NamedTuple):
-    """How many modes the samples cover, and which share of the samples lies on any mode."""
+    """How many modes the samples cover, and the fraction of samples that lie on any mode."""
 
     modes: int
     precision: float
 
 
 def on_mode(points: Tensor) -> Tensor:
-    """Which of the points (N, 2) are on which mode: bool (N, 8)."""
+    """Return which of the points (N, 2) are on which mode: bool (N, 8)."""
     return torch.cdist(points, centres()) <= 3 * SETTINGS.deviation
 
 
 def covers(points: Tensor) -> Tensor:
-    """Which modes are covered by the points (N, 2): bool (8,)."""
+    """Return which modes are covered by the points (N, 2): bool (8,)."""
     return on_mode(points).float().mean(dim=0) >= 1 / (4 * MODES)
 
 
@@ -134,9 +135,9 @@ def coverage(points: Tensor) -> Coverage:
 
 
 def predict(family: Family, points: Tensor, steps: int = 300) -> Moments:
-    """The predictor, without a condition: maximum likelihood centre and dispersion (1, 2, 1, 1) of points (N, 2).
+    """Fit the predictor, which has no condition here: the maximum-likelihood centre and dispersion of points (N, 2).
 
-    Two vectors, learned with equation (7) or (8) on all points at once; then frozen.
+    Both are (1, 2, 1, 1), learned with equation (7) or (8) on all points at once, then frozen.
     """
     image = points.view(-1, 2, 1, 1)
     centre, log_dispersion = (torch.zeros(1, 2, 1, 1, requires_grad=True) for _ in range(2))
@@ -151,7 +152,7 @@ def predict(family: Family, points: Tensor, steps: int = 300) -> Moments:
 
 
 def extra_term(variant: Variant, real: Tensor, samples: Tensor, predicted: Moments) -> Tensor:
-    """What is added to the GAN loss, a mean over conditions and coordinates; the proxy variants alone read `predicted`.
+    """Return the term added to the GAN loss, a mean over conditions and coordinates; only proxies use `predicted`.
 
     `real` is (B, 2, 1, 1), `samples` (B, S, 2, 1, 1). Equations (3) and (10) to (12).
     """
@@ -171,8 +172,8 @@ def extra_term(variant: Variant, real: Tensor, samples: Tensor, predicted: Momen
 def train(variants: Sequence[Variant], seed: int, steps: int) -> Tensor:
     """Train all variants on the same points and noise; returns 2,000 samples of each, (V, 2000, 2).
 
-    Losses are summed over the variants, but these share no parameter and Adam works entry by entry: each learns as it
-    would alone.
+    Losses are summed over the variants, but the variants share no parameters and Adam works element-wise, so each one
+    learns as it would alone.
     """
     rng = torch.Generator().manual_seed(seed)
     at_hand = ring_points(8192, rng)
@@ -205,10 +206,10 @@ def train(variants: Sequence[Variant], seed: int, steps: int) -> Tensor:
 
 
 def ring(out: Path, seed: int = 0, steps: int | None = None, quick: bool = False) -> dict[str, Any]:
-    """Train the ten variants, count modes, write `ring.png` and `ring.json` in `out`; returns what the latter holds."""
+    """Train the ten variants, count modes, write `ring.png` and `ring.json` to `out`; returns the latter's content."""
     steps = (20 if quick else SETTINGS.steps) if steps is None else steps
     if steps < 1:
-        raise ConfigError(f"steps must be 1 or more, not {steps}")
+        raise ConfigError(f"steps must be at least 1, got {steps}")
     logger.info(f"ring: {len(VARIANTS)} variants, {steps} steps")
     started = time.monotonic()
     samples = train(VARIANTS, seed, steps)
@@ -217,7 +218,7 @@ def ring(out: Path, seed: int = 0, steps: int | None = None, quick: bool = False
     found = {variant.name: coverage(points) for variant, points in zip(VARIANTS, samples)}
     content: dict[str, Any] = {
         "variants": {
-            # All are trained in one batch, so that each takes an equal share of the time.
+            # All are trained in one batch, so each is assigned an equal share of the time.
             name: {**one._asdict(), "seconds": round(seconds / len(VARIANTS), 2)}
             for name, one in found.items()
         },
@@ -233,25 +234,25 @@ def ring(out: Path, seed: int = 0, steps: int | None = None, quick: bool = False
     write_text(out / "ring.json", json.dumps(content, indent=2))
     for name, one in found.items():
         logger.info(f"{name}: {one.modes} of {MODES} modes, {one.precision:.0%} of the samples on a mode")
-    logger.info(f"look at {out / 'ring.png'}")
+    logger.info(f"see {out / 'ring.png'}")
     return content
 
 
 SIDE, HEAD, GAP, DOT = 250, 50, 12, 1.6  # pixels: panel, its title, space right and below, radius of a point
-FINE = 3  # drawn so many times larger, then reduced, for smooth edges
-REACH = 1.45  # a panel shows coordinates up to this
+FINE = 3  # supersampling factor, for smooth edges
+REACH = 1.45  # the largest coordinate a panel shows
 PAPER, FRAME, GREY, INK = "#ffffff", "#d9d9d9", "#bdbdbd", "#262626"
-COLOURS = {None: "#d55e00", "gaussian": "#0072b2", "laplace": "#008f68"}  # told apart by the colour-blind too
+COLOURS = {None: "#d55e00", "gaussian": "#0072b2", "laplace": "#008f68"}  # colour-blind safe
 
 
 def image(real: Tensor, samples: Tensor, seed: int, steps: int) -> Image.Image:
-    """Real data and the variants without a family in the first row; a row for each family below it."""
+    """Render real data and the variants without a family in the first row, and one row per family below it."""
     sheet = Image.new("RGB", ((4 * SIDE - GAP) * FINE, (3 * (SIDE + HEAD) - GAP) * FINE), PAPER)
     panel(sheet, 0, "Real data", real, real, INK)
     for place, (variant, points) in enumerate(zip(VARIANTS, samples)):
         panel(sheet, place + (1 if place < 2 else 2), variant.name, real, points, COLOURS[variant.family])
     note = (
-        f"Eight modes on a ring,\ndrawn without a condition.\n\nGrey: real points.\nColour: 500 samples.\n"
+        f"Eight modes on a ring,\nwithout a condition.\n\nGrey: real points.\nColour: 500 samples.\n"
         f"Circle: a covered mode.\n\nSeed {seed}, {steps:,} steps."
     )
     corner = ((3 * SIDE + GAP) * FINE, HEAD * FINE)
@@ -260,13 +261,13 @@ def image(real: Tensor, samples: Tensor, seed: int, steps: int) -> Image.Image:
 
 
 def panel(sheet: Image.Image, place: int, title: str, real: Tensor, points: Tensor, colour: str) -> None:
-    """One variant in cell `place` of a sheet of four columns: title, count, real points, samples, covered modes."""
+    """Draw a variant in cell `place` of a four-column sheet: title, count, real points, samples, covered modes."""
     left, top, found = place % 4 * SIDE * FINE, place // 4 * (SIDE + HEAD) * FINE, coverage(points)
     pen = ImageDraw.Draw(sheet)
     pen.text((left, top), title, colour, font(17))
     pen.text((left, top + 24 * FINE), f"{found.modes} of {MODES} modes, {found.precision:.0%} on a mode", INK, font(14))
     side = (SIDE - GAP) * FINE
-    plot = Image.new("RGB", (side, side), PAPER)  # by itself, so that what lies beyond it is cut off
+    plot = Image.new("RGB", (side, side), PAPER)  # separate, so that points outside are clipped
     pen, scale = ImageDraw.Draw(plot), side / (2 * REACH)
 
     def circle(middle: Tensor, radius: float, **look: Any) -> None:

@@ -1,7 +1,7 @@
-"""`variegate demo`: three small methods on drawn streets, measured alike, in one report.
+"""`variegate demo`: three small methods on synthetic streets, evaluated the same way, in one report.
 
-Streets have known hidden factors, so how many of the (time of day x facade paint) combinations a method reaches is
-counted, not estimated.
+The hidden factors of the streets are known, so the number of (time of day x facade paint) combinations a method covers
+is counted, not estimated.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 DATA = "streets:2000"
 
-# Conditional IMLE looks for the nearest of m samples of every image, and m decides whether rare appearances get samples
-# of their own. Small images are cheap: the search stays at 16x16, and the weights go on from small sizes to large.
+# Conditional IMLE searches for the nearest of m samples for every image, and m decides whether rare appearances get
+# samples of their own. Small images are cheap: the search stays at 16x16, and training moves from small to large sizes.
 CIMLE = {
     "generator.widths": [32, 24, 16, 12],
     "randomness.vector": 5,
@@ -41,7 +41,7 @@ CIMLE = {
     "restart.at": 0,
     "ema_decay": 0.98,
     "rebalance": "data",
-    "rebalance_classes": 1,  # facades: their colour tells time, paint and weather
+    "rebalance_classes": 1,  # facades: their colour reveals time, paint and weather
 }
 PHASES: list[dict[str, Any]] = [
     {"size": 16, "steps": 72, "match_scale": 1, "learning_rate.generator": 3e-3},
@@ -64,13 +64,13 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     ],
     "pix2pix": [{**ADVERSARIAL, "size": 64, "steps": 1600, "batch_size": 8, "learning_rate.generator": 5e-4}],
 }
-LEAD = """Every street layout below was shown to the methods with one image only, although many are possible: day,
-dusk or night, four facade paints, three seasons. Some combinations occur in one image of fifty. Which of them does
-a method learn to draw?"""
+LEAD = """The methods saw only one image of each street layout in training, although many are possible: day, dusk or
+night, four facade paints, three seasons. Some combinations occur in one image out of fifty. Which of them does each
+method learn to generate?"""
 
 
 def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
-    """Train, measure, report. Returns what `metrics.json` holds; finished runs in `out` are not trained again."""
+    """Train, evaluate, report; returns the content of `metrics.json`. Finished runs in `out` are not retrained."""
     rows: dict[str, tuple[Model, Evaluation]] = {}
     summary: dict[str, Any] = {}
     for name in SETTINGS:
@@ -86,12 +86,12 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     content = {"methods": summary, "protocol": rows["cimle"][1].results.to_dict()["protocol"], "seed": seed}
     write_text(out / "metrics.json", json.dumps(content, indent=2))
     write_report(out / "report.html", report(out, rows))
-    logger.info(f"look at {out / 'report.html'}")
+    logger.info(f"see {out / 'report.html'}")
     return content
 
 
 def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
-    """Train through the phases of a method, the last one in `folder`; returns seconds. Finished runs are kept."""
+    """Train a method phase by phase, the last one in `folder`; returns the seconds taken. Finished runs are kept."""
     timing = folder / "seconds.json"
     done = json.loads(timing.read_text()) if timing.is_file() else None
     if done and done["quick"] == quick:
@@ -113,13 +113,13 @@ def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
 def describe(evaluation: Evaluation) -> str:
     measured = evaluation.results.measured
     return (
-        f"reaches {measured['coverage'].value:.0%} of the combinations, {measured['rare_recall'].value:.0%} of the "
-        f"rare ones; {measured['precision'].value:.0%} of its images are fully readable"
+        f"covers {measured['coverage'].value:.0%} of the combinations and {measured['rare_recall'].value:.0%} of the "
+        f"rare ones; every factor is readable in {measured['precision'].value:.0%} of its images"
     )
 
 
 def report(out: Path, rows: dict[str, tuple[Model, Evaluation]]) -> Report:
-    """Methods side by side, then each of the diverse ones by itself."""
+    """Build the report: methods side by side, then each of the diverse ones by itself."""
     held = RunFolder(out / "cimle").pairs("test")
     sections = compare_sections({name: (model, one.results, one.counts) for name, (model, one) in rows.items()}, held)
     for name in ("cimle", "basisgan"):
