@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,17 @@ def words_for_a_full_disk(folder: Path) -> Iterator[None]:
         raise TrainingError(
             f"could not write to {folder}: {error}; saved checkpoints are untouched; free some space and resume"
         ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raises TrainingError at once for a folder in which nothing can be written later."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrainingError(
+            f"{folder}: cannot be written to ({error.strerror}); change that, or copy it elsewhere"
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:

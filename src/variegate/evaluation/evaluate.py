@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -12,17 +13,20 @@ from torch import Tensor
 
 from ..core.capabilities import HasLevels
 from ..core.errors import check_keywords
-from ..core.files import write_text
+from ..core.files import check_writable, write_text
 from ..core.interfaces import Generator
+from ..data.dataset.pairs import Pairs
 from ..embedding import Embedding
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.saved_model import load_weights
-from .measure import measure
+from .measure import Evaluation, Extra, measure
 from .page import Report, write_report
 from .plugged import networks
 from .protocols import LIKELIHOOD
 from .report import sections_of
+
+logger = logging.getLogger(__name__)
 
 Network = str | Path | Callable[[Tensor], Tensor]
 
@@ -54,18 +58,33 @@ def evaluate(
         brought: `detector`, `embedding`, `normals`; each adds its numbers.
 
     Returns:
-        {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}}}
+        {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}},
+        "warnings": [...], "skipped": [what could not be measured, why, and what would help]}. The file is there before
+        the slow metrics begin.
+
+    Raises:
+        VariegateError: the run or its data cannot be read, or its folder cannot be written to.
     """
     check_keywords(brought, Brought.__annotations__, "evaluate")
     folder, embedding = run_folder(run), brought.get("embedding")
     if isinstance(embedding, str | Path) and Path(embedding).is_dir():
         embedding = Embedding.load(embedding)
     at_hand = networks(brought.get("detector"), embedding, brought.get("normals"))
+    check_writable(folder.path)
     model, held, real = Model.load(folder.path), folder.pairs("held", data), folder.pairs("train")
+    warnings = unseen_or_not(held, data)
+    for line in warnings:
+        logger.warning(line)
     raw = raw_generator(model, folder) if isinstance(model.generator, HasLevels) else None
-    found = measure(model.generator, held, real, protocol, seed, perceptual=perceptual, networks=at_hand, raw=raw)
-    content = found.results.to_dict()
-    write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
+    content: dict[str, Any] = {}
+
+    def keep(found: Evaluation) -> None:
+        content.update(found.results.to_dict() | {"warnings": warnings, "skipped": found.skipped})
+        write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
+
+    settings = Extra(perceptual=perceptual, networks=at_hand, raw=raw, keep=keep)
+    found = measure(model.generator, held, real, protocol, seed, **settings)
+    keep(found)
     if found.likelihood is not None:
         write_text(folder.path / "likelihood.csv", found.likelihood.table(held))
     predictor = None if folder.predictor is None else Model.load(folder.predictor)
@@ -73,6 +92,16 @@ def evaluate(
     title = f"{model.name} on {model.record.data}"
     write_report(folder.path / "report.html", Report(title, model.record.method["summary"], sections))
     return content
+
+
+def unseen_or_not(held: Pairs, data: str | Path | None) -> list[str]:
+    """A warning if the pairs to measure on are those that the model learned."""
+    if held.split != "train" or data is not None:
+        return []
+    return [
+        f"nothing is held out: {held.source.name} has no val or test split, so all numbers are of images that the model "
+        "has seen; add a split, or give other data with --data"
+    ]
 
 
 def raw_generator(model: Model, run: RunFolder) -> Generator | None:

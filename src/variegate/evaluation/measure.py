@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
-from ..core.errors import WeightsError, check_keywords
+from ..core.errors import check_keywords
 from ..core.images import to_float, to_uint8
 from ..core.interfaces import Generator
 from ..data.conditions.landmarks import Landmarks, points_of
@@ -22,8 +20,9 @@ from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
 from ..runs.measured import Measured, Protocol, Results, libraries
 from .diversity import LPIPS, Distance, Pixel, diversity
-from .fidelity import fidelity, measures_for
+from .fidelity import WINDOW, fidelity, measures_for
 from .frechet import extractor, set_distances
+from .gathering import Gathered
 from .landmark_error import landmark_error
 from .likelihood import Likelihood, likelihood, only_likelihood
 from .modes import RARE, Modes, modes
@@ -31,8 +30,6 @@ from .normal_consistency import normal_consistency
 from .plugged import Networks
 from .protocols import LIKELIHOOD, DiversityPreset, diversity_preset
 from .spread import Levels, centre_distances, feature_spread
-
-logger = logging.getLogger(__name__)
 
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions that tell whether the code matters
@@ -74,6 +71,7 @@ class Extra(TypedDict, total=False):
     perceptual: bool  # also the metrics that need network weights; True unless given
     networks: Networks | None  # brought by the user
     raw: Generator | None  # the same generator with weights that are not averaged; its likelihood is measured too
+    keep: Callable[[Evaluation], None]  # is given what was measured before the slow metrics begin
 
 
 def measure(
@@ -89,7 +87,7 @@ def measure(
     Args:
         protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs. Or "likelihood": of
             all images, and nothing else.
-        extra: see `Extra`. Metrics whose weights are not at hand are skipped, in words.
+        extra: see `Extra`. What cannot be measured, such as metrics whose weights are not at hand, is skipped, in words.
     """
     check_keywords(extra, Extra.__annotations__, "measure")
     networks, raw = extra.get("networks") or Networks(), extra.get("raw")
@@ -99,57 +97,58 @@ def measure(
     preset = diversity_preset(protocol)
     networks.check_data(pairs)
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
-    results = Results({"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, seed)})
-    results.add(centre_distances(drawn.conditions()))
-    skipped: list[str] = []
-    if conditions_differ(pairs):  # it compares with what conditions change
-        matters = sensitivity(generator, pairs)
-        results.add({"code_sensitivity": matters} if matters else {})
-        if matters is None:
-            skipped.append("code sensitivity: conditions change nothing in what this model draws")
-    if not pairs.unpaired:
-        results.add(fidelity(drawn.with_truth(), measures_for(pairs.size), preset.remarks))
-    found = likelihood(generator, pairs, preset.inputs, raw)
-    results.add(found.results.measured if found else {})
-    results.add(with_networks(drawn, pairs, networks, preset))
-    if isinstance(pairs.condition, Landmarks) and networks.detector is None:
-        skipped.append("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
-    levels: Levels | None = None
-    if extra.get("perceptual", True):
-        found_too, levels = perceptual_metrics(drawn, real, preset, skipped)
-        results.add(found_too)
-    results.add(feature_spread(drawn.conditions(), levels, networks.embedding))
+    gathered = Gathered()
+    quick_metrics(gathered, generator, pairs, drawn, preset)
+    found = gathered.attempt("bits per dimension", lambda: likelihood(generator, pairs, preset.inputs, raw))
+    gathered.results.add(found.results.measured if found else {})
+    with_networks(gathered, drawn, pairs, networks, preset)
+    if (keep := extra.get("keep")) is not None:
+        keep(Evaluation(gathered.results, None, found, gathered.skipped))
+    levels = perceptual_metrics(gathered, drawn, real, preset) if extra.get("perceptual", True) else None
+    gathered.add("diversity score", lambda: feature_spread(drawn.conditions(), levels, networks.embedding))
     counts = None
     if pairs.name == "streets":
         measured, counts = mode_results(generator, pairs, seed)
-        results.add(measured)
-    for line in skipped:
-        logger.warning("skipped %s", line)
-    return Evaluation(results, counts, found, skipped)
+        gathered.results.add(measured)
+    return Evaluation(gathered.results, counts, found, gathered.skipped)
 
 
-def perceptual_metrics(
-    drawn: Drawn, real: Pairs, preset: DiversityPreset, skipped: list[str]
-) -> tuple[dict[str, Measured], Levels | None]:
-    """Those that need network weights, and the features of the diversity score; what is not at hand is `skipped`."""
-    found: dict[str, Measured] = {}
-    levels: Levels | None = None
+def quick_metrics(
+    gathered: Gathered, generator: Generator, pairs: Pairs, drawn: Drawn, preset: DiversityPreset
+) -> None:
+    """Those that need no network weights."""
+    gathered.add(
+        "pixel diversity", lambda: {"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, drawn.seed)}
+    )
+    gathered.add("distance to the mean image", lambda: centre_distances(drawn.conditions()))
+    if conditions_differ(pairs):  # it compares with what conditions change
+        matters = sensitivity(generator, pairs)
+        gathered.results.add({"code_sensitivity": matters} if matters else {})
+        if matters is None:
+            gathered.skip("code sensitivity: conditions change nothing in what this model draws")
+    if not pairs.unpaired:
+        measures = measures_for(pairs.size)
+        gathered.add("closeness to the real image", lambda: fidelity(drawn.with_truth(), measures, preset.remarks))
+        if "ssim" not in measures:
+            height, width = pairs.size
+            gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, and images have {width}x{height}")
 
-    @contextmanager
-    def unless_missing(what: str) -> Iterator[None]:
-        try:
-            yield
-        except WeightsError as error:
-            skipped.append(f"{what}: {error}")
 
-    with unless_missing("LPIPS"):
+def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: DiversityPreset) -> Levels | None:
+    """Those that need network weights; returns what the diversity score reads, if its network can read the images."""
+
+    def lpips() -> dict[str, Measured]:
         metric: Distance = LPIPS(preset.net, preset.version)
-        found[metric.name] = diversity(drawn.conditions(), metric, preset, drawn.seed)
-    with unless_missing("diversity score"):
-        levels = Levels(preset.net)
-    with unless_missing("FID and KID"):
-        found |= distances(drawn, real, drawn.seed)
-    return found, levels
+        return {metric.name: diversity(drawn.conditions(), metric, preset, drawn.seed)}
+
+    def levels() -> Levels:
+        found = Levels(preset.net)
+        found.maps.check_size(real.size)
+        return found
+
+    gathered.add("LPIPS", lpips)
+    gathered.add("FID and KID", lambda: distances(drawn, real, drawn.seed))
+    return gathered.attempt("deviations of features", levels)
 
 
 def as_rgb(images: Tensor) -> Tensor:
@@ -157,15 +156,17 @@ def as_rgb(images: Tensor) -> Tensor:
     return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
 
 
-def with_networks(drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> dict[str, Measured]:
+def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> None:
     """What a detector of landmarks and an estimator of normals measure."""
-    measured: dict[str, Measured] = {}
-    if networks.detector is not None:
+    detector, normals = networks.detector, networks.normals
+    if detector is not None:
         true = (points_of(pairs.raw(i)[0]) for i in range(len(drawn.samples)))
-        measured |= landmark_error(zip(drawn.conditions(), true), networks.detector, preset.remarks)
-    if networks.normals is not None:
-        measured |= normal_consistency(drawn.with_truth(), networks.normals, preset.remarks)
-    return measured
+        both = zip(drawn.conditions(), true)
+        gathered.add("landmark error", lambda: landmark_error(both, detector, preset.remarks))
+    elif isinstance(pairs.condition, Landmarks):
+        gathered.skip("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
+    if normals is not None:
+        gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))
 
 
 def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:

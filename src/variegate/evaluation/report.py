@@ -87,7 +87,8 @@ def sections_of(
     if found.counts:
         table = modes_table("Draws of each combination", "The model", found.counts, found.results)
         sections.append(Section("Modes", HIDDEN, [table]))
-    sections.append(Section("Numbers", "", [numbers_of(found.results)]))
+    missing = " ".join(f"Skipped {line}." for line in found.skipped)
+    sections.append(Section("Numbers", missing, [numbers_of(found.results)]))
     more = more_samples_section(found.results)
     sections += [more] if more else []
     curves = training_curves(run) if run is not None else []

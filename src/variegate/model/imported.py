@@ -64,6 +64,10 @@ def import_weights(file: str | Path, out: str | Path, code_size: int | None = No
     channels, image_channels, size = found.shapes
     if channels not in (1, 3):
         raise ConfigError(f"{file}: reads conditions of {channels} channels; only images can be given")
+    if image_channels not in (1, 3):
+        raise ConfigError(
+            f"{file}: draws {image_channels} channels, such as a and b of Lab; only grey or RGB images can be drawn"
+        )
     chosen = method(found.name, found.options)
     generator = chosen.build_generator(found.shapes)
     load_weights(generator, found.state, Path(file), "give a file of the public repositories")
@@ -96,7 +100,10 @@ def read_pth(path: str | Path, code_size: int | None = None, noise: Noise = "non
     """
     path = Path(path)
     try:
-        found = in_our_names(understand(tensors_of(path), code_size, noise))
+        weights = tensors_of(path)
+        understood = understand(weights, code_size, noise)
+        understood.check_all_used(weights)
+        found = in_our_names(understood)
         check(found)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None

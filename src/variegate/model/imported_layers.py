@@ -17,6 +17,7 @@ Layers = dict[str, Weights]  # our layer, such as down1 or block1.conv1 -> conv.
 Options = dict[str, Any]
 Noise = Literal["none", "dropout"]
 KNOWN = "pix2pix's U-Nets and ResNets and BicycleGAN's U-Nets can be imported"
+RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 USUAL_CODE = 8  # BicycleGAN's --nz
 
 
@@ -36,6 +37,21 @@ class Understood(NamedTuple):
     sites: set[str]
     shapes: Shapes
     words: str
+
+    def check_all_used(self, weights: Weights) -> None:
+        """Raises CheckpointError for a tensor that is neither in a layer nor a running statistic, which instance
+        normalisation does not use: the network would have drawn with it."""
+        used = {id(tensor) for layer in self.layers.values() for tensor in layer.values()}
+        left = [
+            name
+            for name, tensor in weights.items()
+            if id(tensor) not in used and name.rpartition(".")[2] not in RUNNING
+        ]
+        if left:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            raise CheckpointError(
+                f"taken for {self.words}, its tensor {left[0]!r}{more} would be left out, so images would differ; {KNOWN}"
+            )
 
 
 def modules_of(weights: Weights, prefix: str) -> dict[int, Weights]:
@@ -188,8 +204,8 @@ def bicyclegan(layers: Layers, norm: str, code_size: int, options: Options, site
         raise CheckpointError(f"its first convolution would read {inputs} channels and a code of {code_size} numbers")
     depth = len(layers) // 2
     for k in range(1, depth):  # its joins are (up-sampled, skip), ours are (skip, up-sampled)
-        layer = layers[f"up{k}"]
-        layer["conv.weight"] = torch.cat(layer["conv.weight"].chunk(2)[::-1])
+        weight = layers[f"up{k}"]["conv.weight"]
+        weight.copy_(torch.cat(weight.chunk(2)[::-1]))
     options = options | {"code_size": code_size, "generator.depth": depth, "generator.norm": norm}
     channels = (inputs, layers["up1"]["conv.weight"].shape[1])
     words = f"BicycleGAN's {words} with {depth} halvings and a code of {code_size} numbers"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.errors import WeightsError, did_you_mean
+from ..core.errors import DataError, WeightsError, did_you_mean
 from ..core.images import to_unit
 from . import weights
 
@@ -22,26 +22,37 @@ class Backbone(NamedTuple):
     model: str  # torchvision's name of the architecture, and the name of its weights
     taps: tuple[int, ...]  # each the output of a ReLU or a Fire module
     channels: tuple[int, ...]
+    least: int  # pixels of the smallest square that it can read
 
 
 BACKBONES: dict[str, Backbone] = {
-    "alex": Backbone("alexnet", (1, 4, 7, 9, 11), (64, 192, 384, 256, 256)),
-    "squeeze": Backbone("squeezenet1_1", (1, 4, 7, 9, 10, 11, 12), (64, 128, 256, 384, 384, 512, 512)),
-    "vgg": Backbone("vgg16", (3, 8, 15, 22, 29), (64, 128, 256, 512, 512)),
+    "alex": Backbone("alexnet", (1, 4, 7, 9, 11), (64, 192, 384, 256, 256), 31),
+    "squeeze": Backbone("squeezenet1_1", (1, 4, 7, 9, 10, 11, 12), (64, 128, 256, 384, 384, 512, 512), 17),
+    "vgg": Backbone("vgg16", (3, 8, 15, 22, 29), (64, 128, 256, 512, 512), 16),
 }
 
 
 class FeatureMaps(nn.Module):
     """Frozen layers: (n, 3, H, W), normalised as the network expects, to one (n, C_l, H_l, W_l) per tap."""
 
-    def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], digest: str, source: str) -> None:
+    def __init__(self, layers: nn.Sequential, entry: Backbone, digest: str, source: str) -> None:
         super().__init__()
-        self.layers = layers[: taps[-1] + 1].eval().requires_grad_(False)
-        self.taps = frozenset(taps)
+        self.layers = layers[: entry.taps[-1] + 1].eval().requires_grad_(False)
+        self.entry, self.taps = entry, frozenset(entry.taps)
         self.digest = digest
         self.source = source
 
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raises DataError for images (H, W) that end in nothing before the last layer."""
+        if min(size) < self.entry.least:
+            height, width = size
+            raise DataError(
+                f"{self.entry.model} needs images of at least {self.entry.least}x{self.entry.least} pixels, and these have "
+                f"{width}x{height}; train at a larger --size, or leave metrics of networks out with --no-perceptual"
+            )
+
     def forward(self, images: Tensor) -> list[Tensor]:
+        self.check_size((images.shape[-2], images.shape[-1]))
         maps, x = [], images
         for index, layer in enumerate(self.layers):
             x = layer(x)
@@ -86,7 +97,7 @@ def feature_maps(name: str) -> FeatureMaps:
     """AlexNet ("alex", 5 taps), SqueezeNet 1.1 ("squeeze", 7) or VGG-16 ("vgg", 5), with ImageNet weights."""
     entry = backbone(name)
     loaded = weights.load(entry.model)
-    return FeatureMaps(assemble(entry.model, loaded.state), entry.taps, loaded.digest, loaded.source)
+    return FeatureMaps(assemble(entry.model, loaded.state), entry, loaded.digest, loaded.source)
 
 
 def unfilled_layers(name: str) -> nn.Sequential:

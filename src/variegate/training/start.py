@@ -149,6 +149,8 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
     old, new = saved.pop("place", None), now.pop("place")
     if old is not None:  # where the data are counts, not how they are typed
         saved["data"]["path"], now["data"]["path"] = "as before", "as before" if same_files(old, new) else "other files"
+    for words in ("summary", "condition", "paper", "differs"):  # say what the method is, and change nothing
+        saved["method"].pop(words, None), now["method"].pop(words, None)
     changed = differences(saved, now)
     # a longer run and other ways to carry it out are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
