@@ -99,8 +99,8 @@ def unseen_or_not(held: Pairs, data: str | Path | None) -> list[str]:
     if held.split != "train" or data is not None:
         return []
     return [
-        f"nothing is held out: {held.source.name} has no val or test split, so all numbers are of images that the model "
-        "has seen; add a split, or give other data with --data"
+        f"nothing is held out: {held.source.name} has no val or test split, so all numbers are from images that the "
+        "model has seen; add a split, or give other data with --data"
     ]
 
 

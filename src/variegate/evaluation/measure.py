@@ -87,7 +87,7 @@ def measure(
     Args:
         protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs. Or "likelihood": of
             all images, and nothing else.
-        extra: see `Extra`. What cannot be measured, such as metrics whose weights are not at hand, is skipped, in words.
+        extra: see `Extra`. What cannot be measured, for want of weights for instance, is skipped, in words.
     """
     check_keywords(extra, Extra.__annotations__, "measure")
     networks, raw = extra.get("networks") or Networks(), extra.get("raw")

@@ -50,7 +50,8 @@ class Understood(NamedTuple):
         if left:
             more = f" and {len(left) - 1} more" if len(left) > 1 else ""
             raise CheckpointError(
-                f"taken for {self.words}, its tensor {left[0]!r}{more} would be left out, so images would differ; {KNOWN}"
+                f"taken for {self.words}, its tensor {left[0]!r}{more} would be left out and images would differ; "
+                f"{KNOWN}"
             )
 
 

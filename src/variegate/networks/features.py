@@ -45,10 +45,10 @@ class FeatureMaps(nn.Module):
     def check_size(self, size: tuple[int, int]) -> None:
         """Raises DataError for images (H, W) that end in nothing before the last layer."""
         if min(size) < self.entry.least:
-            height, width = size
+            (height, width), least = size, self.entry.least
             raise DataError(
-                f"{self.entry.model} needs images of at least {self.entry.least}x{self.entry.least} pixels, and these have "
-                f"{width}x{height}; train at a larger --size, or leave metrics of networks out with --no-perceptual"
+                f"{self.entry.model} needs images of at least {least}x{least} pixels, got {width}x{height}; "
+                "train at a larger --size, or leave metrics of networks out with --no-perceptual"
             )
 
     def forward(self, images: Tensor) -> list[Tensor]:

@@ -149,8 +149,7 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
     old, new = saved.pop("place", None), now.pop("place")
     if old is not None:  # where the data are counts, not how they are typed
         saved["data"]["path"], now["data"]["path"] = "as before", "as before" if same_files(old, new) else "other files"
-    for words in ("summary", "condition", "paper", "differs"):  # say what the method is, and change nothing
-        saved["method"].pop(words, None), now["method"].pop(words, None)
+    saved["method"], now["method"] = (without_words(one["method"]) for one in (saved, now))
     changed = differences(saved, now)
     # a longer run and other ways to carry it out are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
@@ -167,6 +166,14 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
             "--steps out, or train into another --out with --initial"
         )
     write_text(path, to_yaml(config))
+
+
+def without_words(method: Any) -> Any:
+    """A method without what only says in words what it is, which may be put better in later versions."""
+    if not isinstance(method, dict):
+        return method
+    kept = {name: value for name, value in method.items() if name not in ("paper", "summary", "condition")}
+    return kept | {"previous": without_words(kept.get("previous"))}
 
 
 def same_files(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
