@@ -387,7 +387,7 @@ def test_moments_need_two_samples_and_no_run_directory(tmp_path: Path) -> None:
 def test_the_toy_is_a_command_of_two_words(tmp_path: Path) -> None:
     dispatch(["toy", "ring", "--quick", "--out", str(tmp_path)])
     assert (tmp_path / "ring.png").is_file()
-    with pytest.raises(ConfigError, match="no command 'toy rings'; did you mean 'toy ring'"):
+    with pytest.raises(ConfigError, match="unknown command 'toy rings'; did you mean 'toy ring'"):
         dispatch(["toy", "rings"])
 
 

@@ -108,6 +108,7 @@ def test_a_run_measures_how_far_the_identity_of_samples_spreads(
 ) -> None:
     words = ["--size", "32", "--width", "4", "--steps", "1", "--batch-size", "2", "--quiet", "--device", "cpu"]
     drawn = tmp_path / "drawn"
+    words += ["--learning-rate.generator", "1e-9"]  # as it began, when codes still change what it draws
     main(["train", "basisgan", "--data", "streets:20", "--blocks", "1", *words, "--out", str(drawn)])
     capsys.readouterr()
     main(["evaluate", str(drawn), "--protocol", "quick", "--no-perceptual", "--json", "--embedding", str(run)])
