@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import ConfigError
+from ..core.files import check_writable
 
 if TYPE_CHECKING:
     from ..model.model import Model
 
 Direction = Literal["AtoB", "BtoA"]
+LONGEST = 180  # bytes of a condition's name in file names; systems take 255 in all
 IMAGES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
 
 
@@ -31,14 +33,23 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
 
 
 def prefixes(names: Sequence[str]) -> list[str]:
-    """Return file name prefixes: the condition's name if there are several, numbered from 2 where it repeats."""
+    """Return file name prefixes: the condition's name if there are several, numbered from 2 where it repeats.
+
+    Names are shortened so that what follows them still fits into a file name.
+    """
     if len(names) == 1:
         return [""]
+    names = [shortened(name) for name in names]
     found: list[str] = []
     for name in names:
         numbered = (f"{name}-{i}" for i in count(2))
         found.append(name if name not in found else next(one for one in numbered if one not in (*found, *names)))
     return [f"{name}-" for name in found]
+
+
+def shortened(name: str) -> str:
+    """Return as much of a name as LONGEST bytes hold."""
+    return name.encode()[:LONGEST].decode(errors="ignore")
 
 
 def named_or_none(conditions: tuple[str, ...], model: Model) -> tuple[str, ...]:
@@ -57,8 +68,10 @@ def folder_for(out: Path | None, default: Path) -> Path:
 
     Raises:
         ConfigError: it is named like an image.
+        TrainingError: nothing can be written there.
     """
     folder = out or default
+    check_writable(next(place for place in (folder, *folder.absolute().parents) if place.is_dir()))
     if folder.suffix.lower() in IMAGES and not folder.is_dir():
         raise ConfigError(
             f"--out {folder}: names an image, but a folder is expected; give a folder such as {folder.with_suffix('')}"

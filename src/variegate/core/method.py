@@ -12,13 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
+import torch
 from pydantic import BeforeValidator, SerializeAsAny, model_validator
 from torch import nn
 
 from .config import Config, Registered, Training
-from .errors import ConfigError
+from .errors import ConfigError, WeightsError
 from .interfaces import Generator, Objective, Randomness, Shapes
 
+SIDES = (8, 16, 32, 64, 128, 256, 512)  # sizes that are tried where images are too small for a method
 Opposite = Callable[[], Generator]  # makes a generator of the other direction, from images to conditions
 
 
@@ -231,6 +233,44 @@ class Method(Config):
             raise ConfigError(f"{self.name} fills holes, but --condition {condition.spelling} cuts none; leave it out")
 
     def build_generator(self, shapes: Shapes) -> Generator:
+        """Build the generator.
+
+        Raises:
+            ConfigError: the settings do not fit each other, or the images are too small for them.
+        """
+        try:
+            return self._generator(shapes)
+        except ConfigError as error:
+            raise self._advise(error, shapes) from None
+
+    def build_objective(self, shapes: Shapes) -> Objective:
+        """Build the objective, with its discriminators and so on; raises as `build_generator` does."""
+        try:
+            return self._objective(shapes)
+        except ConfigError as error:
+            raise self._advise(error, shapes) from None
+
+    def _advise(self, error: ConfigError, shapes: Shapes) -> ConfigError:
+        """The error itself, or the smallest size at which there is none."""
+        for side in SIDES:
+            if side > min(shapes.size) and self._fits(shapes._replace(size=(side, side))):
+                height, width = shapes.size
+                least = f"{self.name} needs images of at least {side}x{side}, got {height}x{width}; give --size {side}"
+                return ConfigError(f"{least} ({error})")
+        return error
+
+    def _fits(self, shapes: Shapes) -> bool:
+        try:
+            with torch.device("meta"):
+                self._generator(shapes)
+                self._objective(shapes)
+        except (ConfigError, RuntimeError):  # what cannot be built without memory gives no advice
+            return False
+        except WeightsError:  # as far as networks without weights of their own can tell
+            return True
+        return True
+
+    def _generator(self, shapes: Shapes) -> Generator:
         randomness = self.randomness.build(shapes)
         generator = self.generator.build(randomness, shapes)
         if count := self.objective.fixed_codes():
@@ -238,8 +278,8 @@ class Method(Config):
             generator.register_buffer("training_codes", randomness.fixed_codes(count))
         return generator
 
-    def build_objective(self, shapes: Shapes) -> Objective:
-        objective = self.objective.build(shapes, partial(self.build_generator, shapes.reversed()))
+    def _objective(self, shapes: Shapes) -> Objective:
+        objective = self.objective.build(shapes, partial(self._generator, shapes.reversed()))
         if self.predictor is not None:
             objective.predictor = self.predictor.build_generator(shapes).requires_grad_(False).eval()
         return objective

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Literal
 
 import torch
+from PIL import Image
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -14,8 +17,10 @@ from ...core.interfaces import Size
 from ..derived import blocks, holes
 from ..derived.derived import DerivedField, Self, SuperRes
 from ..files import images
-from ..files.sources import Source
+from ..files.sources import Source, on_disk
 from .condition import Condition, PairParts
+
+logger = logging.getLogger(__name__)
 
 
 class ImageCondition(Condition):
@@ -28,6 +33,7 @@ class ImageCondition(Condition):
     kind: Literal["image"] = "image"
     channels: Literal[1, 3, 4] = 3
     derived: DerivedField | None = Field(default=None, description="how training made it: superres:4, ...")
+    half: Literal["left", "right"] | None = Field(None, description="where it is in images of A|B side by side")
     white_level: int = Field(images.WHITE, ge=1, description="the value that is white in 16-bit files")
 
     @model_validator(mode="after")
@@ -68,6 +74,8 @@ class ImageCondition(Condition):
             return holes.read(source, where)
         if isinstance(source, tuple):
             raise DataError(f"{where}: is a pair, but this model fills no holes; give one image without a mask")
+        if self.half is not None and isinstance(source, str | Path | Image.Image):
+            source = _half_of(on_disk(source), self.half, where)
         return holes.read_plain(source, self.channels, where, self.white_level)
 
     def resize(self, pixels: images.Pixels, size: Size, where: str = "the image") -> images.Pixels:
@@ -94,3 +102,14 @@ class ImageCondition(Condition):
         if self.channels == 4:
             return torch.where(raw[3:] > 127, torch.full_like(raw[:3], 128), raw[:3])
         return raw.expand(3, -1, -1).contiguous()
+
+
+def _half_of(source: Path | Image.Image, half: Literal["left", "right"], where: str) -> Path | Image.Image:
+    """The condition of a whole A|B image, which is twice as wide as high; others are conditions already."""
+    image = images.open_image(source) if isinstance(source, Path) else source
+    width, height = image.size
+    if width != 2 * height:
+        return source
+    logger.warning("%s: is twice as wide as high, as A|B images of training were; its %s half is taken", where, half)
+    left = 0 if half == "left" else height
+    return image.crop((left, 0, left + height, height))

@@ -44,6 +44,8 @@ def folder_condition(folder: Folder, spec: ConditionSpec | None, direction: Dire
     if folder.kind == "images":
         side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
         return ImageCondition(channels=1 if is_grey(side) else 3)
+    if folder.kind == "halves":
+        return ImageCondition(half="left" if direction == "AtoB" else "right")
     return ImageCondition()
 
 
