@@ -14,6 +14,7 @@ import variegate
 from helpers.public_networks import PublicAddAll, PublicUNet
 from variegate.cli import main
 from variegate.core.errors import ConfigError
+from variegate.model.imported import import_weights
 
 
 def test_an_imported_unet_draws_what_the_public_network_draws(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -45,4 +46,13 @@ def test_a_file_that_is_no_generator_ends_with_one_sentence(tmp_path: Path, caps
         main(["import", str(tmp_path / "notes.pth"), "--out", str(tmp_path / "model")])
     assert ended.value.code == 2
     assert "cut short, damaged or no .pth file" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_channels_that_are_no_image_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    network = PublicUNet(7, channels=1)
+    last = network.model.model[-2]
+    network.model.model[-2] = torch.nn.ConvTranspose2d(last.in_channels, 2, 4, 2, 1)
+    with pytest.raises(ConfigError, match="draws 2 channels, such as a and b of Lab"):
+        import_weights(saved(network, tmp_path), tmp_path / "model")
     assert not (tmp_path / "model").exists()

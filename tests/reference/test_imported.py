@@ -259,3 +259,37 @@ def test_missing_and_foreign_tensors_are_named(tmp_path: Path) -> None:
 
 def test_a_code_larger_than_the_first_convolution_reads_is_refused(tmp_path: Path) -> None:
     refused(saved(PublicUNet(7, "instance"), tmp_path), "would read -5 channels and a code of 8", code_size=8)
+
+
+class Attention(nn.Module):
+    """Self-attention behind the blocks (SAGAN), as relatives of the public networks have it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Conv2d(channels, channels, 1) for _ in range(3))
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+
+class BlurPool(nn.Module):
+    """An anti-aliased network's fixed filter, a buffer (Zhang 2019)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("filt", torch.ones(1, 1, 3, 3) / 9)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [(Attention(8), r"model\.16\.gamma"), (BlurPool(), r"model\.16\.filt")], ids=["attention", "blur"]
+)
+def test_a_part_that_no_layer_uses_is_named_and_nothing_is_imported(part: nn.Module, name: str, tmp_path: Path) -> None:
+    network = PublicResNet(6)
+    entries = list(network.model)
+    network.model = nn.Sequential(*entries[:16], part, *entries[16:])
+    refused(saved(network, tmp_path), rf"its tensor '{name}'.* would be left out")
+
+
+def test_a_scale_that_replaces_a_gain_is_not_lost(tmp_path: Path) -> None:
+    network = PublicResNet(6)
+    entries = list(network.model)
+    network.model = nn.Sequential(*entries[:3], nn.PReLU(4), *entries[4:])
+    refused(saved(network, tmp_path), "would be left out|belongs")
