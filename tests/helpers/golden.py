@@ -83,6 +83,7 @@ METHODS: dict[str, dict[str, str]] = {
     "gated-pixelcnn": {**PIXELS, "data": "digits", "condition": "class", "size": "8"},
     "pixelcnn-autoencoder": {**PIXELS, "encoder-scale": "0.05"},
     "conv-autoencoder": {"encoder-scale": "0.05", "maps": "6"},
+    "flow": {"generator.widths": "[8, 8]", "generator.blocks": "1"},
     "cimle": CIMLE,
     "latent-dropout": {
         "generator.widths": "[6, 6, 4]",

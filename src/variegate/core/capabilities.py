@@ -71,6 +71,17 @@ class HasMemory(Protocol):
 
 
 @runtime_checkable
+class HasVelocity(Protocol):
+    """A generator that follows a learned velocity from noise to image: flow matching."""
+
+    def velocity_error(self, condition: Tensor, image: Tensor, noise: Tensor, times: Tensor, kept: Tensor) -> Tensor:
+        """Squared errors (B,) between images and noise (B, C, H, W) at times (B,); `kept`: the condition is seen."""
+
+    def invert(self, condition: Tensor, image: Tensor) -> Tensor:
+        """Codes (B, D) of images (B, C, H, W) in [-1, 1]."""
+
+
+@runtime_checkable
 class Walks(Protocol):
     """A generator that samples value by value: rows from the top, pixels from the left, a pixel's colours in turn."""
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core import codes as code_draws
-from ..core.capabilities import Completes, HasLevels, HasLikelihood
+from ..core.capabilities import Completes, HasLevels, HasLikelihood, HasVelocity
 from ..core.codes import Seed
 from ..core.device import require_device
 from ..core.errors import ConfigError, check_keywords, with_article
@@ -257,15 +257,24 @@ class Model(LoadedGenerator):
             raise ConfigError(f"this {self.name} model reads images, not label maps, so it has no objects to edit")
         return Editor(self.condition, self.sample, layout, size)
 
-    def invert(self, image: Source) -> Tensor:
-        """The code (1, D) of an image, resized to the size of training: `sample(condition, codes=...)` draws its style.
+    def invert(self, image: Source, condition: Source | None = None) -> Tensor:
+        """The code (1, D) of an image, resized to the training size; `sample(condition, codes=...)` draws its style.
+
+        Args:
+            condition: what the image is an image of, needed by flows alone, which undo their own steps.
 
         Raises:
-            ConfigError: the model has no encoder from images to codes.
+            ConfigError: the model has no way from images to codes, or lacks the condition.
         """
+        pixels = self.image_reader.read(image, self.size).unsqueeze(0).to(self.device)
+        if isinstance(self.generator, HasVelocity):
+            if condition is None and self.condition.channels:
+                noun = self.condition.noun
+                raise ConfigError(f"the code of an image depends on its {noun} here; give it: invert(image, {noun})")
+            raw = self.condition.read("none" if condition is None else condition, self.size)
+            return self.generator.invert(self.encode(raw), to_float(pixels)).cpu()
         if self.inverter is None:
             raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        pixels = self.image_reader.read(image, self.size).unsqueeze(0).to(self.device)
         mean: Tensor = self.inverter(to_float(pixels))[0]
         return mean.cpu()
 

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..core.capabilities import HasLikelihood, HasMemory, HasMoments
+from ..core.capabilities import HasLikelihood, HasMemory, HasMoments, HasVelocity
 from ..core.config import Training
 from ..core.interfaces import Generator, Shapes
 from ..core.method import Method
@@ -115,6 +115,8 @@ def wrap(fabric: Fabric, module: nn.Module) -> nn.Module:
             ready.mark_forward_method(name)
         if isinstance(module, HasMoments):
             ready.mark_forward_method("moments")
+        if isinstance(module, HasVelocity):
+            ready.mark_forward_method("velocity_error")
         if isinstance(module, HasLikelihood):
             ready.mark_forward_method("log_prob")
     return ready
