@@ -45,7 +45,7 @@ def test_a_file_that_is_no_generator_ends_with_one_sentence(tmp_path: Path, caps
     with pytest.raises(SystemExit) as ended:
         main(["import", str(tmp_path / "notes.pth"), "--out", str(tmp_path / "model")])
     assert ended.value.code == 2
-    assert "cut short, damaged or no .pth file" in capsys.readouterr().err
+    assert "truncated, damaged or not a .pth file" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 
