@@ -59,7 +59,10 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; write"),
         (["sample", "DESK/vector", "class:3"], "is a class, but this model reads vectors; give one as vector:FILE:ROW"),
         (["sample", "DESK/none", "class:cat"], "class:cat: this model draws without any condition; write none"),
-        (["complete", "DESK/vector", "DESK/one.png"], "draws images of a vector, and none is given; say which it is"),
+        (
+            ["complete", "DESK/vector", "DESK/one.png"],
+            "needs a vector as its condition, got none; give it with --condition",
+        ),
         (["complete", "DESK/class"], "no images to complete; give at least one file"),
         (["compress", "DESK/class", "DESK/one.png", "--condition", "7"], "there is no class of number 7"),
         (
@@ -68,7 +71,7 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         ),
         (
             ["compress", "DESK/none", "DESK/colour.png"],
-            "has colours, but this gated-pixelcnn model draws grey images",
+            "has colours, but this gated-pixelcnn model is for grey images",
         ),
     ],
 )
@@ -162,12 +165,12 @@ def test_values_out_of_range_are_named(desk: Path) -> None:
         with pytest.raises(DataError, match="right would be uint8"):
             classes.complete(wrong[0], "cat")
     for keep in (3.0, True, "3"):
-        with pytest.raises(ConfigError, match=r"keep = .*: is no number of pixels; give a whole one, 0 to 64"):
+        with pytest.raises(ConfigError, match=r"keep must be a whole number of pixels from 0 to 64, got "):
             classes.complete(image[0], "cat", keep=keep)  # type: ignore[arg-type]
     assert classes.log_prob(image.bfloat16(), "cat").isfinite().all()
-    with pytest.raises(ConfigError, match=r"images: have shape \(3, 8, 8\); give one tensor \(n, C, H, W\), or a list"):
+    with pytest.raises(ConfigError, match=r"images have shape \(3, 8, 8\); give one tensor \(n, C, H, W\), or a list"):
         classes.log_prob(torch.rand(3, 8, 8), "cat")
-    with pytest.raises(ConfigError, match="images: are a single one; give a list of it"):
+    with pytest.raises(ConfigError, match="images must be a list, got a single image; put it in a list"):
         classes.log_prob(str(desk / "one.png"), "cat")
     with pytest.raises(ConfigError, match="chunk must be at least 1, got 0"):
         classes.log_prob(image, "cat", chunk=0)

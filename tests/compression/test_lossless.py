@@ -114,7 +114,7 @@ def test_a_portable_pixmap_of_12_bits_is_refused(tmp_path: Path) -> None:
 def test_frames_and_pages_are_refused(tmp_path: Path, suffix: str) -> None:
     frames = [Image.fromarray(np.full((8, 8, 3), 60 * i, dtype=np.uint8)) for i in range(4)]
     frames[0].save(tmp_path / f"many.{suffix}", save_all=True, append_images=frames[1:])
-    with pytest.raises(DataError, match=rf"many\.{suffix}: holds 4 frames or pages"):
+    with pytest.raises(DataError, match=rf"many\.{suffix}: has 4 frames or pages"):
         shown(tmp_path / f"many.{suffix}")
 
 

@@ -72,11 +72,11 @@ def test_any_byte_that_changes_is_noticed(packed: tuple[Model, Path, list[Path]]
     whole, broken = file.read_bytes(), tmp_path / "broken.vgz"
     for place in range(len(whole)):
         broken.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
-        with pytest.raises(DataError, match=r"is cut short or damaged|is not a file of|has format 18"):
+        with pytest.raises(DataError, match=r"is cut short or damaged|not a compressed file|has format 18"):
             read(broken)
     for length in range(len(whole)):
         broken.write_bytes(whole[:length])
-        with pytest.raises(DataError, match=r"is cut short or damaged|is not a file of"):
+        with pytest.raises(DataError, match=r"is cut short or damaged|not a compressed file"):
             read(broken)
     broken.write_bytes(whole + b"x")
     with pytest.raises(DataError, match="is cut short or damaged"):
@@ -94,7 +94,7 @@ def test_a_foreign_model_or_a_damaged_file_writes_nothing(
     short.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(DataError, match=r"short\.vgz: is cut short or damaged; copy it again"):
         decompress(model, short, tmp_path / "out")
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="no such file"):
         decompress(model, tmp_path / "none.vgz", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -105,7 +105,7 @@ def test_arithmetic_that_differs_is_noticed_and_writes_nothing(
     model, file, _ = packed
     usual = Table.probabilities
     monkeypatch.setattr(Table, "probabilities", lambda *given: usual(*given).sqrt())
-    with pytest.raises(DataError, match=r"all\.vgz, 0: the image comes out otherwise than it was"):
+    with pytest.raises(DataError, match=r"all\.vgz, 0: the decompressed image differs from the original"):
         decompress(model, file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -115,12 +115,12 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     dark = [np.zeros((9, 9), dtype=np.uint8)]
-    with pytest.raises(DataError, match="more levels of colour than this table model"):
+    with pytest.raises(DataError, match="more colour levels than this table model"):
         compress(model, [tmp_path / "photo.png"], out, dark)
     Image.fromarray(photo).convert("RGBA").resize((9, 9)).save(tmp_path / "clear.png")
-    with pytest.raises(DataError, match="has transparency, which would be lost"):
+    with pytest.raises(DataError, match="or transparency, which would be lost"):
         compress(model, [tmp_path / "clear.png"], out, dark)
-    with pytest.raises(DataError, match="has colours, but this table model draws grey"):
+    with pytest.raises(DataError, match="has colours, but this table model is for grey"):
         compress(table_model(Table(colours=1)), [tmp_path / "photo.png"], out, dark)
     with pytest.raises(ConfigError, match="there are 0 conditions for 1 images"):
         compress(model, [tmp_path / "photo.png"], out, reduce=True)

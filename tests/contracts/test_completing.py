@@ -84,15 +84,15 @@ def test_sheets_begin_with_the_given_image_and_what_is_kept(model: Model, tmp_pa
 def test_what_cannot_go_on_says_why(model: Model) -> None:
     given = pictures(1, size_of(EIGHT))[0]
     with pytest.raises(
-        ConfigError, match=r"this basisgan model does not draw pixel after pixel, .*train gated-pixelcnn"
+        ConfigError, match=r"this basisgan model does not sample pixel by pixel, .*train gated-pixelcnn"
     ):
         model_of("basisgan").complete(given, layout())
-    with pytest.raises(ConfigError, match="draws images of a label map, and none is given; say which it is"):
+    with pytest.raises(ConfigError, match="needs a label map as its condition, got none; give it with --condition"):
         model.complete(given)
     for keep in (-1, 81):
-        with pytest.raises(ConfigError, match=rf"{keep} pixels to keep: an image of 10x8 has 80; give 0 to 80"):
+        with pytest.raises(ConfigError, match=rf"keep must be from 0 to 80 pixels for an image of 10x8, got {keep}"):
             model.complete(given, layout(), keep=keep)
-    with pytest.raises(ConfigError, match="n = 0: give 1 or more"):
+    with pytest.raises(ConfigError, match="n must be at least 1, got 0"):
         model.complete(given, layout(), n=0)
 
 

@@ -14,6 +14,7 @@ from variegate.core.interfaces import Generator, Shapes
 from variegate.core.sampling import decode_in_chunks
 from variegate.data.dataset.sampler import visit_key
 from variegate.generators.autoencoder import Autoencoder
+from variegate.generators.flow import Flow
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.generators.pixelnn import PixelNN
@@ -189,6 +190,8 @@ def parts(generator: Generator) -> tuple[list[nn.Module], list[nn.Module]]:
         return [part for name, part in generator.named_modules() if name.endswith((".condition", "encoder"))], []
     if isinstance(generator, Autoencoder):
         return [generator.encoder, generator.output], []
+    if isinstance(generator, Flow):
+        return [part for part in (generator.network.pyramid, generator.network.beside) if part is not None], []
     staged = generator.backbone if isinstance(generator, MomentPredictor | PixelNN) else generator
     assert isinstance(staged, Staged)
     return staged.deterministic, staged.stochastic

@@ -333,14 +333,14 @@ def test_the_validation_score_of_a_predictor_is_its_likelihood(tmp_path: Path) -
 def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> None:
     run = train("moment-predictor", tmp_path / "run")
     given = ("--predictor", str(run))
-    with pytest.raises(ConfigError, match="was trained at 16x16, these images are 32x32; train one at this size"):
+    with pytest.raises(ConfigError, match="was trained at 16x16, but these images are 32x32; train one at this size"):
         train("mrgan", tmp_path / "a", *MRGAN, *given, size=32)
     dispatch(["data", "export-streets", str(tmp_path / "files"), "--count", "10", "--size", "16"])
     with pytest.raises(
-        ConfigError, match="was trained with other data, streets and conditions; train one on the same data"
+        ConfigError, match="was trained with different data, streets and conditions; train one on the same data"
     ):
         train("mrgan", tmp_path / "b", *MRGAN, *given, data=str(tmp_path / "files"))
-    with pytest.raises(ConfigError, match="was trained with other --direction"):
+    with pytest.raises(ConfigError, match="was trained with different --direction"):
         train("mrgan", tmp_path / "g", *MRGAN, "--predictor", str(run), "--direction", "BtoA")
     with pytest.raises(ConfigError, match="predicts the gaussian family; add --family gaussian"):
         train("mrgan", tmp_path / "c", *MRGAN, *given, "--family", "laplace")
@@ -375,7 +375,7 @@ def test_where_it_is_ambiguous_can_be_seen_predicted_and_of_samples(tmp_path: Pa
 
 def test_moments_need_two_samples_and_no_run_directory(tmp_path: Path) -> None:
     run = train("mrgan", tmp_path / "run", *MRGAN, "--proxy", "false")
-    with pytest.raises(ConfigError, match="n = 1: the deviation of fewer than 2 samples says nothing"):
+    with pytest.raises(ConfigError, match="n must be at least 2 for a standard deviation, got 1"):
         dispatch(["moments", str(run), "test:0", "-n", "1"])
     picture = tmp_path / "layout.png"
     assert isinstance(variegate.load(run).condition, Labels)

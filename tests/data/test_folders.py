@@ -23,7 +23,7 @@ def test_side_by_side_images_are_split_and_the_flat_half_is_the_condition(tmp_pa
     condition, image = pairs.raw(0)
     assert condition[:, 15, 3].tolist() == [200, 0, 0]
     assert image.shape == (3, 16, 16)
-    assert pairs.condition == ImageCondition(half="left")
+    assert pairs.condition == ImageCondition(half="right")
     assert "B is the condition" in pairs.description
     swapped = open_data(tmp_path, direction="AtoB")
     assert torch.equal(swapped.raw(0)[1], condition)

@@ -50,6 +50,7 @@ def looked_at(run: Path) -> None:
         assert apart > LEAST_DIFFERENCE, f"samples differ by {255 * apart:.2f} of 255"
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "line",
     [

@@ -208,14 +208,16 @@ def test_what_the_protocol_cannot_measure_is_refused_in_a_sentence(desk: Path) -
     generator, pairs = noise(desk, 8)
     for name in ("detector", "embedding", "normals"):
         brought = networks(**{name: torch.zeros_like})
-        with pytest.raises(ConfigError, match=f"--{name}: the protocol likelihood draws no images that it could look"):
+        with pytest.raises(ConfigError, match=f"--{name}: the protocol likelihood samples no images for it to measure"):
             measure(generator, pairs, pairs, "likelihood", networks=brought)
     for other in ("basisgan", "moment-predictor"):
         net = method(other, {"width": 4}).build_generator(Shapes(3, 3, (16, 16)))
-        with pytest.raises(ConfigError, match="this model knows no probability of the levels of a colour; give anothe"):
+        with pytest.raises(
+            ConfigError, match="this model does not give the probabilities of colour levels; give anothe"
+        ):
             measure(net, pairs, pairs, "likelihood")
     with pytest.raises(ConfigError, match="there is no protocol 'likelyhood'; did you mean 'likelihood'"):
         measure(generator, pairs, pairs, "likelyhood")
     streets = open_data("streets:20", size=16, unpaired=True)
-    with pytest.raises(ConfigError, match="streets is unpaired, so no image belongs to a condition"):
+    with pytest.raises(ConfigError, match="streets is unpaired, so images have no conditions"):
         measure(generator, streets, streets, "likelihood")

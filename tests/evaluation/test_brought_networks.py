@@ -73,7 +73,7 @@ def test_normals_are_unit_vectors_of_the_images_size(tmp_path: Path) -> None:
     assert torch.allclose(found.norm(dim=1), torch.ones(5, 9, 7), atol=1e-6)
     assert normals.weights == {"same.onnx": file_digest(path)}
     flat = plug(write_onnx(tmp_path / "flat.onnx", ("Flatten",), ANY), "normals")
-    with pytest.raises(DataError, match="normals of images are"):
+    with pytest.raises(DataError, match="normals must have shape"):
         flat(images())
 
 
@@ -98,7 +98,7 @@ def test_callables_are_named_and_modules_have_the_hash_of_their_weights() -> Non
     assert plug(named, "detector")[1:3] == ("pfld", {"pfld": "0123456789ab"})
     assert plug(torch.zeros_like, "normals").notes
     assert networks() == Networks()
-    with pytest.raises(DataError, match="one finite row for each image"):
+    with pytest.raises(DataError, match="one finite row per image"):
         plug(lambda x: x[:1], "embedding")(images())
 
 
@@ -128,7 +128,7 @@ def test_networks_of_the_command_line_add_their_numbers(tmp_path: Path, capsys: 
 
 def test_a_detector_needs_conditions_with_landmarks(pairs: Pairs) -> None:
     brought = networks(detector=lambda x: torch.zeros(len(x), 2, 2))
-    with pytest.raises(ConfigError, match="a label map as of streets does not say where landmarks are"):
+    with pytest.raises(ConfigError, match="the condition of streets, a label map, does not contain landmarks"):
         measure(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=brought)
 
 

@@ -64,7 +64,7 @@ def test_the_doctor_tells_a_condition_that_is_used_from_one_that_is_not(
 def test_the_doctor_of_a_model_without_condition_compares_with_real_images(tmp_path: Path) -> None:
     run = train("gated-pixelcnn", "digits", tmp_path / "run", steps=2, run=QUIET, condition="none", **SMALL)
     healthy, line = told(run, "The code is")
-    assert line.startswith("The code is used: there is no condition, and images differ by ")
+    assert line.startswith("The code is used: there is no condition, and samples differ ")
     assert healthy
 
 
@@ -76,4 +76,4 @@ def test_evaluation_leaves_the_sensitivity_out_where_conditions_change_nothing(t
             parameter.zero_()
     found = measure(model.generator, held, held, "quick", perceptual=False)
     assert "code_sensitivity" not in found.results.measured
-    assert "code sensitivity: conditions change nothing in what this model draws" in found.skipped
+    assert "code sensitivity: conditions do not change this model's samples" in found.skipped

@@ -84,7 +84,7 @@ def test_pairs_join_two_different_samples_once(count: int, seed: int) -> None:
 
 
 def test_more_random_pairs_than_there_are_is_refused() -> None:
-    with pytest.raises(DataError, match="only 3 pairs"):
+    with pytest.raises(DataError, match="at most 3 for 3 samples"):
         choose_pairs(3, "random", 4, 0)
     with pytest.raises(DataError, match="at least 2"):
         choose_pairs(1, "all", None, 0)
@@ -134,5 +134,5 @@ def test_random_pairs_follow_the_seed() -> None:
 
 
 def test_too_few_samples_for_the_protocol_are_named() -> None:
-    with pytest.raises(DataError, match=r"condition 1 has 4 samples, 'quick' wants 5"):
+    with pytest.raises(DataError, match=r"condition 1 has 4 samples, but 'quick' needs 5"):
         diversity([samples(5), samples(4)], Pixel(), "quick")

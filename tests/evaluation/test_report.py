@@ -183,7 +183,7 @@ def test_modes_are_beside_the_true_odds_and_missed_ones_marked(pairs: Pairs) -> 
     assert [cell.text for cell in day] == ["day", "6", "6", "8", "6"]
     assert day[1].note == f"{0.50 * 0.40 * total:.1f} expected"
     assert [cell.missed for cell in dusk] == [False, True, True, False, True]
-    assert "The model reaches 3.0 of 12 combinations in 200 draws of a layout" in table.caption
+    assert "The model reaches 3.0 of 12 combinations in 200 samples of a layout" in table.caption
     assert page_of(table).count('class="missed"') == sum(count == 0 for count in COUNTS.values())
     assert "whatever the seed" in sections[0].text, "a model without a code says so"
     assert "Interpolation" not in [section.title for section in sections]

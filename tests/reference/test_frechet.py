@@ -139,7 +139,7 @@ def test_one_image_is_no_set() -> None:
 def test_images_that_are_not_finite_are_refused() -> None:
     broken = torch.full((3, 3, 4, 4), float("nan"))
     pixels = Extractor(torch.nn.Flatten(), 48, "frechet_pixels", "kid_pixels", "pixels", "none", {}, ("torch",))
-    with pytest.raises(DataError, match="not finite"):
+    with pytest.raises(DataError, match="NaN or infinite"):
         set_distances([broken], [broken], pixels)
 
 

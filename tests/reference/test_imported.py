@@ -167,7 +167,7 @@ def test_files_that_look_alike_are_told_apart_by_the_code_size_given(tmp_path: P
     found = read_pth(saved(network, tmp_path), code_size=5)
     assert (found.name, found.shapes.condition_channels) == ("bicyclegan", 2)
     agree(network, found)
-    assert "5 numbers, 2 wide, instance normalisation, 2 channels to 3" in found.note
+    assert "5 values, 2 wide, instance normalisation, 2 channels to 3" in found.note
 
 
 # what is refused
@@ -187,16 +187,16 @@ def test_files_that_are_missing_damaged_or_something_else_are_refused(tmp_path: 
     whole = saved(PublicUNet(7), tmp_path).read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"not weights" * 50, whole.replace(b"rebuild", b"xebuild")):
         (tmp_path / "damaged.pth").write_bytes(content)
-        refused(tmp_path / "damaged.pth", "damaged|not opened")
+        refused(tmp_path / "damaged.pth", "damaged|not loaded")
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([1, 2], "holds list .* not a state dict"),
-        ({}, "not a state dict"),
-        ({"epoch": 3, "G": {}}, "'epoch', which is no tensor; give the state dict of the generator alone"),
-        (torch.zeros(3), "holds Tensor"),
+        ([1, 2], "expected a state dict, got list"),
+        ({}, "expected a state dict, got dict"),
+        ({"epoch": 3, "G": {}}, "'epoch' is not a tensor; give only the state dict of the generator"),
+        (torch.zeros(3), "got Tensor"),
     ],
     ids=["list", "empty", "checkpoint", "tensor"],
 )
@@ -226,11 +226,11 @@ def patch_discriminator() -> nn.Module:
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (nn.Linear(2, 2), "'weight', which is of no known generator; pix2pix's U-Nets"),
-        (patch_discriminator(), "'model.0.weight', which is of no known generator"),
-        (PublicResNet(2, resizing=True), "up-samples by resizing"),
-        (PublicResNet(2, zeros=True), "pad by reflecting"),
-        (PublicUNet(7, "batch", code=8), "bias beside batch normalisation"),
+        (nn.Linear(2, 2), "'weight' belongs to no known generator; pix2pix's U-Nets"),
+        (patch_discriminator(), "'model.0.weight' belongs to no known generator"),
+        (PublicResNet(2, resizing=True), "upsamples by resizing"),
+        (PublicResNet(2, zeros=True), "with reflection padding"),
+        (PublicUNet(7, "batch", code=8), "both a bias and batch normalisation"),
     ],
     ids=["linear", "discriminator", "resizing", "zeros", "batch bicycle"],
 )
@@ -241,20 +241,20 @@ def test_networks_that_cannot_be_imported_are_refused(network: nn.Module, words:
 def test_up_sampling_by_resizing_is_refused_in_unets_too(tmp_path: Path) -> None:
     network = PublicAddAll(7)
     network.model.up = nn.Sequential(nn.ReLU(), nn.Conv2d(4, 3, 3), nn.Tanh())
-    refused(saved(network, tmp_path), "layer up1 has 3x3 filters instead of 4x4")
+    refused(saved(network, tmp_path), "layer up1 must have 4x4 filters, got 3x3")
 
 
 def test_missing_and_foreign_tensors_are_named(tmp_path: Path) -> None:
     state = PublicUNet(7).state_dict()
     below = "model.model.1.model."
     torch.save({k: v for k, v in state.items() if k != f"{below}2.running_var"}, tmp_path / "G.pth")
-    refused(tmp_path / "G.pth", r"it has nothing where shape \(4,\) belongs: stages.down2.layer.norm.running_var")
+    refused(tmp_path / "G.pth", r"stages.down2.layer.norm.running_var: expected shape \(4,\), got nothing")
     torch.save({k: v for k, v in state.items() if not k.startswith(f"{below}5.")}, tmp_path / "G.pth")
-    refused(tmp_path / "G.pth", "level 2 of its U-Net has 1 convolutions")
+    refused(tmp_path / "G.pth", "level 2 of its U-Net must have 2 convolutions, got 1")
     torch.save({**state, f"{below}1.weight": torch.zeros(5, 2, 4, 4)}, tmp_path / "G.pth")
-    refused(tmp_path / "G.pth", r"it has shape \(5, 2, 4, 4\) where shape \(4, 2, 4, 4\) belongs")
+    refused(tmp_path / "G.pth", r"expected shape \(4, 2, 4, 4\), got shape \(5, 2, 4, 4\)")
     torch.save({**state, f"{below}1.extra": torch.zeros(2)}, tmp_path / "G.pth")
-    refused(tmp_path / "G.pth", r"shape \(2,\) where nothing belongs: stages.down2.layer.conv.extra")
+    refused(tmp_path / "G.pth", r"stages.down2.layer.conv.extra: expected nothing, got shape \(2,\)")
 
 
 def test_a_code_larger_than_the_first_convolution_reads_is_refused(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_part_that_no_layer_uses_is_named_and_nothing_is_imported(part: nn.Mod
     network = PublicResNet(6)
     entries = list(network.model)
     network.model = nn.Sequential(*entries[:16], part, *entries[16:])
-    refused(saved(network, tmp_path), rf"its tensor '{name}'.* would be left out")
+    refused(saved(network, tmp_path), rf"tensor '{name}'.* would be left out")
 
 
 def test_a_scale_that_replaces_a_gain_is_not_lost(tmp_path: Path) -> None:

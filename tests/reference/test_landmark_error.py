@@ -57,14 +57,14 @@ def test_conditions_without_any_point_are_left_out() -> None:
     alone = landmark_error([(images, true)], plug(corners, "detector"))["landmark_error_mean"]
     beside = landmark_error([(images, true), (images, nothing)], plug(corners, "detector"))["landmark_error_mean"]
     assert (alone.value, beside.value, beside.n) == (1.25, 1.25, 1)
-    with pytest.raises(DataError, match="no condition has a single landmark"):
+    with pytest.raises(DataError, match="no condition has any landmarks"):
         landmark_error([(images, nothing)], plug(corners, "detector"))
 
 
 @pytest.mark.core
 def test_other_points_and_other_numbers_of_samples_are_refused() -> None:
     images, true = torch.zeros(2, 3, 4, 4), torch.zeros(3, 2)
-    with pytest.raises(DataError, match=r"finds landmarks \(2, 2\), the condition has \(3, 2\)"):
+    with pytest.raises(DataError, match=r"gives landmarks of shape \(2, 2\), but the condition has \(3, 2\)"):
         landmark_error([(images, true)], plug(corners, "detector"))
     with pytest.raises(DataError, match=r"same number of samples, got \[1, 2\]"):
         landmark_error([(images, true[:2]), (images[:1], true[:2])], plug(corners, "detector"))

@@ -83,7 +83,7 @@ def test_deviations_of_levels_equal_numpy_on_torchvisions_layers(untrained_squee
 def test_an_embedding_alone_gives_no_score_and_bad_ones_are_refused() -> None:
     assert list(feature_spread(conditions(1), None, plug(colours, "embedding"))) == ["std_identity"]
     assert feature_spread(conditions(1), None) == {}
-    with pytest.raises(DataError, match="an embedding is"):
+    with pytest.raises(DataError, match="an embedding must have shape"):
         feature_spread(conditions(1), None, plug(lambda x: x, "embedding"))
     with pytest.raises(DataError, match="at least 2"):
         feature_spread(conditions(1, samples=1), None, plug(colours, "embedding"))

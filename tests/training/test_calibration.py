@@ -48,7 +48,7 @@ def test_images_that_are_all_the_same_cannot_be_compared() -> None:
         def raw(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
             return torch.zeros(1, 8, 8, dtype=torch.uint8), torch.full((3, 8, 8), 99, dtype=torch.uint8)
 
-    with pytest.raises(ConfigError, match="different images of grey, which has none; give numbers"):
+    with pytest.raises(ConfigError, match="different images, but all images of grey look the same; give the weights"):
         measure_layers(perceptual("laplacian", None)[0], Fake())  # type: ignore[arg-type]
 
 

@@ -133,7 +133,7 @@ def test_a_disk_that_is_full_for_the_small_files_stops_with_words_too(
 )
 def test_settings_of_something_else_are_never_overwritten(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config.yaml").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"config\.yaml is not that of a run .* train into another --out"):
+    with pytest.raises(ConfigError, match=r"config\.yaml is not the configuration of a run .* give another --out"):
         start(settings("pix2pix", 1), tmp_path)
     assert (tmp_path / "config.yaml").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

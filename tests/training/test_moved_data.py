@@ -72,7 +72,7 @@ def test_resuming_on_other_data_of_the_same_name_is_refused(
     (tmp_path / "there").mkdir()
     halves(tmp_path / "there" / "data", count=8)
     monkeypatch.chdir(tmp_path / "there")
-    with pytest.raises(ConfigError, match="was trained with another data"):
+    with pytest.raises(ConfigError, match="was trained with a different data"):
         train("basisgan", "data", run, resume=True, steps=2, run=QUIET, **SMALL)
 
 
@@ -85,8 +85,8 @@ def test_a_file_that_changed_where_it_is_is_said(run: Path, tmp_path: Path, capl
 def test_the_doctor_examines_the_model_of_data_that_moved(run: Path, tmp_path: Path) -> None:
     (tmp_path / "here" / "data").rename(tmp_path / "elsewhere")
     _, lines = diagnose(run)
-    assert "The model can be loaded, and all its weights are finite." in lines
-    assert any(line.startswith("Its samples could not be looked at: ") and "here/data" in line for line in lines)
+    assert "The model loads, and all its weights are finite." in lines
+    assert any(line.startswith("Its samples could not be checked: ") and "here/data" in line for line in lines)
 
 
 def test_a_whole_image_is_cut_to_the_half_that_is_the_condition(

@@ -55,7 +55,7 @@ def test_a_run_that_was_cut_short_says_so_and_is_completed_by_resuming(
         patched.setattr(loop, "remember_images", cut)
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"remembers no training images yet.*--resume"):
+    with pytest.raises(CheckpointError, match=r"has not stored the training images.*--resume"):
         variegate.load(tmp_path / "run")
     resumed = pixelnn(train(tmp_path / "run", resume=True))
     for name, tensor in whole.state_dict().items():

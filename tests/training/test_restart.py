@@ -160,6 +160,6 @@ def test_a_part_that_cannot_begin_again_is_refused_before_training(tmp_path: Pat
 
 def test_a_run_with_a_second_phase_cannot_be_made_longer(tmp_path: Path) -> None:
     folder = finished(tmp_path / "run")
-    with pytest.raises(ConfigError, match="its second phase begins at 50% of the steps"):
+    with pytest.raises(ConfigError, match="the second phase begins at 50% of the steps"):
         start(settings("cimle", STEPS + 2, HALF, save_every=1), folder, True)
     assert saved_steps(folder)[-1] == STEPS

@@ -112,7 +112,7 @@ def test_a_folder_that_holds_a_run_is_not_trained_over(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     start(settings("pix2pix", 1), folder)
     before = state_of(folder, 1)
-    with pytest.raises(ConfigError, match=r"already holds a run; give --resume"):
+    with pytest.raises(ConfigError, match=r"already contains a run; give --resume"):
         start(settings("pix2pix", 1), folder)
     assert unequal(state_of(folder, 1), before) == []
 
@@ -130,7 +130,7 @@ def test_a_folder_that_holds_a_run_is_not_trained_over(tmp_path: Path) -> None:
 def test_resuming_with_another_setting_is_refused_by_its_name(tmp_path: Path, changed: dict, named: str) -> None:
     folder = tmp_path / "run"
     start(settings("pix2pix", 1), folder)
-    with pytest.raises(ConfigError, match=rf"trained with another {named};"):
+    with pytest.raises(ConfigError, match=rf"trained with a different {named};"):
         start(settings("pix2pix", 1, **changed), folder, resume=True)
 
 

@@ -1,4 +1,4 @@
-"""Images without loss in about as many bits as a model's likelihood says: -log2 p(image | condition)."""
+"""Lossless image compression to about as many bits as a model's likelihood implies: -log2 p(image | condition)."""
 
 from .coder import Encoded, decode, encode
 from .images import compress, decompress

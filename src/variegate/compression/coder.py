@@ -1,9 +1,10 @@
-"""Images as bits and back, by a model that draws value by value, and a range coder (constriction's).
+"""Images to bits and back, with a model that samples value by value and the range coder of constriction.
 
 Encoder and decoder must see the same probabilities to the last bit. Both therefore walk in the same way: one image at a
-time, value by value, on the CPU, in 32 bits, with one thread; a parallel pass over a known image would round otherwise.
-Another processor or another torch may round otherwise too, so a check sum of each image goes with the bits. All images
-share one stream of bits, which ends once: images of few bits would else take half as many again.
+time, value by value, on the CPU, in 32 bits, with one thread; a parallel pass over a known image would round
+differently. Another processor or torch version may also round differently, so a checksum of each image is stored with
+the bits. All images share one bit stream, which is terminated once: otherwise, small images would be half as large
+again.
 """
 
 from __future__ import annotations
@@ -23,26 +24,27 @@ from torch import Tensor
 from ..core.capabilities import Walks
 from ..core.errors import ConfigError, DataError
 
-SMALLEST = 2.0**-24  # probability the coder tells from 0; what is less likely costs 24 bits all the same
+SMALLEST = 2.0**-24  # the lowest probability that the coder resolves; anything less likely also costs 24 bits
 
 
 class Encoded(NamedTuple):
-    """Images as bits."""
+    """Encoded images."""
 
     content: bytes
-    checks: list[int]  # CRC-32 of the levels of each
-    information: float  # bits: the sum of -log2 p(image | condition), what an ideal coder would need
+    checks: list[int]  # CRC-32 of each image's levels
+    information: float  # in bits: the sum of -log2 p(image | condition), which an ideal coder would need
 
 
 @torch.no_grad()
 def encode(generator: Walks, pairs: Iterable[tuple[Tensor, Tensor]]) -> Encoded:
-    """
+    """Encode the levels of images, without loss.
+
     Args:
-        pairs: conditions (1, K, H, W), and images (1, C, H, W) in [-1, 1] whose levels are kept; of any sizes.
+        pairs: conditions (1, K, H, W) and images (1, C, H, W) in [-1, 1], of any sizes.
 
     Raises:
         ConfigError: the package constriction is not installed.
-        DataError: the generator gives no probabilities, or asks in another order than `Walks` says.
+        DataError: the generator does not give probabilities, or not in the order that `Walks` specifies.
     """
     coding = stream()
     coder, checks = coding.queue.RangeEncoder(), []
@@ -53,7 +55,7 @@ def encode(generator: Walks, pairs: Iterable[tuple[Tensor, Tensor]]) -> Encoded:
         nonlocal place, information
         row = check_probabilities(probabilities)
         if place >= len(values) or values[place] >= len(row):
-            raise DataError(f"the model asks for more than {len(values)} values, or has too few levels for this image")
+            raise DataError(f"the model requests more than {len(values)} values, or has too few levels for this image")
         value = int(values[place])
         coder.encode(value, coding.model.Categorical(row, perfect=False))
         place, information = place + 1, information - math.log2(max(float(row[value]), SMALLEST))
@@ -64,21 +66,21 @@ def encode(generator: Walks, pairs: Iterable[tuple[Tensor, Tensor]]) -> Encoded:
         with one_thread():
             drawn = generator.walk(condition, choose)
         if place != len(values) or not np.array_equal(in_order(generator.quantise(drawn)), values):
-            raise DataError("the model draws the values of an image in an order that cannot be compressed with")
+            raise DataError("the model samples the values of an image in an order that compression does not support")
         checks.append(check_sum(values))
     return Encoded(coder.get_compressed().astype("<u4").tobytes(), checks, information)
 
 
 @torch.no_grad()
 def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes) -> Iterator[Tensor]:
-    """Images (1, C, H, W) in [-1, 1] of `encode`'s bits, one after the other.
+    """Decode the bits of `encode` to images (1, C, H, W) in [-1, 1], one by one.
 
     Args:
-        pairs: conditions and check sums, in the order of encoding.
+        pairs: conditions and checksums, in the order of encoding.
 
     Raises:
         ConfigError: the package constriction is not installed.
-        DataError: an image comes out otherwise, because its condition or the arithmetic is not the encoder's.
+        DataError: an image differs from the original, because its condition or the arithmetic is not the encoder's.
     """
     coding = stream()
     coder = coding.queue.RangeDecoder(np.frombuffer(content, dtype="<u4").astype(np.uint32))
@@ -87,7 +89,7 @@ def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes
         row = check_probabilities(probabilities)
         try:
             value = int(coder.decode(coding.model.Categorical(row, perfect=False)))
-        except AssertionError:  # constriction's way to say that these bits cannot be
+        except AssertionError:  # how constriction reports invalid bits
             raise DataError(OTHERWISE) from None
         return torch.tensor([value], device=probabilities.device)
 
@@ -100,13 +102,13 @@ def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes
 
 
 OTHERWISE = (
-    "the image comes out otherwise than it was, because the model computes with other rounding here; decompress on a "
-    "machine with the processor and the torch of the one that compressed"
+    "the decompressed image differs from the original, because the model rounds differently on this machine; "
+    "decompress with the same kind of processor and the same torch version as for compression"
 )
 
 
 def in_order(levels: Tensor) -> NDArray[np.int64]:
-    """Levels (1, C, H, W) as a row, in the order of a walk."""
+    """Levels (1, C, H, W) as a vector, in the order of a walk."""
     return levels[0].permute(1, 2, 0).flatten().cpu().numpy().astype(np.int64)
 
 
@@ -115,21 +117,21 @@ def check_sum(values: NDArray[np.int64]) -> int:
 
 
 def check_probabilities(probabilities: Tensor) -> NDArray[np.float32]:
-    """Probabilities (1, levels) as a row, unlike 0 in sum.
+    """Probabilities (1, levels) as a vector whose sum is not 0.
 
     Raises:
-        DataError: they are none.
+        DataError: they are not probabilities.
     """
     row = probabilities.detach().float().cpu().numpy()
     if row.shape[0] != 1 or row.ndim != 2 or not np.isfinite(row).all() or row.min() < 0 or row.max() <= 0:
-        raise DataError(f"the model gives {tuple(row.shape)} numbers that are no probabilities (1, levels)")
+        raise DataError(f"the model must give probabilities of shape (1, levels), got other values {tuple(row.shape)}")
     return np.ascontiguousarray(row[0])
 
 
 def stream() -> Any:
-    """The package's module."""
+    """The module `constriction.stream`."""
     if find_spec("constriction") is None:
-        raise ConfigError("compressing needs the package constriction: pip install 'variegate[compress]'")
+        raise ConfigError("compression needs the package constriction; run pip install 'variegate[compress]'")
     import constriction
 
     return constriction.stream
@@ -137,7 +139,7 @@ def stream() -> Any:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within, torch computes with one thread: how sums are split over several decides their last bits."""
+    """Run torch with one thread within the context: the last bits of sums depend on how threads split them."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

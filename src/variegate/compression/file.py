@@ -3,13 +3,13 @@
 4   "VGZ" and the format's version, 2
 32  SHA-256 of the model's weights
 4   CRC-32 of all other bytes of the file
-1+  length and text: the torch that compressed
-4   number of conditions that differ; then for each
+1+  length and text: the torch version used for compression
+4   number of different conditions; then for each
     4+  length and content (see `condition_bytes`)
 4   number of images; then for each
     2+  length and text: its name
-    1, 4, 4, 4, 4   colours, height, width, number of its condition from 0, CRC-32 of its levels
-4+  length and content: the bits of all images, 32-bit words of the range coder
+    1, 4, 4, 4, 4   colours, height, width, index of its condition from 0, CRC-32 of its levels
+4+  length and content: the bits of all images, as 32-bit words of the range coder
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class Packed(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """What a file holds."""
+    """The content of a file."""
 
     model: bytes  # SHA-256 of the weights
-    torch: str  # version that compressed
+    torch: str  # version used for compression
     images: list[Packed]
-    content: bytes  # their bits
+    content: bytes  # the bits of the images
 
 
 def write(path: Path, archive: Archive) -> int:
-    """Write aside, then rename; returns the size in bytes.
+    """Write to a temporary file, then rename it; returns the size in bytes.
 
     Raises:
         ConfigError: the file exists.
@@ -84,18 +84,20 @@ def with_length(content: bytes, length: str) -> bytes:
 
 
 def read(path: Path) -> Archive:
-    """
+    """Read a file.
+
     Raises:
-        DataError: no such file, not of this kind, of a newer version, cut short or damaged.
+        DataError: there is no such file, or it is of another kind or version, truncated or damaged.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give one that `variegate compress` wrote")
+        raise DataError(f"{path}: no such file; give one written by `variegate compress`")
     whole = path.read_bytes()
     if not whole or not MAGIC.startswith(whole[: len(MAGIC)]):
-        raise DataError(f"{path}: is not a file of `variegate compress`; give one that it wrote")
+        raise DataError(f"{path}: not a compressed file; give one written by `variegate compress`")
     if len(whole) > len(MAGIC) and whole[len(MAGIC)] != VERSION:
         raise DataError(
-            f"{path}: has format {whole[len(MAGIC)]}, this variegate reads {VERSION}; update it, or copy the file again"
+            f"{path}: has format {whole[len(MAGIC)]}, but this version of variegate reads format {VERSION}; "
+            "update variegate, or copy the file again"
         )
     start = HEAD.size + CRC.size
     head, body = whole[: HEAD.size], whole[start:]
@@ -116,7 +118,7 @@ def read_packed(rest: Rest, conditions: Sequence[bytes]) -> Packed:
 
 
 class Rest:
-    """What of a file has not been read yet; its check sum was right, so it has all that it says."""
+    """The unread rest of a file; its checksum was correct, so it is complete."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.place = content, 0
@@ -132,7 +134,7 @@ class Rest:
 
 
 def condition_bytes(raw: Tensor) -> bytes:
-    """A raw condition (c, H, W) as deflated safetensors; (c, 1, 1) of constant planes, nothing of none at all."""
+    """A raw condition (c, H, W) as deflated safetensors; constant planes as (c, 1, 1), and c = 0 as no bytes."""
     if raw.shape[0] == 0:
         return b""
     corner = raw[:, :1, :1]

@@ -1,4 +1,4 @@
-"""Image files to one compressed file and back, with a trained model."""
+"""Compress image files to one file, and decompress it, with a trained model."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..networks.weights import tensor_sha256
 from .coder import decode, encode
 from .file import Archive, Packed, condition_bytes, condition_of, read, write
 
-LOSSLESS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # their headers say what decoding would drop
+LOSSLESS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # their headers tell what decoding would drop
 
 
 class Size(NamedTuple):
-    """How large what was written is."""
+    """Sizes of a compressed file and its images."""
 
-    written: int  # bytes of the file, names and conditions included
+    written: int  # bytes of the file, including names and conditions
     images: int  # bytes of the images in it
-    information: float  # bits the model needs for all images
-    values: int  # of all images: pixels times colours
+    information: float  # bits that an ideal coder would need for all images
+    values: int  # number of values in all images: pixels times colours
 
 
 def compress(
@@ -41,24 +41,24 @@ def compress(
     conditions: Sequence[Source] = (),
     reduce: bool = False,
 ) -> Size:
-    """Write images into a file from which `decompress` gets the same pixels with the same model.
+    """Write images to a file from which `decompress` restores the same pixels with the same model.
 
-    Drawing takes as long: the model is asked for one value after the other.
+    Takes as long as sampling the images, because the model is evaluated value by value.
 
     Args:
-        files: 8-bit images, grey or in colour as the model's are; any size that the model can draw.
-        conditions: one for all images, or one for each; none for a model of images alone.
-        reduce: round colours down to the levels of a model that knows fewer than 256; else they are refused.
+        files: 8-bit images, grey or colour like the model's; any size that the model supports.
+        conditions: one for all images, or one per image; empty for an unconditional model.
+        reduce: if the model has fewer than 256 levels, round colours down to them; otherwise, such images are refused.
 
     Raises:
-        ConfigError: the model gives no likelihood value by value, conditions are missing, or the file exists.
-        DataError: an image cannot be read, or would not be kept exactly.
+        ConfigError: the model has no likelihood value by value, conditions are missing, or the file exists.
+        DataError: an image cannot be read, or would not be preserved exactly.
     """
     generator, out = walking(model), Path(out)
     if out.exists():
         raise ConfigError(f"{out} already exists; give another --out, or remove it first")
     if not files:
-        raise ConfigError("there are no images to compress; name at least one file")
+        raise ConfigError("there are no images to compress; give at least one file")
     images = [levels_shown(model, generator, Path(file), reduce) for file in files]
     sizes = [(image.shape[-2], image.shape[-1]) for image in images]
     given = conditions or (["none"] if model.condition.channels == 0 else [])
@@ -75,12 +75,12 @@ def compress(
 
 
 def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
-    """Write the images of a file as PNG into a new folder, all or none; returns their paths.
+    """Write the images of a file as PNG to a new folder, either all or none; returns their paths.
 
     Raises:
-        DataError: the file is damaged, or this machine computes otherwise than that which wrote it.
-        CheckpointError: it was written with another model.
-        ConfigError: the folder holds something.
+        DataError: the file is damaged, or this machine rounds differently from the one that wrote it.
+        CheckpointError: the file was written with another model.
+        ConfigError: the folder is not empty.
     """
     generator, file, out = walking(model), Path(file), Path(out)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
@@ -88,8 +88,8 @@ def decompress(model: Model, file: str | Path, out: str | Path) -> list[Path]:
     archive = read(file)
     if archive.model != weights_of(model):
         raise CheckpointError(
-            f"{file}: was compressed with another model, whose weights have the SHA-256 {archive.model.hex()[:12]}..., "
-            f"not {weights_of(model).hex()[:12]}... as this {model.name} model; give the run it was compressed with"
+            f"{file}: was compressed with another model (SHA-256 of weights {archive.model.hex()[:12]}..., but this "
+            f"{model.name} model has {weights_of(model).hex()[:12]}...); give the run used for compression"
         )
     found: dict[str, Tensor] = {}
     raws = [model.condition.read(condition_of(one.condition, *one.shape[1:])) for one in archive.images]
@@ -110,14 +110,14 @@ def walking(model: Model) -> Walks:
     """The model's generator.
 
     Raises:
-        ConfigError: it draws in another way than value by value, or not on the CPU in 32 bits.
+        ConfigError: it does not sample value by value, or does not run on the CPU in 32 bits.
     """
     if not isinstance(model.generator, Walks):
         raise ConfigError(
             f"this {model.name} model has no likelihood value by value, so it cannot compress; train gated-pixelcnn"
         )
     if model.device.type != "cpu" or model.precision != "32-true":
-        raise ConfigError("compressing must round alike everywhere; load the model on the CPU, with 32-bit precision")
+        raise ConfigError("compression needs identical rounding; load the model on the CPU with 32-bit precision")
     return model.generator
 
 
@@ -127,45 +127,45 @@ def weights_of(model: Model) -> bytes:
 
 
 def levels_shown(model: Model, generator: Walks, file: Path, reduce: bool) -> Tensor:
-    """An image as the model can draw it: (1, C, H, W) in [-1, 1].
+    """Read an image at the model's levels: (1, C, H, W) in [-1, 1].
 
     Raises:
-        DataError: it would lose something.
+        DataError: information would be lost.
     """
     stored = image_files.open_image(file)
     check_lossless(file, stored.format)
     if stored.mode not in ("RGB", "L", "P", "1") or stored.has_transparency_data:
         raise DataError(
-            f"{file}: is {stored.mode} or has transparency, which would be lost; save it as 8-bit RGB or grey first"
+            f"{file}: has mode {stored.mode} or transparency, which would be lost; save it as 8-bit RGB or grey first"
         )
     pixels = image_files.read_image(stored)
     if model.record.image_channels == 1:
         if (pixels != pixels[..., :1]).any():
-            raise DataError(f"{file}: has colours, but this {model.name} model draws grey images; save it as grey")
+            raise DataError(f"{file}: has colours, but this {model.name} model is for grey images; save it as grey")
         pixels = pixels[..., :1]
     image = to_float(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None])
     shown = generator.show(generator.quantise(image))
     if not reduce and not torch.equal(to_uint8(shown), to_uint8(image)):
         raise DataError(
-            f"{file}: has more levels of colour than this {model.name} model, which would be lost; add --reduce to "
+            f"{file}: has more colour levels than this {model.name} model, so colours would change; add --reduce to "
             "round them, or train with --bits 8"
         )
     return shown
 
 
 def check_lossless(file: Path, format: str | None) -> None:
-    """Raises DataError for a file of which Pillow's decoded image is not the whole: the mode alone does not tell."""
+    """Raise DataError if Pillow's decoded image lacks part of the file, which the image mode alone does not tell."""
     if format not in LOSSLESS:
-        raise DataError(f"{file}: is {format}, of which it is not known what decoding loses; save it as PNG first")
+        raise DataError(f"{file}: has format {format}, which may lose information when decoded; save it as PNG first")
     if image_files.has_deep_colours(file):
         raise DataError(f"{file}: has more than 8 bits per colour, which would be lost; save it with 8 bits first")
     frames = image_files.frames_of(file)
     if frames > 1:
-        raise DataError(f"{file}: holds {frames} frames or pages, of which all but one would be lost; save each as PNG")
+        raise DataError(f"{file}: has {frames} frames or pages, all but one of which would be lost; save each as PNG")
 
 
 def names(stems: Sequence[str]) -> list[str]:
-    """Stems, numbered from 2 where one comes again."""
+    """Make stems unique by numbering repeated ones from 2."""
     found: list[str] = []
     for stem in stems:
         numbered = (f"{stem}-{i}" for i in count(2))

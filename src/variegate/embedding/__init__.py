@@ -1,7 +1,7 @@
-"""Who is it? A network from an image of a face to a vector, nearer to those of the same person than to any other.
+"""Who is it? A network that maps face images to vectors, closer for the same person than for different people.
 
 from variegate.embedding import Embedding, train_embedding
-run = train_embedding("people", "runs/people")       # a folder for each person
+run = train_embedding("people", "runs/people")       # one sub-folder per person
 vectors = Embedding.load(run)(images)                # (B, 3, H, W) in [-1, 1] to (B, D)
 """
 

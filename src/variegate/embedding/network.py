@@ -1,4 +1,4 @@
-"""The network of an embedding: strided convolutions, the mean over all places, a vector of length 1."""
+"""The embedding network: strided convolutions, the mean over all positions, a vector of length 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..networks.blocks import init_kaiming
 
 
 def halving(in_channels: int, out_channels: int) -> nn.Sequential:
-    """A convolution at half the size, and one more."""
+    """A convolution that halves the size, and another one."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -21,9 +21,9 @@ def halving(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class EmbeddingNetwork(nn.Module):
-    """Images (B, 3, H, W) in [-1, 1] to vectors (B, length) of Euclidean length 1. Any H and W from 16.
+    """Images (B, 3, H, W) in [-1, 1] to vectors (B, length) of Euclidean length 1; H and W at least 16.
 
-    Van den Oord et al. (2016) do not say what theirs is; this is a small one that learns on a CPU in minutes.
+    Van den Oord et al. (2016) do not describe theirs; this is a small one that trains on a CPU in minutes.
     """
 
     def __init__(self, length: int = 128, width: int = 32) -> None:

@@ -1,4 +1,4 @@
-"""An embedding on disk, and in use: `config.json` and `model.safetensors` in the `model` folder of a run."""
+"""Saved embeddings, stored as `config.json` and `model.safetensors` in a run's `model` folder, and their use."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ CHUNK = 64  # images at a time
 
 
 class Settings(Config):
-    """Everything that decides what is learned."""
+    """All settings that affect the trained network."""
 
-    size: Size = Field((64, 64), description="H, W that images are resized to")
-    length: int = Field(128, ge=1, description="numbers of a vector")
+    size: Size = Field((64, 64), description="(H, W) that images are resized to")
+    length: int = Field(128, ge=1, description="dimension of the vectors")
     width: int = Field(32, ge=1, description="channels of the first convolution")
-    steps: int = Field(3000, ge=1, description="batches")
-    people: int = Field(24, ge=2, description="in a batch")
-    pictures: int = Field(4, ge=2, description="of each of them")
-    margin: float = Field(0.2, gt=0, le=4, description="between squared distances, which are 0 to 4")
+    steps: int = Field(3000, ge=1, description="number of batches")
+    people: int = Field(24, ge=2, description="people per batch")
+    pictures: int = Field(4, ge=2, description="images per person in a batch")
+    margin: float = Field(0.2, gt=0, le=4, description="margin between squared distances, which are 0 to 4")
     learning_rate: float = Field(1e-3, gt=0)
     seed: int = Field(0, ge=0, lt=2**22)
 
 
 class EmbeddingRecord(Config):
-    """What is needed to build the network again and to say what it is."""
+    """Everything needed to rebuild the network and to describe it."""
 
     kind: Literal["embedding"] = "embedding"
     settings: Settings
@@ -49,11 +49,11 @@ class EmbeddingRecord(Config):
 
 
 class Embeds(Protocol):
-    """What gives vectors, with the size it wants to see."""
+    """Maps images of a certain size to vectors."""
 
     @property
     def size(self) -> Size | None:
-        """H, W; None for the images' own."""
+        """The (H, W) that it expects; None for any."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] to (B, D)."""
@@ -62,7 +62,7 @@ class Embeds(Protocol):
 class Embedding:
     """A trained network: images (B, 3, H, W) in [-1, 1] to vectors (B, D) of length 1, on the CPU.
 
-    The nearer two vectors, the likelier it is the same person. It can be given to `evaluate(embedding=...)`.
+    The closer two vectors, the more likely it is the same person. It can be passed to `evaluate(embedding=...)`.
     """
 
     name = "Embedding"
@@ -73,7 +73,7 @@ class Embedding:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Self:
-        """From the folder that `variegate embed train` wrote.
+        """Load an embedding from a folder written by `variegate embed train`.
 
         Raises:
             CheckpointError: there is no embedding there, or it is damaged.
@@ -83,19 +83,19 @@ class Embedding:
         folder = model_folder(Path(path))
         file = folder / "config.json"
         if not file.is_file():
-            raise CheckpointError(f"{folder} holds no embedding; give a folder that `variegate embed train` wrote")
+            raise CheckpointError(f"{folder} contains no embedding; give a folder written by `variegate embed train`")
         try:
             record = EmbeddingRecord.model_validate_json(file.read_bytes())
         except ValueError:
             raise CheckpointError(
-                f"{file} is not that of an embedding, or damaged; give a folder that `variegate embed train` wrote"
+                f"{file} does not describe an embedding or is damaged; give a folder written by `variegate embed train`"
             ) from None
         network = EmbeddingNetwork(record.settings.length, record.settings.width)
         load_weights(network, read_weights(folder), folder / "model.safetensors")
         return cls(network.to(device), record)
 
     def save(self, folder: Path) -> None:
-        """Write `config.json` and `model.safetensors` aside, then put them in the place of `folder`."""
+        """Write `config.json` and `model.safetensors` to a temporary folder, then replace `folder` with it."""
         with saving(folder) as aside:
             tensors = {key: tensor.contiguous() for key, tensor in self.network.state_dict().items()}
             save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
@@ -108,28 +108,28 @@ class Embedding:
 
     @property
     def resize(self) -> str:
-        """What is done to the images' size, in words."""
+        """A description of how images are resized."""
         return "{} x {}, bicubic, antialiased".format(*self.size)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] != 3:
-            raise DataError(f"images have shape {tuple(images.shape)}; right would be (B, 3, H, W) in [-1, 1]")
+            raise DataError(f"images must have shape (B, 3, H, W) and values in [-1, 1], got {tuple(images.shape)}")
         device = next(self.network.parameters()).device
         return torch.cat([self.network(self.at_own_size(part.to(device))).cpu() for part in images.split(CHUNK)])
 
     def at_own_size(self, images: Tensor) -> Tensor:
-        """At the size of training."""
+        """Resize images to the training size."""
         if images.shape[-2:] == self.size:
             return images.float()
         return F.interpolate(images.float(), self.size, mode="bicubic", align_corners=False, antialias=True)
 
 
 def open_embedding(path: str | Path, device: str = "cpu") -> Embeds:
-    """Of a run of `variegate embed train`, or of an ONNX file, which sees RGB normalised as for ImageNet.
+    """Open the run of `variegate embed train`, or an ONNX file, whose input is RGB with ImageNet normalisation.
 
     Raises:
-        CheckpointError, WeightsError: it is neither, or damaged.
+        CheckpointError, WeightsError: the path is neither, or damaged.
         ConfigError: onnxruntime is not installed, or there is no such device.
     """
     return OnnxNetwork(path) if Path(path).suffix.lower() == ".onnx" else Embedding.load(path, device)

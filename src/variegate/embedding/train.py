@@ -1,4 +1,4 @@
-"""Train an embedding on people, and measure it on people it has never seen."""
+"""Train an embedding on images of people, and evaluate it on held-out people."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .network import EmbeddingNetwork
 from .saved import Embedding, EmbeddingRecord, Settings
 from .verification import require, same_person_auc
 
-MOST = 20  # images of a person that pairs are made of
+MOST = 20  # images per person that pairs are formed from
 
 
 class EmbeddingRun(Config):
@@ -48,17 +48,17 @@ def train_embedding(
 ) -> Path:
     """Train on a folder of people (`NAME/*.jpg`); returns the run directory.
 
-    It holds `model/`, `metrics.json` (how well the embedding tells apart people it has never seen), `metrics.jsonl` and
-    checkpoints. Batches are a function of (seed, step) alone, so a run that was stopped goes on as if it had not been;
-    on one machine, with the same number of threads, equal seeds give equal weights.
+    It contains `model/`, `metrics.json` (how well the embedding distinguishes held-out people), `metrics.jsonl` and
+    checkpoints. Batches are a function of (seed, step) alone, so a resumed run repeats an uninterrupted one; on one
+    machine, with the same number of threads, equal seeds give equal weights.
 
     Args:
-        run: how it is carried out: `device` (the CPU unless given), `quiet`, `save_every`.
+        run: how it is executed: `device` (default: the CPU), `quiet`, `save_every`.
 
     Raises:
-        Interrupted: a signal stopped it, after a checkpoint.
+        Interrupted: a signal stopped training; a checkpoint was written.
         DataError: see `read_identities`.
-        ConfigError: the folder holds something, another run where `resume` is asked for, or a package is missing.
+        ConfigError: the folder is not empty, or with `resume` contains another run, or a package is missing.
         TrainingError: the loss is no longer finite, or the disk is full.
     """
     require()
@@ -91,7 +91,7 @@ def train_embedding(
         results = measure_unseen(embedding, unseen)
         write_text(folder / "metrics.json", json.dumps(results.to_dict(), indent=2))
     if trainer.step < settings.steps:
-        raise Interrupted(f"{folder}: stopped at step {trainer.step}; --resume goes on", stop.asked)
+        raise Interrupted(f"{folder}: stopped at step {trainer.step}; continue with --resume", stop.asked)
     return folder
 
 
@@ -106,7 +106,7 @@ class Trainer:
         self.step, self.margin, self.device = 0, settings.margin, device
 
     def move(self, images: Tensor, people: Tensor) -> float:
-        """One step; returns the loss."""
+        """Take one optimisation step; returns the loss."""
         self.network.train()
         loss = triplet_loss(self.network(images.to(self.device)), people.to(self.device), self.margin)
         if not bool(loss.isfinite()):
@@ -127,21 +127,21 @@ class Trainer:
 
 
 def check_free(folder: Path, config: EmbeddingRun, resume: bool) -> None:
-    """Raises ConfigError if the folder holds anything but the run that is to go on."""
+    """Raise ConfigError if the folder contains anything but the run to resume."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not resume or not (folder / "config.yaml").is_file():
-        raise ConfigError(f"{folder} already holds something; give another --out, or --resume if it is this run")
+        raise ConfigError(f"{folder} is not empty; give another --out, or --resume to continue its run")
     before = from_mapping(EmbeddingRun, saved_config(folder), str(folder / "config.yaml"))
     changed = differences(before.model_dump(mode="json"), yaml.safe_load(to_yaml(config)))
     if serious := [name for name in changed if name != "embedding.steps"]:
         raise ConfigError(
-            f"{folder} was trained with another {', '.join(serious)}; leave the change out, or train into another --out"
+            f"{folder} was trained with a different {', '.join(serious)}; undo the change, or give another --out"
         )
 
 
 def measure_unseen(embedding: Embedding, unseen: Identities) -> Results:
-    """`auc_unseen` of the embedding and, to compare with, `auc_unseen_pixels` of the images' own values."""
+    """`auc_unseen` of the embedding and, for comparison, `auc_unseen_pixels` of the raw pixels."""
     rows = torch.cat([(unseen.people == one).nonzero().flatten()[:MOST] for one in range(len(unseen.names))])
     images, people = to_float(unseen.images[rows]), unseen.people[rows]
     protocol = Protocol(

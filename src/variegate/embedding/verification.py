@@ -1,4 +1,4 @@
-"""Is it the same person? How well distances of an embedding tell pairs of one person from pairs of two."""
+"""Is it the same person? How well an embedding's distances separate pairs of one person from pairs of two."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..runs.measured import Measured, Protocol, libraries
 
 
 def require() -> None:
-    """Raises ConfigError unless scikit-learn is installed."""
+    """Raise ConfigError unless scikit-learn is installed."""
     if find_spec("sklearn") is None:
-        raise ConfigError("measuring an embedding needs the package scikit-learn: pip install 'variegate[evaluation]'")
+        raise ConfigError("evaluating an embedding needs scikit-learn; run pip install 'variegate[evaluation]'")
 
 
 def same_person_auc(vectors: Tensor, people: Tensor, protocol: Protocol) -> Measured:
-    """Area under the ROC curve of -|a - b| over all pairs: 0.5 is chance, 1 never wrong.
+    """Area under the ROC curve of -|a - b| over all pairs: 0.5 is chance level, 1 is perfect.
 
-    It is the chance that two images of one person are nearer to each other than two of different people.
+    It is the probability that two images of one person are closer to each other than two of different people.
 
     Args:
         vectors: (N, D).
-        people: (N,) who each shows.
-        protocol: who and what was measured; the pairs are added.
+        people: (N,) the person in each image.
+        protocol: what was measured; the pairs are added here.
 
     Raises:
-        DataError: all pairs are of one kind, or values are not finite.
+        DataError: not both kinds of pairs exist, or values are not finite.
         ConfigError: scikit-learn is not installed.
     """
     require()
@@ -37,9 +37,9 @@ def same_person_auc(vectors: Tensor, people: Tensor, protocol: Protocol) -> Meas
     first, second = torch.triu_indices(len(people), len(people), offset=1)
     same = people[first] == people[second]
     if bool(same.all()) or not bool(same.any()):
-        raise DataError(f"{protocol.name}: two people and two images of one of them are needed at least")
+        raise DataError(f"{protocol.name}: needs at least two people, and two images of one of them")
     if not bool(vectors.isfinite().all()):
-        raise DataError(f"{protocol.name}: the embedding gives values that are not finite")
+        raise DataError(f"{protocol.name}: the embedding gives NaN or infinity; check its input and training")
     distance = torch.cdist(vectors.double(), vectors.double(), compute_mode="donot_use_mm_for_euclid_dist")
     area = float(roc_auc_score(same.numpy(), -distance[first, second].numpy()))
     changes = {

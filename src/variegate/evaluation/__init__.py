@@ -1,1 +1,1 @@
-"""Honest measuring: no number without its protocol."""
+"""Honest evaluation: no metric without its protocol."""

@@ -1,4 +1,4 @@
-"""From one value for each sample to numbers of a condition: the best, the mean, the ten best, the best of fewer."""
+"""Aggregate one value per sample over each condition: the best, the mean, the ten best, the best of fewer."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CHOICE = "the best samples are chosen for each measure by itself"
 
 
 class Aggregation(NamedTuple):
-    """Weights (S,) of the samples of a condition from the best to the worst; they sum to 1."""
+    """Weights (S,) for the samples of a condition, ordered from best to worst; they sum to 1."""
 
     weights: Tensor
     words: str
 
 
 def aggregations(samples: int) -> dict[str, Aggregation]:
-    """`best` and `mean`, `top10` where there are more than ten samples, and `best_of_n` for n = 2, 4, 8, ... < S.
+    """`best` and `mean`, `top10` if there are more than ten samples, and `best_of_n` for n = 2, 4, 8, ... < S.
 
-    `best_of_n` is the expected best of n of the S samples drawn without repetition, exact: the sample of rank i
-    (0 is best) is the best of C(S - 1 - i, n - 1) of the C(S, n) subsets. n = 1 would be the mean, n = S is the best.
+    `best_of_n` is the expected best of n of the S samples drawn without replacement, exact: the sample of rank i
+    (0 is best) is the best of C(S - 1 - i, n - 1) of the C(S, n) subsets. n = 1 would be the mean, n = S the best.
     """
     found = {
         "best": Aggregation(best_of(samples, samples), f"best of {samples} samples"),
@@ -45,20 +45,20 @@ def aggregations(samples: int) -> dict[str, Aggregation]:
 
 
 def best_of(n: int, samples: int) -> Tensor:
-    """Chance of each rank (S,) to be the best of n of the samples drawn without repetition."""
+    """Probability (S,) that the sample of each rank is the best of n samples drawn without replacement."""
     return torch.tensor([comb(samples - 1 - rank, n - 1) / comb(samples, n) for rank in range(samples)]).double()
 
 
 def rank(values: Tensor, better: Better) -> Tensor:
-    """Which samples, from the best to the worst: (conditions, S) to indices (conditions, S)."""
+    """Indices of the samples from best to worst: (conditions, S) to (conditions, S)."""
     return values.argsort(dim=-1, descending=better == "higher", stable=True)
 
 
 def aggregate(name: str, values: Tensor, unit: str, better: Better, protocol: Protocol) -> dict[str, Measured]:
-    """`<name>_best`, `<name>_mean`, ... as means over conditions, of values (conditions, S).
+    """`<name>_best`, `<name>_mean`, ... of values (conditions, S), as means over conditions.
 
     Args:
-        protocol: all that is known but for the aggregation; its `metric` says what one sample's value is.
+        protocol: the protocol without the aggregation; its `metric` describes the value of one sample.
     """
     ordered = values.double().gather(-1, rank(values, better))
     results = {}
@@ -70,7 +70,7 @@ def aggregate(name: str, values: Tensor, unit: str, better: Better, protocol: Pr
 
 
 def complete_protocol(protocol: Protocol, name: str, how: Aggregation, inputs: int, samples: int) -> Protocol:
-    """A protocol with what an aggregation adds to it."""
+    """A protocol completed with its aggregation."""
     notes = protocol.notes if name.endswith("_mean") else (CHOICE, *protocol.notes)
     metric = f"{protocol.metric}; {how.words}"
     changes = {"name": name, "metric": metric, "inputs": inputs, "samples": samples, "notes": notes}
@@ -78,11 +78,11 @@ def complete_protocol(protocol: Protocol, name: str, how: Aggregation, inputs: i
 
 
 def curves(measured: Mapping[str, Measured]) -> Iterator[tuple[str, list[tuple[int, Measured]]]]:
-    """Each measure that has a curve, with its values of n = 1, 2, 4, ..., S samples."""
+    """Each metric that has a curve, with its values for n = 1, 2, 4, ..., S samples."""
     fewer = [name for name in measured if OF_FEWER in name]
     for measure in dict.fromkeys(name.partition(OF_FEWER)[0] for name in fewer):
         own = [name for name in fewer if name.partition(OF_FEWER)[0] == measure]
         points = [(int(name.partition(OF_FEWER)[2]), measured[name]) for name in own]
         whole = measured[f"{measure}_best"]
-        assert whole.protocol.samples is not None, "an aggregation knows how many samples it had"
+        assert whole.protocol.samples is not None, "aggregations record their number of samples"
         yield measure, [(1, measured[f"{measure}_mean"]), *sorted(points), (whole.protocol.samples, whole)]

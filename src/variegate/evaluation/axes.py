@@ -1,15 +1,15 @@
-"""Axes with round values, and numbers as text."""
+"""Plot axes with round tick values, and number formatting."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-PLOT = (400, 190)  # width and height of a curve's drawing area; its labels lie outside
+PLOT = (400, 190)  # width and height of a curve's drawing area, without labels
 
 
 class Axis(NamedTuple):
-    """From values to positions along `length` pixels, with round values to label; `doubling`: equal steps double."""
+    """Maps values to positions along `length` pixels; `ticks` are labelled; `doubling` makes the scale logarithmic."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Axis(NamedTuple):
 
 
 def round_values(low: float, high: float, about: int = 4) -> tuple[float, ...]:
-    """Equally spaced round numbers, the first at most `low` and the last at least `high`."""
+    """Equally spaced round values, the first at most `low` and the last at least `high`."""
     if not high > low:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     rough = (high - low) / about
@@ -34,11 +34,11 @@ def round_values(low: float, high: float, about: int = 4) -> tuple[float, ...]:
 
 
 def decimals(value: float) -> int:
-    """Digits after the point at which a value is shown: three or four that mean something."""
+    """The number of decimals to show: three or four significant digits."""
     size = abs(value)
     return 5 if 0 < size < 0.01 else 4 if 0 < size < 0.1 else 3 if size < 10 else 1 if size < 1000 else 0
 
 
 def number(value: float, like: float | None = None) -> str:
-    """A value with the digits that suit it, or that suit `like`."""
+    """A value as text, with the number of decimals that suits it, or `like`."""
     return f"{value:,.{decimals(value if like is None else like)}f}"

@@ -1,6 +1,6 @@
-"""Is the condition used? What held-out images cost with their own condition, and with another image's.
+"""Is the condition used? Compares the cost of held-out images given their own condition and given another image's.
 
-A strong decoder may learn images without looking at the vector of an auto-encoder, or at any other condition.
+A strong decoder may learn to ignore the vector of an auto-encoder, or any other condition.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.health import IGNORED
 
-IMAGES, PIXELS = 64, 2**18  # held-out images at most, and of large ones so many pixels
+IMAGES, PIXELS = 64, 2**18  # at most this many held-out images, and pixels in total if images are large
 LEAST_IMAGES = 8
 CHUNK = 16
 
 
 def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
-    """(used, sentence); None where there is no condition, or nothing to tell it by."""
+    """(used, sentence); None if there is no condition, or no way to tell."""
     encodes = isinstance(model.condition, ImageCondition) and model.condition.is_self
     likelihood = isinstance(model.generator, HasLikelihood)
     if model.condition.channels == 0 or not (likelihood or (encodes and model.generator.code_size == 0)):
@@ -37,30 +37,29 @@ def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
     what, word = ("bottleneck", "vector") if encodes else ("condition", "condition")
     if likelihood:
         values = math.prod(held.raw(0)[1].shape)
-        used = clear and float(gain.mean()) >= 1  # bit: with its own an image is twice as likely
+        used = clear and float(gain.mean()) >= 1  # bit: with its own condition, an image is twice as likely
         said = (
-            f"held-out images take {float(own.mean()) / values:.3f} bits per value with their own {word} and "
-            f"{round(float(gain.mean()), 1) + 0.0:.1f} bits an image more with another's"
+            f"held-out images take {float(own.mean()) / values:.3f} bits per value with their own {word}, and "
+            f"{round(float(gain.mean()), 1) + 0.0:.1f} more bits per image with another's"
         )
     else:
         used = clear and float(gain.mean()) > IGNORED * float(own.mean())
         said = (
-            f"held-out images are drawn with a squared error of {float(own.mean()):.4f} from their own {word}, "
-            f"{float(others.mean()):.4f} from another's"
+            f"held-out images have a squared error of {float(own.mean()):.4f} given their own {word}, and "
+            f"{float(others.mean()):.4f} given another's"
         )
     if used:
         return True, f"The {what} is used: {said}."
     remedy = (
-        "a longer --bottleneck or a smaller decoder"
+        "use a longer --bottleneck or a smaller decoder"
         if encodes
-        else "one that says more of the images, or check that each belongs to its image"
+        else "use a more informative condition, or check that each belongs to its image"
     )
-    return False, f"The {what} is hardly used: {said}. Train longer; if that does not help, give {remedy}."
+    return False, f"The {what} is hardly used: {said}. Train longer; if that does not help, {remedy}."
 
 
 def swap_conditions(held: Pairs) -> list[tuple[int, int, int]]:
-    """Held-out images from all over: each one's number, that of its condition, and that of the next which has
-    another."""
+    """Evenly spaced held-out items: the index of each image, of its own condition, and of the next different one."""
     height, width = held.size
     count = min(len(held), IMAGES, max(LEAST_IMAGES, PIXELS // (height * width)))
     chosen = [i * len(held) // count for i in range(count)]
@@ -75,7 +74,7 @@ def swap_conditions(held: Pairs) -> list[tuple[int, int, int]]:
 
 @torch.no_grad()
 def costs(model: Model, held: Pairs, places: list[tuple[int, int]]) -> Tensor:
-    """Of images, each with the condition of the pair beside it: in bits, or as a mean squared error in [0, 1]: (n,)."""
+    """Cost (n,) of images given conditions, for (image, condition) indices: bits, or mean squared error in [0, 1]."""
     found = []
     for start in range(0, len(places), CHUNK):
         part = places[start : start + CHUNK]

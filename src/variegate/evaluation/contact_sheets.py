@@ -1,5 +1,5 @@
-"""Images of what a model does: samples beside the truth, a path between two codes, one style on many layouts, and
-where the samples of one condition differ. All are uint8 (3, H, W) contact sheets with `GAP` white pixels between cells.
+"""Contact sheets of a model: samples next to the ground truth, a path between two codes, one style on many layouts, and
+where the samples of one condition differ. All are uint8 (3, H, W) with `GAP` white pixels between cells.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 
 GAP = 2  # pixels between the cells of a sheet
-LARGEST = 192  # pixels of the longer side of a cell; a page of ten columns shows no more
+LARGEST = 192  # pixels of the longer side of a cell; a page with ten columns has no room for more
 
 
 def sample(model: Model, pairs: Pairs, items: Sequence[int], codes: Tensor) -> Tensor:
-    """The same codes (S, D) on the conditions of several pairs: uint8 (B, S, 3, H, W)."""
+    """Sample the conditions of several pairs with the same codes (S, D): uint8 (B, S, 3, H, W)."""
     images = [model.decode(pairs.raw(item)[0], codes) for item in items]
     return unit_to_uint8(torch.stack(images))
 
 
 def samples_sheet(model: Model, pairs: Pairs, items: Sequence[int], images: Tensor) -> Tensor:
-    """A row for each item: its condition, the real image, then its samples, images (B, S, 3, H, W)."""
+    """A row for each item: its condition, the real image, then its samples from images (B, S, 3, H, W)."""
     rows = []
     for item, row in zip(items, images):
         raw, truth = pairs.raw(item)
@@ -48,14 +48,14 @@ def condition_and_truth(model: Model, pairs: Pairs, item: int) -> Tensor:
 
 
 def interpolation(model: Model, pairs: Pairs, item: int, ends: tuple[int, int], frames: int = 9) -> Tensor:
-    """One row: the way from code `ends[0]` of seed 0 to code `ends[1]`, both included."""
+    """One row: the path from code `ends[0]` of seed 0 to code `ends[1]`, ends included."""
     start, end = (model.codes(1, first=index)[0] for index in ends)
     way = code_path(start, end, frames, model.generator.prior)
     return page([list(unit_to_uint8(model.decode(pairs.raw(item)[0], way)))])
 
 
 def moments_sheet(model: Model, pairs: Pairs, found: Sequence[tuple[int, Sequence[Moments]]], top: float) -> Tensor:
-    """A row for each item: condition, real image, then a mean image and a heat map up to `top` for each source."""
+    """A row for each item: condition, real image, then a mean image and a heat map with maximum `top` per source."""
     rows = []
     for item, sources in found:
         raw, truth = pairs.raw(item)
@@ -67,7 +67,7 @@ def moments_sheet(model: Model, pairs: Pairs, found: Sequence[tuple[int, Sequenc
 
 
 def most_different(images: Tensor, count: int) -> list[int]:
-    """Which of the images (S, 3, H, W) differ most: the farthest pair, then always the one farthest from all chosen."""
+    """Indices of the most different images of (S, 3, H, W): the farthest pair, then greedily the next farthest."""
     values = images.flatten(1).float()
     distances = torch.cdist(values, values, p=1)
     distances.fill_diagonal_(-1)
@@ -80,12 +80,12 @@ def most_different(images: Tensor, count: int) -> list[int]:
 
 
 def page(rows: Sequence[Sequence[Tensor]]) -> Tensor:
-    """A contact sheet whose cells are reduced to `LARGEST` if they are larger."""
+    """A contact sheet whose cells are reduced to at most `LARGEST` pixels."""
     return sheet([[shrink(cell) for cell in row] for row in rows], gap=GAP)
 
 
 def shrink(cell: Tensor) -> Tensor:
-    """An image whose longer side is at most `LARGEST` pixels."""
+    """Reduce an image so that its longer side is at most `LARGEST` pixels."""
     height, width = cell.shape[-2:]
     scale = LARGEST / max(height, width)
     if scale >= 1:

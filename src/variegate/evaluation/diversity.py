@@ -1,4 +1,4 @@
-"""How different the images of one condition are: pairwise LPIPS, each image embedded once, or pixel distance."""
+"""How different the images of one condition are: pairwise LPIPS, embedding each image only once, or pixel distance."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ Embedding = list[Tensor]  # one (n, F_l) per layer
 # LPIPS v0.1 (richzhang/PerceptualSimilarity, ScalingLayer), for images in [-1, 1]; v0.0 left it out.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
-BLOCK = 1 << 15  # columns of a Gram matrix that are worked on together, so that they stay in the processor's cache
-STRIP = 1 << 10  # columns summed in single precision before they join the double-precision total
+BLOCK = 1 << 15  # columns processed together for a Gram matrix, so that they stay in the processor's cache
+STRIP = 1 << 10  # columns summed in single precision before they are added to the double-precision total
 
 
 class Distance(nn.Module, ABC):
-    """A distance of images that works on something computed once per image."""
+    """A distance between images that is computed from one embedding per image."""
 
     name: str
     unit: str
 
     @abstractmethod
     def embed(self, images: Tensor) -> Embedding:
-        """(n, 3, H, W) in [-1, 1] to what the distance compares."""
+        """Embed images (n, 3, H, W) in [-1, 1] for the distance."""
 
     @abstractmethod
     def pairwise(self, embedding: Embedding) -> Tensor:
-        """All distances of n embedded images: (n, n), symmetric, zero diagonal, float64 where the device has it."""
+        """All distances of n embedded images: (n, n), symmetric, zero diagonal, float64 if the device supports it."""
 
     @abstractmethod
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Of images one by one: (n, 3, H, W) and (n, 3, H, W) in [-1, 1] give (n,)."""
+        """Distances between corresponding images: (n, 3, H, W) and (n, 3, H, W) in [-1, 1] to (n,)."""
 
     @abstractmethod
     def protocol(self) -> Protocol:
-        """What is known of the protocol before any image is seen."""
+        """The part of the protocol that does not depend on images."""
 
 
 class LPIPS(Distance):
@@ -71,7 +71,7 @@ class LPIPS(Distance):
 
     @torch.no_grad()
     def embed(self, images: Tensor) -> Embedding:
-        """(n, 3, H, W) in [-1, 1] to one (n, H_l W_l C_l) per tap."""
+        """Images (n, 3, H, W) in [-1, 1] to one (n, H_l W_l C_l) per tap."""
         check_images(images)
         scaled = ((images - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
         return [self.flatten(features, root) for features, root in zip(self.maps(scaled), self.roots)]
@@ -127,24 +127,26 @@ class Pixel(Distance):
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what a distance would silently misread."""
+    """Raise DataError for images that a distance would silently misread."""
     if images.ndim != 4 or images.shape[1] != 3:
-        raise DataError(f"images must be (n, 3, H, W), got {tuple(images.shape)}; repeat a grey channel three times")
-    # The margin lets resized images overshoot; values of 0..255 are far outside it.
+        raise DataError(
+            f"images must have shape (n, 3, H, W), got {tuple(images.shape)}; repeat a grey channel three times"
+        )
+    # the margin allows for overshoot from resizing; values of 0..255 are far outside it
     if images.numel() and images.abs().amax() > 1.5:
-        raise DataError(f"images must lie in [-1, 1], got values up to {float(images.abs().amax()):.3g}")
+        raise DataError(f"images must be in [-1, 1], got values up to {float(images.abs().amax()):.3g}")
 
 
 def accumulator(values: Tensor) -> torch.dtype:
-    """Double precision, except on Apple's GPUs, which have none."""
+    """Double precision, except on Apple's GPUs, which do not support it."""
     return torch.float32 if values.device.type == "mps" else torch.float64
 
 
 def squared_distances(rows: Tensor) -> Tensor:
     """||r_i - r_j||^2 of all rows (n, F) from one Gram matrix: (n, n).
 
-    The first row is subtracted from all; otherwise the difference of large, nearly equal numbers would lose the small
-    distances of a collapsed generator.
+    The first row is subtracted from all; otherwise, cancellation would lose the small distances of a collapsed
+    generator.
     """
     gram = torch.zeros(len(rows), len(rows), dtype=accumulator(rows), device=rows.device)
     for block in rows.split(BLOCK, dim=1):
@@ -154,7 +156,7 @@ def squared_distances(rows: Tensor) -> Tensor:
         gram += torch.bmm(strips, strips.transpose(1, 2)).sum(dim=0, dtype=gram.dtype)
         gram += moved[:, whole:] @ moved[:, whole:].T
     squares = gram.diagonal()
-    # A matrix product need not be symmetric in its last bit; distances are.
+    # a matrix product may be asymmetric in its last bit; distances must not be
     distances = (squares[:, None] + squares[None, :] - gram - gram.T).clamp_(min=0)
     return distances.fill_diagonal_(0)
 
@@ -172,7 +174,7 @@ def choose_pairs(samples: int, pairing: Pairing, pairs: int | None, seed: int) -
     if pairing == "random":
         count = len(first) if pairs is None else pairs
         if count > len(first):
-            raise DataError(f"{samples} samples have only {len(first)} pairs, {count} were asked for")
+            raise DataError(f"pairs must be at most {len(first)} for {samples} samples, got {count}")
         chosen = np.sort(np.random.default_rng(seed).choice(len(first), size=count, replace=False))
         return first[chosen], second[chosen]
     return first, second
@@ -184,7 +186,7 @@ def pairwise_diversity(
     """Mean distance over pairs of the samples of one condition, (S, 3, H, W) in [-1, 1].
 
     Args:
-        pairs: "all", "consecutive" or "disjoint" pairs, or how many random ones.
+        pairs: "all", "consecutive" or "disjoint", or the number of random pairs.
         batch: images embedded at a time.
     """
     count = pairs if isinstance(pairs, int) else None
@@ -201,19 +203,19 @@ def diversity(
     """Mean over conditions of the mean distance of their samples, with a 95 % interval; higher is more diverse.
 
     Args:
-        conditions: the samples of one condition at a time, (S, 3, H, W) in [-1, 1]; a generator keeps memory small.
-            Stops at the preset's number of inputs; fewer are measured and stated.
-        preset: which pairs are compared; its `samples` are taken of each condition.
+        conditions: the samples of one condition at a time, (S, 3, H, W) in [-1, 1]; an iterator saves memory. Stops at
+            the preset's number of inputs; if there are fewer, the protocol says so.
+        preset: which pairs to compare, and how many samples of each condition.
 
     Raises:
-        DataError: a condition has fewer samples than the preset wants.
+        DataError: a condition has fewer samples than the preset requires.
     """
     chosen = diversity_preset(preset) if isinstance(preset, str) else preset
     values: list[float] = []
     size: tuple[int, int] | None = None
     for index, images in zip(range(chosen.inputs), conditions):
         if len(images) < chosen.samples:
-            raise DataError(f"condition {index} has {len(images)} samples, {chosen.name!r} wants {chosen.samples}")
+            raise DataError(f"condition {index} has {len(images)} samples, but {chosen.name!r} needs {chosen.samples}")
         size = (images.shape[-2], images.shape[-1])
         pairs = chosen.count() if chosen.pairing == "random" else chosen.pairing
         values.append(pairwise_diversity(images[: chosen.samples], metric, pairs, seed + index))
@@ -224,7 +226,7 @@ def diversity(
 def complete(
     record: Protocol, preset: DiversityPreset, inputs: int, size: tuple[int, int] | None, seed: int
 ) -> Protocol:
-    """The metric's protocol with everything the preset and the images add."""
+    """Complete the metric's protocol with the preset and the properties of the images."""
     notes = [preset.description]
     if not preset.verified:
         notes.append("the paper does not state all of this; compare with its numbers with care")

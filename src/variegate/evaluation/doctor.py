@@ -1,4 +1,4 @@
-"""Is a run healthy? Reads its log and its model and answers in words."""
+"""Is a run healthy? Reads its log and model, and answers in sentences."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ..runs.saved_model import ModelRecord
 from .condition_use import condition_use
 from .measure import conditions_differ, sensitivity
 
-MOST_INITIAL = 0.1  # of the saved weights may be those that training began with
-LEAST_CONTRAST = 0.4  # of that of real images
-PANEL = 4  # held-out conditions that are drawn
+MOST_INITIAL = 0.1  # maximum share of the initial weights in the saved EMA
+LEAST_CONTRAST = 0.4  # minimum, relative to real images
+PANEL = 4  # held-out conditions to sample
 
 
 def diagnose(run: str | Path) -> tuple[bool, list[str]]:
@@ -33,7 +33,7 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     steps = folder.checkpoints.steps()
     done = steps[-1] if steps else 0
     if done < wanted:
-        lines.append(f"Training stopped at step {done} of {wanted}; the same command with --resume goes on.")
+        lines.append(f"Training stopped at step {done} of {wanted}; repeat the command with --resume to continue.")
     else:
         lines.append(f"Training finished at step {done}.")
     lines += progress(folder.log())
@@ -41,36 +41,36 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         model = Model.load(folder.path)
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
-    lines.append("The model can be loaded, and all its weights are finite.")
+    lines.append("The model loads, and all its weights are finite.")
     findings = [weights_forget(model.record, folder.config.method.training.ema_decay)]
     try:
         findings += looks(model, folder)
     except DataError as error:
-        lines.append(f"Its samples could not be looked at: {error}")
+        lines.append(f"Its samples could not be checked: {error}")
     for found in findings:
         if found is not None:
             healthy &= found[0]
             lines.append(found[1])
-    with suppress(DataError):  # said above
+    with suppress(DataError):  # already reported above
         lines += branches(model, folder.pairs())
     return healthy, lines
 
 
 def weights_forget(record: ModelRecord, decay: float) -> tuple[bool, str] | None:
-    """(forgotten, sentence) about the weights that training began with in the average that is saved."""
+    """(forgotten, sentence) about the share of the initial weights in the saved EMA; None if it is small."""
     share = record.initial_share if record.initial_share is not None else decay**record.step
     if share <= MOST_INITIAL:
         return None
     return False, (
-        f"The saved weights are an average that still holds {share:.0%} of those training began with; train longer."
+        f"The saved weights are a moving average that still contains {share:.0%} of the initial weights; train longer."
     )
 
 
 def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
-    """What samples of held-out conditions show.
+    """Check samples of held-out conditions.
 
     Raises:
-        DataError: the data are not where they were.
+        DataError: the data are no longer where they were.
     """
     held = folder.pairs("held")
     if len(held) < 2:
@@ -80,62 +80,64 @@ def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
 
 
 def contrast(model: Model, held: Pairs) -> tuple[bool, str]:
-    """(enough, sentence): the deviation of the pixels of samples beside that of real images."""
+    """(enough, sentence): the standard deviation of the pixels of samples, compared with real images."""
     first = range(min(PANEL, len(held)))
     codes = model.generator.draw([(0, i) for i in range(2)])
     drawn = to_unit(torch.stack([sample_pair(model.generator, held, i, codes) for i in first]))
     real = uint8_to_unit(torch.stack([held.raw(i)[1] for i in first]))
     own, wanted = float(drawn.std()), float(real.std())
-    told = f"pixels of samples deviate by {own:.3f}, those of real images by {wanted:.3f}"
+    told = f"the standard deviation of their pixels is {own:.3f}, that of real images {wanted:.3f}"
     if own < LEAST_CONTRAST * wanted:
         return False, f"Samples are nearly uniform: {told}. Train longer."
     return True, f"Samples have contrast: {told}."
 
 
 def code_use(model: Model, held: Pairs) -> tuple[bool, str]:
-    """(used, sentence)."""
+    """(used, sentence): whether the code changes the image."""
     if model.generator.code_size == 0:
-        return True, "The method has no code: it draws one image per condition, by design."
+        return True, "The method has no code: it generates one image per condition, by design."
     if model.condition.channels == 0:
         share = variety(model, held)
         if share < IGNORED:
-            return False, f"The code is ignored: images differ by {share:.1%} of what held-out ones do. Train longer."
+            return False, f"The code is ignored: samples differ {share:.1%} as much as held-out images. Train longer."
         return (
             True,
-            f"The code is used: there is no condition, and images differ by {share:.0%} of what real ones do.",
+            f"The code is used: there is no condition, and samples differ {share:.0%} as much as real images.",
         )
     if not conditions_differ(held):
-        return True, "Held-out conditions are all alike, so nothing tells whether the code is used."
+        return True, "Held-out conditions are all the same, so it is unknown whether the code is used."
     found = sensitivity(model.generator, held)
     if found is None:
-        return False, "Conditions change nothing: one code gives the same image for all of them. Train longer."
+        return False, "Conditions are ignored: one code gives the same image for all of them. Train longer."
     value = found.value
     warning = verdict(value, model.generator.code_size)
     if warning:
         return False, warning[0].upper() + warning[1:]
-    much = f"{value:.0%} of" if value < 10 else "more than ten times"
-    return True, f"The code is used: images of one condition differ by {much} what conditions differ by."
+    much = f"{value:.0%}" if value < 10 else "more than ten times"
+    return True, f"The code is used: images of one condition differ {much} as much as images of different conditions."
 
 
 def variety(model: Model, held: Pairs) -> float:
-    """Mean distance between images that were drawn without a condition, over that between held-out ones."""
+    """Mean distance between unconditional samples, divided by that between held-out images."""
     drawn = model.sample("none", n=8, size=held.size).images
     real = uint8_to_unit(torch.stack([held.raw(i)[1] for i in range(min(8, len(held)))]))
     return mean_distance(drawn[:, None]) / max(mean_distance(real[:, None]), 1e-12)
 
 
 def branches(model: Model, pairs: Pairs) -> list[str]:
-    """Are all branches of a model with fixed codes the nearest to some training image?"""
+    """For a model with fixed codes: is every branch the nearest one to some training image?"""
     if model.generator.fixed_codes is None:
         return []
     used = use_of_branches(model, pairs).float()
     dead, share = int((used == 0).sum()), used / used.sum()
-    words = f"{len(used) - dead} of {len(used)} branches are the nearest to one of {int(used.sum())} training images"
-    return [f"{words}; the most used one to {share.max():.0%}, the least used to {share.min():.0%}."]
+    words = (
+        f"{len(used) - dead} of {len(used)} branches are nearest to at least one of {int(used.sum())} training images"
+    )
+    return [f"{words}; the most used one to {share.max():.0%} of them, the least used one to {share.min():.0%}."]
 
 
 def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
-    """How many training images each fixed code is nearest to, (n,); of as many as 20 a branch, at least 100."""
+    """The number of training images that each fixed code is nearest to, (n,); of 20 per branch, but at least 100."""
     codes = model.fixed_codes()
     raws, images = zip(*(pairs.raw(i) for i in range(min(max(100, 20 * len(codes)), len(pairs)))))
     drawn = [model.decode(raw, codes) for raw in raws]
@@ -143,7 +145,7 @@ def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
 
 
 def progress(log: list[dict[str, Any]]) -> list[str]:
-    """Is what is measured on held-out pairs still falling: bits per dimension where there are some, else errors?"""
+    """Is the validation metric still falling: bits per dimension if logged, else the best-of-8 error?"""
     known = ("val/bits_per_dim", "bits per dimension of held-out images"), ("val/best_of_8", "best-of-8 error")
     for key, name in known:
         values = [line[key] for line in log if key in line]

@@ -32,11 +32,11 @@ Network = str | Path | Callable[[Tensor], Tensor]
 
 
 class Brought(TypedDict, total=False):
-    """Networks to measure with: ONNX files, or callables of images (B, 3, H, W) in [-1, 1]."""
+    """The user's networks to measure with: ONNX files, or callables that take images (B, 3, H, W) in [-1, 1]."""
 
-    detector: Network | None  # gives landmarks (B, P, 2) in pixels
-    embedding: Network | None  # gives an embedding (B, D); or a run of `variegate embed train`
-    normals: Network | None  # gives unit normals (B, 3, H, W)
+    detector: Network | None  # returns landmarks (B, P, 2) in pixels
+    embedding: Network | None  # returns an embedding (B, D); or the path of a run of `variegate embed train`
+    normals: Network | None  # returns unit normals (B, 3, H, W)
 
 
 def evaluate(
@@ -47,20 +47,20 @@ def evaluate(
     perceptual: bool = True,
     **brought: Unpack[Brought],
 ) -> dict[str, Any]:
-    """Measure a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the numbers.
+    """Evaluate a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the metrics.
 
-    Of PixelCNNs also `likelihood.csv`, the bits per dimension of each image.
+    For PixelCNNs, also writes `likelihood.csv`, the bits per dimension of each image.
 
     Args:
-        data: other data than the run's own, read in the same way.
-        protocol: a name of `evaluation.protocols.DIVERSITY`, or "likelihood", which draws nothing.
-        perceptual: also the metrics that need network weights.
-        brought: `detector`, `embedding`, `normals`; each adds its numbers.
+        data: data to use instead of the run's, read in the same way.
+        protocol: a name in `evaluation.protocols.DIVERSITY`, or "likelihood", which samples nothing.
+        perceptual: include the metrics that need network weights.
+        brought: `detector`, `embedding`, `normals`; each adds its metrics.
 
     Returns:
-        {"protocol": {metric: everything needed to measure it again}, "metrics": {metric: {"value", "ci", ...}},
-        "warnings": [...], "skipped": [what could not be measured, why, and what would help]}. The file is there before
-        the slow metrics begin.
+        {"protocol": {metric: everything needed to reproduce it}, "metrics": {metric: {"value", "ci", ...}},
+        "warnings": [...], "skipped": [what could not be measured, why, and the remedy]}. The file is first written
+        before the slow metrics start.
 
     Raises:
         VariegateError: the run or its data cannot be read, or its folder cannot be written to.
@@ -95,17 +95,17 @@ def evaluate(
 
 
 def unseen_or_not(held: Pairs, data: str | Path | None) -> list[str]:
-    """A warning if the pairs to measure on are those that the model learned."""
+    """A warning if the model was trained on the pairs to be measured."""
     if held.split != "train" or data is not None:
         return []
     return [
-        f"nothing is held out: {held.source.name} has no val or test split, so all numbers are from images that the "
-        "model has seen; add a split, or give other data with --data"
+        f"nothing is held out: {held.source.name} has no val or test split, so all metrics are measured on training "
+        "images; add a split, or give other data with --data"
     ]
 
 
 def raw_generator(model: Model, run: RunFolder) -> Generator | None:
-    """A model's network with the weights that are not averaged, of the same step; None if no checkpoint holds them."""
+    """A model's network with the raw weights (not the EMA) of the same step; None if no checkpoint contains them."""
     weights = run.checkpoints.raw_weights(model.record.step)
     if weights is None:
         return None

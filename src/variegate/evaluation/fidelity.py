@@ -1,4 +1,4 @@
-"""How near the images come to the true one: RMSE, PSNR, SSIM and FSIM of the best, the ten best and all samples."""
+"""How close samples are to the ground truth: RMSE, PSNR, SSIM and FSIM of the best, the ten best and all samples."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..core.images import to_unit
 from ..runs.measured import Better, Measured, Protocol, libraries
 from .aggregate import aggregate
 
-PSNR_LIMIT = 100.0  # dB; equal images would give infinity, which has no mean
+PSNR_LIMIT = 100.0  # dB; identical images would give infinity, which cannot be averaged
 WINDOW = 11  # pixels, of SSIM
-LONGEST_WAVE = 48  # pixels, of the filters of FSIM: 6 doubled three times; smaller images do not hold it
+LONGEST_WAVE = 48  # pixels, of FSIM's filters: 6 doubled three times; it does not fit into smaller images
 
 
 class Measure(NamedTuple):
-    """A full-reference measure: (n, 3, H, W) and (n, 3, H, W) in [0, 1] give (n,)."""
+    """A full-reference measure: (n, 3, H, W) and (n, 3, H, W) in [0, 1] to (n,)."""
 
     compute: Callable[[Tensor, Tensor], Tensor]
     unit: str
@@ -48,7 +48,7 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
 def ssim(images: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity (Wang et al. 2004), Gaussian window 11 x 11 of deviation 1.5, mean over RGB.
 
-    As in the authors' code only whole windows count; torchmetrics by itself would average over mirrored borders too.
+    As in the authors' code, only whole windows count; torchmetrics by default also averages over mirrored borders.
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -62,9 +62,9 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor:
 
 
 def fsim(images: Tensor, truth: Tensor) -> Tensor:
-    """Feature similarity, the form with colour (FSIMc, Zhang et al. 2011), by piq."""
+    """Feature similarity with colour (FSIMc, Zhang et al. 2011), computed by piq."""
     if find_spec("piq") is None:
-        raise ConfigError("FSIM needs the package piq: pip install 'variegate[evaluation]'")
+        raise ConfigError("FSIM needs the package piq; run pip install 'variegate[evaluation]'")
     import piq
 
     return piq.fsim(images, truth, reduction="none", data_range=1.0, chromatic=True)
@@ -87,7 +87,7 @@ DEFAULT = ("rmse", "psnr", "ssim")
 
 @torch.no_grad()
 def per_sample(images: Tensor, truth: Tensor, measure: Measure) -> Tensor:
-    """Every sample against the true image: (B, S, 3, H, W) and (B, 3, H, W) in [-1, 1] give (B, S)."""
+    """Compare every sample with the true image: (B, S, 3, H, W) and (B, 3, H, W) in [-1, 1] to (B, S)."""
     if images.ndim != 5 or truth.shape != images[:, 0].shape:
         raise DataError(
             f"expected images (B, S, 3, H, W) and truth (B, 3, H, W), got {tuple(images.shape)}, {tuple(truth.shape)}"
@@ -99,8 +99,8 @@ def per_sample(images: Tensor, truth: Tensor, measure: Measure) -> Tensor:
 
 
 def measures_for(size: tuple[int, int]) -> tuple[str, ...]:
-    """What images (H, W) are measured with: SSIM where its window fits, FSIM too where piq is installed and its longest
-    filter fits."""
+    """The measures for images of size (H, W): includes SSIM if its window fits, and FSIM if its longest filter also
+    fits and piq is installed."""
     if min(size) < WINDOW:
         return tuple(name for name in DEFAULT if name != "ssim")
     return (*DEFAULT, "fsim") if find_spec("piq") is not None and min(size) >= LONGEST_WAVE else DEFAULT
@@ -111,17 +111,17 @@ def fidelity(
 ) -> dict[str, Measured]:
     """`<measure>_best`, `_mean`, `_top10` and `_best_of_n`, see `aggregations`: means over conditions, 95 % interval.
 
-    The best sample is chosen for each measure by itself. The best of more samples is better by chance alone, so only
-    equal S (kept in the protocol) may be compared.
+    The best sample is chosen separately for each measure. The best of more samples is better by chance alone, so values
+    are comparable only for equal S (recorded in the protocol).
 
     Args:
         batches: samples (B, S, 3, H, W) and truth (B, 3, H, W), both in [-1, 1]; S is the same in all.
-        notes: what else a reader must know, for every record.
+        notes: further notes for every record.
     """
     names = tuple(measures)
     unknown = [name for name in names if name not in MEASURES]
     if unknown:
-        raise ConfigError(f"there is no measure {unknown[0]!r}; known: {', '.join(MEASURES)}")
+        raise ConfigError(f"unknown measure {unknown[0]!r}; choose from {', '.join(MEASURES)}")
     rows: dict[str, list[Tensor]] = {name: [] for name in names}
     size, counts = (0, 0), set()
     for images, truth in batches:
@@ -130,9 +130,7 @@ def fidelity(
         for name in names:
             rows[name].append(per_sample(images, truth, MEASURES[name]).double().cpu())
     if len(counts) != 1:
-        raise DataError(
-            f"all conditions need the same number of samples, got {sorted(counts) or 'no condition at all'}"
-        )
+        raise DataError(f"all conditions need the same number of samples, got {sorted(counts) or 'no conditions'}")
     results: dict[str, Measured] = {}
     for name in names:
         measure = MEASURES[name]

@@ -1,4 +1,4 @@
-"""Distances between sets of images, Fréchet and kernel, always named by the network whose features they compare."""
+"""Fréchet and kernel distances between sets of images, always named after the network whose features they compare."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance (Binkowski et al. 201
 
 
 class Extractor(NamedTuple):
-    """A network (n, 3, H, W) in [-1, 1] -> (n, D) with the names its distances go by."""
+    """A network (n, 3, H, W) in [-1, 1] -> (n, D), with the names of its distances."""
 
     network: nn.Module
     features: int  # D
@@ -47,7 +47,7 @@ class Inception(nn.Module):
         super().__init__()
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-        # torch-fidelity unpickles whatever file it is given, so it gets one that holds nothing but tensors.
+        # torch-fidelity unpickles any file it is given, so give it one that contains only tensors
         folder = tempfile.mkdtemp()
         try:
             safe = Path(folder) / "inception.pth"
@@ -65,7 +65,7 @@ class Inception(nn.Module):
 
 
 class Given(nn.Module):
-    """Features computed already, in the place of torchmetrics' network, so that two distances share one pass."""
+    """Passes precomputed features through in place of torchmetrics' network, so that two distances share one pass."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Given(nn.Module):
 
 
 def extractor(network: Network = "auto") -> Extractor:
-    """The network by name; "auto" takes the official Inception where it is at hand, else SqueezeNet 1.1.
+    """The network by name; "auto" uses the official Inception if available, otherwise SqueezeNet 1.1.
 
     Raises:
         WeightsError: the weights are neither in VARIEGATE_WEIGHTS nor downloadable.
@@ -93,7 +93,7 @@ def extractor(network: Network = "auto") -> Extractor:
 
 def inception() -> Extractor:
     if find_spec("torch_fidelity") is None:
-        raise WeightsError("FID needs the package torch-fidelity: pip install 'variegate[evaluation]'")
+        raise WeightsError("FID needs the package torch-fidelity; run pip install 'variegate[evaluation]'")
     path = inception_file()
     return Extractor(
         network=Inception(path),
@@ -108,7 +108,7 @@ def inception() -> Extractor:
 
 
 def inception_file() -> Path:
-    """The official weights: in VARIEGATE_WEIGHTS, in torch.hub's cache, or downloaded there."""
+    """The path of the official weights: in VARIEGATE_WEIGHTS, or in torch.hub's cache, downloaded if necessary."""
     path = weights.find("inception")
     if path is not None:
         return path
@@ -122,7 +122,7 @@ def inception_file() -> Path:
 
 
 def classifier(network: Literal["squeezenet", "alexnet"]) -> Extractor:
-    """Pooled features of an ImageNet classifier, for where Inception is not at hand. Never called FID."""
+    """Pooled features of an ImageNet classifier, if Inception is not available; its distances are never called FID."""
     pooled = pooled_features({"squeezenet": "squeeze", "alexnet": "alex"}[network])
     return Extractor(
         network=pooled,
@@ -138,12 +138,12 @@ def classifier(network: Literal["squeezenet", "alexnet"]) -> Extractor:
 
 @torch.no_grad()
 def features_of(batches: Iterable[Tensor], network: nn.Module) -> tuple[Tensor, tuple[int, int]]:
-    """Batches (n, 3, H, W) in [-1, 1] to features (N, D) float64 on the CPU, and the images' size."""
+    """Features (N, D), float64 on the CPU, of batches (n, 3, H, W) in [-1, 1], and the images' size."""
     rows: list[Tensor] = []
     size = (0, 0)
     for images in batches:
         if images.ndim != 4 or images.shape[1] != 3:
-            raise DataError(f"images must be (n, 3, H, W), got {tuple(images.shape)}")
+            raise DataError(f"images must have shape (n, 3, H, W), got {tuple(images.shape)}")
         size = (images.shape[-2], images.shape[-1])
         rows.append(network(images).double().cpu())
     if sum(map(len, rows)) < 2:
@@ -166,7 +166,7 @@ def kernel_distance(
 ) -> float:
     """Unbiased squared MMD with the cubic kernel, mean over random subsets (Binkowski et al. 2018), by torchmetrics.
 
-    With no more images than `size` the subsets are the whole of the smaller set, and only the larger one is drawn from.
+    With at most `size` images, subsets are the whole smaller set, and only the larger set is subsampled.
     """
     from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -174,7 +174,7 @@ def kernel_distance(
     if size == len(real) == len(fake):
         subsets = 1
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # that it keeps all features in memory, which is intended
+        warnings.simplefilter("ignore")  # it warns about keeping all features in memory, which is intended
         metric = KernelInceptionDistance(feature=Given(real.shape[1]), subsets=subsets, subset_size=size)
         metric.update(real.double(), real=True)
         metric.update(fake.double(), real=False)
@@ -189,17 +189,17 @@ def set_distances(
     sets: str = "generated images against real images",
     seed: int = 0,
 ) -> dict[str, Measured]:
-    """Fréchet and kernel distance of two sets of images, each image passed through the network once.
+    """Fréchet and kernel distance of two sets of images, with one pass of each image through the network.
 
     Args:
         real, fake: batches (n, 3, H, W) in [-1, 1], on the network's device.
-        sets: which images these are, in words (papers compare with the training images); kept in the protocol.
+        sets: description of the images (papers compare with the training images); recorded in the protocol.
     """
     features, size = features_of(real, extractor.network)
     others, _ = features_of(fake, extractor.network)
     smaller = min(len(features), len(others))
     if not (features.isfinite().all() and others.isfinite().all()):
-        raise DataError("some features are not finite; are all images finite?")
+        raise DataError("some features are NaN or infinite; check the images for NaN or infinity")
     counts = f"{sets}: {len(others)} against {len(features)}"
     protocol = Protocol(
         name=extractor.frechet,
@@ -229,7 +229,7 @@ def set_distances(
 
 
 def bias(images: int, features: int) -> tuple[str, ...]:
-    """A warning in words where the covariance of the features rests on too few images."""
+    """A warning if there are too few images for the covariance of the features."""
     if images >= 2 * features:
         return ()
     return (

@@ -1,4 +1,4 @@
-"""Measurements one after the other, none of which takes the others with it when it fails."""
+"""Run measurements one by one, so that one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class Gathered:
-    """What was measured so far.
+    """The measurements so far.
 
     Attributes:
-        results: the numbers.
-        skipped: a sentence for each measurement that could not be made: which, why, and what would help.
+        results: the measured values.
+        skipped: one sentence per measurement that failed: which one, why, and the remedy.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class Gathered:
         self.skipped: list[str] = []
 
     def add(self, what: str, compute: Callable[[], Mapping[str, Measured]]) -> None:
-        """Add what is measured, or skip it if it cannot be."""
+        """Add the result of a measurement, or skip it if it fails."""
         self.results.add(self.attempt(what, compute) or {})
 
     def attempt(self, what: str, compute: Callable[[], T]) -> T | None:
-        """The result; None, and `what` is skipped, if an error in words is raised."""
+        """The result; if it raises a VariegateError, None, and `what` is skipped."""
         try:
             return compute()
         except VariegateError as error:

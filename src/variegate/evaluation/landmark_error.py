@@ -1,4 +1,4 @@
-"""Are the landmarks of the images where the condition puts them? (Latent dropout codes, ECCV 2018, faces.)"""
+"""Are the landmarks of the images where the condition says? (Latent dropout codes, ECCV 2018, faces.)"""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NOTES = (
 
 
 def distances(found: Tensor, true: Tensor, width: int) -> Tensor:
-    """Sum over points of the Euclidean distance / image width: (S, P, 2) and (P, 2) in pixels give (S,).
+    """Sum over points of the Euclidean distance / image width: (S, P, 2) and (P, 2) in pixels to (S,).
 
-    Points that the condition lacks (NaN) do not count; without any there is nothing to compare, NaN.
+    Points that the condition lacks (NaN) do not count; NaN if it has none.
     """
     apart = torch.linalg.vector_norm(found.double() - true.double(), dim=-1)
     total = apart.nan_to_num(nan=0.0).sum(dim=-1) / width
@@ -39,10 +39,10 @@ def landmark_error(
     Args:
         conditions: samples (S, 3, H, W) in [-1, 1] and true landmarks (P, 2), pixels (x, y), one condition at a time.
         detector: gives landmarks (B, P, 2), pixels (x, y).
-        notes: what else a reader must know, for every record.
+        notes: further notes for every record.
 
     Raises:
-        DataError: the detector finds another number of points, no condition has any, or S differs.
+        DataError: the detector finds a different number of points, no condition has any, or S differs.
     """
     rows: list[Tensor] = []
     size, points = (0, 0), 0
@@ -51,16 +51,16 @@ def landmark_error(
         found = detector(images)
         if found.shape[1:] != true.shape:
             raise DataError(
-                f"{detector.description}: finds landmarks {tuple(found.shape[1:])}, the condition has "
+                f"{detector.description}: gives landmarks of shape {tuple(found.shape[1:])}, but the condition has "
                 f"{tuple(true.shape)}; use a detector of the same points"
             )
         rows.append(distances(found, true, size[1]))
     counts = sorted({len(row) for row in rows})
     rows = [row for row in rows if bool(row.isfinite().all())]
     if counts and not rows:
-        raise DataError("landmark error: no condition has a single landmark; leave --detector out, or mend the data")
+        raise DataError("landmark error: no condition has any landmarks; omit --detector, or fix the data")
     if len(counts) != 1:
-        raise DataError(f"all conditions need the same number of samples, got {counts or 'no condition at all'}")
+        raise DataError(f"all conditions need the same number of samples, got {counts or 'no conditions'}")
     protocol = Protocol(
         name="landmark_error",
         metric=f"sum over {points} points of the distance from the detected to the true landmark / image width",

@@ -1,6 +1,6 @@
-"""Bits per dimension of held-out images, for generators that know the probability of every level of a colour.
+"""Bits per dimension of held-out images, for generators that give the probability of every level of a colour.
 
-A dimension is one colour of one pixel. The number is exact, and nothing is drawn (van den Oord et al., NIPS 2016).
+A dimension is one colour of one pixel. The value is exact, without sampling (van den Oord et al., NIPS 2016).
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from .plugged import Networks
 from .protocols import LIKELIHOOD
 
 BITS = "bits_per_dim"
-OF_CLASS = f"{BITS}_class_"  # begins the names of numbers of one class
-PIXELS = 2**15  # of the images that are looked at together, at most
+OF_CLASS = f"{BITS}_class_"  # prefix of the metrics of one class
+PIXELS = 2**15  # maximum per batch of images
 AVERAGED = "weights: their moving average, which is the saved model"
 RAW = "weights: as the last update before the model was saved left them, not averaged"
 
 
 def is_of_class(name: str) -> bool:
-    """Whether a number is that of one class."""
+    """Whether a metric is that of one class."""
     return name.startswith(OF_CLASS)
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Of the first images of a split: bits per dimension of each, its class if conditions say one, and the numbers."""
+    """For the first images of a split: the bits per dimension and the class, if any, of each, and the metrics."""
 
     bits: list[float]
-    raw: list[float] | None  # of the weights that are not averaged, if there are any
+    raw: list[float] | None  # the same with the raw weights (not the EMA), if available
     classes: list[str | None]
     results: Results
 
     def table(self, pairs: Pairs) -> str:
-        """A line for each image, comma-separated, under a header."""
+        """CSV with a header and a line for each image."""
         columns: dict[str, Sequence[object]] = {"item": [f"{pairs.split}:{i}" for i in range(len(self.bits))]}
         columns["file"] = pairs.files[: len(self.bits)]
         if any(self.classes):
@@ -64,11 +64,11 @@ class Likelihood:
 def likelihood(
     generator: Generator, pairs: Pairs, count: int | None = None, raw: Generator | None = None
 ) -> Likelihood | None:
-    """Of the first images of a split; None of generators that do not know it, and of unpaired data.
+    """The likelihood of the first images of a split; None for generators without it, and for unpaired data.
 
     Args:
-        count: how many at most, all unless given.
-        raw: the same network with weights that are not averaged, to be measured too.
+        count: maximum number of images; default: all.
+        raw: the same network with the raw weights (not the EMA), which is also measured.
     """
     if not isinstance(generator, HasLevels) or pairs.unpaired:
         return None
@@ -88,25 +88,25 @@ def likelihood(
 
 
 def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw: Generator | None) -> Likelihood:
-    """What the protocol "likelihood" measures, of all images.
+    """Measure all images with the protocol "likelihood".
 
     Raises:
-        ConfigError: the generator has no such likelihood, the data are unpaired, or a network was brought.
+        ConfigError: the generator has no such likelihood, the data are unpaired, or a network is given.
     """
     brought = next((name for name, network in networks._asdict().items() if network is not None), None)
     if brought is not None:
         raise ConfigError(
-            f"--{brought}: the protocol {LIKELIHOOD} draws no images that it could look at; leave it out, or give "
-            "another --protocol"
+            f"--{brought}: the protocol {LIKELIHOOD} samples no images for it to measure; omit it, or give another "
+            "--protocol"
         )
     if pairs.unpaired:
         raise ConfigError(
-            f"--protocol {LIKELIHOOD}: {pairs.name} is unpaired, so no image belongs to a condition; give another"
+            f"--protocol {LIKELIHOOD}: {pairs.name} is unpaired, so images have no conditions; give another protocol"
         )
     found = likelihood(generator, pairs, None, raw)
     if found is None:
         raise ConfigError(
-            f"--protocol {LIKELIHOOD}: this model knows no probability of the levels of a colour; give another "
+            f"--protocol {LIKELIHOOD}: this model does not give the probabilities of colour levels; give another "
             "protocol, or evaluate a model such as gated-pixelcnn"
         )
     return found
@@ -114,7 +114,7 @@ def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw:
 
 @torch.no_grad()
 def bits_per_dim(generator: HasLevels, pairs: Pairs, count: int) -> Iterator[float]:
-    """Of each of the first `count` images."""
+    """Bits per dimension of each of the first `count` images."""
     for maps in surprisals(generator, pairs, range(count)):
         yield float(maps.double().mean()) / pairs.image_channels
 
@@ -132,7 +132,7 @@ def surprisals(generator: HasLevels, pairs: Pairs, items: Sequence[int]) -> Iter
 
 
 def mean_of(values: list[float], name: str, pairs: Pairs, bits: int, weights: str, told: str = "") -> Measured:
-    """The mean over images with its record."""
+    """The mean over images, with its protocol."""
     colours = "grey" if pairs.image_channels == 1 else f"each of {pairs.image_channels} colours"
     rounded = "" if bits == 8 else f", to which 8-bit values are rounded down; knowing nothing costs {bits} bits"
     notes = [

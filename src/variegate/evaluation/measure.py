@@ -1,4 +1,4 @@
-"""Measure a model: diversity, closeness to the data, distance of sets, likelihood, and on streets the modes."""
+"""Evaluate a model: diversity, closeness to the data, distances of sets, likelihood, and on streets the modes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from .protocols import LIKELIHOOD, DiversityPreset, diversity_preset
 from .spread import Levels, centre_distances, feature_spread
 
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
-PANEL = 8  # conditions that tell whether the code matters
-REAL_IMAGES = 2000  # training images at most, for distances of sets
+PANEL = 8  # conditions used to find out whether the code matters
+REAL_IMAGES = 2000  # maximum of training images for distances of sets
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Numbers with protocols; `counts` are draws per mode, summed over layouts; `skipped` says what is missing."""
+    """Metrics with protocols; `counts` are samples per mode, summed over layouts; `skipped` says what is missing."""
 
     results: Results
     counts: dict[tuple[str, ...], int] | None = None
@@ -47,7 +47,7 @@ class Evaluation:
 
 
 class Drawn:
-    """S samples of every condition of a split, drawn once, kept as 8-bit images; grey ones as RGB."""
+    """S samples of every condition of a split, generated once and stored as 8-bit images; grey ones as RGB."""
 
     def __init__(self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int) -> None:
         self.samples, self.truth, self.seed = [], [], seed
@@ -66,12 +66,12 @@ class Drawn:
 
 
 class Extra(TypedDict, total=False):
-    """What is measured, and with what, beside the usual."""
+    """Further options of `measure`."""
 
-    perceptual: bool  # also the metrics that need network weights; True unless given
-    networks: Networks | None  # brought by the user
-    raw: Generator | None  # the same generator with weights that are not averaged; its likelihood is measured too
-    keep: Callable[[Evaluation], None]  # is given what was measured before the slow metrics begin
+    perceptual: bool  # include the metrics that need network weights; default: True
+    networks: Networks | None  # the user's networks
+    raw: Generator | None  # the same generator with raw weights (not the EMA); its likelihood is also measured
+    keep: Callable[[Evaluation], None]  # called with the results so far before the slow metrics start
 
 
 def measure(
@@ -82,12 +82,12 @@ def measure(
     seed: int = 0,
     **extra: Unpack[Extra],
 ) -> Evaluation:
-    """Measure on `pairs` (held out); `real` are the training images that sets are compared with.
+    """Evaluate on held-out `pairs`; `real` are the training images for distances of sets.
 
     Args:
-        protocol: a diversity protocol of `protocols.DIVERSITY`: how many inputs, samples and pairs. Or "likelihood": of
-            all images, and nothing else.
-        extra: see `Extra`. What cannot be measured, for want of weights for instance, is skipped, in words.
+        protocol: a diversity protocol in `protocols.DIVERSITY`, which sets the number of inputs, samples and pairs; or
+            "likelihood", which measures only the likelihood, of all images.
+        extra: see `Extra`. Metrics that cannot be measured, for example for lack of weights, are skipped with a reason.
     """
     check_keywords(extra, Extra.__annotations__, "measure")
     networks, raw = extra.get("networks") or Networks(), extra.get("raw")
@@ -116,26 +116,26 @@ def measure(
 def quick_metrics(
     gathered: Gathered, generator: Generator, pairs: Pairs, drawn: Drawn, preset: DiversityPreset
 ) -> None:
-    """Those that need no network weights."""
+    """Measure the metrics that need no network weights."""
     gathered.add(
         "pixel diversity", lambda: {"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, drawn.seed)}
     )
     gathered.add("distance to the mean image", lambda: centre_distances(drawn.conditions()))
-    if conditions_differ(pairs):  # it compares with what conditions change
+    if conditions_differ(pairs):  # code sensitivity is relative to the effect of conditions
         matters = sensitivity(generator, pairs)
         gathered.results.add({"code_sensitivity": matters} if matters else {})
         if matters is None:
-            gathered.skip("code sensitivity: conditions change nothing in what this model draws")
+            gathered.skip("code sensitivity: conditions do not change this model's samples")
     if not pairs.unpaired:
         measures = measures_for(pairs.size)
         gathered.add("closeness to the real image", lambda: fidelity(drawn.with_truth(), measures, preset.remarks))
         if "ssim" not in measures:
             height, width = pairs.size
-            gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, and images have {width}x{height}")
+            gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, but images have only {width}x{height}")
 
 
 def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: DiversityPreset) -> Levels | None:
-    """Those that need network weights; returns what the diversity score reads, if its network can read the images."""
+    """Measure the metrics that need network weights; returns the diversity score's network if it fits the images."""
 
     def lpips() -> dict[str, Measured]:
         metric: Distance = LPIPS(preset.net, preset.version)
@@ -152,19 +152,19 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Di
 
 
 def as_rgb(images: Tensor) -> Tensor:
-    """Images (..., C, H, W) with three channels: a grey one is repeated, which measures of colour images then read."""
+    """Images (..., C, H, W) with three channels: a grey channel is repeated, for measures that expect colour images."""
     return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
 
 
 def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> None:
-    """What a detector of landmarks and an estimator of normals measure."""
+    """Measure the metrics of a landmark detector and a normal estimator, if given."""
     detector, normals = networks.detector, networks.normals
     if detector is not None:
         true = (points_of(pairs.raw(i)[0]) for i in range(len(drawn.samples)))
         both = zip(drawn.conditions(), true)
         gathered.add("landmark error", lambda: landmark_error(both, detector, preset.remarks))
     elif isinstance(pairs.condition, Landmarks):
-        gathered.skip("landmark error: it needs --detector FILE.onnx, a network that finds the landmarks")
+        gathered.skip("landmark error: needs a network that detects the landmarks; give --detector FILE.onnx")
     if normals is not None:
         gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))
 
@@ -182,13 +182,13 @@ def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
 
 
 def conditions_differ(pairs: Pairs) -> bool:
-    """Whether the first pairs, which `sensitivity` looks at, have two conditions at least; not where there are none."""
+    """Whether the first pairs, which `sensitivity` uses, have at least two different conditions."""
     raw = [pairs.raw(i)[0] for i in range(min(PANEL, len(pairs)))]
     return any(not torch.equal(raw[0], other) for other in raw)
 
 
 def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, samples: int = 8) -> Measured | None:
-    """Whether the code matters at all, on a small panel; about 0: it is ignored. None: conditions change nothing."""
+    """Code sensitivity on a small panel; about 0 if the code is ignored, None if conditions change nothing."""
     raw = torch.stack([pairs.raw(i)[0] for i in range(min(conditions, len(pairs)))])
     codes = generator.draw([(0, i) for i in range(samples)])
     images = sample_raw(generator, pairs.condition, raw, codes)
@@ -211,7 +211,7 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
 def mode_results(
     generator: Generator, pairs: Pairs, seed: int, layouts: int = MODE_LAYOUTS, draws: int = MODE_DRAWS
 ) -> tuple[dict[str, Measured], dict[tuple[str, ...], int]]:
-    """Mode coverage, rare recall, precision and total variation on streets, and draws per mode over all layouts."""
+    """Mode coverage, rare recall, precision and total variation on streets, and samples per mode over all layouts."""
     each: list[Modes] = []
     totals: dict[tuple[str, ...], int] = {}
     for i in range(min(layouts, len(pairs))):

@@ -1,6 +1,6 @@
-"""Mode coverage on Streets: which combinations of hidden factors do the draws of one layout show, and how often?
+"""Mode coverage on Streets: which combinations of hidden factors do the samples of one layout show, and how often?
 
-Everything here is a count over what the reader saw (`data.street_reader.Reading`); no learned network is involved.
+Everything here counts what the reader read (`data.streets.factors.Reading`); no learned network is involved.
 A mode is a combination of the named factors, by default time of day x facade paint: 12 modes, odds 24.75 % to 1.5 %.
 """
 
@@ -24,22 +24,25 @@ RARE = 0.05  # a mode is rare if its odds are at most this: 4 of the 12 time x p
 
 
 class Modes(NamedTuple):
-    """What n draws of one layout reached. All numbers but `counts` are shares in [0, 1]."""
+    """Mode statistics of n samples of one layout. All values except `counts` are fractions in [0, 1]."""
 
-    coverage: float  # of the modes, reached by at least one readable draw; higher is better
+    coverage: float  # fraction of modes reached by at least one readable sample; higher is better
     rare_recall: float  # the same among the rare modes; nan if no mode is rare
-    precision: float  # of the draws, those in which every factor of the layout was read: images of some mode
-    total_variation: float  # half the L1 distance between the readable draws and the true odds; lower is better
-    counts: dict[tuple[str, ...], int]  # readable draws per mode, in words, every mode listed
+    precision: float  # fraction of samples in which every factor of the layout could be read, so they show some mode
+    total_variation: float  # half the L1 distance between the readable samples and the true odds; lower is better
+    counts: dict[tuple[str, ...], int]  # readable samples per mode, by the names of its values; includes every mode
 
 
 def modes(reading: Reading, names: Sequence[str] = NAMES) -> Modes:
-    """Count the modes of one layout's draws. A draw is readable if each of the named factors was read.
+    """Count the modes of one layout's samples. A sample is readable if each of the named factors was read.
 
-    Without a readable draw the total variation is 1, that of two distributions which share nothing.
+    Without a readable sample, the total variation is 1, as for two disjoint distributions.
+
+    Raises:
+        DataError: there are no samples.
     """
     if not len(reading.factors):
-        raise DataError("modes need at least one draw of the layout.")
+        raise DataError("counting modes needs at least one sample of the layout, got none")
     truth = odds(names)
     counts = count(reading, names)
     reached, rare = counts > 0, truth <= RARE + 1e-12
@@ -57,7 +60,7 @@ def modes(reading: Reading, names: Sequence[str] = NAMES) -> Modes:
 
 
 def count(reading: Reading, names: Sequence[str] = NAMES) -> npt.NDArray[np.int64]:
-    """Readable draws per mode, one axis for each named factor."""
+    """Readable samples per mode, with one axis for each named factor."""
     order = [factor.name for factor in FACTORS]
     columns = reading.factors.numpy()[:, [order.index(find(name).name) for name in names]]  # (n, names)
     table = np.zeros([len(find(name).values) for name in names], np.int64)
@@ -66,7 +69,7 @@ def count(reading: Reading, names: Sequence[str] = NAMES) -> npt.NDArray[np.int6
 
 
 def expected_coverage(draws: int, names: Sequence[str] = NAMES, at_most: float = 1.0) -> float:
-    """The coverage that independent draws from the truth reach on average: the mean over modes of 1 - (1 - p)^draws.
+    """The expected coverage of independent samples of the true distribution: the mean over modes of 1 - (1 - p)^draws.
 
     `at_most` keeps only modes with odds up to it: RARE gives the expected recall of rare modes.
     """

@@ -1,7 +1,8 @@
-"""Do the images have the surfaces of the real one? Angles between the normals an estimator finds on either.
+"""Do samples show the same surfaces as the real image? Angles between the normals estimated on each.
 
 Six measures (latent dropout codes, ECCV 2018, and the works on normals it cites): mean, median and root mean square of
-the angle in degrees, and the share of pixels below 11.25, 22.5 and 30 degrees. The real image's estimate is the truth.
+the angle in degrees, and the fraction of pixels below 11.25, 22.5 and 30 degrees. The normals estimated on the real
+image are the ground truth.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .plugged import Plugged
 LIMITS = (11.25, 22.5, 30.0)  # degrees
 BINS = 18_000  # of 0.01 degrees, for the median
 WIDTH = 180 / BINS
-ROUNDING = 1e-12  # of sums of weights
+ROUNDING = 1e-12  # relative error of sums of weights
 FIXED = 3 + len(LIMITS)  # columns before the histogram: count, sum, sum of squares, counts below the limits
 DEGREES = {"normal_mean": "mean", "normal_median": "median", "normal_rmse": "root mean square"}
 SHARES = {f"normal_below_{int(limit)}": limit for limit in LIMITS}
@@ -33,7 +34,7 @@ NOTES = (
 def angles(a: Tensor, b: Tensor) -> Tensor:
     """Angle between vectors (..., 3, H, W) in degrees, (..., H, W) in float64; NaN where one of them is zero.
 
-    arccos(a . b / (|a| |b|)), computed as atan2(|a x b|, a . b), which does not lose small angles to rounding.
+    arccos(a . b / (|a| |b|)), computed as atan2(|a x b|, a . b), which is accurate for small angles.
     """
     a, b = a.double(), b.double()
     a, b = torch.broadcast_tensors(a, b)
@@ -44,7 +45,7 @@ def angles(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pool(error: Tensor) -> Tensor:
-    """What sums of pixels need: angles (S, H, W) to (S, 6 + BINS): count, sum, squares, below limits, histogram."""
+    """Summable statistics of angles (S, H, W): count, sum, squares, counts below limits, histogram, (S, 6 + BINS)."""
     flat = error.flatten(1)
     valid = flat.isfinite()
     known = flat.nan_to_num(nan=0.0)
@@ -56,14 +57,14 @@ def pool(error: Tensor) -> Tensor:
 
 
 def measures(pooled: Tensor) -> dict[str, Tensor]:
-    """The six measures of pools (..., 6 + BINS), each (...); NaN where a pool holds no pixel."""
+    """The six measures of pools (..., 6 + BINS), each (...); NaN where a pool is empty."""
     count, total, squares = pooled[..., 0], pooled[..., 1], pooled[..., 2]
     found = {"normal_mean": total / count, "normal_median": median(pooled), "normal_rmse": (squares / count).sqrt()}
     return found | {name: pooled[..., 3 + column] / count for column, name in enumerate(SHARES)}
 
 
 def median(pooled: Tensor) -> Tensor:
-    """Middle between the last bin of the lower half of the pixels and the first of the upper half."""
+    """The midpoint of the last bin of the lower half of the pixels and the first bin of the upper half."""
     summed, half = pooled[..., FIXED:].cumsum(dim=-1), pooled[..., :1] / 2
     lower = torch.searchsorted(summed, half * (1 - ROUNDING))
     upper = torch.searchsorted(summed, half * (1 + ROUNDING))
@@ -76,16 +77,16 @@ def normal_consistency(
 ) -> dict[str, Measured]:
     """`normal_mean`, `normal_median`, ..., each as `_best`, `_mean`, `_top10`, `_best_of_n` (see `aggregations`).
 
-    An image takes part in a pool with the weight of its rank, so that `best` pools the pixels of the best sample of
-    each condition and `mean` those of all samples. A condition whose real image has no normal is left out.
+    An image contributes to a pool with the weight of its rank, so `best` pools the pixels of the best sample of each
+    condition, and `mean` those of all samples. A condition whose real image has no normals is left out.
 
     Args:
         batches: samples (B, S, 3, H, W) and truth (B, 3, H, W), both in [-1, 1]; S is the same in all.
-        estimator: gives unit normals (B, 3, H, W), zero where there is none.
-        notes: what else a reader must know, for every record.
+        estimator: returns unit normals (B, 3, H, W), zero where there is none.
+        notes: further notes for every record.
 
     Raises:
-        DataError: no pixel at all has a normal, S differs, or the estimator gives something else.
+        DataError: no pixel has a normal, S differs, or the estimator's output is not normals.
     """
     pools: dict[str, dict[str, Tensor]] = {}  # measure -> aggregation -> (6 + BINS,)
     size, samples, conditions = (0, 0), 0, 0
@@ -105,7 +106,7 @@ def normal_consistency(
                 for kind, how in aggregations(samples).items():
                     into[kind] = into.get(kind, 0) + how.weights @ one[order]
     if not conditions:
-        raise DataError(f"{estimator.description}: found no normal on any pair of images, so there is no angle")
+        raise DataError(f"{estimator.description}: found no normals on any pair of images, so no angle can be measured")
     return summary(pools, base(estimator, size, notes), samples, conditions)
 
 
@@ -114,23 +115,23 @@ def better(measure: str) -> Better:
 
 
 def worst_if_unknown(values: Tensor, direction: Better) -> Tensor:
-    """An image without any normal is never the best."""
+    """Replace unknown values by the worst one, so that an image without any normals is never the best."""
     return values.nan_to_num(nan=float("inf") if direction == "lower" else -1.0)
 
 
 def estimate_normals(estimator: Plugged, images: Tensor) -> Tensor:
-    """Normals (B, 3, H, W) of images (B, 3, H, W)."""
+    """Estimate normals (B, 3, H, W) of images (B, 3, H, W)."""
     found = estimator(images)
     if found.shape != images.shape:
         raise DataError(
-            f"{estimator.description}: gives {tuple(found.shape)} for images {tuple(images.shape)}; "
-            "right would be a vector (x, y, z) for each pixel"
+            f"{estimator.description}: must return a vector (x, y, z) for each pixel of images {tuple(images.shape)}, "
+            f"got shape {tuple(found.shape)}"
         )
     return found
 
 
 def base(estimator: Plugged, size: tuple[int, int], notes: tuple[str, ...]) -> Protocol:
-    """What the records of all measures have in common."""
+    """The part of the protocol shared by all measures."""
     return Protocol(
         name="normals",
         metric="angle between normals estimated on a sample and on the real image",
@@ -147,7 +148,7 @@ def base(estimator: Plugged, size: tuple[int, int], notes: tuple[str, ...]) -> P
 def summary(
     pools: dict[str, dict[str, Tensor]], protocol: Protocol, samples: int, conditions: int
 ) -> dict[str, Measured]:
-    """Numbers of the pools. A pool is one set of pixels, not a mean over conditions, so it has no interval."""
+    """The metrics of the pools. A pool is one set of pixels, not a mean over conditions, so it has no interval."""
     results = {}
     for measure, kinds in pools.items():
         words = (

@@ -1,4 +1,4 @@
-"""What a report is made of - images, tables, metrics, curves - and how it becomes one self-contained HTML file."""
+"""The elements of a report (images, tables, metrics, curves), and rendering it as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ class Figure:
 
     @property
     def cell(self) -> tuple[int, int]:
-        """H, W of one cell."""
+        """The (H, W) of one cell."""
         height, width = self.image.shape[-2:]
         down, across = max(1, len(self.rows)), max(1, len(self.columns))
         return (height + GAP) // down - GAP, (width + GAP) // across - GAP
 
     @property
     def width(self) -> int:
-        """CSS pixels at most: small cells are enlarged a whole number of times, fewer columns more."""
+        """Maximum width in CSS pixels: small cells are enlarged by a whole factor, more so if there are few columns."""
         target = 128 if len(self.columns) > 5 else 200
         return max(1, round(target / self.cell[1])) * self.image.shape[-1]
 
     @property
     def alt(self) -> str:
-        """What the image shows, for those who do not see it."""
+        """A text alternative for the image."""
         rows = len(self.rows) or 1
         grid = f" {rows} x {len(self.columns)} images." if self.columns else ""
         return f"{self.title}.{grid} {self.caption}".strip()
 
     @property
     def uri(self) -> str:
-        """A base64 PNG; the gaps between cells are transparent, so that they take the page's colour."""
+        """A base64 PNG; the gaps between cells are transparent, so that they show the page's colour."""
         cells = [torch.arange(side) % (cell + GAP) < cell for side, cell in zip(self.image.shape[1:], self.cell)]
         opaque = (cells[0][:, None] & cells[1]).to(torch.uint8) * 255
         whole = bool(opaque.all())
@@ -72,14 +72,14 @@ class Cell:
 
     text: str
     note: str = ""
-    shade: float | None = None  # 0 .. 1, how strongly the cell is filled
+    shade: float | None = None  # 0 .. 1, opacity of the cell's fill
     strong: bool = False
     missed: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text or cells. A table of metrics names the protocol of each."""
+    """Rows of text or cells; a table of metrics includes their protocols."""
 
     title: str
     caption: str
@@ -90,7 +90,7 @@ class Table:
 
     @property
     def look(self) -> str:
-        """How it is set: facts without a header, shaded counts, or figures in columns."""
+        """The style of the table: facts without a header, shaded counts, or columns of figures."""
         shaded = any(cell.shade is not None for row in self.cells for cell in row)
         return "facts" if not self.header else "counts" if shaded else "figures"
 
@@ -111,9 +111,9 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Curve:
-    """Lines over a common x, drawn as SVG. Points that are not finite are left out.
+    """Lines over a common x-axis, as SVG; points that are not finite are left out.
 
-    `across` says what x is; `doubling`: it doubles in equal steps.
+    `across` labels the x-axis; `doubling` makes it logarithmic.
     """
 
     title: str
@@ -131,14 +131,14 @@ class Curve:
 
     @property
     def axes(self) -> tuple[Axis, Axis] | None:
-        """x and y; nothing to draw without a point."""
+        """The x- and y-axis; None if there are no points."""
         points = list(itertools.chain.from_iterable(self.lines.values()))
         if not points:
             return None
         xs, ys = zip(*points)
         up = round_values(min(ys), max(ys))
         span = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
-        if self.doubling:  # a last value that is close to the one before hides its label
+        if self.doubling:  # the last value always has a label; a close value before it has none
             ticks = tuple(value for value in sorted(set(xs)) if value == span[1] or value <= 0.85 * span[1])
         else:
             ticks = tuple(value for value in round_values(min(xs), max(xs)) if span[0] <= value <= span[1])
@@ -146,7 +146,7 @@ class Curve:
 
     @property
     def alt(self) -> str:
-        """The course of every line in words."""
+        """A text description of every line."""
         parts = [f"{name} from {number(line[0][1])} to {number(line[-1][1])}" for name, line in self.lines.items()]
         return f"{self.title}: {', '.join(parts)}"
 
@@ -177,13 +177,13 @@ class Report:
 
 
 def write_report(path: str | Path, report: Report) -> Path:
-    """Write one self-contained HTML file; it appears under its name only when it is complete."""
+    """Write one self-contained HTML file, which appears under its name only when complete."""
     write_text(Path(path), render(report))
     return Path(path)
 
 
 def render(report: Report) -> str:
-    """The page as text."""
+    """The report as HTML."""
     import jinja2
 
     engine = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -193,14 +193,14 @@ def render(report: Report) -> str:
 
 
 def interval(measured: Measured) -> str:
-    """The 95 % interval with the digits of the value; empty if there is none."""
+    """The 95 % interval, with as many decimals as the value; empty if there is none."""
     if measured.ci is None:
         return ""
     return f"{number(measured.ci[0], measured.value)} – {number(measured.ci[1], measured.value)}"
 
 
 def words(value: Any) -> str:
-    """A field of a protocol as text."""
+    """The value of a protocol field as text."""
     if value is None:
         return "none"
     if isinstance(value, Mapping):
@@ -213,5 +213,5 @@ def words(value: Any) -> str:
 
 
 def plain(name: str) -> str:
-    """A metric's or field's name as words."""
+    """The name of a metric or field with spaces."""
     return name.replace("_", " ")

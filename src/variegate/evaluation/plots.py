@@ -1,4 +1,4 @@
-"""Sections of a report that draw numbers: error against the number of samples, diversity against accuracy."""
+"""Report sections with plots: error against the number of samples, and diversity against accuracy."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from .aggregate import OF_FEWER, curves
 from .page import Curve, Numbers, Section, plain
 from .scatter import Scatter
 
-DIVERSITY = ("diversity_score", "lpips", "diversity_pixel")  # the first that all models have, measured alike
+DIVERSITY = ("diversity_score", "lpips", "diversity_pixel")  # use the first that all models have, measured identically
 ACCURACY = ("landmark_error_best", "ssim_best", "rmse_best")
 MORE = (
-    "With more samples the best of them comes nearer to the one real image, if the samples differ in what matters. "
-    "Each point is the expected best of so many samples."
+    "With more samples, the best one gets closer to the single real image, if the samples differ in what matters. "
+    "Each point is the expected best of n samples."
 )
 BOTH = (
-    "Samples that differ more can be farther from the real image; what counts is to be good at both. Compare only "
-    "models that draw equally many samples."
+    "Samples that differ more may be farther from the real image; a good model is good at both. Compare only models "
+    "evaluated with the same number of samples."
 )
 
 
 def is_of_curve(name: str) -> bool:
-    """Whether a number is a point of a curve."""
+    """Whether a metric is a point of a curve."""
     return OF_FEWER in name
 
 
 def more_samples_section(results: Results) -> Section | None:
-    """A curve for each measure of the best of n, and its points with their protocols; None if there is none."""
+    """A curve for each best-of-n metric, and its points with their protocols; None if there are none."""
     found = list(curves(results.measured))
     if not found:
         return None
@@ -42,12 +42,12 @@ def more_samples_section(results: Results) -> Section | None:
         for measure, points in found
     ]
     listed = {name: one for name, one in results.measured.items() if is_of_curve(name)}
-    told = "Points between the mean (n = 1) and the best of all, which are among the numbers above."
+    told = "Points between the mean (n = 1) and the best of all samples, both of which are among the metrics above."
     return Section("More samples", MORE, [*drawn, Numbers("Points", told, listed)])
 
 
 def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
-    """Diversity against accuracy, a dot for each model; None if no pair of numbers was measured alike in two models."""
+    """Diversity against accuracy, one dot per model; None if models share no pair of identically measured metrics."""
     across, up = (first_shared(rows, names) for names in (DIVERSITY, ACCURACY))
     if across is None or up is None:
         return None
@@ -56,7 +56,7 @@ def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
     said = {name: f"{plain(name)}, {one.unit} ({one.better} is better)" for name, one in zip((across, up), first)}
     image = Scatter(
         {name: (x.value, y.value) for name, (x, y) in pairs.items()},
-        caption="A dot is a model. Where the intervals of its numbers overlap with others, chance may have decided.",
+        caption="Each dot is a model. If the intervals of two models overlap, their difference may be due to chance.",
         across=said[across],
         up=said[up],
         protocols={plain(name): one.protocol for name, one in zip((across, up), first)},
@@ -65,7 +65,7 @@ def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
 
 
 def first_shared(rows: Mapping[str, Results], names: Sequence[str]) -> str | None:
-    """The first of the names that all models have, measured alike; None of a single model."""
+    """The first of the metrics that all models have, measured identically; None for a single model."""
     for name in names:
         found: list[Measured] = [one.measured[name] for one in rows.values() if name in one.measured]
         if len(found) == len(rows) > 1 and all(one.protocol == found[0].protocol for one in found):

@@ -1,4 +1,4 @@
-"""Networks that a user brings to be measured with: Python callables or ONNX files, and what a protocol says of them."""
+"""The user's networks for evaluation, as Python callables or ONNX files, and their description in protocols."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ CHUNK = 16  # images at a time
 
 
 class Plugged(NamedTuple):
-    """A network and what a protocol says of it.
+    """A network and its description for protocols.
 
-    A detector gives landmarks (B, P, 2), pixels (x, y); an embedding (B, D); normals unit vectors (B, 3, H, W), zero
+    A detector returns landmarks (B, P, 2), pixels (x, y); an embedding (B, D); normals unit vectors (B, 3, H, W), zero
     where there is none.
     """
 
@@ -38,22 +38,22 @@ class Plugged(NamedTuple):
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """All images (B, 3, H, W) in [-1, 1], a few at a time; the result is on the CPU.
+        """Apply the network to images (B, 3, H, W) in [-1, 1], a few at a time; the result is on the CPU.
 
         Raises:
-            DataError: the network gives something other than one row for each image, or values that are not finite.
+            DataError: the network does not return exactly one finite row per image.
         """
         found = torch.cat([self.network(part).detach().cpu().float() for part in images.split(CHUNK)])
         if len(found) != len(images) or not bool(found.isfinite().all()):
             raise DataError(
-                f"{self.description}: gave {tuple(found.shape)} for {len(images)} images, or values that are not "
-                "finite; it has to give one finite row for each image"
+                f"{self.description}: must return one finite row per image, got shape {tuple(found.shape)} for "
+                f"{len(images)} images, or NaN or infinity"
             )
         return found
 
 
 class OnnxNormals:
-    """A file's surface normals: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), zero where it gives zero."""
+    """Surface normals by an ONNX file: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), or zero where it is 0."""
 
     def __init__(self, network: OnnxNetwork) -> None:
         self.network = network
@@ -62,7 +62,7 @@ class OnnxNormals:
         found = self.network(images)
         if found.ndim != 4 or found.shape[1] != 3:
             raise DataError(
-                f"{self.network.path}: gives {tuple(found.shape)}; normals of images are (B, 3, H, W) with x, y, z"
+                f"{self.network.path}: normals must have shape (B, 3, H, W), with x, y, z, got {tuple(found.shape)}"
             )
         if found.shape[-2:] != images.shape[-2:]:
             found = F.interpolate(found, images.shape[-2:], mode="bilinear", align_corners=False)
@@ -70,22 +70,22 @@ class OnnxNormals:
 
 
 class Networks(NamedTuple):
-    """Those of an evaluation; each is measured with only if it is given."""
+    """The user's networks for an evaluation; each is optional."""
 
     detector: Plugged | None = None
     embedding: Plugged | None = None
     normals: Plugged | None = None
 
     def check_data(self, pairs: Pairs) -> None:
-        """Raises ConfigError for a network that has nothing to compare with, before anything is drawn."""
+        """Raise ConfigError, before any sampling, if a network has nothing to compare with."""
         if self.detector is not None and not isinstance(pairs.condition, Landmarks):
             raise ConfigError(
-                f"--detector: {with_article(pairs.condition.noun)} as of {pairs.name} does not say where landmarks "
-                "are; leave it out, or evaluate a model trained on landmarks"
+                f"--detector: the condition of {pairs.name}, {with_article(pairs.condition.noun)}, does not contain "
+                "landmarks; omit it, or evaluate a model trained on landmarks"
             )
         if self.normals is not None and pairs.unpaired:
             raise ConfigError(
-                f"--normals: {pairs.name} is unpaired, so there is no real image to compare with; leave it out"
+                f"--normals: {pairs.name} is unpaired, so there is no real image to compare with; omit it"
             )
 
 
@@ -94,11 +94,11 @@ def networks(
     embedding: Images | str | Path | None = None,
     normals: Images | str | Path | None = None,
 ) -> Networks:
-    """Callables and ONNX files as `plugged` reads them.
+    """Wrap callables and ONNX files; see `plug`.
 
     Raises:
         ConfigError: onnxruntime is not installed.
-        WeightsError: a file is absent, damaged, or reads no images.
+        WeightsError: a file is missing or damaged, or its network does not take images.
     """
     return Networks(
         detector=None if detector is None else plug(detector, "detector"),
@@ -108,9 +108,9 @@ def networks(
 
 
 def plug(source: Images | str | Path, kind: Kind) -> Plugged:
-    """A callable as it is, or the ONNX file of a path.
+    """Wrap a callable as it is, or an ONNX file.
 
-    Files read RGB images normalised as for ImageNet, those of detectors RGB in [0, 1].
+    Files take RGB images with ImageNet normalisation, except detectors, which take RGB in [0, 1].
     """
     if not isinstance(source, str | Path):
         return from_callable(source)
@@ -139,9 +139,9 @@ def plug(source: Images | str | Path, kind: Kind) -> Plugged:
 
 
 def from_callable(network: Images) -> Plugged:
-    """As it calls itself, else its class or function; the weights are known of a module, or if it has a `digest`.
+    """Wrap a callable, named by its `name`, or else its class or function.
 
-    What it does to the images' size is known if it has `resize`, in words.
+    Its weights are recorded if it is a module or has a `digest`, and its resizing if it has the text `resize`.
     """
     name = getattr(network, "name", getattr(network, "__qualname__", type(network).__qualname__))
     if hasattr(network, "digest"):

@@ -1,4 +1,4 @@
-"""The papers' protocols of diversity, by name."""
+"""The papers' diversity protocols, by name."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Pairing = Literal["all", "consecutive", "disjoint", "random"]
 
 
 class DiversityPreset(Config):
-    """How many images of how many conditions, and which pairs of them: what a paper's diversity number rests on.
+    """The number of conditions and samples, and the pairs to compare, behind a paper's diversity value.
 
-    Every pairing estimates the same mean distance of two independent samples; they differ in its variance.
+    All pairings estimate the same mean distance between two independent samples, but with different variance.
     """
 
     name: str
     inputs: int = Field(ge=1)
     samples: int = Field(ge=2)
     pairing: Pairing
-    pairs: int | None = Field(default=None, ge=1, description="random: how many, drawn without repetition")
+    pairs: int | None = Field(default=None, ge=1, description="random: how many, drawn without replacement")
     version: Literal["0.0", "0.1"] = "0.1"
     net: str = "alex"
-    verified: bool = Field(default=True, description="every number of it was read in the paper's text or public code")
+    verified: bool = Field(default=True, description="all its numbers were found in the paper's text or public code")
     description: str
-    remarks: tuple[str, ...] = Field(default=(), description="what to know of the other numbers measured with it")
+    remarks: tuple[str, ...] = Field(default=(), description="notes on the other metrics measured with it")
 
     def count(self) -> int:
         """Pairs per condition."""
@@ -36,7 +36,7 @@ class DiversityPreset(Config):
         return counts.get(self.pairing, self.pairs or every)
 
 
-LIKELIHOOD = "likelihood"  # the protocol that draws nothing
+LIKELIHOOD = "likelihood"  # the protocol that samples nothing
 LATENT_DROPOUT = (
     "unverified: whether latent dropout codes chooses the best sample for each measure by itself, as here",
     "all codes are drawn anew, where latent dropout codes takes those of its training first",
@@ -122,7 +122,7 @@ def diversity_preset(name: str) -> DiversityPreset:
     """A diversity protocol by name.
 
     Raises:
-        ConfigError: there is none of that name; names the closest.
+        ConfigError: there is no such protocol; the message gives the closest name.
     """
     if name not in DIVERSITY:
         raise ConfigError(f"there is no protocol {name!r}; {did_you_mean(name, [*DIVERSITY, LIKELIHOOD])}")

@@ -1,6 +1,6 @@
-"""A report on one model, or on several side by side: images first, every number with its protocol.
+"""Reports on one model, or on several side by side: images first, every metric with its protocol.
 
-The parts and the page are those of `page`; here is decided what of a model is worth showing.
+This module selects what to show; `page` has the elements and the rendering.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ __all__ = [
     "write_report",
 ]
 
-Counts = Mapping[tuple[str, ...], int]  # readable draws of each mode, as `modes.Modes.counts`, over all layouts
+Counts = Mapping[tuple[str, ...], int]  # readable samples of each mode, as in `modes.Modes.counts`, over all layouts
 Entry = tuple[Model, Results, Counts | None]
 COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "bits_per_dim", "seconds")
 MEANING = {
-    "code sensitivity": "How much codes change the image, relative to what conditions change; near 0: ignored.",
-    "best of 8": "Error of the best of 8 samples, 0 to 1; low needs samples that are both good and different.",
+    "code sensitivity": "How much codes change the image, relative to conditions; near 0, the code is ignored.",
+    "best of 8": "Error of the best of 8 samples, 0 to 1; low only if samples are both good and different.",
 }
 HIDDEN = (
-    "A street has a time of day and a facade paint that its layout does not tell. A model that has learned the "
-    "distribution draws all of their combinations, each about as often as it is true."
+    "A street has a time of day and a facade paint that its layout does not determine. A model that has learned the "
+    "distribution generates all of their combinations, each about as often as in the data."
 )
 
 
@@ -74,18 +74,18 @@ def sections_of(
     predictor: Model | None = None,
     drawn: bool = True,
 ) -> list[Section]:
-    """What is worth showing of one model: images, then modes and numbers, then how it was made.
+    """The sections on one model: images, then modes and metrics, then training and the model's record.
 
     Args:
         pairs: held-out pairs, opened with the model's condition.
-        run: what training wrote, for the curves of its log.
+        run: the run directory, for the curves of its log.
         predictor: the moment-predictor that the run was trained with.
-        drawn: also show samples, which takes as long as they take to draw.
+        drawn: also show samples, which takes the time of sampling.
     """
     sections = samples_sections(model, pairs, predictor) if drawn else []
     sections += [surprisal_section(model, pairs, found.likelihood)] if found.likelihood else []
     if found.counts:
-        table = modes_table("Draws of each combination", "The model", found.counts, found.results)
+        table = modes_table("Samples of each combination", "The model", found.counts, found.results)
         sections.append(Section("Modes", HIDDEN, [table]))
     missing = " ".join(f"Skipped {line}." for line in found.skipped)
     sections.append(Section("Numbers", missing, [numbers_of(found.results)]))
@@ -108,7 +108,7 @@ def samples_sections(model: Model, pairs: Pairs, predictor: Model | None) -> lis
 
 
 def modes_table(title: str, name: str, counts: Counts, results: Results) -> Table:
-    """Draws of each mode, first factor down, the others across, beside the true odds times all readable draws."""
+    """Samples of each mode, first factor down, the others across, with the expected number: odds times all samples."""
     truth, drawn, most = true_odds(), sum(counts.values()), max(1, *counts.values())
     down, across = list(dict.fromkeys(mode[0] for mode in counts)), list(dict.fromkeys(mode[1:] for mode in counts))
 
@@ -117,35 +117,35 @@ def modes_table(title: str, name: str, counts: Counts, results: Results) -> Tabl
         return Cell(f"{counts[mode]:,}", note, shade=counts[mode] / most, missed=counts[mode] == 0)
 
     rows = [[Cell(word), *(cell((word, *rest)) for rest in across)] for word in down]
-    caption = f"{coverage_sentence(name, counts, results)} {drawn:,} draws were readable in all; expected are the true "
-    caption += "odds times that number. Hatched: never drawn."
+    caption = f"{coverage_sentence(name, counts, results)} In total, {drawn:,} samples were readable; the expected "
+    caption += "number is the true odds times that total. Hatched: never generated."
     return Table(title, caption, ("", *(" ".join(rest) for rest in across)), rows)
 
 
 def true_odds() -> dict[tuple[str, ...], float]:
-    """Odds of each mode of streets, by its words."""
+    """The odds of each mode of streets, by the names of its values."""
     return dict(zip(itertools.product(*(find(name).values for name in NAMES)), odds(NAMES).ravel().tolist()))
 
 
 def coverage_sentence(name: str, counts: Counts, results: Results) -> str:
-    """How many combinations the draws of one layout reach on average, in a sentence; over all layouts if unknown."""
+    """A sentence: how many combinations the samples of a layout reach on average; over all layouts if unknown."""
     modes, coverage = len(counts), results.measured.get("coverage")
     if coverage is None:
         return f"{name} reaches {sum(count > 0 for count in counts.values())} of {modes} combinations."
     text, draws = f"{name} reaches {coverage.value * modes:.1f} of {modes} combinations", coverage.protocol.samples
     if draws is None or set(counts) != set(true_odds()):
-        return f"{text} of a layout on average."
-    return f"{text} in {draws} draws of a layout (the true distribution: {expected_coverage(draws) * modes:.1f})."
+        return f"{text} per layout on average."
+    return f"{text} in {draws} samples of a layout (the true distribution: {expected_coverage(draws) * modes:.1f})."
 
 
 def numbers_of(results: Results) -> Numbers:
-    caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the number was measured."
+    caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the value was measured."
     shown = {name: one for name, one in results.measured.items() if not is_of_curve(name) and not is_of_class(name)}
     return Numbers("Metrics", caption, shown)
 
 
 def training_curves(run: RunFolder) -> list[Item]:
-    """A curve for each player's losses and for each number of the validation panel."""
+    """A curve for each player's losses and for each metric of the validation panel."""
     series: dict[str, list[tuple[float, float]]] = {}
     for row in run.log():
         step = float(row.pop("step"))
@@ -160,18 +160,18 @@ def training_curves(run: RunFolder) -> list[Item]:
 
 
 def model_section(model: Model, pairs: Pairs) -> Section:
-    """Where the model comes from, as its record says."""
+    """The model's origin, from its record."""
     record, method = model.record, model.record.method
     weights = sum(tensor.numel() for tensor in model.generator.state_dict().values())
     facts = {
         "method": f"{model.name}: {method['summary']}",
         "paper": method["paper"],
-        "wants": method["condition"],
+        "condition": method["condition"],
         "network": f"{method['generator']['kind']}, {method['randomness']['kind']} randomness, {weights:,} weights",
         "objective": method["objective"]["kind"],
-        "code": f"{model.generator.code_size:,} numbers, {model.generator.prior}",
+        "code": f"{model.generator.code_size:,} values, {model.generator.prior}",
         "trained on": f"{record.data} at {words(tuple(record.size))}, {record.step:,} steps, seed {record.seed}",
-        "looked at": f"{pairs.name}, split {pairs.split}, {len(pairs):,} pairs at {words(tuple(pairs.size))}",
+        "evaluated on": f"{pairs.name}, split {pairs.split}, {len(pairs):,} pairs at {words(tuple(pairs.size))}",
         "versions": words(record.versions),
     }
     rows = [(plain(name), words(fact)) for name, fact in facts.items()]
@@ -179,22 +179,22 @@ def model_section(model: Model, pairs: Pairs) -> Section:
 
 
 def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> list[Section]:
-    """Several models on one condition: their samples stacked, then their numbers side by side and their modes.
+    """Several models on one condition: their samples stacked, then their metrics side by side, and their modes.
 
     Args:
-        rows: by the name to show, the model, its results and (streets only) its draws of each mode.
-        pairs: held-out pairs that all of the models can read.
-        item: which pair to draw.
+        rows: the name to show -> the model, its results and (streets only) its samples of each mode.
+        pairs: held-out pairs that all models can read.
+        item: index of the pair to sample.
     """
     first = next(iter(rows.values()))[0]
     drawn = [contact_sheets.sample(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
-    told = "A condition, and the only image of it in the data."
-    given = Figure("What is given", told, contact_sheets.condition_and_truth(first, pairs, item), ("condition", "real"))
+    told = "A condition, and its only image in the data."
+    given = Figure("The condition", told, contact_sheets.condition_and_truth(first, pairs, item), ("condition", "real"))
     columns = tuple(f"#{i}" for i in range(SAMPLES))
     told = " ".join(coverage_sentence(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
-    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this one condition, a row for each method. {told}"
+    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this condition, one row per method. {told}"
     image = contact_sheets.page([list(row) for row in drawn])
-    stacked = Figure("What each method draws", caption, image, columns, tuple(rows))
+    stacked = Figure("The samples of each method", caption, image, columns, tuple(rows))
     tables = [modes_table(name, name, counts, results) for name, (_, results, counts) in rows.items() if counts]
     sections = [Section("Samples", "", [given, stacked]), Section("Numbers", "", [comparison(rows)])]
     tradeoff = tradeoff_section({name: results for name, (_, results, _) in rows.items()})
@@ -203,7 +203,7 @@ def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> 
 
 
 def comparison(rows: Mapping[str, Entry]) -> Table:
-    """Methods down, metrics across; the best of a column is bold if all of it was measured alike."""
+    """Methods down, metrics across; the best of a column is bold if all its values were measured identically."""
     found: dict[str, dict[str, Measured]] = {}
     for column, (name, (_, results, _)) in itertools.product(COMPARED, rows.items()):
         if column in results.measured:
@@ -219,14 +219,14 @@ def comparison(rows: Mapping[str, Entry]) -> Table:
     protocols: dict[str, Protocol] = {}
     for column, values in found.items():
         protocols |= protocols_of(column, values)
-    caption = "Bold: the best of its column, where all of it was measured alike. Below a value: its 95 % interval; "
-    caption += "where intervals overlap, chance may have decided. A method that always draws one image can be "
-    caption += "precise, so read precision together with coverage."
+    caption = "Bold: the best of its column, if all its values were measured identically. Below each value: its 95 % "
+    caption += "interval; if intervals overlap, the difference may be due to chance. A method that always generates "
+    caption += "the same image can be precise, so read precision together with coverage."
     return Table("Side by side", caption, header, body, protocols)
 
 
 def protocols_of(column: str, found: Mapping[str, Measured]) -> dict[str, Protocol]:
-    """One protocol if all of a column was measured alike, else one for each method."""
+    """One protocol if all values of a column were measured identically, else one for each method."""
     if alike(list(found.values())):
         return {plain(column): next(iter(found.values())).protocol}
     return {f"{plain(column)} ({name})": one.protocol for name, one in found.items()}
@@ -237,12 +237,12 @@ def alike(column: Sequence[Measured]) -> bool:
 
 
 def heading(column: str, found: Mapping[str, Measured]) -> str:
-    """The name of a metric with an arrow towards the better side."""
+    """The name of a metric with an arrow in the better direction."""
     return f"{plain(column)} {'↑' if next(iter(found.values())).better == 'higher' else '↓'}"
 
 
 def best_of(column: Sequence[Measured]) -> float | None:
-    """The best value; none if all are equal or were not measured alike."""
+    """The best value; None if all are equal or they were not measured identically."""
     values = [one.value for one in column]
     if len(set(values)) == 1 or not alike(column):
         return None

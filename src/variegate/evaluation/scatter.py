@@ -1,4 +1,4 @@
-"""Diversity against accuracy: one dot for each model, its name beside it where nothing else is; as SVG."""
+"""SVG scatter plot of diversity against accuracy: one dot per model, with its name in a free place nearby."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from PIL import ImageFont
 from ..runs.measured import Protocol
 from .axes import Axis, number, round_values
 
-SIZE = (420, 300)  # width and height of the drawing area; labels of the axes lie outside
+SIZE = (420, 300)  # width and height of the drawing area, without axis labels
 LEFT, TOP, RIGHT, BOTTOM = 56, 26, 16, 46  # margins
-FONT, LINE, DOT = 11, 14, 4.5  # pixels: letters, height of a label, radius of a dot
+FONT, LINE, DOT = 11, 14, 4.5  # pixels: font size, height of a label, radius of a dot
 COLOURS = ("#a8452c", "#2f6f8f", "#6f7f2b", "#7a4f93", "#b0851c", "#4d4d4d")
 INK, SOFT, RULE = "#1d1c1a", "#67635c", "#e3dfd6"
-TURNS = (0, 180, 270, 90, *(turn for turn in range(15, 360, 15) if turn % 90))  # where names are tried, best first
-FARTHEST = 160  # pixels from a dot to its name
+TURNS = (0, 180, 270, 90, *(turn for turn in range(15, 360, 15) if turn % 90))  # angles to try for names, best first
+FARTHEST = 160  # maximum distance of a name from its dot, in pixels
 
 
 class Box(NamedTuple):
@@ -39,12 +39,12 @@ class Box(NamedTuple):
         return self.left < x < self.right and self.top < y < self.bottom
 
     def nearest(self, x: float, y: float) -> tuple[float, float]:
-        """The point of it that is nearest to another."""
+        """The point of the box nearest to (x, y)."""
         return min(max(x, self.left), self.right), min(max(y, self.top), self.bottom)
 
 
 class Label(NamedTuple):
-    """Where a name stands, and whether a line has to join it to its dot."""
+    """The position of a name, and whether a line must connect it to its dot."""
 
     name: str
     dot: tuple[float, float]
@@ -61,9 +61,9 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points (diversity, accuracy) by name. Those that are not finite are left out.
+    """Points (diversity, accuracy) by name; points that are not finite are left out.
 
-    `across` and `up` name the axes, with their better side; `protocols` say how they were measured.
+    `across` and `up` label the axes and say which end is better; `protocols` say how they were measured.
     """
 
     points: Mapping[str, tuple[float, float]]
@@ -88,7 +88,7 @@ class Scatter:
 
     @cached_property
     def labels(self) -> list[Label]:
-        """A place for each name that meets no other name, no dot and no line; if there is none, beside the area."""
+        """A place for each name that overlaps no other name, dot or line; if there is none, next to the plot."""
         across, up = self.axes
         dots = {name: (across.at(x), SIZE[1] - up.at(y)) for name, (x, y) in self.finite.items()}
         reach = DOT + 1
@@ -101,20 +101,20 @@ class Scatter:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the whole image; names beside the drawing area widen it."""
+        """Width and height of the whole image, including names next to the drawing area."""
         right = max([SIZE[0], *(label.box.right for label in self.labels)])
         low = max([SIZE[1] + BOTTOM, *(label.box.bottom for label in self.labels)])
         return math.ceil(LEFT + right + RIGHT), math.ceil(TOP + low)
 
     @property
     def alt(self) -> str:
-        """What the image shows, in words."""
+        """A text description of the image."""
         parts = [f"{name} at {number(x)}, {number(y)}" for name, (x, y) in self.finite.items()]
         return f"{self.title}. {self.across} and {self.up}: {'; '.join(parts) or 'no point'}."
 
     @property
     def svg(self) -> str:
-        """The image as SVG by itself; in a report it takes the page's colours."""
+        """The image as standalone SVG; in a report, it takes the page's colours."""
         width, height = self.size
         lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-LEFT} {-TOP} {width} {height}" role="img" ']
         lines[0] += f'font-family="sans-serif" font-size="{FONT}" aria-label="{escape(self.alt)}">'
@@ -137,7 +137,7 @@ class Scatter:
         return "\n".join([*lines, "</svg>"])
 
     def words(self) -> Iterator[tuple[float, float, str, str]]:
-        """x, y, anchor and text of what is written along the axes."""
+        """x, y, anchor and text of the axis labels."""
         across, up = self.axes
         for value in across.ticks:
             yield across.at(value), SIZE[1] + 18, "middle", f"{value:,.10g}"
@@ -147,7 +147,7 @@ class Scatter:
         yield -LEFT + 4, -14, "start", self.up
 
     def rules(self) -> Iterator[tuple[float, float, float, float]]:
-        """Ends of the lines behind the dots."""
+        """End points of the grid lines."""
         across, up = self.axes
         for value in across.ticks:
             yield across.at(value), 0, across.at(value), SIZE[1]
@@ -156,12 +156,12 @@ class Scatter:
 
 
 def width_of(name: str) -> float:
-    """Pixels of a name, with a little room, since every viewer has other letters."""
+    """The width of a name in pixels, with a margin because fonts differ between viewers."""
     return 1.12 * float(ImageFont.load_default(FONT).getlength(name)) + 4
 
 
 def place(name: str, dot: tuple[float, float], value: str, taken: list[Box], placed: list[Label]) -> Label:
-    """The place for a name that is nearest to its dot; what finds none goes beside the drawing area, with its value."""
+    """The free place for a name nearest to its dot; if there is none, next to the drawing area, with its value."""
     width = width_of(name)
     for distance in range(0, FARTHEST, 6):
         for turn in TURNS:
@@ -174,7 +174,7 @@ def place(name: str, dot: tuple[float, float], value: str, taken: list[Box], pla
 
 
 def beside(dot: tuple[float, float], width: float, distance: float, turn: int) -> Box:
-    """The box of a label at a distance of a dot, `turn` degrees clockwise from the right."""
+    """The box of a label at a distance from a dot, `turn` degrees clockwise from the right."""
     right, down = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     left = dot[0] + right * (distance + width / 2) - width / 2
     top = dot[1] + down * (distance + LINE / 2) - LINE / 2
@@ -186,7 +186,7 @@ def inside(box: Box) -> bool:
 
 
 def free(label: Label, taken: list[Box], placed: list[Label]) -> bool:
-    """Whether a label and its line meet no dot, no other label, and no line of one; `taken` are the dots."""
+    """Whether a label and its line overlap no dot (`taken`), no other label, and no other label's line."""
     if any(label.box.meets(one) for one in taken):
         return False
     own = [at for at in label.line() if label.joined]

@@ -1,4 +1,4 @@
-"""Sections of a report that show images: samples, ways between them, styles, where they vary, and surprisal."""
+"""Report sections that show images: samples, interpolations, styles, where samples vary, and surprisal."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprisals
 from .page import Cell, Figure, Section, Table, interval, plain
 
 SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
-FRAMES, DRAWS = 9, 32  # of an interpolation; of the heat map
-SURPRISALS = 8  # images with the bits of their pixels
+FRAMES, DRAWS = 9, 32  # frames of an interpolation; samples for the heat map
+SURPRISALS = 8  # images shown with the bits of their pixels
 FORESEEN = (
-    "How many bits each pixel takes, given those above it and to its left: none where the model was "
-    "sure of what came, many where it expected something else."
+    "The number of bits that each pixel takes, given those above it and to its left: none where the model was certain "
+    "of it, many where the model expected something else."
 )
 
 
@@ -33,7 +33,7 @@ def samples_section(model: Model, pairs: Pairs) -> Section:
     sensitivity = code_sensitivity(images.float())
     text = verdict(sensitivity, model.generator.code_size) or ""
     if not model.generator.code_size:
-        text = "This model reads no code: it draws one image per condition, whatever the seed."
+        text = "This model has no code: it generates one image per condition, whatever the seed."
     whose = "training" if pairs.split == "train" else "held-out"
     caption = f"Each row is one {whose} condition, each column one code: #0 is image 0 of seed 0. "
     if math.isfinite(sensitivity):
@@ -64,7 +64,7 @@ def styles_section(model: Model, pairs: Pairs) -> Section:
 
 
 def moments_section(model: Model, pairs: Pairs, predictor: Model | None) -> Section:
-    """Mean and deviation of the samples, beside those that a predictor expects, or only the latter."""
+    """Mean and deviation of the samples, next to those of a predictor, or only the latter."""
     predicts = isinstance(model.generator, HasMoments)
     sources = [model] if predictor is None else [model, predictor]
     items = range(min(SHOWN, len(pairs)) if predicts or predictor else 1)
@@ -76,17 +76,15 @@ def moments_section(model: Model, pairs: Pairs, predictor: Model | None) -> Sect
     columns = ("condition", "real", *drawn, *expected)
     whose = "predicted" if predicts else f"of {DRAWS} samples of one condition"
     caption = f"Mean and standard deviation {whose}. Black: certain. "
-    caption += f"Brightest: a standard deviation of {number(top)}, where black to white is 1."
+    caption += f"Brightest: a standard deviation of {number(top)}, on a scale where black to white is 1."
     if predictor is not None:
-        caption += (
-            " On the right what the predictor expects, on the same scale: a good sampler varies where it says so."
-        )
+        caption += " On the right, the predictor's, on the same scale: a good sampler varies where the predictor does."
     title = "Where is this ambiguous?" if predicts else "What the code decides"
     return Section("Where it varies", "", [Figure(title, caption, image, columns, blank(items))])
 
 
 def surprisal_section(model: Model, pairs: Pairs, found: Likelihood) -> Section:
-    """Images from the likeliest to the least likely above the bits of their pixels; then the bits of each class."""
+    """Images from most to least likely, above the bits of their pixels; then the bits of each class."""
     assert isinstance(model.generator, HasLevels)
     order = sorted(range(len(found.bits)), key=lambda item: found.bits[item])
     places = torch.linspace(0, len(order) - 1, min(SURPRISALS, len(order))).round().int().tolist()
@@ -97,11 +95,11 @@ def surprisal_section(model: Model, pairs: Pairs, found: Likelihood) -> Section:
     if pairs.condition.channels and not isinstance(pairs.derived, Self):
         cells = {"condition": [model.condition.to_image(pairs.raw(item)[0]) for item in items], **cells}
     columns = tuple(f"{pairs.split}:{item}, {number(found.bits[item])}" for item in items)
-    ranks = f"From the likeliest to the least likely of {len(order):,} images" if len(order) > len(items) else "Images"
+    ranks = f"From the most to the least likely of {len(order):,} images" if len(order) > len(items) else "Images"
     caption = (
-        f"{ranks}, each with its bits per dimension, above the bits of its pixels, all colours of a pixel together. "
-        f"Black: 0, foreseen. Brightest: {number(top)} bits. "
-        f"Where all levels seem equally likely, a pixel takes {model.generator.bits * pairs.image_channels} bits."
+        f"{ranks}, each with its bits per dimension, above the bits of its pixels, summed over colours. "
+        f"Black: 0 bits, predicted with certainty. Brightest: {number(top)} bits. "
+        f"If all levels are equally likely, a pixel takes {model.generator.bits * pairs.image_channels} bits."
     )
     image = Figure(
         "What the model did not expect", caption, contact_sheets.page([*cells.values()]), columns, tuple(cells)
@@ -110,14 +108,12 @@ def surprisal_section(model: Model, pairs: Pairs, found: Likelihood) -> Section:
 
 
 def class_tables(found: Likelihood) -> list[Table]:
-    """Bits per dimension of the images of each class; none without classes."""
+    """A table of the bits per dimension of each class; empty if there are no classes."""
     told = {name.removeprefix(OF_CLASS): one for name, one in found.results.measured.items() if is_of_class(name)}
     if not told:
         return []
     rows = [(name, f"{one.n:,}", Cell(number(one.value), interval(one))) for name, one in told.items()]
-    caption = (
-        "Below a value: its 95 % interval. The record is that of all images; metrics.json has those of the classes."
-    )
+    caption = "Below each value: its 95 % interval. The protocol is for all images; metrics.json has one per class."
     record = {plain(BITS): found.results.measured[BITS].protocol}
     return [Table("Each class", caption, ("class", "images", f"{plain(BITS)} ↓"), rows, record)]
 

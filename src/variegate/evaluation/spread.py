@@ -1,6 +1,6 @@
-"""How far the images of one condition spread: around their mean image, and in the features of a network.
+"""How widely the images of one condition spread around their mean image, and in the features of a network.
 
-Latent dropout codes (ECCV 2018): maximum and mean distance to the centre (animal heads); standard deviation of
+From latent dropout codes (ECCV 2018): maximum and mean distance to the centre (animal heads); standard deviations of
 activations and of an identity embedding, whose sum is the diversity score (faces).
 """
 
@@ -60,7 +60,7 @@ def centre_distances(conditions: Iterable[Tensor]) -> dict[str, Measured]:
 
 
 class Levels:
-    """Activations of a network trained on ImageNet, as LPIPS reads them: (n, 3, H, W) in [-1, 1] to (n, C, H, W) each.
+    """Activations of an ImageNet network, at the layers LPIPS uses: (n, 3, H, W) in [-1, 1] to (n, C, H, W) each.
 
     Args:
         net: "alex" (5 levels), "squeeze" (7) or "vgg" (5).
@@ -91,7 +91,7 @@ class Levels:
 
 
 def spread(values: Tensor) -> float:
-    """Standard deviation over the first axis (S, ...), mean over the others."""
+    """Standard deviation over the first axis of (S, ...), averaged over the others."""
     return float(values.to(accumulator(values)).std(dim=0, correction=1).mean())
 
 
@@ -104,11 +104,11 @@ def feature_spread(
 
     Args:
         conditions: samples (S, 3, H, W) in [-1, 1], one condition at a time.
-        levels: None leaves them out; then there is no score.
-        embedding: gives (B, D), whose numbers are measured as they are.
+        levels: None omits them, and with them the score.
+        embedding: returns (B, D), whose values are measured unscaled.
 
     Raises:
-        DataError: a condition has fewer than two samples, or the embedding gives something else.
+        DataError: a condition has fewer than two samples, or the embedding does not return (B, D).
     """
     names = [*(levels.layers if levels else ()), *(["std_identity"] if embedding else [])]
     columns: dict[str, list[float]] = {name: [] for name in names}
@@ -116,7 +116,7 @@ def feature_spread(
     for index, images in enumerate(conditions):
         size, samples = (images.shape[-2], images.shape[-1]), len(images)
         if samples < 2:
-            raise DataError(f"condition {index} has {samples} sample; a spread needs at least 2")
+            raise DataError(f"condition {index} must have at least 2 samples to measure a spread, got {samples}")
         found = levels(images) if levels else []
         if embedding:
             found = [*found, embed(embedding, images)]
@@ -141,10 +141,10 @@ def feature_spread(
 
 
 def embed(embedding: Plugged, images: Tensor) -> Tensor:
-    """The embedding (B, D) of images (B, 3, H, W)."""
+    """Embed images (B, 3, H, W): (B, D)."""
     found = embedding(images)
     if found.ndim != 2:
-        raise DataError(f"{embedding.description}: gives {tuple(found.shape)}; an embedding is (B, D)")
+        raise DataError(f"{embedding.description}: an embedding must have shape (B, D), got {tuple(found.shape)}")
     return found
 
 
@@ -162,7 +162,7 @@ def identity_protocol(embedding: Plugged) -> Protocol:
 
 
 def score_protocol(parts: dict[str, Protocol]) -> Protocol:
-    """Of the sum of all standard deviations, with everything its parts rest on."""
+    """The protocol of the sum of all standard deviations, combined from those of its parts."""
     extractors = dict.fromkeys(str(one.extractor) for one in parts.values())
     notes = dict.fromkeys(note for one in parts.values() for note in one.notes)
     return Protocol(

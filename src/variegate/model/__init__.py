@@ -1,1 +1,1 @@
-"""What a user holds: a trained generator, what it draws, and what it says of images."""
+"""The user-facing model: a trained generator, its samples, and its likelihood of given images."""

@@ -1,4 +1,4 @@
-"""Edit a scene: add, move, delete and change objects of a label map, and draw it again with the same code.
+"""Edit a scene: add, move, delete and change objects of a label map, and render it again with the same code.
 
 scene = model.edit("layout.png")
 before = scene.draw(index=3)
@@ -28,32 +28,32 @@ Point = tuple[int, int]  # x to the right, y down, in pixels from 0
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are just outside
 Place = Point | Box | NDArray[Any] | Tensor  # or a mask (H, W), not 0 inside
 
-FARTHEST = 2**31  # pixels; further away there is no image
+FARTHEST = 2**31  # pixels; no image reaches that far
 
 
 class Crop(NamedTuple):
-    """A part of another layout, and where it goes."""
+    """A part of another layout, and where to paste it."""
 
     layout: Source
     box: Box
     at: Point
-    """where the left and upper corner of the box goes; it may lie outside the image"""
+    """where to put the top left corner of the box; may lie outside the image"""
 
 
 class Editor:
     """A label map that changes step by step. Every step returns the editor, so steps can be chained.
 
-    An object is found by a point (x, y) in it: the connected region of the point's class or, where there are instance
-    ids (other than 0), the point's instance. It is moved and deleted with all that it encloses, such as a car with its
-    windows; `change` leaves what is enclosed alone. A box or a mask can be given in place of a point.
+    An object is selected by a point (x, y) inside it: the connected region of the point's class or, where there are
+    instance ids (other than 0), the point's instance. It is moved and deleted with everything that it encloses, such as
+    a car with its windows; `change` leaves enclosed regions alone. A box or a mask can be given instead of a point.
 
-    What is uncovered takes the class of the nearest pixel that remains. A step that fails changes nothing.
+    Uncovered pixels take the class of the nearest remaining pixel. A step that fails changes nothing.
     """
 
     def __init__(
         self, condition: Labels, sample: Callable[..., Samples], layout: Source, size: Size | None = None
     ) -> None:
-        """See `Model.edit`; `sample` is a model's."""
+        """See `Model.edit`; `sample` is the model's method."""
         self.condition, self.sample = condition, sample
         self.planes, self.size = planes_of(condition, layout), size
         self.history: list[Planes] = []
@@ -61,41 +61,41 @@ class Editor:
 
     @property
     def layout(self) -> Tensor:
-        """Class ids as they are now: uint8 (H, W)."""
+        """The current class ids: uint8 (H, W)."""
         return torch.from_numpy(self.planes[0].astype(np.uint8))
 
     @property
     def instances(self) -> Tensor | None:
-        """Instance ids as they are now, int32 (H, W), if there are any."""
+        """The current instance ids, int32 (H, W), if there are any."""
         return torch.from_numpy(self.planes[1].copy()) if len(self.planes) > 1 else None
 
     def add(self, what: str | int, where: Box | NDArray[Any] | Tensor | Crop) -> Editor:
-        """Put a new object of a class on top: a box, a mask (H, W), or what a crop of another layout shows of it."""
+        """Put a new object of a class on top: a box, a mask (H, W), or the pixels of that class in a crop."""
         number = class_id(self.condition, what)
         if isinstance(where, Crop):
             return self._paste(number, where)
         if len(np.shape(where)) == 1 and len(where) == 2:
-            raise ConfigError(f"add {what} at {where}: is a point; give a box (left, top, right, bottom) or a mask")
+            raise ConfigError(f"cannot add {what} at point {where}; give a box (left, top, right, bottom) or a mask")
         return self._paint(self._place(where), number, new=True)
 
     def move(self, where: Place, dx: int, dy: int) -> Editor:
         """Move an object to the right by dx and down by dy, on top of what is there."""
         mask = self._object(where)
         if not shift(mask, dx, dy).any():
-            raise ConfigError(f"moving by {dx}, {dy} puts it out of the image; use delete, or a shorter way")
+            raise ConfigError(f"moving the object by {dx}, {dy} takes it out of the image; move it less, or use delete")
         return self._now(move(self.planes, mask, dx, dy) if not mask.all() else self._nothing_left("move"))
 
     def delete(self, where: Place) -> Editor:
-        """Remove an object; the nearest classes around it grow into its place."""
+        """Remove an object; its pixels take the nearest remaining class."""
         mask = self._object(where)
         return self._now(fill(self.planes, mask) if not mask.all() else self._nothing_left("delete"))
 
     def change(self, where: Place, to: str | int) -> Editor:
-        """Give an object, a box or a mask another class; its instance stays."""
+        """Change the class of an object, a box or a mask; instance ids stay."""
         return self._paint(self._place(where), class_id(self.condition, to), new=False)
 
     def undo(self) -> Editor:
-        """Take the last step back."""
+        """Undo the last step."""
         if not self.history:
             raise ConfigError("there is no step to undo")
         self.planes = self.history.pop()
@@ -104,11 +104,11 @@ class Editor:
     def draw(
         self, n: int | None = None, seed: int | None = None, index: int | None = None, codes: Tensor | None = None
     ) -> Samples:
-        """Images of the layout as it is now, with the codes of the last `draw` unless something is given.
+        """Sample images of the current layout; without arguments, with the codes of the last `draw`.
 
         Args:
-            n, seed, index: images `index` .. `index + n - 1` of `seed`; 1, 0 and 0 unless given.
-            codes: (n, D) to use instead.
+            n, seed, index: images `index` .. `index + n - 1` of `seed`; defaults: 1, 0 and 0.
+            codes: codes (n, D) to use instead.
         """
         source = self._source()
         if codes is not None:
@@ -126,7 +126,7 @@ class Editor:
         return self.condition.names[int(self.planes[0, y, x])]
 
     def _source(self) -> Tensor:
-        """What `condition.read` would return of this scene: uint8 (1 or 2, H, W)."""
+        """What `condition.read` would return for this scene: uint8 (1 or 2, H, W)."""
         if not self.condition.boundaries:
             return self.layout[None]
         return torch.stack([self.layout, torch.from_numpy(boundary(self.planes[-1]))])
@@ -144,7 +144,7 @@ class Editor:
         return self._now(planes)
 
     def _paste(self, number: int, crop: Crop) -> Editor:
-        """What the crop has of a class, with what that encloses, as one new object."""
+        """Paste the crop's pixels of a class, with everything that they enclose, as one new object."""
         other = planes_of(self.condition, crop.layout)[0]
         left, top, right, bottom = clip_box(crop.box, *other.shape)
         part = other[top:bottom, left:right]
@@ -159,7 +159,7 @@ class Editor:
         x, y = columns + whole_number(crop.at[0]), rows + whole_number(crop.at[1])
         seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         if not seen.any():
-            raise ConfigError(f"the crop goes to {crop.at}, outside the image of {width}x{height}")
+            raise ConfigError(f"the crop would be pasted at {crop.at}, outside the image of {width}x{height}")
         planes = self.planes.copy()
         planes[1:, y[seen], x[seen]] = self._next_instance()
         planes[0, y[seen], x[seen]] = part[mask][seen]
@@ -186,11 +186,11 @@ class Editor:
         given = np.asarray(where.detach().cpu() if isinstance(where, Tensor) else where)
         if given.shape != mask.shape:
             raise ConfigError(
-                f"a place is a point (x, y), a box (left, top, right, bottom) or a mask of {mask.shape}; "
-                f"this has shape {given.shape}"
+                f"expected a point (x, y), a box (left, top, right, bottom) or a mask of shape {mask.shape}, "
+                f"got shape {given.shape}"
             )
         if not given.any():
-            raise ConfigError("the mask is 0 everywhere; give one that is not 0 where the object is")
+            raise ConfigError("the mask is 0 everywhere; set it to non-zero where the object is")
         return given != 0
 
     def _inside(self, x: int, y: int) -> None:
@@ -201,11 +201,11 @@ class Editor:
             )
 
     def _nothing_left(self, verb: str) -> Planes:
-        raise ConfigError(f"cannot {verb} the whole image, nothing would remain to fill it; use change")
+        raise ConfigError(f"cannot {verb} the whole image, because nothing would remain to fill it; use change")
 
 
 def class_id(condition: Labels, what: str | int) -> int:
-    """The id of a class given by its name or id.
+    """The id of a class, given its name or id.
 
     Raises:
         ConfigError: there is no such class.
@@ -220,10 +220,10 @@ def class_id(condition: Labels, what: str | int) -> int:
 
 
 def planes_of(condition: Labels, layout: Source) -> Planes:
-    """Class ids, and instance ids if `layout` is a pair (label map, instance map): int32 (1 or 2, H, W), of its size.
+    """Class ids, and instance ids if `layout` is a pair (label map, instance map): int32 (1 or 2, H, W), not resized.
 
     Raises:
-        DataError: it cannot be read, or shows boundaries of instances without saying which instances they are.
+        DataError: the layout cannot be read, or has instance boundaries without instance ids.
     """
     alone = condition.model_copy(update={"boundaries": False})
     if isinstance(layout, tuple):
@@ -233,14 +233,14 @@ def planes_of(condition: Labels, layout: Source) -> Planes:
     raw = condition.read(layout).numpy()
     if condition.boundaries and not np.array_equal(raw[1], boundary(raw[0])):
         raise DataError(
-            f"{named(layout, condition.noun)}: shows where instances end but not which they are; "
-            "give a pair (label map, instance map), on the command line the files with --instances"
+            f"{named(layout, condition.noun)}: has instance boundaries but no instance ids; "
+            "give a pair (label map, instance map), or --instances on the command line"
         )
     return raw[:1].astype(np.int32)
 
 
 def instance_ids(source: OneSource, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Instance ids (H, W), which must have the size of the label map."""
+    """Read instance ids (H, W). Raises DataError if they differ in size from the label map."""
     where = named(source, "instance map")
     ids = read_instances(source, where)
     if ids.shape != shape:
@@ -249,20 +249,20 @@ def instance_ids(source: OneSource, shape: tuple[int, ...]) -> NDArray[np.int32]
 
 
 def clip_box(box: Box, height: int, width: int) -> Box:
-    """The part of a box that lies in the image.
+    """The part of a box that lies inside the image.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the box is empty, or lies outside the image.
     """
     left, top, right, bottom = (whole_number(value) for value in box)
     if right <= left or bottom <= top:
-        raise ConfigError(f"box {left},{top},{right},{bottom}: is empty; give left, top, right, bottom in pixels")
+        raise ConfigError(f"box {left},{top},{right},{bottom} is empty; give left, top, right, bottom in pixels")
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise ConfigError(f"box {left},{top},{right},{bottom}: is outside the image of {width}x{height}")
+        raise ConfigError(f"box {left},{top},{right},{bottom} is outside the image of {width}x{height}")
     return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
 
 
 def whole_number(value: Any) -> int:
     if not abs(value) < FARTHEST or int(value) != value:
-        raise ConfigError(f"{value}: places are whole pixels, below {FARTHEST}")
+        raise ConfigError(f"coordinates must be whole pixels below {FARTHEST}, got {value}")
     return int(value)

@@ -1,4 +1,4 @@
-"""A generator on a device, with the condition it reads: codes, encoded conditions, images."""
+"""A generator on a device with the condition it reads: codes, encoded conditions, images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 class LoadedGenerator:
-    """What `Model` is made of; raw conditions and codes in, images out."""
+    """The base of `Model`: raw conditions and codes in, images out."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class LoadedGenerator:
 
     @property
     def size(self) -> Size:
-        """H, W it was trained at."""
+        """The (H, W) that it was trained at."""
         return self.record.size
 
     @property
@@ -49,7 +49,7 @@ class LoadedGenerator:
 
     @property
     def image_reader(self) -> ImageCondition:
-        """How images are read: in grey if the model draws grey ones."""
+        """Reads images; in grey if the model generates grey ones."""
         return ImageCondition(channels=1 if self.record.image_channels == 1 else 3)
 
     def codes(self, n: int, seed: int = 0, first: int = 0) -> Tensor:
@@ -60,21 +60,23 @@ class LoadedGenerator:
         """Codes (S, D) of (seed, index) pairs. Raises ConfigError for negative ones."""
         for seed, index in seeds:
             if seed < 0 or index < 0:
-                raise ConfigError(f"image {index} of seed {seed}: seeds and images are counted from 0; give 0 or more")
+                raise ConfigError(f"seed {seed}, image {index}: seeds and image indices must be 0 or more")
         return self.generator.draw(seeds)
 
     def fixed_codes(self) -> Tensor:
-        """The codes (n, D) that were trained throughout; `codes` and `sample` draw new ones.
+        """The fixed codes (n, D) used throughout training; `codes` and `sample` draw new ones.
 
         Raises:
-            ConfigError: training drew fresh codes.
+            ConfigError: the model was trained with fresh codes.
         """
         if self.generator.fixed_codes is None:
-            raise ConfigError(f"this {self.name} model was trained with fresh codes; leave --fixed-codes out")
+            raise ConfigError(
+                f"this {self.name} model was trained with fresh codes, not fixed ones; omit --fixed-codes"
+            )
         return self.generator.fixed_codes.cpu()
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
-        """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W) as `condition.read` returns it."""
+        """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W), as returned by `condition.read`."""
         with self._precision():
             return to_unit(decode_in_chunks(self.generator, self.encode(raw), codes, chunk)[0])
 
@@ -82,15 +84,15 @@ class LoadedGenerator:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
 
     def encode(self, raw: Tensor) -> Tensor:
-        """What the generator reads, (1, K, H, W), of a raw condition (c, H, W)."""
+        """Encode a raw condition (c, H, W) as the generator's input (1, K, H, W)."""
         encoded = self.condition.encode(raw.unsqueeze(0).to(self.device))
-        laid_out = self.channels_last and not is_constant(encoded)  # which stays a view
+        laid_out = self.channels_last and not is_constant(encoded)  # constant conditions stay views
         return encoded.contiguous(memory_format=torch.channels_last) if laid_out else encoded
 
     def choose_codes(self, codes: Tensor | None, n: int, seed: int, first: int = 0) -> tuple[Tensor, list[Seed] | None]:
-        """Given codes, checked; or those of n seeds, and the seeds."""
+        """The codes passed in, checked; or else the codes of n seeds, and the seeds."""
         if codes is None and n < 1:
-            raise ConfigError(f"n = {n}: give 1 or more")
+            raise ConfigError(f"n must be at least 1, got {n}")
         seeds = [(seed, first + i) for i in range(n)]
         return (self.codes_of(seeds), seeds) if codes is None else (self.check_codes(codes), None)
 
@@ -100,5 +102,5 @@ class LoadedGenerator:
         return self.codes_of([what if isinstance(what, tuple) else (seed, what)])[0]
 
     def check_codes(self, codes: Tensor) -> Tensor:
-        """As `core.codes.check`."""
+        """Check codes (n, D) for this model; see `core.codes.check`."""
         return code_draws.check(codes, self.generator.code_size, self.name)

@@ -1,4 +1,4 @@
-"""The layers of public generators, told by the names and shapes of their tensors, and our names for them."""
+"""Recognise the layers of public generators by the names and shapes of their tensors, and rename them to ours."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ USUAL_CODE = 8  # BicycleGAN's --nz
 
 
 class Understood(NamedTuple):
-    """What a file was taken for.
+    """The network recognised in a file.
 
     Attributes:
-        method: with `options`, what builds the network.
+        method: builds the network with `options`.
         sites: layers that read a code.
-        shapes: its size is that at which a U-Net's bottleneck is one pixel; of ResNets, what they were published for.
-        words: what it is.
+        shapes: its size is where a U-Net's bottleneck is one pixel; for ResNets, the size they were published for.
+        words: description of the network.
     """
 
     method: str
@@ -39,8 +39,8 @@ class Understood(NamedTuple):
     words: str
 
     def check_all_used(self, weights: Weights) -> None:
-        """Raises CheckpointError for a tensor that is neither in a layer nor a running statistic, which instance
-        normalisation does not use: the network would have drawn with it."""
+        """Raise CheckpointError if a tensor is neither in a layer nor a running statistic (unused by instance
+        normalisation): images of the imported network would differ."""
         used = {id(tensor) for layer in self.layers.values() for tensor in layer.values()}
         left = [
             name
@@ -50,13 +50,13 @@ class Understood(NamedTuple):
         if left:
             more = f" and {len(left) - 1} more" if len(left) > 1 else ""
             raise CheckpointError(
-                f"taken for {self.words}, its tensor {left[0]!r}{more} would be left out and images would differ; "
+                f"recognised as {self.words}, but tensor {left[0]!r}{more} would be left out and images would differ; "
                 f"{KNOWN}"
             )
 
 
 def modules_of(weights: Weights, prefix: str) -> dict[int, Weights]:
-    """The entries of the sequence at `prefix`, in order: index -> what is below it."""
+    """The entries of the sequence at `prefix`, in order: index -> the tensors below it."""
     found: dict[int, Weights] = {}
     for name, tensor in weights.items():
         index, _, rest = name.removeprefix(prefix).partition(".")
@@ -68,7 +68,7 @@ def modules_of(weights: Weights, prefix: str) -> dict[int, Weights]:
 def convolutions(modules: Iterable[Weights]) -> list[Weights]:
     """Convolutions in order, each together with the normalisation that follows it."""
     found: list[Weights] = []
-    for module in modules:  # running statistics without a gain are those of instance normalisation: dropped
+    for module in modules:  # running statistics without a gain belong to instance normalisation: dropped
         weight = module.get("weight")
         if weight is not None and weight.ndim == 4:
             found.append({f"conv.{name}": tensor for name, tensor in module.items()})
@@ -79,18 +79,18 @@ def convolutions(modules: Iterable[Weights]) -> list[Weights]:
 
 
 def understand(weights: Weights, code_size: int | None, noise: Noise) -> Understood:
-    """By the names of its tensors."""
+    """Recognise a network by the names of its tensors."""
     if "model.down.0.weight" in weights:
         return unet_with_codes(weights)
     if "model.model.0.weight" in weights and any(name.startswith("model.model.1.model.") for name in weights):
         return unet(weights, code_size, noise)
     if any(re.match(r"model\.\d+\.conv_block\.", name) for name in weights):
         return resnet(weights, noise)
-    raise CheckpointError(f"its first tensor is {next(iter(weights))!r}, which is of no known generator; {KNOWN}")
+    raise CheckpointError(f"its first tensor {next(iter(weights))!r} belongs to no known generator; {KNOWN}")
 
 
 def unet(weights: Weights, code_size: int | None, noise: Noise) -> Understood:
-    """Each level is a sequence: convolution, the sequence of the level below, convolution."""
+    """A U-Net in which each level is a sequence: convolution, the sequence of the level below, convolution."""
     levels: list[list[Weights]] = []
     prefix, bare = "model.model.", False
     while prefix:
@@ -120,7 +120,7 @@ def unet(weights: Weights, code_size: int | None, noise: Noise) -> Understood:
 
 
 def unet_with_codes(weights: Weights) -> Understood:
-    """Each level has `down`, `submodule` (the level below) and `up`; every `down` reads the code beside its input."""
+    """A U-Net whose levels have `down`, `submodule` (the level below) and `up`; every `down` also reads the code."""
     levels: list[list[Weights]] = []
     prefix = "model."
     while any(name.startswith(prefix) for name in weights):
@@ -128,33 +128,33 @@ def unet_with_codes(weights: Weights) -> Understood:
         levels.append([conv for side in sides for conv in convolutions(side)])
         prefix += "submodule."
     if len(levels) < 2:
-        raise CheckpointError(f"its U-Net has a single level; {KNOWN}")
+        raise CheckpointError(f"its U-Net has only one level; {KNOWN}")
     layers = unet_layers(levels)
     code_size = layers["down2"]["conv.weight"].shape[1] - layers["down1"]["conv.weight"].shape[0]
     sites = {name for name in layers if name.startswith("down")}
-    # the public network joins code and features before its LeakyReLU, which the first level lacks
+    # the public network concatenates code and features before its LeakyReLU, which the first level lacks
     options: Options = {"randomness.leaky": ["down[!1]"]}
     return bicyclegan(layers, norm_of(layers, "up1"), code_size, options, sites, "G_Unet_add_all")
 
 
 def unet_layers(levels: list[list[Weights]]) -> Layers:
-    """`down1 .. downN`, `up1 .. upN` from (down, up) of every level, the outermost first."""
+    """`down1 .. downN`, `up1 .. upN` from (down, up) of every level, outermost first."""
     layers: Layers = {}
     for k, level in enumerate(levels, start=1):
         if len(level) != 2:
-            raise CheckpointError(f"level {k} of its U-Net has {len(level)} convolutions instead of 2; {KNOWN}")
+            raise CheckpointError(f"level {k} of its U-Net must have 2 convolutions, got {len(level)}; {KNOWN}")
         layers |= {f"down{k}": level[0], f"up{k}": level[1]}
     for name, layer in layers.items():
         height, width = layer["conv.weight"].shape[2:]
         if (height, width) != (4, 4):
             raise CheckpointError(
-                f"its layer {name} has {height}x{width} filters instead of 4x4; it may up-sample by resizing"
+                f"its layer {name} must have 4x4 filters, got {height}x{width}; it may upsample by resizing"
             )
     return layers
 
 
 def resnet(weights: Weights, noise: Noise) -> Understood:
-    """A sequence: convolutions, residual blocks (sequences of two convolutions), convolutions."""
+    """A ResNet, which is a sequence: convolutions, residual blocks (sequences of two convolutions), convolutions."""
     modules = modules_of(weights, "model.")
     residual = [index for index, module in modules.items() if any(name.startswith("conv_block.") for name in module)]
     before = convolutions(module for index, module in modules.items() if index < residual[0])
@@ -166,12 +166,12 @@ def resnet(weights: Weights, noise: Noise) -> Understood:
     layers = dict(zip(names, before + after, strict=True))
     for name, layer in layers.items():
         if name.startswith("up") and layer["conv.weight"].shape[0] < layer["conv.weight"].shape[1]:
-            raise CheckpointError("its ResNet up-samples by resizing; only transposed convolutions can be imported")
+            raise CheckpointError("its ResNet upsamples by resizing; only transposed convolutions can be imported")
     for block, index in enumerate(residual, start=1):
         inside = modules_of(weights, f"model.{index}.conv_block.")
         pair = convolutions(inside.values())
         if len(pair) != 2 or min(inside) == 0:
-            raise CheckpointError(f"its block {block} is not two convolutions that pad by reflecting; {KNOWN}")
+            raise CheckpointError(f"its block {block} is not two convolutions with reflection padding; {KNOWN}")
         layers |= {f"block{block}.conv{i}": conv for i, conv in enumerate(pair, start=1)}
     norm = norm_of(layers, "outer")
     dropped = {f"block{block}.conv1" for block in range(1, blocks + 1)} if noise == "dropout" else set()
@@ -183,12 +183,13 @@ def resnet(weights: Weights, noise: Noise) -> Understood:
 
 
 def norm_of(layers: Layers, last: str, bare: bool = False) -> str:
-    """Which normalisation it has. Without any, pix2pix has no biases where our network has them: they become 0."""
+    """The kind of normalisation. Without any, pix2pix lacks some biases that our network has: they become 0."""
     biased = [name for name, layer in layers.items() if "conv.bias" in layer and name != last]
     if any("norm.weight" in layer for layer in layers.values()):
         if biased:
             raise CheckpointError(
-                f"its layer {biased[0]} has a bias beside batch normalisation; of BicycleGAN, import --norm instance"
+                f"its layer {biased[0]} has both a bias and batch normalisation, which is not supported; "
+                "BicycleGAN must be trained with --norm instance"
             )
         return "batch"
     if biased and not bare:
@@ -202,19 +203,19 @@ def norm_of(layers: Layers, last: str, bare: bool = False) -> str:
 def bicyclegan(layers: Layers, norm: str, code_size: int, options: Options, sites: set[str], words: str) -> Understood:
     inputs = layers["down1"]["conv.weight"].shape[1] - code_size
     if code_size < 1 or inputs < 1:
-        raise CheckpointError(f"its first convolution would read {inputs} channels and a code of {code_size} numbers")
+        raise CheckpointError(f"its first convolution would read {inputs} channels and a code of {code_size} values")
     depth = len(layers) // 2
-    for k in range(1, depth):  # its joins are (up-sampled, skip), ours are (skip, up-sampled)
+    for k in range(1, depth):  # it concatenates (up-sampled, skip), we (skip, up-sampled)
         weight = layers[f"up{k}"]["conv.weight"]
         weight.copy_(torch.cat(weight.chunk(2)[::-1]))
     options = options | {"code_size": code_size, "generator.depth": depth, "generator.norm": norm}
     channels = (inputs, layers["up1"]["conv.weight"].shape[1])
-    words = f"BicycleGAN's {words} with {depth} halvings and a code of {code_size} numbers"
+    words = f"BicycleGAN's {words} with {depth} halvings and a code of {code_size} values"
     return Understood("bicyclegan", layers, options, sites, Shapes(*channels, (2**depth, 2**depth)), words)
 
 
 def rename_layers(layers: Layers, sites: set[str]) -> Weights:
-    """Layers that read a code hold their convolution one level deeper."""
+    """The state dict under our names; layers that read a code hold their convolution one level deeper."""
     state: Weights = {}
     for name, layer in layers.items():
         where = f"stages.{name}" if "." in name else f"stages.{name}.layer"

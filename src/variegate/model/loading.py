@@ -14,22 +14,22 @@ from ..runs.saved_model import ModelRecord, load_weights, read_weights
 
 
 def load_networks(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:
-    """The generator, ready to draw, and what finds the codes of images if training made it.
+    """The generator in eval mode, and the encoder from images to codes if training produced one.
 
     Raises:
-        CheckpointError: weights are missing or damaged, or a model that draws with images has none yet.
+        CheckpointError: weights are missing or damaged, or a model that copies from training images has none yet.
     """
     method = method_from_mapping(record.method, str(folder / "config.json"))
     generator = method.build_generator(record.shapes)
     load_weights(generator, read_weights(folder), folder / "model.safetensors")
     if isinstance(generator, HasMemory) and not len(generator.images):
         raise CheckpointError(
-            f"{folder}: this {method.name} model remembers no training images yet, with which it draws; "
-            "they are shown to it when training ends: repeat the command with --resume"
+            f"{folder}: this {method.name} model has not stored the training images that it needs for sampling, "
+            "which happens at the end of training; repeat the training command with --resume"
         )
     inverter = method.objective.build_inverter(record.shapes)
     if not (folder / "inverter.safetensors").is_file():
-        inverter = None  # nothing to find codes with, as in imported generators
+        inverter = None  # imported generators, for example, have no encoder
     if inverter is not None:
         load_weights(inverter, read_weights(folder, "inverter"), folder / "inverter.safetensors")
         inverter.eval().requires_grad_(False).to(device)

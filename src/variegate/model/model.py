@@ -1,4 +1,4 @@
-"""What a user holds: a trained generator that draws many images for one condition."""
+"""The user-facing model: a trained generator that samples many images for one condition."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ C = TypeVar("C")
 
 
 class Drawing(TypedDict, total=False):
-    """What is seldom asked for when images are drawn."""
+    """Rarely used options of sampling."""
 
-    first: int  # image i has the code of (seed, first + i); 0 unless given
-    chunk: int  # images decoded at a time; 16 unless given
+    first: int  # image i has the code of (seed, first + i); default: 0
+    chunk: int  # images decoded at a time; default: 16
 
 
 class Given(TypedDict, total=False):
-    """What is given in place of codes of a seed, and of the size that something has."""
+    """Codes to use instead of a seed's, and a size to resize to."""
 
     codes: Tensor | None
     size: Size | None
 
 
 class Model(LoadedGenerator):
-    """A trained generator with its condition. Make one with `variegate.load(path)`."""
+    """A trained generator with its condition; load one with `variegate.load(path)`."""
 
     @classmethod
     def load(
@@ -58,15 +58,15 @@ class Model(LoadedGenerator):
         channels_last: bool = False,
         compile: bool = False,
     ) -> Model:
-        """From a run directory or the `model` folder in it.
+        """Load a model from a run directory or the `model` folder in it.
 
-        The switches change the speed, and images no more than rounding does: bfloat16 by about 1/100 of the range, the
-        others by 1/10,000.
+        `precision`, `channels_last` and `compile` affect speed, and images only by rounding: bfloat16 by about 1/100 of
+        the range, the others by 1/10,000.
 
         Args:
             precision: arithmetic of convolutions and matrix products.
             channels_last: memory layout of weights and features.
-            compile: with `torch.compile`; the first image of every size takes long, a C++ compiler is needed on CPUs.
+            compile: use `torch.compile`; the first image of every size is slow, and CPUs need a C++ compiler.
 
         Raises:
             CheckpointError: there is no model there, or it is damaged.
@@ -86,7 +86,7 @@ class Model(LoadedGenerator):
         return model
 
     def save(self, folder: str | Path) -> None:
-        """Write `config.json`, `model.safetensors` and a card."""
+        """Write `config.json`, `model.safetensors` and a model card."""
         write_model(Path(folder), self.generator, self.record, self.inverter)
 
     def sample(
@@ -98,20 +98,20 @@ class Model(LoadedGenerator):
         size: Size | None = None,
         **drawing: Unpack[Drawing],
     ) -> Samples:
-        """n different images of one condition.
+        """Sample n different images of one condition.
 
         Args:
-            condition: path, PIL image, numpy array or tensor; any height and width. A class by its name or number, a
-                vector as array (D,) or FILE:ROW, "none" for models of images alone; a tuple for several conditions.
+            condition: path, PIL image, numpy array or tensor; any height and width. A class name or number, a vector as
+                array (D,) or FILE:ROW, "none" for unconditional models; a tuple for several conditions.
             seed: image i has the code of (seed, i), whatever n is.
-            codes: (n, D) to use instead, such as those of another condition's samples.
-            size: H, W to resize the condition to; as it is unless given, and as in training if it has none. Images have
-                the condition's size.
-            drawing: `first`, the number of the first image, and `chunk`, how many are decoded at a time.
+            codes: codes (n, D) to use instead, such as those of another condition's samples.
+            size: (H, W) to resize the condition to; by default its own size, or the training size if it has none.
+                Images have the condition's size.
+            drawing: `first`, the index of the first image, and `chunk`, how many are decoded at a time.
 
         Raises:
             DataError: the condition cannot be read.
-            ConfigError: codes of another model.
+            ConfigError: the codes belong to another model.
         """
         check_keywords(drawing, Drawing.__annotations__, "sample")
         codes, seeds = self.choose_codes(codes, n, seed, drawing.get("first", 0))
@@ -127,22 +127,22 @@ class Model(LoadedGenerator):
         keep: int | None = None,
         **given: Unpack[Given],
     ) -> Samples:
-        """n different images that begin as an image does; all after its first pixels is drawn.
+        """Sample n different images that start with the first pixels of an image and continue differently.
 
         Args:
-            image: in what form `sample` takes one; of its own size unless `size` is given.
-            condition: as in `sample`, resized to the image; left out for models of images alone, and for auto-encoders,
+            image: as an image condition of `sample`; keeps its own size unless `size` is given.
+            condition: as in `sample`, resized to the image; omit it for unconditional models, and for auto-encoders,
                 which read the image.
-            keep: how many pixels stay, row by row from the top, each from the left; the upper half unless given. They
-                are the image's own, or with fewer than 8 bits a colour the levels below them.
+            keep: how many pixels to keep, row by row from the top, each from the left; default: the upper half. They
+                keep their values, or with fewer than 8 bits per colour are rounded down to the nearest level.
             given: `codes` and `size`, as in `sample`.
 
         Raises:
             DataError: the image or the condition cannot be read.
-            ConfigError: the model does not draw pixel after pixel, a condition is missing, or there are fewer pixels.
+            ConfigError: the model does not sample pixel by pixel, a condition is missing, or `keep` is out of range.
         """
         generator = self._able(
-            Completes, "does not draw pixel after pixel, so it cannot go on from given ones; train gated-pixelcnn"
+            Completes, "does not sample pixel by pixel, so it cannot continue from known pixels; train gated-pixelcnn"
         )
         check_keywords(given, Given.__annotations__, "complete")
         codes, seeds = self.choose_codes(given.get("codes"), n, seed)
@@ -152,8 +152,8 @@ class Model(LoadedGenerator):
         source = own_condition(self.condition, start) if condition is None else condition
         if source is None:
             raise ConfigError(
-                f"this {self.name} model draws images of {with_article(self.condition.noun)}, and none is given; say "
-                "which it is (--condition)"
+                f"this {self.name} model needs {with_article(self.condition.noun)} as its condition, got none; "
+                "give it with --condition"
             )
         with torch.no_grad(), self._precision():
             features = self.generator.encode(self.encode(self.condition.read(source, size)))
@@ -161,12 +161,12 @@ class Model(LoadedGenerator):
         return Samples(images, codes, seeds, shown_before(start, keep))
 
     def moments(self, condition: Source, n: int = 32, seed: int = 0, size: Size | None = None) -> Moments:
-        """Mean and standard deviation of every pixel: predicted by a moment-predictor, else of n samples.
+        """Mean and standard deviation of every pixel: predicted by a moment-predictor, otherwise from n samples.
 
-        Args and errors are those of `sample`, but n must be at least 2.
+        Arguments and errors are those of `sample`, but n must be at least 2.
         """
         if n < 2:
-            raise ConfigError(f"n = {n}: the deviation of fewer than 2 samples says nothing; give 2 or more")
+            raise ConfigError(f"n must be at least 2 for a standard deviation, got {n}")
         raw = self.condition.read(condition, size)
         return image_moments(self.generator, self.encode(raw), self.codes(n, seed))
 
@@ -174,10 +174,10 @@ class Model(LoadedGenerator):
         """log p(image | condition) of each image in nats, (n,); for PixelCNN the probability of its levels.
 
         Args:
-            images: n of what `sample` takes as an image, or one tensor (n, C, H, W), of integers 0 to 255 or, like
-                `Samples.images`, of numbers in [0, 1]; all of one size, to which the condition is resized.
-            size: H, W to resize all of them to.
-            chunk: images looked at at a time.
+            images: n images in any form that `sample` accepts, or one tensor (n, C, H, W) of integers 0 to 255 or, like
+                `Samples.images`, of floats in [0, 1]; all of one size, to which the condition is resized.
+            size: (H, W) to resize all of them to.
+            chunk: images processed at a time.
 
         Raises:
             DataError: an image or the condition cannot be read, or has values out of range.
@@ -187,17 +187,17 @@ class Model(LoadedGenerator):
         return ask_of_each(generator.log_prob, *self._condition_and_images(condition, images, size), chunk)
 
     def surprisal(self, images: Images, condition: Source, size: Size | None = None, chunk: int = 16) -> Tensor:
-        """Bits of every pixel, given those above and to the left, (n, H, W). Args and errors: those of `log_prob`."""
-        generator = self._able(HasLevels, "knows no probability of a pixel; train gated-pixelcnn")
+        """Bits of every pixel given all before it in raster order, (n, H, W). Arguments and errors as in `log_prob`."""
+        generator = self._able(HasLevels, "has no probabilities of single pixels; train gated-pixelcnn")
         return ask_of_each(generator.surprisal, *self._condition_and_images(condition, images, size), chunk)
 
     def _condition_and_images(self, condition: Source, images: Images, size: Size | None) -> tuple[Tensor, Tensor]:
-        """Encoded (1, K, H, W), and uint8 (n, C, H, W)."""
+        """The encoded condition (1, K, H, W), and the images as uint8 (n, C, H, W)."""
         raw = read_images(images, self.image_reader, size)
         return self.encode(self.condition.read(condition, (raw.shape[2], raw.shape[3]))), raw
 
     def _able(self, capability: type[C], lacks: str) -> C:
-        """The generator, if it has a capability; else raises ConfigError."""
+        """The generator, if it has the capability; otherwise raises ConfigError."""
         if not isinstance(self.generator, capability):
             raise ConfigError(f"this {self.name} model {lacks}")
         return self.generator
@@ -211,12 +211,12 @@ class Model(LoadedGenerator):
         seed: int = 0,
         size: Size | None = None,
     ) -> Samples:
-        """Images along the path between two codes of one condition, ends included.
+        """Sample images of one condition along the path between two codes, ends included.
 
         `start` and `end` are indices of `seed`, (seed, index) pairs or codes (D,).
         """
         if frames < 1:
-            raise ConfigError(f"frames = {frames}: a path has at least 1; give 1 or more")
+            raise ConfigError(f"frames must be at least 1, got {frames}")
         ends = (self.code_of(start, seed), self.code_of(end, seed))
         way = code_draws.path(*ends, frames, self.generator.prior)
         return self.sample(condition, codes=way, size=size)
@@ -229,9 +229,10 @@ class Model(LoadedGenerator):
         size: Size | None = None,
         end: int | Seed | Tensor | None = None,
     ) -> Samples:
-        """One image for each of many conditions of one size: with one code, or along the path from it to `end`.
+        """Sample one image for each of many conditions of one size, with one code or along the path from it to `end`.
 
-        `conditions`: what `sample` takes, folders of such files, files of several frames. Codes as in `interpolate`.
+        `conditions` are what `sample` accepts, folders of such files, or files with several frames; codes are as in
+        `interpolate`.
         """
         sources = [conditions] if isinstance(conditions, str | Path) else conditions
         raws, start = read_layouts(sources, self.condition, size), self.code_of(code, seed)
@@ -242,14 +243,14 @@ class Model(LoadedGenerator):
         return Samples(torch.cat([self.decode(raw, one[None]) for raw, one in zip(raws, way)]), way, None)
 
     def edit(self, layout: Source, size: Size | None = None) -> Editor:
-        """Add, move, delete and change objects of a label map, and draw it with the code kept.
+        """Add, move, delete and change objects of a label map, and render it with the same code.
 
         Args:
             layout: a label map, or a pair (label map, instance map) to tell touching objects of a class apart.
-            size: as in `sample`; the layout is edited at its own size, and resized to be drawn.
+            size: as in `sample`; the layout is edited at its own size, and resized for sampling.
 
         Raises:
-            ConfigError: the model's conditions are no label maps.
+            ConfigError: the model's conditions are not label maps.
         """
         from .editing import Editor
 
@@ -258,7 +259,7 @@ class Model(LoadedGenerator):
         return Editor(self.condition, self.sample, layout, size)
 
     def invert(self, image: Source, condition: Source | None = None) -> Tensor:
-        """The code (1, D) of an image, resized to the training size; `sample(condition, codes=...)` draws its style.
+        """The code (1, D) of an image, resized to the training size; `sample(condition, codes=...)` uses its style.
 
         Args:
             condition: what the image is an image of, needed by flows alone, which undo their own steps.

@@ -1,4 +1,4 @@
-"""Images that were drawn, and the codes that draw them again; kept and read back."""
+"""Sampled images with the codes that reproduce them; saving and loading."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..core.images import sheet, to_pil, unit_to_uint8
 if TYPE_CHECKING:
     from PIL import Image
 
-CODES_BYTES = 2**28  # codes larger than this in all are not saved; their seeds are, and they can be drawn again
+CODES_BYTES = 2**28  # codes larger than this in total are not saved, only their seeds, which reproduce them
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Images and what is needed to draw them again.
+    """Images and what is needed to reproduce them.
 
     Attributes:
-        images: (n, C, H, W) in [0, 1]; C is 1 for grey ones.
+        images: (n, C, H, W) in [0, 1]; C is 1 for grey images.
         codes: (n, D).
-        seeds: the (seed, index) of every code, or None for codes that were mixed or given.
-        before: (k, C, H, W) in [0, 1], what the images go on from; sheets begin with it.
+        seeds: the (seed, index) of every code, or None for codes that were interpolated or passed in.
+        before: (k, C, H, W) in [0, 1], what the images continue; shown first on sheets.
     """
 
     images: Tensor
@@ -70,7 +70,7 @@ class Samples:
 
 
 def files_of(codes: Path) -> list[Path]:
-    """The images that `Samples.save` wrote beside its file of codes; none if that is missing or damaged."""
+    """The images that `Samples.save` wrote next to a file of codes; none if that file is missing or damaged."""
     try:
         with safe_open(codes, "pt") as content:
             names = json.loads((content.metadata() or {}).get("files", "[]"))
@@ -80,15 +80,17 @@ def files_of(codes: Path) -> list[Path]:
 
 
 def read_codes(path: str | Path) -> Tensor:
-    """Codes (n, D) that `Samples.save` wrote.
+    """Codes (n, D), as written by `Samples.save`.
 
     Raises:
-        CheckpointError: the file is missing, damaged or holds no codes (very large codes are kept as seeds only).
+        CheckpointError: the file is missing, damaged or holds no codes (very large ones are saved only as seeds).
     """
     try:
         codes = load_file(path)["codes"]
     except (OSError, SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path} holds no codes ({error}); give a codes.safetensors of earlier samples") from None
-    if codes.shape == (0,):  # what `save` writes in their place
+        raise CheckpointError(
+            f"{path} holds no codes ({error}); give the codes.safetensors of earlier samples"
+        ) from None
+    if codes.shape == (0,):  # written by `save` in place of large codes
         raise CheckpointError(f"{path}: its codes were too large to save; give the same --seed instead")
     return codes

@@ -1,4 +1,4 @@
-"""How much a sequence of images flickers, beside what would be expected of it."""
+"""How much a sequence of images flickers, compared with what would be expected."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 def adjacent_difference(images: Tensor) -> Tensor:
-    """Mean absolute difference of each image from the one before: (T, C, H, W) to (T - 1,), in the images' units."""
+    """Mean absolute difference of each image from the previous one: (T, C, H, W) to (T - 1,), in the images' units."""
     return (images[1:].float() - images[:-1].float()).abs().flatten(1).mean(dim=1)
 
 
 def changed_share(layouts: Tensor) -> Tensor:
-    """Share of pixels whose class is not that of the layout before: (T, c, H, W), ids first, to (T - 1,) in [0, 1]."""
+    """Fraction of pixels that change class from the previous layout: (T, c, H, W), ids first, to (T - 1,) in [0, 1]."""
     return (layouts[1:, 0] != layouts[:-1, 0]).float().flatten(1).mean(dim=1)
 
 
 class Flicker(NamedTuple):
-    """Differences of neighbours in a sequence of T frames, (T - 1,) each, in units of [0, 1]."""
+    """Differences between adjacent frames of a sequence of T, (T - 1,) each, in units of [0, 1]."""
 
-    frames: Tensor  # of the images
-    fresh: Tensor  # of images with another code for every frame
-    layouts: Tensor  # share of pixels that change class; of images, their mean absolute difference
-    labels: bool  # which of the two
+    frames: Tensor  # between the images
+    fresh: Tensor  # between images with a different code for every frame
+    layouts: Tensor  # fraction of pixels that change class; for image conditions, their mean absolute difference
+    labels: bool  # whether the conditions are label maps
 
     def text(self) -> str:
         if not len(self.frames):
-            return "one frame, nothing to compare it with"
+            return "only one frame, so there is nothing to compare"
         what = "pixels that change class" if self.labels else "difference of the conditions"
         rows = [
             ("adjacent frames differ by", self.frames),
@@ -46,7 +46,7 @@ class Flicker(NamedTuple):
 
 
 def flicker(model: Model, layouts: Sequence[Tensor], images: Tensor, seed: int = 0) -> Flicker:
-    """Measure the images (T, C, H, W) of raw layouts (c, H, W); frame t is drawn afresh with code t of `seed`."""
+    """Measure images (T, C, H, W) of raw layouts (c, H, W); `fresh` samples frame t with code t of `seed`."""
     fresh = torch.cat([model.decode(raw, code[None]) for raw, code in zip(layouts, model.codes(len(layouts), seed))])
     raws, labels = torch.stack(list(layouts)), model.condition.discrete
     changes = changed_share(raws) if labels else uint8_to_unit(adjacent_difference(raws))

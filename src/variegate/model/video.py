@@ -1,4 +1,4 @@
-"""Moving images: frames as PNG files and a GIF, and an MP4 where imageio can write one."""
+"""Animations: frames as PNG files and a GIF, and an MP4 if imageio can write one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ GIF_HEIGHT = 256  # small images are enlarged by whole factors up to about this 
 
 
 def save_frames(samples: Samples, folder: str | Path, name: str = "morph", per_second: int = 12) -> Path:
-    """Write `frames/0000.png ..`, `NAME.gif` and, with imageio-ffmpeg installed, `NAME.mp4`.
+    """Write `frames/0000.png ..`, `NAME.gif` and, if imageio-ffmpeg is installed, `NAME.mp4`; returns the folder.
 
-    Those of an earlier call go first, so that a shorter one is not followed by the rest of a longer one.
+    Files of an earlier call are deleted first, so that no frames of a longer animation remain after a shorter one.
     """
     folder = Path(folder)
     frames_before = [path for path in files_of(folder / "frames" / "codes.safetensors") if path.stem.isdecimal()]

@@ -1,1 +1,1 @@
-"""One training loop for every method, its checkpoints, logs and watch for collapse."""
+"""One training loop for every method, with checkpoints, logs and collapse detection."""

@@ -1,12 +1,12 @@
-"""Layer weights of a perceptual distance, measured on the data before a run begins and written into its `config.yaml`.
+"""Layer weights of a perceptual distance, measured on the data before a run starts and written to its `config.yaml`.
 
     lambda_l = mean_l' d_l' / d_l,   d_l: mean absolute difference of feature map l between two images of the data
 
-All layers then contribute equally, as published weights were made to: "the inverse of the mean layer losses"
-(Chen & Koltun, ICCV 2017), and their total is that of equal weights. Two deviations: differences are those of different
-real images, not of a trained network's errors, since before training there are none, and the first outputs of a
-network say more about its initialisation than about the data; and weights are rounded to four digits, so that every
-machine writes the same.
+All layers then contribute equally, as with the published weights, "the inverse of the mean layer losses"
+(Chen & Koltun, ICCV 2017), and their total is that of equal weights. Two deviations: differences are taken between
+different real images, not from a trained network's errors, because there are none before training, and the first
+outputs of a network say more about its initialisation than about the data; and weights are rounded to four digits, so
+that every machine writes the same ones.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from ..runs.config import RunConfig, saved_config
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-IMAGES = 32  # at most, evenly spread over the training split
+IMAGES = 32  # maximum, evenly spaced over the training split
 
 
 def calibrate(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric) -> RunConfig:
-    """The configuration with numbers in place of `objective.weights: calibrated`; those of a run that was begun stay.
+    """Replace `objective.weights: calibrated` in the configuration by measured values; a run keeps those it began with.
 
     One process measures for all.
 
     Raises:
         ConfigError: the data have no two different images.
     """
-    objective: Any = config.method.objective  # any whose distance has weights and features
+    objective: Any = config.method.objective  # any with a perceptual distance and its weights
     if getattr(objective, "weights", None) != "calibrated":
         return config
     weights = saved_weights(folder)
@@ -50,7 +50,7 @@ def calibrate(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric) -> 
 
 
 def saved_weights(folder: Path) -> tuple[float, ...] | None:
-    """The weights of a run that has learned something."""
+    """The layer weights of a run that has a checkpoint."""
     if not Checkpoints(folder / "checkpoints").steps():
         return None
     weights = saved_config(folder).get("method", {}).get("objective", {}).get("weights")
@@ -75,7 +75,8 @@ def measure_layers(features: nn.Module, pairs: Pairs) -> tuple[float, ...]:
     layers = [sum(layer) / len(gaps) for layer in zip(*gaps)]
     if not layers or min(layers) <= 0:
         raise ConfigError(
-            f"objective.weights calibrated compares different images of {pairs.name}, which has none; give numbers"
+            f"objective.weights: calibrated compares different images, but all images of {pairs.name} look the same; "
+            "give the weights as numbers"
         )
     mean = sum(layers) / len(layers)
     return tuple(float(f"{mean / layer:.4g}") for layer in layers)

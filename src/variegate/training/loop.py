@@ -1,7 +1,7 @@
 """The training loop. One loop, every method: methods differ in `objective.updates`, never here.
 
-Data order and noise are functions of (seed, step) alone, so a resumed run repeats what an uninterrupted one does, and
-two processes together see what one would have seen.
+Data order and noise are functions of (seed, step) alone, so a resumed run repeats an uninterrupted one, and two
+processes together see what a single one would have seen.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ from .panel import Panel
 from .remembering import remember_images
 from .state import InitialWeights, State
 
-LOOK = 100  # updates of one batch after which its losses are looked at
+LOOK = 100  # updates of one batch between checks of its losses
 Players = dict[str, list[nn.Parameter]]
 
 
 def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial: InitialWeights | None = None) -> None:
-    """Train until `method.training.steps`; go on from the last checkpoint in `folder` if there is one.
+    """Train until `method.training.steps`, continuing from the last checkpoint in `folder` if there is one.
 
     Args:
-        initial: weights of earlier training; a run that was begun has its own.
+        initial: weights of earlier training; ignored if there is a checkpoint.
 
     Raises:
-        Interrupted: a signal asked to stop; a checkpoint was written.
+        Interrupted: a signal stopped training; a checkpoint was written.
         TrainingError: a loss or weight is no longer finite, or the disk is full.
         CheckpointError: the last checkpoint is damaged.
     """
@@ -69,7 +69,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
     def keep() -> None:
-        """Look at the panel, then write the checkpoint and the model."""
+        """Evaluate the panel, then write the checkpoint and the model."""
         check_finite(state.generator, state.step, checkpoints)
         if log:
             panel.look(folder / "samples", state.step, log)
@@ -83,7 +83,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         while state.step < settings.steps and not agree_to_stop(fabric, stop.asked > 0):
             try:
                 batch = next(batches)
-            except DataError:  # a damaged file must not cost what was learned from the others
+            except DataError:  # a damaged file must not lose the progress so far
                 if state.step and state.step not in checkpoints.steps():
                     keep()
                 raise
@@ -98,11 +98,13 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         if state.step and state.step not in checkpoints.steps():
             keep()
         if log and state.step >= settings.steps and isinstance(state.ema, HasMemory):
-            log.say(f"now {method.name} looks at its {len(pairs)} training images once more, to draw with them")
+            log.say(f"{method.name} now stores its {len(pairs)} training images, which it copies from when sampling")
             remember_images(folder / "model", state.ema, pairs, fabric.device)
         fabric.barrier()
     if state.step < settings.steps:
-        raise Interrupted(f"{folder}: stopped at step {state.step}; --resume goes on", stop.asked or signal.SIGTERM)
+        raise Interrupted(
+            f"{folder}: stopped at step {state.step}; continue with --resume", stop.asked or signal.SIGTERM
+        )
 
 
 def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
@@ -120,7 +122,7 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
         if "generator" in losses:
             update_ema(state.ema, state.generator, settings.ema_decay_at(state.step))
         if any(len(values) % LOOK == 0 and not bool(values[-1].isfinite()) for values in logs.values()):
-            break  # the caller says so; thousands of inner steps more would change nothing
+            break  # the caller reports it; thousands of further inner steps would change nothing
     state.step += 1
     return logs
 
@@ -141,10 +143,10 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
 
 
 def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fabric, step: int) -> Iterator[Batch]:
-    """Batches from `step` on, for ever, on the device."""
+    """Endless batches, starting at `step`, on the device."""
     even = settings.rebalance_masks == "even"
     rarity = Rarity(pairs, settings.rebalance_classes, even) if settings.rebalance != "none" else None
-    served = rarity.served if rarity else []  # loss rebalancing, too, does nothing where no class has a score
+    served = rarity.served if rarity else []  # loss rebalancing also does nothing if no class has a score
     place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
     order: InfiniteSampler
     if rarity and settings.rebalance in ("data", "both"):
@@ -153,7 +155,7 @@ def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fab
         order = (ReplacementSampler if settings.replacement else InfiniteSampler)(len(pairs), *place)
     others = None
     if settings.neighbours.threshold:
-        with fabric.rank_zero_first(local=True):  # the others of a machine find what it has kept
+        with fabric.rank_zero_first(local=True):  # other processes of the machine find its cached result
             others = neighbours(pairs, settings.neighbours).others
     visits = Visits(pairs, settings.jitter, settings.flip, others)
     for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers, collate_fn=collate):
@@ -161,7 +163,7 @@ def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fab
         batch = to_batch(raw, pairs.condition)
         if rarity and settings.rebalance in ("loss", "both"):
             batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
-        if run.channels_last and not is_constant(batch.condition):  # a plane of one number stays one
+        if run.channels_last and not is_constant(batch.condition):  # constant planes stay views
             batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
         yield batch
 
@@ -169,9 +171,9 @@ def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fab
 def update(
     fabric: Fabric, losses: Losses, players: Players, optimizers: Mapping[str, Any], settings: Training
 ) -> dict[str, Tensor]:
-    """One simultaneous move: every player named in `losses` descends its own sum, then all step.
+    """One simultaneous update: gradients of every player named in `losses` for its own sum, then all step.
 
-    A term that several players share (the same tensor) is propagated once, into all of them.
+    A term that several players share (the same tensor) is backpropagated once, into all of them.
     """
     sharers: dict[int, tuple[Tensor, list[str]]] = {}
     for name, terms in losses.items():
@@ -209,7 +211,7 @@ def update_ema(ema: Generator, generator: Generator, decay: float) -> None:
 
 
 def finite(fabric: Fabric, logs: dict[str, list[Tensor]], step: int, checkpoints: Checkpoints) -> dict[str, float]:
-    """Losses as numbers, averaged over updates and processes; stops with their name when one is NaN or infinite."""
+    """Losses as floats, averaged over updates and processes. Raises TrainingError if one is NaN or infinite."""
     means = torch.stack([torch.stack(values).float().mean() for values in logs.values()])
     values = fabric.all_reduce(means, reduce_op="mean")
     numbers = dict(zip(logs, torch.as_tensor(values).tolist()))

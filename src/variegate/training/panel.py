@@ -1,4 +1,4 @@
-"""A fixed panel of conditions and codes, drawn at every checkpoint: images to look at and numbers to watch."""
+"""A fixed panel of conditions and codes, sampled at every checkpoint: images to look at and metrics to watch."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Panel:
     """Held-out conditions and codes of seed 0.
 
     Attributes:
-        score: lower is better: negative log-likelihood per pixel and colour in nats, of generators that have one, over
-            held-out pairs; else the best-of-8 error.
-        note: shown beside the progress.
+        score: lower is better: for generators with a likelihood, the negative log-likelihood of held-out pairs per
+            pixel and colour in nats; otherwise the best-of-8 error.
+        note: shown next to the progress.
     """
 
     def __init__(self, pairs: Pairs, generator: Generator) -> None:
@@ -40,7 +40,7 @@ class Panel:
         self.warned = False
 
     def look(self, folder: Path, step: int, log: Log) -> None:
-        """Draw the panel, save the grid, log the numbers, warn when the code is ignored."""
+        """Sample the panel, save the grid, log the metrics, and warn if the code is ignored."""
         device = next(self.generator.parameters()).device
         images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
         self.score = best_of_n(images, to_float(self.truth))
@@ -54,7 +54,7 @@ class Panel:
             shown, unit = (self.score / math.log(2), "bits_per_dim") if levels else (self.score, "nats")
             self.note = f"validation {shown:.4f} {'bits per dimension' if levels else 'nats per pixel and colour'}"
             log.numbers(step, {f"val/{unit}": shown})
-        # before it remembers anything, the code of such a generator has nothing to choose from
+        # before a generator with a memory has stored images, its code has nothing to choose from
         read = 0 if isinstance(self.generator, HasMemory) else self.generator.code_size
         warning = verdict(sensitivity, read)
         if warning and not self.warned:

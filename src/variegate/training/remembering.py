@@ -1,4 +1,4 @@
-"""The last act of a training: a generator that draws with training images is shown them, and saved with them."""
+"""The last step of training: a generator that copies from training images stores them, and is saved with them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BATCH = 16
 
 
 def remember_images(folder: Path, generator: Generator, pairs: Pairs, device: torch.device) -> None:
-    """Nothing is done where the saved model, which may be an earlier one than the last, has its images already.
+    """Store the training images in the saved model, unless it has them already.
 
     Args:
-        folder: of the saved model, which is replaced.
-        generator: takes over its weights; has to be one with a memory.
+        folder: folder of the saved model, which is replaced; it may be older than the last checkpoint.
+        generator: must have a memory; loads the saved model's weights.
 
     Raises:
         DataError: an image cannot be read.

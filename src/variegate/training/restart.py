@@ -1,8 +1,8 @@
-"""Training in two phases: parts of the generator begin again, the optimisers forget, and learning goes on slower.
+"""Training in two phases: parts of the generator and the optimisers are reset, and training continues more slowly.
 
-Conditional IMLE re-initialises its noise encoder so, which has by then over-fitted the codes of its pool (Li et al.,
-ICCV 2019, released code). New values are drawn on the CPU from the run's seed, so that a run resumed at the restart
-repeats it.
+Conditional IMLE re-initialises its noise encoder in this way, because it has by then overfitted the codes of its pool
+(Li et al., ICCV 2019, released code). New weights are drawn on the CPU from the run's seed, so that a run resumed at
+the restart repeats it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..core.config import Restart
 from ..core.errors import ConfigError
 from ..core.interfaces import Generator
 
-STREAM = 0x5EED  # keeps the new values apart from the first ones of the same seed
+STREAM = 0x5EED  # makes the new weights differ from the initial ones of the same seed
 
 
 class Fresh:
@@ -34,7 +34,7 @@ class Fresh:
         self.pairs = [(one, two) for one, two in found if one is not None and two is not None]
 
     def restart(self, optimizers: Mapping[str, Any], seed: int) -> None:
-        """Begin again; draws from the global generator, which the caller seeds for every step."""
+        """Re-initialise the modules and reset the optimisers; uses the global random state, seeded for every step."""
         torch.manual_seed((seed << 16) ^ STREAM)
         for module, averaged in self.pairs:
             new = copy.deepcopy(module).cpu()
@@ -45,7 +45,7 @@ class Fresh:
 
 
 def module_of(generator: nn.Module, name: str) -> nn.Module | None:
-    """The module of that dotted name; None where the network was built without it."""
+    """The module with this dotted name; None if the network was built without it."""
     try:
         found = attrgetter(name)(generator)
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Begin or resume a run: open the data, write `config.yaml`, train."""
+"""Start or resume a run: open the data, write `config.yaml`, train."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train in `folder`.
 
     Raises:
-        Interrupted: a signal stopped it, after a checkpoint.
-        ConfigError: the folder holds another run or a `config.yaml` of something else, or `resume` with settings that
+        Interrupted: a signal stopped training; a checkpoint was written.
+        ConfigError: the folder contains another run or a foreign `config.yaml`, or `resume` is given with settings that
             differ from the saved ones.
-        DataError, TrainingError, CheckpointError: see there.
+        DataError, TrainingError, CheckpointError: see their definitions.
     """
-    from .loop import train  # torch and Fabric take seconds; mistakes above should be told at once
+    from .loop import train  # importing torch and Fabric takes seconds; earlier errors should appear at once
 
     refuse_foreign(folder)
     pairs = config.data.open()
@@ -45,7 +45,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     if config.predictor is not None:
         same_data(Path(config.predictor), config, pairs)
     previous, predicts = folder / "previous", config.method.predictor is not None
-    begun = bool(RunFolder(folder).checkpoints.steps())  # then it has all it needs of earlier training
+    begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
     if config.initial is not None and not begun:
         read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
@@ -60,13 +60,13 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
 
 
 def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
-    """Raises ConfigError for a predictor that was trained on images of another size or data set."""
+    """Raise ConfigError if a predictor was trained on images of another size or data set."""
     run = RunFolder(predictor)
     record, own = run.record, run.config.data
     if record.size != pairs.size:
         (height, width), (own_height, own_width) = record.size, pairs.size
         raise ConfigError(
-            f"--predictor {predictor}: was trained at {height}x{width}, these images are {own_height}x{own_width}; "
+            f"--predictor {predictor} was trained at {height}x{width}, but these images are {own_height}x{own_width}; "
             f"train one at this size, or give --size {height}x{width}"
         )
     differ = {
@@ -78,16 +78,16 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
     }
     if any(differ.values()):
         words = " and ".join(name for name, yes in differ.items() if yes)
-        raise ConfigError(f"--predictor {predictor}: was trained with other {words}; train one on the same data")
+        raise ConfigError(f"--predictor {predictor} was trained with different {words}; train one on the same data")
 
 
 def known_same(one: RunConfig, other: RunConfig) -> bool:
-    """Whether two runs read the same files, as far as they say."""
+    """Whether two runs read the same files, as far as recorded."""
     return one.place is None or other.place is None or one.place.fingerprint == other.place.fingerprint
 
 
 def initial_weights(config: RunConfig, pairs: Pairs, previous: Path) -> InitialWeights:
-    """What earlier training hands over to a run that begins."""
+    """The weights of earlier training that a new run starts from."""
     from .state import InitialWeights
 
     method, remedy = config.method, "give a run of the same network"
@@ -102,12 +102,12 @@ def initial_weights(config: RunConfig, pairs: Pairs, previous: Path) -> InitialW
 
 
 def unlike(record: ModelRecord, method: Method, channels: int) -> str:
-    """In which settings of its network a saved model is unlike this run: a clause, empty if they are the same."""
+    """A clause that says how a saved model's network differs from this run's; empty if it does not."""
     old, new = record.method, method.model_dump(mode="json")
     if old["generator"]["kind"] != new["generator"]["kind"]:
         return f"it is a {old['name']} run, not {new['name']}; "
     if record.condition_channels != channels:
-        return f"its conditions have {record.condition_channels} channels, these {channels}; "
+        return f"its conditions have {record.condition_channels} channels, this run's have {channels}; "
     parts = [part for part in ("generator", "randomness") if old[part]["kind"] == new[part]["kind"]]
     names = [name for part in parts for name in differences(old[part], new[part], part)]
     if names:
@@ -116,14 +116,14 @@ def unlike(record: ModelRecord, method: Method, channels: int) -> str:
 
 
 def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
-    """The run whose result this one takes over."""
+    """The configuration of the previous run, whose result this one uses."""
     scale = config.method.previous_scale
     data = config.data.model_copy(update={"size": (size[0] // scale, size[1] // scale)})
     return config.model_copy(update={"method": method, "data": data, "initial": None, "predictor": None})
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raises ConfigError if the folder's `config.yaml` is not that of a run; it would be overwritten."""
+    """Raise ConfigError if the folder has a `config.yaml` that is not a run's, because it would be overwritten."""
     run, path = RunFolder(folder), folder / "config.yaml"
     if not path.exists() or run.checkpoints.steps():
         return
@@ -131,45 +131,44 @@ def refuse_foreign(folder: Path) -> None:
         run.config  # noqa: B018 reads and validates it
     except (CheckpointError, ConfigError, DataError):
         raise ConfigError(
-            f"{path} is not that of a run that can be read, and would be overwritten; move it away, or train into "
-            "another --out"
+            f"{path} is not the configuration of a run and would be overwritten; move it away, or give another --out"
         ) from None
 
 
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:
-    """Make the run folder, or check that it is the same run."""
+    """Create the run folder, or check that it contains the same run."""
     path = folder / "config.yaml"
-    if not (path.exists() and RunFolder(folder).checkpoints.steps()):  # nothing was learned there yet
+    if not (path.exists() and RunFolder(folder).checkpoints.steps()):  # no training to lose
         folder.mkdir(parents=True, exist_ok=True)
         write_text(path, to_yaml(config))
         return
     if not resume:
-        raise ConfigError(f"{folder} already holds a run; give --resume to go on with it, or another --out")
+        raise ConfigError(f"{folder} already contains a run; give --resume to continue it, or another --out")
     saved, now = with_defaults(folder), config.model_dump(mode="json")
     old, new = saved.pop("place", None), now.pop("place")
-    if old is not None:  # where the data are counts, not how they are typed
+    if old is not None:  # compare where the data are, not how the path was typed
         saved["data"]["path"], now["data"]["path"] = "as before", "as before" if same_files(old, new) else "other files"
     saved["method"], now["method"] = (without_words(one["method"]) for one in (saved, now))
     changed = differences(saved, now)
-    # a longer run and other ways to carry it out are fine; anything else would be another experiment
+    # a longer run and other execution settings are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]
     if serious or "run.seed" in changed:
         names = ["data" if name == "data.path" else name.removeprefix("data.") for name in serious]
         raise ConfigError(
-            f"{folder} was trained with another {', '.join(names or ['run.seed'])}; "
-            "leave the change out, or train into another --out"
+            f"{folder} was trained with a different {', '.join(names or ['run.seed'])}; "
+            "undo the change, or give another --out"
         )
     second = config.method.training.restart
     if second.at and "method.training.steps" in changed:
         raise ConfigError(
-            f"{folder}: its second phase begins at {second.at:.0%} of the steps, so a longer run is another one; leave "
-            "--steps out, or train into another --out with --initial"
+            f"{folder}: the second phase begins at {second.at:.0%} of the steps, so it cannot be resumed with other "
+            "--steps; omit --steps, or start a new run with --initial and another --out"
         )
     write_text(path, to_yaml(config))
 
 
 def without_words(method: Any) -> Any:
-    """A method without what only says in words what it is, which may be put better in later versions."""
+    """A method without its descriptive texts, which may be reworded in later versions."""
     if not isinstance(method, dict):
         return method
     kept = {name: value for name, value in method.items() if name not in ("paper", "summary", "condition")}
@@ -177,7 +176,7 @@ def without_words(method: Any) -> Any:
 
 
 def same_files(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
-    """Whether two places hold the same data. What changed where it is, such as a file that was mended, is the same."""
+    """Whether two places hold the same data. Data changed in place, such as a repaired file, count as the same."""
     if old["path"] == new["path"]:
         if old["fingerprint"] != new["fingerprint"]:
             logger.warning("%s: files were added, removed or changed since this run began", new["path"])
@@ -186,8 +185,8 @@ def same_files(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
 
 
 def with_defaults(folder: Path) -> dict[str, Any]:
-    """A saved configuration with the defaults of settings that are newer than the run."""
+    """A saved configuration, with defaults for settings that are newer than the run."""
     try:
         return RunFolder(folder).config.model_dump(mode="json")
-    except (ConfigError, DataError):  # something else changed, which the comparison will name
+    except (ConfigError, DataError):  # something else changed; the comparison will name it
         return saved_config(folder)

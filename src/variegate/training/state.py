@@ -22,12 +22,12 @@ from .restart import Fresh
 
 
 class State:
-    """Built from a method, then either fresh or as a checkpoint left it.
+    """The training state of a method, either new or restored from a checkpoint.
 
     Attributes:
-        generator: the network itself; `wrapped` is what training calls, ready for several processes.
+        generator: the network itself; training calls `wrapped`, which supports several processes.
         ema: the exponential moving average of its weights, in eval mode.
-        players: who has an optimiser -> parameters.
+        players: name of the player, which has its own optimiser -> parameters.
     """
 
     def __init__(self, method: Method, shapes: Shapes, run: ExecutionSettings, saved: dict[str, Any] | None) -> None:
@@ -39,7 +39,7 @@ class State:
         self.objective = method.build_objective(shapes)
         self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
         if saved:  # before wrapping: Fabric can save wrapped modules but not load them
-            saved = {"ema": saved.get("average"), **saved}  # the name it had in older checkpoints
+            saved = {"ema": saved.get("average"), **saved}  # its name in older checkpoints
             for name in ("generator", "ema", "objective"):
                 getattr(self, name).load_state_dict(saved[name])
         if run.channels_last:
@@ -51,7 +51,7 @@ class State:
         self.optimizers: dict[str, Any] = {}
 
     def set_up(self, fabric: Fabric, settings: Training) -> None:
-        """Move to the device, wrap what is trained, make the optimisers."""
+        """Move to the device, wrap the trained modules, and create the optimisers."""
         self.ema.to(fabric.device)
         self.wrapped = cast(Generator, wrap(fabric, self.generator))
         self.objective.to(fabric.device)
@@ -74,30 +74,31 @@ class State:
         self.objective.train()
 
     def moving(self, settings: Training) -> dict[str, list[nn.Parameter]]:
-        """Players without the parameters that are held at this step."""
+        """Players without the parameters that are frozen at this step."""
         if not self.held or self.step / settings.steps >= settings.hold.until:
             return self.players
         return {name: [p for p in own if id(p) not in self.held] for name, own in self.players.items()}
 
     def to_save(self) -> dict[str, Any]:
-        """Plain tensors and numbers, to go on from exactly here."""
+        """Plain tensors and numbers, sufficient to continue exactly from here."""
         state = {"step": self.step, "generator": self.wrapped.state_dict(), "ema": self.ema.state_dict()}
         state["objective"] = self.objective.state_dict()
         return state | {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
 
 
 class InitialWeights(NamedTuple):
-    """Weights of earlier training: the run's folder, and what `saved_model.read_weights` gives."""
+    """Weights of earlier training: the run's folder, and the result of `saved_model.read_weights`."""
 
     start: tuple[Path, dict[str, Tensor]] | None = None  # for the generator
-    shared: bool = False  # which takes only what it has by the same name
-    predictor: tuple[Path, dict[str, Tensor]] | None = None  # for the objective's
-    remedy: str = "give a run of the same network"  # what to do where weights do not fit
+    shared: bool = False  # whether to load only what both networks have with the same name and shape
+    predictor: tuple[Path, dict[str, Tensor]] | None = None  # for the objective's predictor
+    remedy: str = "give a run of the same network"  # what to do if weights do not fit
 
     def load_into(self, state: State) -> None:
-        """
+        """Load the weights into the generator, its EMA and the predictor.
+
         Raises:
-            CheckpointError: they are those of another network.
+            CheckpointError: the weights belong to another network.
         """
         if self.start is not None:
             weights = state.generator.adopt(self.start[1])
@@ -108,7 +109,7 @@ class InitialWeights(NamedTuple):
 
 
 def wrap(fabric: Fabric, module: nn.Module) -> nn.Module:
-    """Ready for several processes; a generator may also be entered by its two halves (MUNIT) or asked what it knows."""
+    """Wrap a module for several processes; a generator's halves (MUNIT), moments and likelihood remain callable."""
     ready = fabric.setup_module(module)
     if isinstance(module, Generator):
         for name in ("encode", "decode"):

@@ -21,17 +21,17 @@ def train(
     """Train a method on pairs of condition and image; returns the run directory.
 
     Args:
-        method: a name of `variegate methods`, or a method made in Python.
+        method: a name listed by `variegate methods`, or a method built in Python.
         data: a folder, an .npz file, `streets`, `streets:COUNT`, `digits` or `cifar10`.
-        out: the run directory; runs/METHOD-DATA unless given.
-        resume: go on with the run in `out`.
-        settings: those of `runs.config.run_config`: of the data (`size`, `condition`, ...), of the execution (`seed`,
-            `quiet`, ... or all of them as `run`), `steps`, `initial`, `predictor`, and the method's own
+        out: the run directory; default: runs/METHOD-DATA.
+        resume: continue the run in `out`.
+        settings: those of `runs.config.run_config`: data settings (`size`, `condition`, ...), execution settings
+            (`seed`, `quiet`, ... or all of them as `run`), `steps`, `initial`, `predictor`, and the method's own
             (`noise="input"`, `**{"generator.width": 16}`).
 
     Raises:
-        VariegateError: in words, what is wrong and what would be right.
-        Interrupted: a signal stopped the training; `resume` goes on.
+        VariegateError: the message says what is wrong and how to fix it.
+        Interrupted: a signal stopped training; continue with `resume`.
     """
     config = run_config(method, data, **settings)
     folder = (

@@ -21,6 +21,7 @@ from .sides import Side
 
 ALIKE = 0.75  # images of one name are more alike than others in this share of comparisons: they show one thing
 COMPARED = 24  # images of each side
+HALF = 0.5  # of the names of the larger folder, which is enough where the folders' own names or images agree too
 VIEWS = 8  # ways at most in which things are shown; more folders are classes
 LABEL_IDS = 64  # distinct values that a label map may have, to be taken for one by its content
 BESIDE: tuple[Role, ...] = ("view", "instances", "normals")  # what may lie beside pairs
@@ -76,7 +77,7 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
         return Pair(first, second, "labels")
     for one, other in COMPLEMENTS:
         firsts, seconds = ([side for side in sides if side.role == role] for role in (one, other))
-        if len(firsts) == len(seconds) == 1 and (unpaired or one == "a" or _share(firsts[0], seconds[0]) >= MOSTLY):
+        if len(firsts) == len(seconds) == 1 and (unpaired or one == "a" or _share(firsts[0], seconds[0]) >= HALF):
             return Pair(firsts[0], seconds[0], "images", None if one == "a" else "AtoB")
     return None
 
@@ -84,14 +85,17 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
 def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
     """By the names of their files: two folders that hold the same ones show one thing in two ways."""
     sides = [side for side in sides if side.name]
-    if not 2 <= len(sides) <= VIEWS or not all(_share(*pair) >= MOSTLY for pair in combinations(sides, 2)):
+    if not 2 <= len(sides) <= VIEWS:
         return None
     first, second, *more = sides
+    related, counted = similarity(first, second) >= ALIKE, is_counter(first.names())
+    least = HALF if len(sides) == 2 and (related or not counted) else MOSTLY  # counters agree by accident
+    if not all(_share(*pair) >= least for pair in combinations(sides, 2)):
+        return None
     ask = f'--data "condition={first.where},image={second.where}"'
-    related = similarity(first, second) >= ALIKE
     if more and not related:
         return None
-    if more or (not related and is_counter(first.names())):
+    if more or (not related and counted):
         names = ", ".join(f"{side.name}/" for side in sides[:4]) + (" ..." if len(sides) > 4 else "")
         raise DataError(
             f"{root}: {names} hold files of the same names, so they may be pairs or classes; give {ask} for pairs, "
