@@ -30,11 +30,11 @@ def normalise(channels: int, affine: bool = True) -> nn.GroupNorm:
     return nn.GroupNorm(groups, channels, affine=affine)
 
 
-def zeros(layer: nn.Conv2d) -> nn.Conv2d:
-    """The layer, which at first gives nothing."""
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+@torch.no_grad()
+def faint(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer, which at first adds next to nothing."""
+    for parameter in layer.parameters():
+        parameter.mul_(0.01)
     return layer
 
 
@@ -49,9 +49,9 @@ class TimeBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, time: int, condition: int) -> None:
         super().__init__()
         self.norm1, self.conv1 = normalise(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2, self.conv2 = normalise(outputs, affine=False), zeros(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.norm2, self.conv2 = normalise(outputs, affine=False), faint(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.time = nn.Linear(time, 2 * outputs)
-        self.place = zeros(nn.Conv2d(condition, 2 * outputs, 1)) if condition else None
+        self.place = faint(nn.Conv2d(condition, 2 * outputs, 1)) if condition else None
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, time: Tensor, place: Tensor | None) -> Tensor:
@@ -106,11 +106,12 @@ class TimeUNet(nn.Module):
         super().__init__()
         self.patch, self.conditioning, last = patch, conditioning, len(widths) - 1
         time, features = 4 * widths[0], widths[0] if condition else 0
-        self.pyramid = ConditionPyramid(condition, features, len(widths), patch) if condition else None
         place = features if conditioning == "adaptive" else 0
+        levels = len(widths) if place else 1
+        self.pyramid = ConditionPyramid(condition, features, levels, patch) if condition else None
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
         self.stem = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
-        self.beside = zeros(nn.Conv2d(features, widths[0], 3, padding=1)) if features and not place else None
+        self.beside = faint(nn.Conv2d(features, widths[0], 3, padding=1)) if features and not place else None
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
         kept = []
@@ -125,7 +126,7 @@ class TimeUNet(nn.Module):
             self.up.append(nn.ModuleList(TimeBlock(width + kept.pop(), width, time, place) for _ in range(blocks)))
             self.grow.append(nn.Conv2d(width, widths[level - 1], 3, padding=1) if level else nn.Identity())
         self.norm = normalise(widths[0])
-        self.out = zeros(nn.Conv2d(widths[0], channels * patch**2, 3, padding=1))
+        self.out = faint(nn.Conv2d(widths[0], channels * patch**2, 3, padding=1))
 
     def blocks(self) -> list[tuple[int, TimeBlock]]:
         """All blocks in the order in which they are run, with their levels."""
