@@ -20,7 +20,7 @@ def small(**settings: object) -> Flow:
     torch.manual_seed(0)
     flow = Flow(SHAPES, FlowConfig(**{**SMALL, **settings}))
     for parameter in flow.parameters():
-        if float(parameter.abs().max()) < 0.01:
+        if float(parameter.detach().abs().max()) < 0.01:
             nn.init.normal_(parameter, std=0.1)  # layers that begin with next to nothing
     return flow.eval().requires_grad_(False)
 
