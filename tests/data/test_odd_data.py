@@ -13,7 +13,7 @@ from helpers.odd_data import LAYOUTS, SIDE, OddSet, odd_sets, write
 from variegate.data.checks.check import check
 from variegate.data.checks.report import Report
 
-ASKS = ("may be pairs or classes", "these look unpaired", "--white-level", "occur in single pixels")
+ASKS = ("may be pairs or classes", "these look unpaired", "--white-level", "occur only in single pixels")
 RELAXED = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 
 

@@ -1,4 +1,4 @@
-"""Say what a folder of data is, and everything that is wrong with it, by opening its files."""
+"""Report what a folder of data is, and everything that is wrong with it, by opening its files."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
 
 
 def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
-    """The images of label maps or normals + images: those are no images to derive something from."""
+    """The images of label maps or normals + images, whose conditions are not images to derive anything from."""
     known = _street_set(root) or find_geometry(root, "normals")
     if known is not None:
         return _bare(known)

@@ -61,7 +61,7 @@ def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair
 
 
 def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
-    """The pair that the folders' own names tell, if they tell one."""
+    """The pair indicated by the folders' own names, if any."""
     sides = [side for side in sides if side.role not in BESIDE]
     labels = [side for side in sides if side.role == "labels"]
     images = [side for side in sides if side.role == "image"] or [side for side in sides if not side.name]
@@ -83,13 +83,13 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
 
 
 def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
-    """By the names of their files: two folders that hold the same ones show one thing in two ways."""
+    """Pair two folders by the names of their files: if these are the same, they show the same things in two ways."""
     sides = [side for side in sides if side.name]
     if not 2 <= len(sides) <= VIEWS:
         return None
     first, second, *more = sides
     related, counted = similarity(first, second) >= ALIKE, is_counter(first.names())
-    least = HALF if len(sides) == 2 and (related or not counted) else MOSTLY  # counters agree by accident
+    least = HALF if len(sides) == 2 and (related or not counted) else MOSTLY  # counters may agree by coincidence
     if not all(_share(*pair) >= least for pair in combinations(sides, 2)):
         return None
     ask = f'--data "condition={first.where},image={second.where}"'
@@ -127,8 +127,8 @@ def looks_like_labels(files: Iterable[Path]) -> bool:
 
 
 def similarity(first: Side, second: Side) -> float:
-    """In which share of comparisons two images of one name are more alike than two of different names; 1/2 for folders
-    that have nothing to do with each other, or too few images."""
+    """Fraction of comparisons in which images of equal names are more alike than others; 1/2 for unrelated folders, or
+    too few images."""
     ones, others = same_names(first.names(), second.names())
     shared = [name for name in ones if name in others]
     shared = shared[:: max(1, len(shared) // COMPARED)][:COMPARED]

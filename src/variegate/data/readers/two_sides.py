@@ -66,7 +66,7 @@ def two_named(places: tuple[Path, Path], spec: ConditionSpec | None, unpaired: b
 
 
 def _whole(place: Path) -> Side:
-    """All images below a folder as one side."""
+    """All images below a folder, as one side."""
     side = Side(place.name, None)
     for one in sides_of(place):
         for split, files in one.files.items():
