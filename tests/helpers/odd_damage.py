@@ -15,14 +15,15 @@ from helpers.odd_data import Odd, Truth, place
 def harm_and_litter(odd: Odd, root: Path, truth: Truth, rng: random.Random) -> None:
     """Damage one file, and add what does not belong; the truth follows."""
     if odd.harm:
-        _harm(odd.harm, truth, rng)
+        _harm(odd, truth, rng)
     for litter in odd.litter:
         _litter(litter, root, truth)
     if odd.linked and len(odd.sides) > 1:
         _link(place(odd, root, odd.splits[0] if odd.splits else "", odd.sides[1]), root)
 
 
-def _harm(harm: str, truth: Truth, rng: random.Random) -> None:
+def _harm(odd: Odd, truth: Truth, rng: random.Random) -> None:
+    harm = odd.harm
     split = rng.choice(sorted(truth.pairs))
     rows = truth.pairs[split]
     at = rng.randrange(1, len(rows))
@@ -34,7 +35,7 @@ def _harm(harm: str, truth: Truth, rng: random.Random) -> None:
             return
         victim.unlink()
         del rows[at]
-        truth.named.append(others)
+        truth.named.append((*others, victim.name))
         if harm != "no partner":
             victim.symlink_to("/nowhere/at/all.png")
             truth.unused.append(victim.name)
@@ -72,6 +73,7 @@ def _litter(litter: str, root: Path, truth: Truth) -> None:
         pixels = pictures.photograph(np.random.default_rng(0), np.zeros((40, 60), dtype=np.uint8))
         pictures.keep(root / "collage.png", pixels)
         truth.unused.append("collage.png")
+        truth.images.append("collage.png")
 
 
 def _link(folder: Path, root: Path) -> None:

@@ -88,6 +88,9 @@ class Truth:
     stored: tuple[int, ...] = ()  # ids, where they are none of 0, 1, 2, ...
     named: list[tuple[str, ...]] = field(default_factory=list)  # one of each must be in a problem
     unused: list[str] = field(default_factory=list)  # each must be in a note or a problem
+    images: list[str] = field(
+        default_factory=list
+    )  # those of them that are images, of which none is used before an answer
     asks: list[str] = field(default_factory=list)  # patterns of what may be asked
     must_ask: list[str] = field(default_factory=list)  # patterns of what has to be asked
     size: tuple[int, int] = (16, 16)
@@ -110,7 +113,9 @@ def draw(seed: int) -> Odd:
     pairs = kind not in ("halves", "classes", "plain", "lama")
     added = ""
     if pairs and rng.random() < 0.25:
-        added = rng.choice({"lettered": ("_A",), "named": ("x2", "_lr"), "free": ("_A",)}.get(kind, ("_mask", "_label")))
+        added = rng.choice(
+            {"lettered": ("_A",), "named": ("x2", "_lr"), "free": ("_A",)}.get(kind, ("_mask", "_label"))
+        )
     return Odd(
         seed=seed,
         kind=kind,
@@ -168,7 +173,9 @@ def write(odd: Odd, root: Path) -> Truth:
             stems = names(words, odd.naming, odd.count)
             for i, stem in enumerate(stems):
                 size = (8, 8) if odd.thumbnail and i == 0 and not rows else odd.size
-                rows.append(_pair(odd, root, (split, group, stem), pictures.rectangles(rng, size, _few(odd, size)), rng))
+                rows.append(
+                    _pair(odd, root, (split, group, stem), pictures.rectangles(rng, size, _few(odd, size)), rng)
+                )
     if odd.later:
         _later(odd, root, truth, rng)
     harm_and_litter(odd, root, truth, words)
@@ -183,7 +190,13 @@ def names(rng: random.Random, naming: str, count: int) -> list[str]:
     """So many names of one kind, in natural order."""
     word = ["".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(4)) for _ in range(count)]
     word = sorted({f"{one}" for one in word} | {"kuralike", "mobibuna", "zotavemi", "rekapusi"})[:count]
-    patterns = {"counter": "{i}", "padded": "{i:04}", "prefixed": "img_{i:03}", "words": "{w}", "accents": "façade {w} {i}"}
+    patterns = {
+        "counter": "{i}",
+        "padded": "{i:04}",
+        "prefixed": "img_{i:03}",
+        "words": "{w}",
+        "accents": "façade {w} {i}",
+    }
     patterns |= {"spaces": "a view of {w} ({i})", "long": "{l}{i}", "dots": "v1.{i}.{w}"}
     long = "long-" * 34
     return [patterns[naming].format(i=i, w=one, l=long) for i, one in enumerate(word)]
@@ -240,6 +253,7 @@ def _later(odd: Odd, root: Path, truth: Truth, rng: np.random.Generator) -> None
     for i in range(3):
         pictures.keep(where / f"later{i}.png", pictures.photograph(rng, pictures.rectangles(rng, odd.size, 2)))
     truth.unused.append(str(where.relative_to(root)))
+    truth.images.append(truth.unused[-1])
 
 
 def _truth(odd: Odd, root: Path) -> Truth:

@@ -179,7 +179,7 @@ def shallow_white(files: Sequence[Path]) -> int | None:
         try:
             highest = int(np.asarray(open_image(file)).max())
         except DataError:  # said where the file is needed
-            return None
+            continue
         top = max(top, 256 * highest + 255 if colours and highest else highest)
     return next((white for white in SHALLOW if 0 < top <= white), None)
 

@@ -72,7 +72,7 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
         try:
             values, palette = image_files.read_labels(file, str(file))
             found = _distinct(values)
-            if _is_soft(values, len(found)):
+            if is_soft(values, len(found)):
                 scan.blurred.append(file)
             _add(scan, found, palette, file)
         except DataError as error:
@@ -82,7 +82,7 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     return scan
 
 
-def _is_soft(values: NDArray[Any], count: int) -> bool:
+def is_soft(values: NDArray[Any], count: int) -> bool:
     """Whether at least half of a map's values never fill a square of 2 x 2 pixels: those of smoothed edges and of JPEG.
 
     A few colours, or ids without gaps, are never soft, however they lie.
