@@ -208,3 +208,11 @@ def test_a_wrong_report_is_found_out(tmp_path: Path) -> None:
     assert len(faults(wrong, truth, tmp_path)) == 3  # told, opened and side
     wrong.description = "2 class folders"
     assert faults(wrong, truth, tmp_path) == ["classes is not ('images',)"]
+
+
+@core
+@pytest.mark.parametrize("style", ["contiguous", "rgb", "smoothed"])
+def test_gt_holds_label_maps_or_the_report_says_that_it_may(style: str, tmp_path: Path) -> None:
+    odd = Odd(2, "labelled", ("train",), ("gt", "images"), labels=style, classes=5, size=(32, 32))
+    report = judge(odd, tmp_path / "data")
+    assert claimed(report) == "labels" or "call gt/ labels" in report.also

@@ -105,7 +105,7 @@ def draw(seed: int) -> Odd:
     deep_images = rng.random() < 0.25
     bits = rng.choice((16, 12)) if deep_images else 8
     image = rng.choice(pictures.DEEP if deep_images else pictures.PHOTOGRAPHS)
-    condition = rng.choice(pictures.EXACT)
+    condition = rng.choice(pictures.DEEP if deep_images and kind == "lettered" else pictures.EXACT)
     content = rng.choice(("drawing", "blurred", "ids") if kind == "free" else ("drawing", "blurred"))
     style = rng.choice(pictures.LABEL_STYLES) if kind in ("labelled", "voc") else "contiguous"
     if rng.random() < 0.2:
@@ -251,7 +251,10 @@ def _later(odd: Odd, root: Path, truth: Truth, rng: np.random.Generator) -> None
     side = odd.sides[0] if odd.seed % 3 == 0 else odd.sides[1]
     where = place(odd, root, "test", side)
     for i in range(3):
-        pictures.keep(where / f"later{i}.png", pictures.photograph(rng, pictures.rectangles(rng, odd.size, 2)))
+        classes = pictures.rectangles(rng, odd.size, odd.classes)
+        labels = is_labelled(odd) and side == odd.sides[0]
+        shown = pictures.label_file(classes, odd.labels) if labels else pictures.photograph(rng, classes)
+        pictures.keep(where / f"later{i}.png", shown)
     truth.unused.append(str(where.relative_to(root)))
     truth.images.append(truth.unused[-1])
 

@@ -71,7 +71,7 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     for file in files:
         try:
             values, palette = image_files.read_labels(file, str(file))
-            found = _distinct(values)
+            found = distinct(values)
             if is_soft(values, len(found)):
                 scan.blurred.append(file)
             _add(scan, found, palette, file)
@@ -105,7 +105,7 @@ def is_soft(values: NDArray[Any], count: int) -> bool:
     return 2 * len(np.unique(squares)) <= count
 
 
-def _distinct(values: NDArray[Any]) -> NDArray[Any]:
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
     """Ids (n,) of a map (H, W), or colours (n, 3) of a map (H, W, 3)."""
     if values.ndim == 2:
         return np.unique(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,7 +16,7 @@ from ...core.errors import DataError
 from ..files import images as image_files
 from .direction import is_grey, spread
 from .items import Direction
-from .label_scan import is_soft
+from .label_scan import distinct, is_soft
 from .matching import HALF, MOSTLY, same_names, share
 from .names import Role, is_counter
 from .sides import Side
@@ -79,7 +80,7 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
         first, second = max(
             ((label, image) for label in labels for image in images), key=lambda pair: share_of(*pair)
         )  # of several, those that match best
-        if first.name.lower() in TRUTHS and not looks_like_labels(first.all_files()):
+        if first.name.lower() in TRUTHS and not looks_like_labels(first.all_files(), painted=True):
             return Pair(second, first, "images", "AtoB")  # the truth of a restoration
         return Pair(first, second, "labels")
     for one, other in COMPLEMENTS:
@@ -107,9 +108,8 @@ def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
     if not 2 <= len(sides) <= VIEWS:
         return None
     first, second, *more = sides
-    if not all(share_of(*pair) >= MOSTLY for pair in combinations(sides, 2)) and (
-        more or not _partly_paired(first, second)
-    ):
+    whole = all(share_of(*pair) >= MOSTLY for pair in combinations(sides, 2))
+    if not whole and (more or not _partly_paired(first, second)):
         return None
     ask = f'--data "condition={first.where},image={second.where}"'
     related = similarity(first, second) >= ALIKE
@@ -140,18 +140,22 @@ def share_of(first: Side, second: Side) -> float:
     return share(*same_names(first.names(both), second.names(both)))
 
 
-def looks_like_labels(files: Iterable[Path]) -> bool:
-    """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel."""
+def looks_like_labels(files: Iterable[Path], painted: bool = False) -> bool:
+    """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel.
+
+    Args:
+        painted: so do a few flat colours.
+    """
     looked = 0
     for file in spread(list(files), 3):
         try:
             values, colours = image_files.read_labels(file, str(file))
-        except DataError:
+        except DataError:  # said where the file is needed
+            continue
+        count = len(distinct(values))
+        if colours is None and (count > LABEL_IDS or (values.ndim == 3 and not painted)):
             return False
-        count = len(np.unique(values))
-        if colours is None and (values.ndim == 3 or count > LABEL_IDS):
-            return False
-        if colours is not None and is_soft(values, count):  # a photograph saved as GIF
+        if (colours is not None or values.ndim == 3) and is_soft(values, count):  # a photograph saved as GIF
             return False
         looked += 1
     return looked > 0
@@ -162,13 +166,13 @@ def similarity(first: Side, second: Side) -> float:
     that have nothing to do with each other, or too few images."""
     ones, others = same_names(first.names(), second.names())
     shared = [name for name in ones if name in others]
-    shared = shared[:: max(1, len(shared) // COMPARED)][:COMPARED]
-    if len(shared) < 4:
+    outlines = []
+    for name in shared[:: max(1, len(shared) // COMPARED)][:COMPARED]:
+        with suppress(DataError):  # said where the file is needed
+            outlines.append((_outline(ones[name]), _outline(others[name])))
+    if len(outlines) < 4:
         return 0.5
-    try:
-        sides = [np.stack([_outline(files[name]) for name in shared]) for files in (ones, others)]
-    except DataError:  # said where the file is needed
-        return 0.5
+    sides = [np.stack(side) for side in zip(*outlines)]
     best = 0.5
     for one, other in zip(*(side.swapaxes(0, 1) for side in sides)):
         alike = np.abs(one @ other.T)
