@@ -35,7 +35,9 @@ def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
                 if count:
                     yield f"{file}: is hidden, so its {_count(count)} not used"
             elif entry.is_symlink():
-                yield f"{file}: is a link to the folder {file.resolve()}, and is followed"
+                above = file.resolve() in (place.resolve(), *place.resolve().parents)
+                how = "which it lies in, so it is not followed" if above else "and is followed"
+                yield f"{file}: is a link to the folder {file.resolve()}, {how}"
         elif (
             os.path.abspath(file) in known
             or is_hidden(entry.name)
@@ -54,16 +56,17 @@ def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
         yield f"{root}: files of types that are not read: {kinds}"
 
 
-def _everything(root: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-    """Folders and files below a folder; links to folders and hidden folders are not entered."""
+def _everything(root: Path, above: frozenset[Path] = frozenset()) -> Iterator[tuple[Path, os.DirEntry[str]]]:
+    """Folders and files below a folder; hidden folders, and links to a folder that leads to them, are not entered."""
+    above |= {root.resolve()}
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name)
     except OSError:  # a folder that may not be read
         return
     for entry in entries:
         yield root, entry
-        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
-            yield from _everything(root / entry.name)
+        if entry.is_dir() and not is_hidden(entry.name) and (root / entry.name).resolve() not in above:
+            yield from _everything(root / entry.name, above)
 
 
 def _count(number: int) -> str:

@@ -71,8 +71,8 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     for file in files:
         try:
             values, palette = image_files.read_labels(file, str(file))
-            found = _distinct(values)
-            if _is_soft(values, len(found)):
+            found = distinct(values)
+            if is_soft(values, len(found)):
                 scan.blurred.append(file)
             _add(scan, found, palette, file)
         except DataError as error:
@@ -82,7 +82,7 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     return scan
 
 
-def _is_soft(values: NDArray[Any], count: int) -> bool:
+def is_soft(values: NDArray[Any], count: int) -> bool:
     """Whether at least half of a map's values never fill a 2 x 2 square: those of smoothed edges and JPEG artefacts.
 
     A few colours, or ids without gaps, are never considered soft.
@@ -105,7 +105,7 @@ def _is_soft(values: NDArray[Any], count: int) -> bool:
     return 2 * len(np.unique(squares)) <= count
 
 
-def _distinct(values: NDArray[Any]) -> NDArray[Any]:
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
     """Ids (n,) of a map (H, W), or colours (n, 3) of a map (H, W, 3)."""
     if values.ndim == 2:
         return np.unique(values)

@@ -34,7 +34,8 @@ EMPTY = ("", "set", "data", "split")  # what may follow a split without a meanin
 # what programs append to the names of one side of a pair
 ADDED = re.compile(
     r"[\s_.-]*(mask|masks|label|labels|labelids|labeltrainids|lbl|seg|segmentation|annot|gt|groundtruth|"
-    r"rgb|img|image|photo|real|lr|hr|lowres|highres|low|high|input|target|edges|sketch|depth|normals?|x[2-9])\d*$",
+    r"rgb|img|image|photo|real|lr|hr|lowres|highres|low|high|input|target|edges|sketch|depth|normals?|x[2-9])\d*$|"
+    r"[\s_-]+[ab]$",
     re.IGNORECASE,
 )
 
@@ -75,5 +76,8 @@ def core_of(stem: str) -> str:
 
 
 def is_counter(names: Iterable[str]) -> bool:
-    """Whether names are just numbers, perhaps after a common word, which any two folders may share by coincidence."""
-    return len({re.sub(r"\d+", "", name) for name in names}) <= 1
+    """Whether names are just numbers, perhaps after a common word, which any two folders may share by coincidence.
+
+    The split or folder before a name is no part of it.
+    """
+    return len({re.sub(r"\d+", "", name.rpartition("/")[2]) for name in names}) <= 1

@@ -101,6 +101,9 @@ def _read_pairs(root: Path, pair: Pair, sides: Sequence[Side]) -> Folder:
         if not conditions and images:
             folder.notes.append(f"{second.places[split]}: {len(images)} images without conditions are not used")
             continue
+        if not images and conditions and split != "train":
+            folder.notes.append(f"{first.places[split]}: {len(conditions)} conditions without images are not used")
+            continue
         items, problems = match(conditions, images, (first.place(split), second.place(split)))
         folder.problems += problems
         if items:
