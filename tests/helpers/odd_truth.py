@@ -17,13 +17,13 @@ from variegate.data.readers.items import hold_out
 PAIRS_OR_CLASSES = r"may be pairs or classes; give .*condition=.*--condition class"
 SINGLE = r"holds \d+ single images, but a pair also needs a condition; derive one with --condition"
 UNPAIRED = r"look unpaired: .* give both images of a pair the same name"
-SOFT = r"are none: most of their .* save the original labels as PNG"
+SOFT = r"are not label maps: most of their .* save the original labels as PNG"
 OTHERWISE = {
     "images": 'pairs: --data "condition=',
     "classes": "class folders: --condition class",
     "labels": "label maps with soft edges: save the originals",
 }
-SHALLOW = r"so they seem to have 12 bits .* give --white-level 4095"
+SHALLOW = r"so they probably have 12 bits .* give --white-level 4095"
 
 
 def truth_of(odd: Odd, labelled: bool) -> Truth:
