@@ -84,8 +84,8 @@ def test_conditions_are_derived_from_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"pictures": noise(2, 4, 4)}, r"has no array `images`, only pictures; right would be `images` uint8"),
-        ({"images": noise(2, 4, 4).astype(np.float32)}, "has images of type float32; right would be"),
+        ({"pictures": noise(2, 4, 4)}, r"has no array `images`, only pictures; expected `images` uint8"),
+        ({"images": noise(2, 4, 4).astype(np.float32)}, "has images of type float32; expected"),
         ({"images": noise(2, 4, 4, 4)}, r"has images of shape \(2, 4, 4, 4\)"),
         ({"images": noise(2, 4)}, r"has images of shape \(2, 4\)"),
         ({"images": np.array([noise(2, 2), noise(3, 3)], dtype=object)}, "images differ in size .* resize all to one"),
@@ -145,7 +145,7 @@ def test_down_sampled_imagenet_has_planes_first_and_labels_from_one(tmp_path: Pa
     with pytest.raises(DataError, match=r"val_data\.npz: has label 0; labels are counted from 1"):
         open_data(tmp_path)
     write(tmp_path / "val_data.npz", data=flat[5:, :40], labels=np.array([1]))
-    with pytest.raises(DataError, match=r"right would be uint8 \(N, 3 H H\), planes first"):
+    with pytest.raises(DataError, match=r"expected uint8 \(N, 3 H H\), planes first"):
         open_data(tmp_path)
 
 

@@ -92,7 +92,7 @@ def test_many_classes_are_numbered_in_sixteen_bits() -> None:
     ("source", "words"),
     [
         ("dgo", "there is no class 'dgo'; did you mean 'dog'?"),
-        ("9", r"class 9: there is no class of number 9; right would be 0 to 1 \(cat, dog\)"),
+        ("9", r"class 9: there is no class of number 9; expected 0 to 1 \(cat, dog\)"),
         (-1, "no class of number -1"),
         (0.5, "one whole number"),
         (np.arange(4), "holds 4 values"),
@@ -161,7 +161,7 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
     frames = read_layouts([f"cat+{tmp_path / 'drawing.png'}", f"dog+{tmp_path / 'drawing.png'}"], pairs.condition)
     assert torch.equal(frames[1], read)
     assert torch.equal(frames[0][0], torch.zeros(6, 4))
-    with pytest.raises(DataError, match=r"right would be 2 conditions, a class and image: CLASS\+IMAGE"):
+    with pytest.raises(DataError, match=r"expected 2 conditions, a class and image: CLASS\+IMAGE"):
         pairs.condition.read("dog")
 
 

@@ -193,11 +193,11 @@ def test_a_mask_of_another_size_is_named_with_both(tmp_path: Path) -> None:
 
 
 def test_wrong_shapes_and_pairs_for_other_models_are_refused() -> None:
-    with pytest.raises(DataError, match=r"has shape \(8, 12, 7\); right would be \(H, W, 4\) or \(4, H, W\)"):
+    with pytest.raises(DataError, match=r"has shape \(8, 12, 7\); expected \(H, W, 4\) or \(4, H, W\)"):
         HOLES.read(np.zeros((8, 12, 7), dtype=np.uint8))
     with pytest.raises(DataError, match=r"has no pixels"):
         HOLES.read(np.zeros((0, 12, 4), dtype=np.uint8))
-    with pytest.raises(DataError, match=r"tuple of 3; right would be the pair"):
+    with pytest.raises(DataError, match=r"tuple of 3; expected the pair"):
         HOLES.read((RGB, MASK, MASK))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="this model fills no holes"):
         ImageCondition().read((RGB, MASK))

@@ -163,7 +163,7 @@ def test_pairs_of_sources_make_no_sense_without_boundaries() -> None:
     plain = ROAD.model_copy(update={"boundaries": False})
     with pytest.raises(DataError, match="knows no instances; give its label map alone"):
         plain.read((CARS, CARS))
-    with pytest.raises(DataError, match=r"right would be \(label map, instance map\)"):
+    with pytest.raises(DataError, match=r"expected \(label map, instance map\)"):
         ROAD.read((CARS, CARS, CARS))  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"has shape \(2, 4, 5\)"):
         plain.read(np.zeros((2, 4, 5), dtype=np.uint8))

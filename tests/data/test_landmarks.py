@@ -124,8 +124,8 @@ def test_a_file_of_one_image(tmp_path: Path, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("a.json", '[[2, 3], [4, "x"]]', r"a\.json: point 1 is 'x', which is no number"),
-        ("a.json", "[[2, 3], [4]]", r"point 1 is '\[4\]'; right would be \[x, y\]"),
+        ("a.json", '[[2, 3], [4, "x"]]', r"a\.json: point 1 is 'x', which is not a number"),
+        ("a.json", "[[2, 3], [4]]", r"point 1 is '\[4\]'; expected \[x, y\]"),
         ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has the landmarks of 2 images"),
         ("a.json", "[[2, 3", "is no JSON"),
         ("a.json", "[" * 100_000, "is no JSON"),

@@ -176,11 +176,11 @@ def test_the_cache_counts_bytes_not_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (np.zeros((16, 24, 2), np.float32), r"has shape \(16, 24, 2\); right would be \(H, W, 3\)"),
+        (np.zeros((16, 24, 2), np.float32), r"has shape \(16, 24, 2\); expected \(H, W, 3\)"),
         (hills() * 1.5, r"not of unit length: up to 1\.5, at x \d+, y \d+, and 97 % of them are off by more than 0\.1"),
         (np.full((4, 4, 3), np.nan, np.float32), "holds NaN or infinity"),
         (np.zeros((0, 0, 3), np.float32), r"has shape \(0, 0, 3\)"),
-        (np.zeros((4, 4, 3), np.int64), "holds int64; right would be floats"),
+        (np.zeros((4, 4, 3), np.int64), "holds int64; expected floats"),
     ],
 )
 def test_a_wrong_array_is_told(tmp_path: Path, values: np.ndarray, told: str) -> None:

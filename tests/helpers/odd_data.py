@@ -1,249 +1,266 @@
-"""Data sets as people have them, drawn at random, whose truth is known: layouts, names, formats, splits, damage.
-
-Label maps are rectangles, photographs show them in colours under smooth noise, so that the two sides of a pair are
-related, and two classes are not.
-"""
+"""Odd data sets: a number draws the description of one, which is written into a folder together with the truth."""
 
 from __future__ import annotations
 
-import io
-import os
+import random
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from hypothesis import strategies as st
-from PIL import Image, ImageFilter
 
-SIDE = 24
-LAYOUTS: dict[str, tuple[str, str]] = {  # folders of conditions and images; {s} is the split
-    "trainA": ("{s}A", "{s}B"),
-    "train_A": ("{s}_A", "{s}_B"),
-    "train/A": ("{s}/A", "{s}/B"),
-    "A/train": ("A/{s}", "B/{s}"),
-    "low/high": ("{s}/low", "{s}/high"),
-    "input/target": ("input/{s}", "target/{s}"),
-    "train_label": ("{s}_label", "{s}_img"),
-    "train/labels": ("{s}/labels", "{s}/images"),
-    "labels/train": ("labels/{s}", "images/{s}"),
-    "seg": ("{s}/seg", "{s}/rgb"),
-    "voc": ("SegmentationClass", "JPEGImages"),
-    "halves": ("", "{s}"),
-    "plain": ("", "{s}"),
-    "classes": ("", "{s}"),
-}
-LABELLED = ("train_label", "train/labels", "labels/train", "seg", "voc")
-SPLITS: dict[str, dict[str, str]] = {  # what folders call each split
-    "one": {"train": "train"},
-    "valid": {"train": "train", "val": "valid"},
-    "capitals": {"train": "Train", "test": "Test"},
-    "long": {"train": "training", "val": "validation", "test": "testing"},
-}
-COLOURS = np.array([(70, 130, 180), (90, 90, 90), (200, 60, 50), (60, 160, 70), (230, 200, 80), (140, 60, 160)])
-NAMES = ("counters", "words", "decomposed", "suffix", "spaces", "capitals", "long")
-PHOTOS = ("png", "jpg", "jpeg", "jfif", "bmp", "webp", "tif")
-MAPS = ("ids", "void", "times 50", "mask", "palette", "colours", "smoothed", "jpeg")
-DAMAGE = (
-    "none",
-    "empty",
-    "cut",
-    "web page",
-    "no partner",
-    "dead link",
-    "loop",
-    "checkpoints",
-    "macosx",
-    "litter",
-    "thumbnail",
-    "linked",
+from helpers import odd_pictures as pictures
+
+KINDS = ("halves", "lettered", "labelled", "instances", "voc", "named", "free", "classes", "plain", "lama")
+SPLITS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("train",),
+    ("train", "val"),
+    ("train", "valid"),
+    ("Train", "Test"),
+    ("training", "validation", "testing"),
 )
+CANONICAL = {"valid": "val", "Train": "train", "Test": "test"} | {
+    "training": "train",
+    "validation": "val",
+    "testing": "test",
+}
+LABELLED = (("label", "img"), ("labels", "images"), ("masks", "images"), ("annotations", "photos"), ("gt", "images"))
+NAMED = (("low", "high"), ("input", "target"), ("source", "target"), ("sketch", "photo"), ("blur", "sharp"))
+NAMED += (("LR", "HR"), ("noisy", "clean"), ("hazy", "images"), ("edges", "rgb"), ("before", "after"))
+FREE = (("day", "night"), ("mri", "ct"), ("foo", "bar"), ("winter", "summer"), ("00", "01"))
+CLASSES = (
+    ("cat", "dog", "eel", "fox", "gnu"),
+    ("NORMAL", "PNEUMONIA"),
+    ("with_mask", "without_mask"),
+    ("low", "high"),
+    ("clean", "dirty", "dull"),
+    ("photo", "sketch", "painting"),
+    ("0", "1", "2", "3"),
+    ("bus", "car", "train"),
+)
+NAMES = ("counter", "padded", "prefixed", "words", "accents", "spaces", "long", "dots")
+HARM = ("empty", "cut", "web page", "no partner", "link without target")
+LITTER = ("checkpoints", "macosx", "programs", "readme", "archive", "link loop", "lost link", "stray image")
 
 
 @dataclass(frozen=True)
-class OddSet:
-    """One data set; `write` makes it."""
+class Odd:
+    """What a data set is like.
 
-    layout: str
-    splits: str
-    names: str
-    photo: str
-    depth: int  # bits of photographs: 8, 16, or 12 kept in 16
-    maps: str
-    damage: str
-    count: int  # pairs in train; other splits have two
+    Attributes:
+        sides: names of the folders of conditions and images, or of the classes.
+        nesting: how the names of splits and sides make a folder.
+        content: of the conditions: a drawing, a blurred photograph or ids.
+        added: what is behind the names of the conditions.
+        later: a test split has images without conditions.
+    """
+
     seed: int
+    kind: str
+    splits: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()
+    nesting: str = "{split}/{side}"
+    naming: str = "counter"
+    added: str = ""
+    content: str = "drawing"
+    labels: str = "contiguous"
+    classes: int = 3
+    suffixes: tuple[str, str] = (".png", ".png")  # of conditions and of images
+    bits: int = 8
+    size: tuple[int, int] = (16, 16)
+    count: int = 5
+    later: bool = False
+    harm: str = ""
+    litter: tuple[str, ...] = ()
+    thumbnail: bool = False  # the first image is smaller than the others
+    linked: bool = False  # a folder of images is a link
 
-    @property
-    def labelled(self) -> bool:
-        return self.layout in LABELLED
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Pairs of each split, as they lie on the disk."""
-        names = {"train": "train"} if self.layout == "voc" else SPLITS[self.splits]
-        train = 3 * self.count if self.layout == "classes" else self.count
-        return {split: train if split == "train" else 2 for split in names}
+@dataclass
+class Truth:
+    """What is right to say about a data set, and what is right to ask."""
 
-    @property
-    def classes(self) -> int:
-        return {"void": 5, "mask": 2}.get(self.maps, 4)
+    kinds: tuple[str, ...]
+    pairs: dict[str, list[tuple[Path | None, Path]]] = field(default_factory=dict)  # condition, image
+    condition: str = ""  # the side that names or content tell; empty if nothing tells
+    classes: tuple[str, ...] = ()  # as they are called where nobody names them
+    stored: tuple[int, ...] = ()  # ids, where they are none of 0, 1, 2, ...
+    named: list[tuple[str, ...]] = field(default_factory=list)  # one of each must be in a problem
+    unused: list[str] = field(default_factory=list)  # each must be in a note or a problem
+    images: list[str] = field(
+        default_factory=list
+    )  # those of them that are images, of which none is used before an answer
+    asks: list[str] = field(default_factory=list)  # patterns of what may be asked
+    must_ask: list[str] = field(default_factory=list)  # patterns of what has to be asked
+    size: tuple[int, int] = (16, 16)
 
 
-def odd_sets() -> st.SearchStrategy[OddSet]:
-    return st.builds(
-        OddSet,
-        layout=st.sampled_from(list(LAYOUTS)),
-        splits=st.sampled_from(list(SPLITS)),
-        names=st.sampled_from(NAMES),
-        photo=st.sampled_from(PHOTOS),
-        depth=st.sampled_from((8, 8, 8, 12, 16)),
-        maps=st.sampled_from(MAPS),
-        damage=st.sampled_from(DAMAGE),
-        count=st.integers(4, 9),
-        seed=st.integers(0, 2**20),
+def draw(seed: int) -> Odd:
+    """The description that a number stands for."""
+    rng = random.Random(seed)
+    kind = rng.choice(KINDS)
+    splits = rng.choice(SPLITS)
+    sides, nestings = _places(rng, kind)
+    deep_images = rng.random() < 0.25
+    bits = rng.choice((16, 12)) if deep_images else 8
+    image = rng.choice(pictures.DEEP if deep_images else pictures.PHOTOGRAPHS)
+    condition = rng.choice(pictures.DEEP if deep_images and kind == "lettered" else pictures.EXACT)
+    content = rng.choice(("drawing", "blurred", "ids") if kind == "free" else ("drawing", "blurred"))
+    style = rng.choice(pictures.LABEL_STYLES) if kind in ("labelled", "voc") else "contiguous"
+    if rng.random() < 0.2:
+        condition, image = condition.upper(), image.upper()
+    pairs = kind not in ("halves", "classes", "plain", "lama")
+    added = ""
+    if pairs and rng.random() < 0.25:
+        added = rng.choice(
+            {"lettered": ("_A",), "named": ("x2", "_lr"), "free": ("_A",)}.get(kind, ("_mask", "_label"))
+        )
+    return Odd(
+        seed=seed,
+        kind=kind,
+        splits=() if kind == "voc" else tuple(s for s in splits if "bus" not in sides),
+        sides=sides,
+        nesting=rng.choice(nestings),
+        naming=rng.choice(NAMES),
+        added=added,
+        content=content,
+        labels=style,
+        classes=2 if style == "binary" else rng.randint(4 if style in pictures.SOFT else 2, 6),
+        suffixes=(condition, image),
+        bits=bits,
+        size=rng.choice(((16, 16), (24, 24), (32, 32)) if kind == "halves" else ((16, 16), (24, 32), (32, 32))),
+        count=rng.randint(4, 12),
+        later=kind in ("labelled", "lettered", "named") and rng.random() < 0.3,
+        harm=rng.choice(HARM) if rng.random() < 0.4 else "",
+        litter=tuple(rng.sample(LITTER, rng.randint(1, 2))) if rng.random() < 0.5 else (),
+        thumbnail=rng.random() < 0.15,
+        linked=rng.random() < 0.1,
     )
 
 
-def write(odd: OddSet, root: Path) -> Path | None:
-    """Write it; returns the file that is damaged, if one is."""
-    rng = np.random.default_rng(odd.seed)
-    first: Path | None = None
-    for split, called in SPLITS[odd.splits].items():
-        if split not in odd.counts:
-            continue
-        for i in range(odd.counts[split]):
-            made = write_pair(odd, root, called, i, rng)
-            first = first or made
-    assert first is not None
-    return damage(odd, root, first)
+def _places(rng: random.Random, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of sides, and how they may be joined to splits."""
+    nestings = ("{split}/{side}", "{side}/{split}", "{split}_{side}")
+    if kind == "lettered":
+        return ("A", "B"), (*nestings, "{split}{side}")
+    if kind == "labelled":
+        return rng.choice(LABELLED), (*nestings, "{split}-{side}", "{side}_{split}")
+    if kind == "instances":
+        return (*rng.choice(LABELLED[:2]), "inst"), nestings
+    if kind == "voc":
+        return ("SegmentationClass", "JPEGImages", "SegmentationObject"), ("{side}",)
+    if kind == "named":
+        return rng.choice(NAMED), nestings
+    if kind == "free":
+        two = rng.choice(FREE)
+        return two if rng.random() < 0.5 else two[::-1], nestings[:2] if two[0] == "00" else nestings
+    if kind == "classes":
+        names = rng.choice(CLASSES)
+        return names[: rng.randint(2, len(names))] if names[0] in ("cat", "0") else names, ("{split}/{side}",)
+    return (), ("{split}",)
 
 
-def write_pair(odd: OddSet, root: Path, split: str, number: int, rng: np.random.Generator) -> Path:
-    condition, image = (root / place.format(s=split) for place in LAYOUTS[odd.layout])
-    name, other = names(odd, number, rng)
-    ids = rectangles(rng, 2 if odd.maps == "mask" else 4)
-    shown = photograph(ids, rng)
-    if odd.layout == "classes":
-        image = image / ("cat", "dog", "owl")[number % 3]
-    if odd.layout == "halves":
-        shown = np.hstack([COLOURS[ids], shown])
-    file = save_photo(image / f"{name}.{suffix(odd)}", shown, odd.depth)
-    if odd.labelled:
-        save_map(condition / f"{other}.png", ids, odd.maps)
-        if odd.layout == "voc":
-            save_map(root / "SegmentationObject" / f"{other}.png", ids, "palette")
-    elif odd.layout not in ("halves", "plain", "classes"):
-        drawn = shown[::2, ::2] if odd.layout == "low/high" else COLOURS[ids]
-        save_photo(condition / f"{other}.{suffix(odd)}", drawn, odd.depth)
-    return file
+def write(odd: Odd, root: Path) -> Truth:
+    """The data set in an empty folder, and what is true of it."""
+    from helpers.odd_damage import harm_and_litter  # writes into what this module has written
+
+    rng, words = np.random.default_rng(odd.seed), random.Random(odd.seed)
+    truth = _truth(odd, root)
+    for split in odd.splits or ("",):
+        rows = truth.pairs.setdefault(CANONICAL.get(split, split) or "train", [])
+        for group in odd.sides if odd.kind == "classes" else ("",):
+            stems = names(words, odd.naming, odd.count)
+            for i, stem in enumerate(stems):
+                size = (8, 8) if odd.thumbnail and i == 0 and not rows else odd.size
+                rows.append(
+                    _pair(odd, root, (split, group, stem), pictures.rectangles(rng, size, _few(odd, size)), rng)
+                )
+    if odd.later:
+        _later(odd, root, truth, rng)
+    harm_and_litter(odd, root, truth, words)
+    return truth
 
 
-def names(odd: OddSet, number: int, rng: np.random.Generator) -> tuple[str, str]:
-    """What the image is called, and its condition."""
-    word = "".join(rng.choice(list("abcdefghiklmnoprstu"), 7))
-    plain = {
-        "counters": f"{number:03d}",
-        "words": word,
-        "decomposed": f"façade é {number}",
-        "suffix": f"{word}{number}",
-        "spaces": f"my {word} ({number})",
-        "capitals": word.upper(),
-        "long": f"{word}{number}" + "n" * 150,
-    }[odd.names]
-    if odd.names == "decomposed":
-        return unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)
-    return plain, f"{plain}_mask" if odd.names == "suffix" and odd.labelled else plain
+def _few(odd: Odd, size: tuple[int, int]) -> int:
+    return min(odd.classes, 2) if size == (8, 8) else odd.classes
 
 
-def suffix(odd: OddSet) -> str:
-    found = "png" if odd.depth > 8 else odd.photo
-    return found.upper() if odd.names == "capitals" else found
+def names(rng: random.Random, naming: str, count: int) -> list[str]:
+    """So many names of one kind, in natural order."""
+    word = ["".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(4)) for _ in range(count)]
+    word = sorted({f"{one}" for one in word} | {"kuralike", "mobibuna", "zotavemi", "rekapusi"})[:count]
+    patterns = {
+        "counter": "{i}",
+        "padded": "{i:04}",
+        "prefixed": "img_{i:03}",
+        "words": "{w}",
+        "accents": "façade {w} {i}",
+    }
+    patterns |= {"spaces": "a view of {w} ({i})", "long": "{l}{i}", "dots": "v1.{i}.{w}"}
+    long = "long-" * 34
+    return [patterns[naming].format(i=i, w=one, l=long) for i, one in enumerate(word)]
 
 
-def rectangles(rng: np.random.Generator, classes: int) -> np.ndarray:
-    ids = np.zeros((SIDE, SIDE), dtype=np.int64)
-    for value in [*range(1, classes), *range(1, classes)]:
-        top, left = rng.integers(0, SIDE - 10, 2)
-        height, width = rng.integers(5, 10, 2)
-        ids[top : top + height, left : left + width] = value
-    corners = np.arange(classes)  # every class occurs in every map
-    ids[:3, : 3 * classes] = np.repeat(corners, 3)
-    return ids
+def place(odd: Odd, root: Path, split: str, side: str) -> Path:
+    """The folder of a side of a split."""
+    told = odd.nesting.format(split=split, side=side) if split else side
+    return root / told
 
 
-def photograph(ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    noise = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize(
-        (SIDE, SIDE), Image.Resampling.BICUBIC
-    )
-    grain = rng.normal(0, 8, (SIDE, SIDE, 3))
-    return (0.6 * COLOURS[ids] + 0.4 * np.asarray(noise) + grain).clip(0, 255).astype(np.uint8)
+def _pair(
+    odd: Odd, root: Path, name: tuple[str, str, str], classes: np.ndarray, rng: np.random.Generator
+) -> tuple[Path | None, Path]:
+    """Write the files of one pair, called by split, class and stem."""
+    split, group, stem = name
+    photo = pictures.photograph(rng, classes)
+    shown = pictures.deep(photo, odd.bits) if odd.bits > 8 else photo
+    if odd.kind in ("classes", "plain", "lama"):
+        file = place(odd, root, split, group) / f"{stem}{odd.suffixes[1]}"
+        if odd.kind == "lama":
+            keep = (classes == 1).astype(np.uint8) * 255
+            pictures.keep(file.with_name(f"{stem}_mask.png"), keep)
+        return None, pictures.keep(file, shown)
+    drawn = pictures.blurred(photo) if odd.content == "blurred" else pictures.drawing(classes)
+    if odd.kind == "halves":
+        both = [drawn, photo] if odd.seed % 2 else [photo, drawn]
+        joined = np.hstack(both)
+        joined = pictures.deep(joined, odd.bits) if odd.bits > 8 else joined
+        return None, pictures.keep(place(odd, root, split, "") / f"{stem}{odd.suffixes[1]}", joined)
+    first, second = (place(odd, root, split, side) for side in odd.sides[:2])
+    drawn_first = odd.kind != "lettered" or odd.seed % 2 == 1
+    told = unicodedata.normalize("NFD", stem) if odd.seed % 4 < 2 else stem
+    files = (first / f"{told}{odd.added}{odd.suffixes[0]}", second / f"{stem}{odd.suffixes[1]}")
+    condition = pictures.label_file(classes, odd.labels) if is_labelled(odd) else drawn
+    for file, pixels in zip(files if drawn_first else files[::-1], (condition, shown)):
+        pictures.keep(file, pixels)
+    for side in odd.sides[2:]:
+        pictures.keep(place(odd, root, split, side) / f"{stem}.png", (classes + 10 * classes).astype(np.uint16))
+    return files
 
 
-def save_photo(file: Path, pixels: np.ndarray, depth: int) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    pixels = pixels.astype(np.uint8)
-    if depth > 8:
-        white = 2**depth - 1
-        deep = np.rint(pixels.mean(axis=2) / 255 * white).astype(np.uint16)
-        deep[0, 0] = white
-        Image.fromarray(deep).save(file)
-    else:
-        Image.fromarray(pixels).save(file, **({"quality": 95} if file.suffix.lower() in (".jpg", ".webp") else {}))
-    return file
+def is_labelled(odd: Odd) -> bool:
+    """Whether conditions are label maps."""
+    return odd.kind in ("labelled", "instances", "voc") or (odd.kind == "free" and odd.content == "ids")
 
 
-def save_map(file: Path, ids: np.ndarray, kind: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    plain = Image.fromarray(
-        (ids * {"times 50": 50, "mask": 255, "smoothed": 60, "jpeg": 60}.get(kind, 1)).astype(np.uint8)
-    )
-    if kind == "void":
-        values = np.array(plain)
-        values[-2:] = 255
-        plain = Image.fromarray(values)
-    elif kind == "palette":
-        plain.putpalette(COLOURS.astype(np.uint8).tobytes())
-    elif kind == "colours":
-        plain = Image.fromarray(COLOURS[ids].astype(np.uint8))
-    elif kind == "smoothed":
-        plain = plain.filter(ImageFilter.GaussianBlur(1))
-    elif kind == "jpeg":
-        stream = io.BytesIO()
-        plain.save(stream, "JPEG", quality=75)
-        plain = Image.open(stream)
-    plain.save(file)
+def _later(odd: Odd, root: Path, truth: Truth, rng: np.random.Generator) -> None:
+    """Images of a test split that has none of the other side."""
+    if "test" in truth.pairs or not odd.splits:
+        return
+    side = odd.sides[0] if odd.seed % 3 == 0 else odd.sides[1]
+    where = place(odd, root, "test", side)
+    for i in range(3):
+        classes = pictures.rectangles(rng, odd.size, odd.classes)
+        labels = is_labelled(odd) and side == odd.sides[0]
+        shown = pictures.label_file(classes, odd.labels) if labels else pictures.photograph(rng, classes)
+        pictures.keep(where / f"later{i}.png", shown)
+    truth.unused.append(str(where.relative_to(root)))
+    truth.images.append(truth.unused[-1])
 
 
-def damage(odd: OddSet, root: Path, file: Path) -> Path | None:
-    """Damage one image, or add what nobody wants."""
-    content, place = file.read_bytes(), file.parent
-    if odd.damage == "empty":
-        file.write_bytes(b"")
-    elif odd.damage == "cut":
-        file.write_bytes(content[: len(content) // 2])
-    elif odd.damage == "web page":
-        file.write_bytes(b"<!DOCTYPE html><html>not found</html>")
-    elif odd.damage == "no partner":
-        lonely, rng = place / f"lonely.{suffix(odd)}", np.random.default_rng(1)
-        return save_photo(lonely, photograph(rectangles(rng, 4), rng), odd.depth)
-    elif odd.damage == "dead link":
-        (place / "gone.png").symlink_to(root / "nowhere.png")
-    elif odd.damage == "loop":
-        (place / "again").symlink_to(root, target_is_directory=True)
-    elif odd.damage in ("checkpoints", "macosx"):
-        hidden = place / (".ipynb_checkpoints" if odd.damage == "checkpoints" else "__MACOSX")
-        hidden.mkdir()
-        (hidden / f"a-checkpoint{file.suffix}").write_bytes(content)
-    elif odd.damage == "litter":
-        for name in (".DS_Store", "Thumbs.db", "README.txt", "notes.docx"):
-            (place / name).write_bytes(b"\0\0")
-    elif odd.damage == "thumbnail":
-        with Image.open(file) as image:
-            small = image.resize((image.width // 3, image.height // 3))
-        small.save(file)
-    elif odd.damage == "linked":
-        moved = root.parent / "elsewhere"
-        os.rename(place, moved)
-        place.symlink_to(moved, target_is_directory=True)
-    return file if odd.damage in ("empty", "cut", "web page") else None
+def _truth(odd: Odd, root: Path) -> Truth:
+    """What names and content say, before any damage."""
+    from helpers.odd_truth import truth_of
+
+    return truth_of(odd, is_labelled(odd))

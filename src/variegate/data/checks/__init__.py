@@ -1,1 +1,1 @@
-"""What is wrong with a data set, in words."""
+"""Reports on what is wrong with a data set, in words."""

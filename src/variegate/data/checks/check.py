@@ -1,4 +1,4 @@
-"""Say what a folder of data is, and everything that is wrong with it, by opening its files."""
+"""Report what a folder of data is, and everything that is wrong with it, by opening its files."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def check(
     except DataError as error:
         report.problems.append(str(error))
         report.problems += _unreadable(Path(report.path), limit)
+        report.notes += _beside(Path(report.path))
         return report
     _check_folder(report, folder, config, limit)
     return report
@@ -91,7 +92,9 @@ def _check_folder(report: Report, folder: Folder, config: DataConfig, limit: int
 
 def _note(report: Report, folder: Folder, limit: int | None) -> None:
     """The size that training would use, what it would not use, and what reading makes of the rest."""
-    if not folder.splits:
+    if not folder.splits:  # nothing is paired, so no file was opened
+        report.problems += _unreadable(folder.root, limit)
+        report.notes += _beside(folder.root)
         return
     items = [item for some in folder.splits.values() for item in some]
     seen = [item for some in folder.splits.values() for item in some[:limit]]
@@ -203,7 +206,7 @@ def _pixels(file: Path, part: str, condition: Condition | None, item: Item) -> N
     if part == "instance map":
         return instances.read_instances(file, str(file))
     if part == "image":
-        return cut_out(item)
+        return cut_out(item) if file == item.image else image_files.read_image(file)
     if isinstance(condition, Normals):
         return normals_of(item, condition)
     return (
@@ -233,3 +236,9 @@ def _unreadable(root: Path, limit: int | None) -> Iterator[str]:
                 image_files.open_image(file)
             except DataError as error:
                 yield str(error)
+
+
+def _beside(root: Path) -> Iterator[str]:
+    """Links, hidden folders and files that are no images, below a folder whose images could not be put in order."""
+    if root.is_dir():
+        yield from unused(root, image_files.images_in(root, deep=True), False)

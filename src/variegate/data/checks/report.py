@@ -1,4 +1,4 @@
-"""What a check of data saw."""
+"""The result of checking data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_CLASSES = 20  # that are listed
 
 @dataclass
 class Report:
-    """What was seen. `problems` has one sentence each: the file, what is wrong, what would be right."""
+    """What was found. `problems` has one sentence each: the file, what is wrong, and the remedy."""
 
     path: str
     description: str = "not recognised"
@@ -22,7 +22,7 @@ class Report:
     opened: int = 0  # pairs whose files were decoded
     problems: list[str] = field(default_factory=list)
     also: str = ""  # what else the data may be, and how to ask for that
-    notes: list[str] = field(default_factory=list)  # what was decided or left out, and nobody need mend
+    notes: list[str] = field(default_factory=list)  # decisions and omissions that need no action
 
     @property
     def ok(self) -> bool:

@@ -1,4 +1,4 @@
-"""What lies in a folder of data and is not used, and what was made of the files that are."""
+"""Files in a folder that training would not use, and how unusual ones among the others are read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST = 6  # kinds of files, or places, that are named
 
 
 def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
-    """One sentence about each kind of thing below a folder that training would not read.
+    """One sentence about everything below a folder that training would not read.
 
     Args:
         used: the files that are.
-        plain: nothing is read from files that are no images.
+        plain: only images are read, no other files.
     """
     known = {os.path.abspath(file) for file in used}
     loose: Counter[str] = Counter()
@@ -28,14 +28,16 @@ def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
     for place, entry in _everything(root):
         file = place / entry.name
         if entry.is_symlink() and not file.exists():
-            yield f"{file}: is a link to {os.readlink(file)}, which is not there; mend the link, or delete it"
+            yield f"{file}: is a link to {os.readlink(file)}, which does not exist; fix the link, or delete it"
         elif entry.is_dir():
             if is_hidden(entry.name):
                 count = len(image_files.images_in(file, deep=True))
                 if count:
                     yield f"{file}: is hidden, so its {_count(count)} not used"
             elif entry.is_symlink():
-                yield f"{file}: is a link to the folder {file.resolve()}, which is followed"
+                above = file.resolve() in (place.resolve(), *place.resolve().parents)
+                how = "which it lies in, so it is not followed" if above else "and is followed"
+                yield f"{file}: is a link to the folder {file.resolve()}, {how}"
         elif (
             os.path.abspath(file) in known
             or is_hidden(entry.name)
@@ -51,19 +53,20 @@ def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
         yield f"{place}: {_count(len(files))} not used, such as {files[0].name}"
     if loose:
         kinds = ", ".join(f"{count} of {kind}" for kind, count in loose.most_common(MOST))
-        yield f"{root}: files that are no images this program reads are not used: {kinds}"
+        yield f"{root}: files of types that are not read: {kinds}"
 
 
-def _everything(root: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-    """Folders and files below a folder; links to folders and hidden folders are not entered."""
+def _everything(root: Path, above: frozenset[Path] = frozenset()) -> Iterator[tuple[Path, os.DirEntry[str]]]:
+    """Folders and files below a folder; hidden folders, and links to a folder that leads to them, are not entered."""
+    above |= {root.resolve()}
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name)
     except OSError:  # a folder that may not be read
         return
     for entry in entries:
         yield root, entry
-        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
-            yield from _everything(root / entry.name)
+        if entry.is_dir() and not is_hidden(entry.name) and (root / entry.name).resolve() not in above:
+            yield from _everything(root / entry.name, above)
 
 
 def _count(number: int) -> str:
@@ -71,10 +74,10 @@ def _count(number: int) -> str:
 
 
 def decoded(files: Sequence[Path]) -> Iterator[str]:
-    """What reading made of files that are not plainly what they show: turned ones, and those of several frames."""
+    """How files with an EXIF orientation or several frames are read."""
     turned = [file for file in files if image_files.is_turned(file)]
     if turned:
-        yield f"{turned[0]}: is turned upright as its EXIF orientation says{_others(turned)}"
+        yield f"{turned[0]}: is rotated upright according to its EXIF orientation{_others(turned)}"
     several = [file for file in files if image_files.frames_of(file) > 1]
     if several:
         yield f"{several[0]}: holds {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (

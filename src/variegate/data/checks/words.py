@@ -28,7 +28,7 @@ def lonely(classes: Sequence[str], labels: Iterable[int], where: str) -> list[st
         for name in shown[:MOST]
     ]
     more = len(shown) - MOST
-    return told + [f"{where}: so have {more} more classes"] * (more > 0)
+    return told + [f"{where}: the same is true of {more} more classes"] * (more > 0)
 
 
 def class_shares(classes: Sequence[str], labels: Iterable[int]) -> list[tuple[str, float]]:

@@ -93,7 +93,7 @@ def numbering_of(name: str, usual: Numbering) -> Numbering:
 
 
 def from_label_ids(values: NDArray[Any]) -> NDArray[Any]:
-    """Classes 0..19 of label ids (H, W); what is no label id stays, to be complained about. -1 and 255 are `other`."""
+    """Classes 0..19 of label ids (H, W); values that are not label ids stay, to be reported. -1 and 255 are `other`."""
     known = (values <= LAST_LABEL_ID) | (values == 255)
     mapped: NDArray[Any] = np.where(known, FROM_LABEL_ID[np.clip(values, 0, 255)], values)
     return mapped

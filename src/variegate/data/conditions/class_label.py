@@ -80,11 +80,11 @@ class ClassLabel(Constant):
             DataError: there is no such class.
         """
         if isinstance(source, tuple | Image.Image):
-            raise DataError(f"{where}: is an image or a pair; right would be a class, by name or number: {self._known}")
+            raise DataError(f"{where}: is an image or a pair; expected a class, by name or number: {self._known}")
         if isinstance(source, Tensor | np.ndarray | int | float | np.number):
             found = np.asarray(source)
             if found.size != 1 or not np.array_equal(found, np.rint(found)):
-                raise DataError(f"{where}: holds {found.size} values; right would be one whole number: {self._known}")
+                raise DataError(f"{where}: holds {found.size} values; expected one whole number: {self._known}")
             return self._in_range(int(found.reshape(())), where)
         text = str(source)
         for name in (text, text.removeprefix("class:")):
@@ -103,7 +103,7 @@ class ClassLabel(Constant):
 
     def _in_range(self, number: int, where: str) -> int:
         if not 0 <= number < self.channels:
-            raise DataError(f"{where}: there is no class of number {number}; right would be {self._known}")
+            raise DataError(f"{where}: there is no class of number {number}; expected {self._known}")
         return number
 
     def encode_values(self, values: Tensor) -> Tensor:

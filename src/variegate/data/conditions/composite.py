@@ -98,7 +98,7 @@ class CompositeCondition(Condition):
             given = source
         if len(given) != len(self.parts):
             raise DataError(
-                f"{where}: right would be {len(self.parts)} conditions, {with_article(self.noun)}: "
+                f"{where}: expected {len(self.parts)} conditions, {with_article(self.noun)}: "
                 f"{'+'.join(part.noun.upper() for part in self.parts)} as text, or a tuple of them"
             )
         read: dict[int, Tensor] = {}

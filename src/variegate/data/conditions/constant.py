@@ -44,7 +44,7 @@ class Constant(Condition):
         where = named(source, self.noun)
         if isinstance(source, Tensor) and source.ndim == 3:
             if source.numel() and not torch.equal(source, source[:, :1, :1].expand_as(source)):
-                raise DataError(f"{where}: changes from pixel to pixel; right would be one value for all of them")
+                raise DataError(f"{where}: changes from pixel to pixel; expected one value for all of them")
             return self.spread(self.values(source[:, 0, 0], where), size or (source.shape[1], source.shape[2]))
         return self.spread(self.values(source, where), size)
 

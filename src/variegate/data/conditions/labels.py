@@ -89,7 +89,7 @@ class Labels(Condition):
             return self.ids(source, where)
         if isinstance(source, tuple):
             if len(source) != 2:
-                raise DataError(f"{where}: is a tuple of {len(source)}; right would be (label map, instance map)")
+                raise DataError(f"{where}: is a tuple of {len(source)}; expected (label map, instance map)")
             ids = self.ids(source[0], named(source[0], self.noun))
             name = named(source[1], "instance map")
             return with_boundaries(ids, read_instances(source[1], name), name)

@@ -83,11 +83,11 @@ class Landmarks(Condition):
             )
         values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
         if values.dtype.kind not in "buif":
-            raise DataError(f"{where}: holds values of type {values.dtype}; right would be numbers")
+            raise DataError(f"{where}: holds values of type {values.dtype}; expected numbers")
         if values.ndim == 3:
             return super().read(torch.as_tensor(values), size)
         if values.ndim != 2 or values.shape[1] != 2:
-            raise DataError(f"{where}: has shape {values.shape}; right would be ({self.points}, 2) or planes (P, H, W)")
+            raise DataError(f"{where}: has shape {values.shape}; expected ({self.points}, 2) or planes (P, H, W)")
         return self.place(values.astype(np.float32), self.frame, size, where)
 
     def place(self, points: Points, frame: Size, size: Size | None = None, where: str = "the landmarks") -> Tensor:

@@ -22,7 +22,7 @@ from ..files.sources import Source
 from .condition import Condition, PairParts
 
 STEPS = 32767  # raw value of 1
-NOTHING = 0.1  # a vector shorter than this is no normal; grey 127 or 128 has length 0.007
+NOTHING = 0.1  # a shorter vector is not a normal; grey 127 or 128 has length 0.007
 TOLERANCE = 0.1  # how far from 1 a length may be
 COVERED = 0.5  # share of a resized pixel that must have normals
 SHAPES = "(H, W, 3) or (3, H, W)"
@@ -94,7 +94,7 @@ def unit(values: NDArray[Any], where: str) -> NDArray[np.float32]:
     """Vectors (H, W, 3) of length 1, or 0 for those shorter than `NOTHING`.
 
     Raises:
-        DataError: values that are no numbers, or vectors of other lengths.
+        DataError: values that are not numbers, or vectors of another length.
     """
     vectors = values.astype(np.float64)
     if not np.isfinite(vectors).all():
@@ -141,7 +141,7 @@ def _from_file(source: Path | Image.Image, where: str) -> NDArray[Any]:
 
 
 def _decode(values: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """n = v / 127.5 - 1; black, which codes no unit vector, is no normal."""
+    """n = v / 127.5 - 1; black does not encode a unit vector, so it means no normal."""
     vectors = values.astype(np.float32) / 127.5 - 1
     vectors[(values == 0).all(axis=2)] = 0
     return vectors
@@ -153,7 +153,7 @@ def _from_npy(path: Path, where: str) -> NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{where}: is no .npy file of numbers, or cut short ({error}); write it again") from None
     if values.dtype.kind != "f":
-        raise DataError(f"{where}: holds {values.dtype}; right would be floats (H, W, 3) in [-1, 1]")
+        raise DataError(f"{where}: holds {values.dtype}; expected floats (H, W, 3) in [-1, 1]")
     return _planes_last(values, where)
 
 
@@ -180,7 +180,7 @@ def _planes_last(source: NDArray[Any] | Tensor | int, where: str) -> NDArray[Any
     if values.ndim == 3 and values.shape[0] == 3 and (isinstance(source, Tensor) or values.shape[2] != 3):
         values = values.transpose(1, 2, 0)
     if values.ndim != 3 or values.shape[2] != 3 or not values.size:
-        raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be {SHAPES}")
+        raise DataError(f"{where}: has shape {tuple(values.shape)}; expected {SHAPES}")
     if values.dtype.kind != "f" and values.dtype not in (np.int16, np.uint8):
-        raise DataError(f"{where}: holds {values.dtype}; right would be floats in [-1, 1]")
+        raise DataError(f"{where}: holds {values.dtype}; expected floats in [-1, 1]")
     return values

@@ -61,7 +61,7 @@ class Vector(Constant):
         if isinstance(source, str | Path):
             return self._checked(self._from_file(str(source).removeprefix("vector:")), where)
         if isinstance(source, tuple | Image.Image | int):
-            raise DataError(f"{where}: right would be {self.length} numbers, or a file of vectors and the row in it")
+            raise DataError(f"{where}: expected {self.length} numbers, or a file of vectors and the row in it")
         return self._checked(numbers(source), where)
 
     def _from_file(self, text: str) -> NDArray[Any]:
@@ -77,13 +77,13 @@ class Vector(Constant):
         values = np.asarray(values)
         values = values[0] if values.ndim == 2 and len(values) == 1 else values
         if values.dtype.kind not in "buif":
-            raise DataError(f"{where}: holds values of type {values.dtype}; right would be {self.length} numbers")
+            raise DataError(f"{where}: holds values of type {values.dtype}; expected {self.length} numbers")
         if values.shape != (self.length,):
-            raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be ({self.length},)")
+            raise DataError(f"{where}: has shape {tuple(values.shape)}; expected ({self.length},)")
         with np.errstate(over="ignore"):
             single = values.astype(np.float32)
         if not np.isfinite(single).all():
-            raise DataError(f"{where}: holds NaN or infinity in 32 bits; right would be {self.length} finite numbers")
+            raise DataError(f"{where}: holds NaN or infinity in 32 bits; expected {self.length} finite numbers")
         return single
 
     def encode_values(self, values: Tensor) -> Tensor:

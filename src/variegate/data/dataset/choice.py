@@ -60,7 +60,7 @@ def folder_labels(folder: Folder) -> tuple[Labels, list[str]]:
 
 
 def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
-    """A sentence if 16-bit images hold fewer bits, and would be nearly black, and nobody says what is white."""
+    """A sentence if 16-bit images use fewer bits, so that they would be nearly black, and no white level is given."""
     items = [item for some in folder.splits.values() for item in some]
     files = [item.image for item in spread(items, DEPTH_LOOK)]
     if folder.kind == "images":
@@ -69,13 +69,13 @@ def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
     if white is None:
         return []
     return [
-        f"{folder.root}: 16-bit images hold no value above {white}, so they seem to have {white.bit_length()} bits and "
-        f"would be nearly black; give --white-level {white}, or --white-level {WHITE} if they are as dark as that"
+        f"{folder.root}: 16-bit images hold no value above {white}, so they probably have {white.bit_length()} bits "
+        f"and would be nearly black; give --white-level {white}, or --white-level {WHITE} if they really are that dark"
     ]
 
 
 def with_white(condition: Condition, white: int) -> Condition:
-    """A condition whose images have another white in 16-bit files."""
+    """The condition with another white level for 16-bit files."""
     if isinstance(condition, CompositeCondition):
         return condition.model_copy(update={"parts": tuple(with_white(part, white) for part in condition.parts)})
     return condition.model_copy(update={"white_level": white}) if isinstance(condition, ImageCondition) else condition

@@ -183,7 +183,7 @@ def path_in_words(path: str | Path | Mapping[str, str | Path]) -> str:
 
 
 def absolute(path: str) -> str:
-    """Data by absolute paths; what is no folder or file, such as streets:40, as it is."""
+    """The data's absolute path; anything that is not a folder or file, such as streets:40, is returned as it is."""
     if (named := named_folders(path)) is not None:
         return path_in_words({"condition": named[0].absolute(), "image": named[1].absolute()})
     name, colon, place = path.partition(":")

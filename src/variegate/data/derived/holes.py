@@ -129,7 +129,7 @@ def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
 
 def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
     if len(source) != 2:
-        raise DataError(f"the given image: is a tuple of {len(source)}; right would be the pair (image, mask)")
+        raise DataError(f"the given image: is a tuple of {len(source)}; expected the pair (image, mask)")
     names = named(source[0], "image"), named(source[1], "mask")
     image, mask = (read_plain(part, planes, name) for part, planes, name in zip(source, (3, 1), names))
     if image.shape[:2] != mask.shape[:2]:

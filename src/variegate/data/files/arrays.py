@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...core.errors import DataError
 from .images import Pixels
 
-HOW = "right would be `images` uint8 (N, H, W, 3) or (N, H, W), and perhaps `labels` (N,)"
+HOW = "expected `images` uint8 (N, H, W, 3) or (N, H, W), and perhaps `labels` (N,)"
 
 
 @dataclass
@@ -153,7 +153,7 @@ def labels_in(file: Path, key: str, count: int, first: int = 0) -> NDArray[np.in
     labels = load(file, key)
     if labels.dtype.kind not in "ui" or labels.shape not in ((count,), (count, 1)):
         raise DataError(
-            f"{file}: has labels of type {labels.dtype} and shape {labels.shape}; right would be whole numbers, "
+            f"{file}: has labels of type {labels.dtype} and shape {labels.shape}; expected whole numbers, "
             f"one for each of the {count} images"
         )
     numbers = labels.reshape(-1).astype(np.int64) - first

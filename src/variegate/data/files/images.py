@@ -63,7 +63,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def _instead(start: bytes) -> str:
-    """What a file that is no image seems to be, from its first bytes."""
+    """What a file that is not an image seems to be, judged by its first bytes."""
     if start.lstrip().startswith(b"<"):
         return "not an image but a web page or XML"
     if start.startswith(b"version https://git-lfs"):
@@ -83,7 +83,7 @@ def size_of(path: Path) -> tuple[int, int] | None:
 
 
 def is_turned(path: Path) -> bool:
-    """Whether EXIF says that the image is to be shown turned or mirrored."""
+    """Whether EXIF says that the image is to be displayed rotated or mirrored."""
     try:
         with Image.open(path) as image:
             return bool(image.getexif().get(_ORIENTATION, 1) != 1)
@@ -118,7 +118,7 @@ def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", w
 
 
 def eight_bit(image: Image.Image, where: str, white: int = WHITE) -> Image.Image:
-    """16-bit grey as 8-bit grey (`white` is 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
+    """16-bit grey as 8-bit grey (`white` becomes 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
     if image.mode not in (*_SIXTEEN_BIT, "F"):
         return image
     values = np.asarray(image).astype(np.float64)
@@ -137,20 +137,20 @@ def _scaled(values: NDArray[np.float64], white: float, where: str) -> Image.Imag
 
 
 def _eight_bit_colours(path: Path, where: str, white: int) -> Image.Image:
-    """16-bit colours as 8-bit RGB; Pillow would keep their upper halves alone, and with a low white little of them."""
+    """16-bit colours as 8-bit RGB; Pillow would keep only their upper bytes, hardly anything with a low white level."""
     from torchvision.io import ImageReadMode, decode_image  # slow to import, and seldom needed
 
     try:
         values = decode_image(str(path), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()[..., :3]
     except RuntimeError:
-        raise DataError(f"{where}: has 16 bits per colour, which a white level fits in PNG only; save it so") from None
+        raise DataError(f"{where}: has 16 bits per colour, which only PNG allows with a white level") from None
     return _scaled(values.astype(np.float64), float(white), where)
 
 
 def has_deep_colours(path: Path) -> bool:
-    """Whether a file holds colours, or grey with transparency, of more than 8 bits a channel, by its header.
+    """Whether a file's header announces colours, or grey with alpha, of more than 8 bits per channel.
 
-    Pillow reads such a file in an 8-bit mode, which does not show what was lost.
+    Pillow reads such a file in an 8-bit mode, which hides the loss.
     """
     try:
         with Image.open(path) as image:
@@ -161,7 +161,7 @@ def has_deep_colours(path: Path) -> bool:
 
 
 def frames_of(path: Path) -> int:
-    """How many frames or pages a file holds; 1 if that cannot be read."""
+    """The number of frames or pages in a file; 1 if it cannot be read."""
     try:
         with Image.open(path) as image:
             return int(getattr(image, "n_frames", 1))
@@ -170,7 +170,7 @@ def frames_of(path: Path) -> int:
 
 
 def shallow_white(files: Sequence[Path]) -> int | None:
-    """The white of 8 to 14 bits if no value in 16-bit files is greater; None if one is, or none is of 16 bits."""
+    """The white level of 8 to 14 bits that 16-bit files never exceed; None if one does, or if no file has 16 bits."""
     top = 0
     for file in files:
         colours = has_deep_colours(file)

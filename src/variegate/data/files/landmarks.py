@@ -22,7 +22,7 @@ def read_table(path: Path) -> dict[str, Points]:
     """The points of each image, by the name the file gives it; landmarks.json or landmarks.csv.
 
     Raises:
-        DataError: the file is damaged, or something in it is no list of x, y.
+        DataError: the file is damaged, or an entry is not a list of x, y.
     """
     if path.suffix.lower() == ".csv":
         return _read_csv(path)
@@ -58,14 +58,12 @@ def read_points(path: Path) -> Points:
 def as_points(value: Any, where: str) -> Points:
     """(P, 2) of [[x, y], ...]; null, [null, null] or NaN is an absent point."""
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise DataError(f"{where}: holds {str(value)[:40]!r}; right would be [[x, y], ...]")
+        raise DataError(f"{where}: holds {str(value)[:40]!r}; expected [[x, y], ...]")
     points = []
     for p, point in enumerate(value):
         pair = [None, None] if point is None else point
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-            raise DataError(
-                f"{where}: point {p} is {str(point)[:40]!r}; right would be [x, y], or null if it is absent"
-            )
+            raise DataError(f"{where}: point {p} is {str(point)[:40]!r}; expected [x, y], or null if it is absent")
         points.append([_number(part, f"{where}: point {p}") for part in pair])
     return np.array(points, dtype=np.float32)
 
@@ -118,11 +116,11 @@ def _read_csv(path: Path) -> dict[str, Points]:
     if rows and not any(_is_number(cell) for cell in rows[0][1:]):
         rows = rows[1:]
     if not rows:
-        raise DataError(f"{path}: has no rows; right would be file, x0, y0, x1, y1, ...")
+        raise DataError(f"{path}: has no rows; expected file, x0, y0, x1, y1, ...")
     table = {}
     for name, *numbers in rows:
         if len(numbers) % 2 or not numbers:
-            raise DataError(f"{path}: {name}: has {len(numbers)} numbers; right would be x and y of each point")
+            raise DataError(f"{path}: {name}: has {len(numbers)} numbers; expected x and y of each point")
         if name.strip() in table:
             raise DataError(f"{path}: {name.strip()}: has two rows; delete the wrong one")
         table[name.strip()] = as_points(list(zip(numbers[::2], numbers[1::2])), f"{path}: {name}")
@@ -134,7 +132,7 @@ def _number(value: Any, where: str) -> float:
     if value is None or (isinstance(value, str) and not value.strip()):
         return float("nan")
     if isinstance(value, bool) or not _is_number(value):
-        raise DataError(f"{where} is {value!r}, which is no number")
+        raise DataError(f"{where} is {value!r}, which is not a number")
     if np.isinf(float(value)):
         raise DataError(f"{where} is infinite; write null if it is absent")
     return float(value)

@@ -81,9 +81,9 @@ def planes_last(
         if values.shape[2] == 1:
             values = values[..., 0]
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in planes):
-        raise DataError(f"{where}: has shape {tuple(values.shape)}; right would be {right}")
+        raise DataError(f"{where}: has shape {tuple(values.shape)}; expected {right}")
     if values.dtype.kind not in "buif":
-        raise DataError(f"{where}: has values of type {values.dtype}; right would be uint8, or float in [0, 1]")
+        raise DataError(f"{where}: has values of type {values.dtype}; expected uint8, or float in [0, 1]")
     return values
 
 
@@ -106,5 +106,5 @@ def eight_bit(values: NDArray[Any], where: str, white: int = image_files.WHITE) 
     limit = 1.0 if values.dtype.kind == "f" else float(white) if values.dtype == np.uint16 else 255.0
     slack = 1e-3 if limit == 1.0 else 0.0  # resampled floats overshoot a little
     if not (low >= -slack and high <= limit + slack):
-        raise DataError(f"{where}: has values from {low:g} to {high:g}; right would be uint8, or float in [0, 1]")
+        raise DataError(f"{where}: has values from {low:g} to {high:g}; expected uint8, or float in [0, 1]")
     return np.rint(np.clip(values.astype(np.float64), 0, limit) * (255 / limit)).astype(np.uint8)

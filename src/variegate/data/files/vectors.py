@@ -54,7 +54,7 @@ def read_vectors(file: Path) -> Vectors:
         DataError: what is wrong with the file, and what would be right.
     """
     if file.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{file}: is no file of vectors; {HOW}")
+        raise DataError(f"{file}: is not a file of vectors; {HOW}")
     if not file.is_file():
         raise DataError(f"{file}: there is no such file of vectors; {HOW}")
     try:
@@ -113,9 +113,7 @@ def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:
 def _checked(file: Path, rows: NDArray[Any], names: tuple[str, ...] | None) -> Vectors:
     rows = rows[None] if rows.ndim == 1 else rows
     if rows.dtype.kind not in "buif" or rows.ndim != 2 or 0 in rows.shape:
-        raise DataError(
-            f"{file}: holds values of type {rows.dtype} and shape {rows.shape}; right would be (N, D) floats"
-        )
+        raise DataError(f"{file}: holds values of type {rows.dtype} and shape {rows.shape}; expected (N, D) floats")
     if names is not None and len(names) != len(rows):
         raise DataError(f"{file}: has {len(rows)} vectors, but {len(names)} names; each vector needs one")
     broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))

@@ -85,7 +85,7 @@ def _planes(file: Path) -> ArrayFile:
     side = round((shape[1] / 3) ** 0.5) if len(shape) == 2 else 0
     if kind != np.uint8 or not side or shape[1] != 3 * side * side:
         raise DataError(
-            f"{file}: has `data` of type {kind} and shape {shape}; right would be uint8 (N, 3 H H), planes first, as "
+            f"{file}: has `data` of type {kind} and shape {shape}; expected uint8 (N, 3 H H), planes first, as "
             "published in .npz files"
         )
     labels = labels_in(file, "labels", shape[0], 1) if "labels" in known else None

@@ -9,10 +9,13 @@ from ..conditions.metadata import Metadata, evenly
 from ..files import images as image_files
 from ..files.walk import is_hidden
 from .items import Folder, Item
+from .matching import HALF
 from .names import Role
+from .pairing import share_of
 from .sides import Side, split_folders
 
-NO_CLASS: tuple[Role, ...] = ("labels", "image", "a", "b", "normals", "instances", "view")  # unless asked for
+NO_CLASS: tuple[Role, ...] = ("labels", "image", "a", "b", "instances", "view")  # unless two others are, or asked for
+BESIDE_CLASSES: tuple[Role, ...] = ("instances", "view")
 
 
 def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Folder | None:
@@ -23,7 +26,12 @@ def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Fold
     Args:
         asked: classes are wanted, whatever the folders are called.
     """
-    classes = [side for side in sides if side.name and "/" not in side.name and (asked or side.role not in NO_CLASS)]
+    classes = [side for side in sides if side.name and "/" not in side.name and side.role not in BESIDE_CLASSES]
+    sure = [side for side in classes if side.role not in NO_CLASS]
+    if asked:
+        classes = [side for side in sides if side.name and "/" not in side.name]
+    elif len(sure) < 2 and not any(side.role == "normals" for side in classes):  # NORMAL + PNEUMONIA are classes
+        classes = sure
     splits = [split for split in _splits(classes) if sum(split in side.files for side in classes) > 1]
     if not splits:
         return None
@@ -40,8 +48,16 @@ def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Fold
         alone = len(_splits(classes)) == 1
         order = evenly([item.metadata.label or 0 for item in items]) if alone else range(len(items))
         folder.splits[split] = [items[i] for i in order]
+    if len(names) == 2:
+        folder.also = _as_pairs(*(side for side in classes if side.name in names))
     folder.problems += [f"{place}: holds no images; add some, or delete the folder" for place in _empty(root)]
     return folder
+
+
+def _as_pairs(first: Side, second: Side) -> str:
+    """How to have two classes as pairs, if that is what they may be."""
+    fits = share_of(first, second) >= HALF
+    return f'pairs: --data "condition={first.where},image={second.where}"' if fits else ""
 
 
 def _splits(sides: Sequence[Side]) -> list[str]:

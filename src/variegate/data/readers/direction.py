@@ -36,7 +36,7 @@ def flatness(files: Sequence[Path], side: int | None, white: int = image_files.W
 
 
 def check_direction(direction: Any) -> Any:
-    """The direction itself. Raises DataError if it is text that is no direction."""
+    """Validate and return a direction. Raises DataError for any other text."""
     if isinstance(direction, str) and direction not in ("AtoB", "BtoA"):
         raise DataError(f"direction {direction!r}: {did_you_mean(direction, ['AtoB', 'BtoA'])}")
     return direction

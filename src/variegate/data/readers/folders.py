@@ -53,7 +53,7 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
         raise DataError(f"{root}: unpaired data are two folders, such as trainA/ and trainB/, and these are not there")
     classes = find_classes(root, sides)
     plain, notes = _plain(sides)
-    if plain and (classes is None or not sides[0].name):
+    if plain and (classes is None or _most_are(plain, classes)):
         return _halves(root, plain, notes)
     if classes is not None:
         return classes
@@ -61,6 +61,12 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     seen = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
     what = f"holds no pairs of images, only {seen}" if inside else "is empty"
     raise DataError(f"{root}: {what}; {ACCEPTED}")
+
+
+def _most_are(plain: dict[str, list[Item]], classes: Folder) -> bool:
+    """Whether more images lie beside the class folders than in them: a picture of the whole set decides nothing."""
+    inside = sum(map(len, classes.splits.values()))
+    return sum(map(len, plain.values())) > inside
 
 
 def existing(root: Path) -> Path:
@@ -93,7 +99,7 @@ def _geometry(root: Path, kind: Geometry, unpaired: bool) -> Folder:
     published = find_torchvision_set(root)
     if published is not None and published.kind == kind:
         return published
-    found = find_geometry(root, kind)
+    found = find_geometry(root, kind, asked=True)
     if found is None:
         raise DataError(f"{root}: has no {kind} beside its images; {ACCEPTED}")
     return found
@@ -176,7 +182,7 @@ def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
 
 
 def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
-    """The images of label maps or normals + images: those are no images to derive something from."""
+    """The images of label maps or normals + images, whose conditions are not images to derive anything from."""
     known = _street_set(root) or find_geometry(root, "normals")
     if known is not None:
         return _bare(known)

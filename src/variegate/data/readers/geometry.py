@@ -18,13 +18,16 @@ from .sides import Side, sides_of, split_folders
 Geometry = Literal["landmarks", "normals"]
 
 
-def find_geometry(root: Path, kind: Geometry) -> Folder | None:
+def find_geometry(root: Path, kind: Geometry, asked: bool = False) -> Folder | None:
     """The folder with its pairs, and what is wrong with them among its problems; None if it has nothing of the kind.
+
+    Args:
+        asked: the kind is wanted, so that normals are no class of that name.
 
     Raises:
         DataError: a table of landmarks that cannot be read.
     """
-    return _landmarks(root) if kind == "landmarks" else _normals(root)
+    return _landmarks(root) if kind == "landmarks" else _normals(root, asked)
 
 
 def _landmarks(root: Path) -> Folder | None:
@@ -92,7 +95,7 @@ def other_numbers(splits: Iterable[Sequence[Item]]) -> list[str]:
     ]
 
 
-def _normals(root: Path) -> Folder | None:
+def _normals(root: Path, asked: bool) -> Folder | None:
     maps = next((side for side in sides_of(root, Normals.suffixes) if side.role == "normals"), None)
     if maps is None:
         empty = next((name for name in ("normals", "train_normals") if (root / name).is_dir()), None)
@@ -105,6 +108,8 @@ def _normals(root: Path) -> Folder | None:
     images = next((side for side in sides if side.role == "image"), None)
     images = images or next((side for side in sides if not side.name), None)
     name = _below(root, maps)
+    if images is None and not asked and any(side.role is None for side in sides):
+        return None  # NORMAL + PNEUMONIA
     if images is None:
         wanted = "images" if name == "normals" else name.replace("normals", "img")
         raise DataError(f"{root}: has {name}/ but not {wanted}/; put the images of the normals there")

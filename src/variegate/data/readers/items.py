@@ -49,7 +49,7 @@ class Folder:
     sides: tuple[str, str] = ("A", "B")  # what the conditions and the images are called, where either may be which
     direction: Direction | None = None  # AtoB: the first is the condition, where their names say so
     also: str = ""  # what else the folder may be, and how to ask for that
-    notes: list[str] = field(default_factory=list)  # what was decided, and nobody need mend
+    notes: list[str] = field(default_factory=list)  # decisions that need no action
     unpaired: bool = False  # condition and image of an item do not belong together
     numbering: Numbering | None = None  # of the label maps of a published set of street scenes
     classes: tuple[str, ...] = ()  # names of the classes that the items' metadata number

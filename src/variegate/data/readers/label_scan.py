@@ -1,4 +1,4 @@
-"""What label maps contain, found by opening every one of them, and whether it can be labels at all."""
+"""The contents of label maps, found by opening all of them, and whether they can be labels at all."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ..conditions.labels import NO_LABEL, Colour
 from ..files import images as image_files
 
 MOST_CLASSES = 256
-SOFT_VALUES = 6  # fewer values of a map are never taken for smoothed ones
-SURELY_MANY = 16  # so many may be, even if no id between them is left out
+SOFT_VALUES = 6  # maps with fewer values are never considered smoothed
+SURELY_MANY = 16  # maps with at least this many may be, even if their ids have no gaps
 
 
 @dataclass
@@ -39,16 +39,16 @@ class Scan:
     def softness(self) -> str:
         what = f"{len(self.ids)} ids" if self.ids else f"{len(self.colours)} colours"
         return (
-            f"label maps such as {self.blurred[0].name} are none: most of their {what} occur in single pixels, "
-            "as smoothing, JPEG or a photograph leave them; save the original labels as PNG, and resize them with "
-            "nearest neighbour only"
+            f"{self.blurred[0].name} and others are not label maps: most of their {what} occur only in single pixels, "
+            "as after smoothing or JPEG compression, or in photographs; save the original labels as PNG, and resize "
+            "them with nearest neighbour only"
         )
 
     def has_gaps(self, named: int) -> bool:
-        """Whether most ids up to the highest never occur (0, 50, 100), or there are but as many names as ids.
+        """Whether most ids up to the highest never occur (0, 50, 100), or there are exactly as many names as ids.
 
         Args:
-            named: how many classes have names.
+            named: number of classes with names.
         """
         real = self.ids - {NO_LABEL}
         if not real:
@@ -71,8 +71,8 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     for file in files:
         try:
             values, palette = image_files.read_labels(file, str(file))
-            found = _distinct(values)
-            if _is_soft(values, len(found)):
+            found = distinct(values)
+            if is_soft(values, len(found)):
                 scan.blurred.append(file)
             _add(scan, found, palette, file)
         except DataError as error:
@@ -82,10 +82,10 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
     return scan
 
 
-def _is_soft(values: NDArray[Any], count: int) -> bool:
-    """Whether at least half of a map's values never fill a square of 2 x 2 pixels: those of smoothed edges and of JPEG.
+def is_soft(values: NDArray[Any], count: int) -> bool:
+    """Whether at least half of a map's values never fill a 2 x 2 square: those of smoothed edges and JPEG artefacts.
 
-    A few colours, or ids without gaps, are never soft, however they lie.
+    A few colours, or ids without gaps, are never considered soft.
 
     Args:
         values: (H, W), or colours (H, W, 3).
@@ -105,7 +105,7 @@ def _is_soft(values: NDArray[Any], count: int) -> bool:
     return 2 * len(np.unique(squares)) <= count
 
 
-def _distinct(values: NDArray[Any]) -> NDArray[Any]:
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
     """Ids (n,) of a map (H, W), or colours (n, 3) of a map (H, W, 3)."""
     if values.ndim == 2:
         return np.unique(values)

@@ -10,6 +10,7 @@ from .items import Item
 from .names import core_of
 
 MOSTLY = 0.9  # of the names of the larger folder occur in the other: they hold the same things
+HALF = 0.5  # of them: they may, if something else says so too
 Files = Mapping[str, Path]  # what a file is called -> the file
 
 

@@ -1,4 +1,4 @@
-"""What names of folders and files say: splits in any spelling, the part of a pair, and which files belong together."""
+"""What names of folders and files tell: splits in any spelling, roles in a pair, and which files belong together."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ ROLE_WORDS: dict[Role, str] = {
 }
 ROLES: dict[str, Role] = {word: role for role, words in ROLE_WORDS.items() for word in words.split()}
 EMPTY = ("", "set", "data", "split")  # what may follow a split without a meaning
-# what a program adds to the name of one side of a pair
+# what programs append to the names of one side of a pair
 ADDED = re.compile(
     r"[\s_.-]*(mask|masks|label|labels|labelids|labeltrainids|lbl|seg|segmentation|annot|gt|groundtruth|"
-    r"rgb|img|image|photo|real|lr|hr|lowres|highres|low|high|input|target|edges|sketch|depth|normals?|x[2-9])\d*$",
+    r"rgb|img|image|photo|real|lr|hr|lowres|highres|low|high|input|target|edges|sketch|depth|normals?|x[2-9])\d*$|"
+    r"[\s_-]+[ab]$",
     re.IGNORECASE,
 )
 
 
 def role_of(name: str) -> Role | None:
-    """The part of a pair that a folder's name says it holds."""
+    """The role in a pair that a folder's name indicates."""
     return ROLES.get(name) or ROLES.get(re.sub(r"[\s_.-]", "", name).lower())
 
 
@@ -63,17 +64,20 @@ def split_in(name: str) -> tuple[str | None, str]:
 
 
 def key_of(stem: str) -> str:
-    """A name as people see it: composed and decomposed letters are the same."""
+    """A name as people see it: composed and decomposed letters are equal."""
     return unicodedata.normalize("NFC", stem)
 
 
 def core_of(stem: str) -> str:
-    """The name without what programs add to one side of a pair: 0_mask and 0x2 are both 0."""
+    """The name without what programs append to one side of a pair: 0_mask and 0x2 both become 0."""
     key = key_of(stem)
     shorter = ADDED.sub("", key)
     return shorter or key
 
 
 def is_counter(names: Iterable[str]) -> bool:
-    """Whether names are mere numbers, perhaps behind a common word, which any two folders may share by accident."""
-    return len({re.sub(r"\d+", "", name) for name in names}) <= 1
+    """Whether names are just numbers, perhaps after a common word, which any two folders may share by coincidence.
+
+    The split or folder before a name is no part of it.
+    """
+    return len({re.sub(r"\d+", "", name.rpartition("/")[2]) for name in names}) <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,19 +14,24 @@ from PIL import Image
 
 from ...core.errors import DataError
 from ..files import images as image_files
-from .direction import spread
+from .direction import is_grey, spread
 from .items import Direction
-from .matching import MOSTLY, same_names, share
+from .label_scan import distinct, is_soft
+from .matching import HALF, MOSTLY, same_names, share
 from .names import Role, is_counter
 from .sides import Side
 
 ALIKE = 0.75  # images of one name are more alike than others in this share of comparisons: they show one thing
+SURE = 8  # images of one name that must be alike, if other images have no partner
 COMPARED = 24  # images of each side
-HALF = 0.5  # of the names of the larger folder, which is enough where the folders' own names or images agree too
 VIEWS = 8  # ways at most in which things are shown; more folders are classes
 LABEL_IDS = 64  # distinct values that a label map may have, to be taken for one by its content
 BESIDE: tuple[Role, ...] = ("view", "instances", "normals")  # what may lie beside pairs
 COMPLEMENTS: tuple[tuple[Role, Role], ...] = (("a", "b"), ("input", "target"), ("input", "image"), ("image", "target"))
+
+
+AS_CLASSES = "class folders: --condition class"
+TRUTHS = ("gt", "groundtruth")  # labels, or what a restored image should be
 
 
 class Pair(NamedTuple):
@@ -53,6 +59,8 @@ def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair
         DataError: the sides hold files of the same names, and nothing says which of them is what.
     """
     named = pair_by_roles(sides, unpaired)
+    if named is not None and not unpaired:
+        return named._replace(also=_or_else(named))
     sides = [side for side in sides if side.role not in BESIDE]
     if named is None and unpaired:
         two = len(sides) == 2 and all(side.name for side in sides)
@@ -61,7 +69,7 @@ def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair
 
 
 def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
-    """The pair that the folders' own names tell, if they tell one."""
+    """The pair indicated by the folders' own names, if any."""
     sides = [side for side in sides if side.role not in BESIDE]
     labels = [side for side in sides if side.role == "labels"]
     images = [side for side in sides if side.role == "image"] or [side for side in sides if not side.name]
@@ -70,74 +78,101 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
         images = others if len(others) == 1 else [side for side in others if side.role in ("target", "input")]
     if labels and images:
         first, second = max(
-            ((label, image) for label in labels for image in images), key=lambda pair: _share(*pair)
+            ((label, image) for label in labels for image in images), key=lambda pair: share_of(*pair)
         )  # of several, those that match best
-        if first.name.lower() in ("gt", "groundtruth") and not looks_like_labels(first.all_files()):
+        if first.name.lower() in TRUTHS and not looks_like_labels(first.all_files(), painted=True):
             return Pair(second, first, "images", "AtoB")  # the truth of a restoration
         return Pair(first, second, "labels")
     for one, other in COMPLEMENTS:
         firsts, seconds = ([side for side in sides if side.role == role] for role in (one, other))
-        if len(firsts) == len(seconds) == 1 and (unpaired or one == "a" or _share(firsts[0], seconds[0]) >= HALF):
+        if len(firsts) == len(seconds) == 1 and (unpaired or one == "a" or share_of(firsts[0], seconds[0]) >= HALF):
             return Pair(firsts[0], seconds[0], "images", None if one == "a" else "AtoB")
     return None
 
 
+def _or_else(pair: Pair) -> str:
+    """What a pair may be beside what its names say; empty if its content agrees with them."""
+    first, second = pair.first, pair.second
+    if pair.kind == "labels" or first.role == "a":
+        return ""
+    if second.name.lower() in TRUTHS:
+        soft = is_grey(list(second.all_files()))
+        return f"label maps with soft edges: save the originals as PNG, and call {second.name}/ labels" if soft else ""
+    unrelated = is_counter(first.names()) and similarity(first, second) < ALIKE
+    return AS_CLASSES if unrelated else ""
+
+
 def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
-    """By the names of their files: two folders that hold the same ones show one thing in two ways."""
+    """Pair two folders by the names of their files: if these are the same, they show the same things in two ways."""
     sides = [side for side in sides if side.name]
     if not 2 <= len(sides) <= VIEWS:
         return None
     first, second, *more = sides
-    related, counted = similarity(first, second) >= ALIKE, is_counter(first.names())
-    least = HALF if len(sides) == 2 and (related or not counted) else MOSTLY  # counters agree by accident
-    if not all(_share(*pair) >= least for pair in combinations(sides, 2)):
+    whole = all(share_of(*pair) >= MOSTLY for pair in combinations(sides, 2))
+    if not whole and (more or not _partly_paired(first, second)):
         return None
     ask = f'--data "condition={first.where},image={second.where}"'
+    related = similarity(first, second) >= ALIKE
     if more and not related:
         return None
-    if more or (not related and counted):
+    if more or (not related and is_counter(first.names())):
         names = ", ".join(f"{side.name}/" for side in sides[:4]) + (" ..." if len(sides) > 4 else "")
         raise DataError(
             f"{root}: {names} hold files of the same names, so they may be pairs or classes; give {ask} for pairs, "
             "or --condition class for classes"
         )
-    also = "class folders: --condition class"
     for one, other in ((first, second), (second, first)):
         if looks_like_labels(one.all_files()) and not looks_like_labels(other.all_files()):
-            return Pair(one, other, "labels", None, also)
-    return Pair(first, second, "images", None, also)
+            return Pair(one, other, "labels", None, AS_CLASSES)
+    return Pair(first, second, "images", None, AS_CLASSES)
 
 
-def _share(first: Side, second: Side) -> float:
-    return share(*same_names(first.names(), second.names()))
+def _partly_paired(first: Side, second: Side) -> bool:
+    """Whether two folders hold pairs of which some lack a partner: enough images of one name show one thing."""
+    common = share_of(first, second)
+    enough = common * max(len(first.names()), len(second.names())) >= SURE
+    return common >= HALF and enough and similarity(first, second) >= ALIKE
 
 
-def looks_like_labels(files: Iterable[Path]) -> bool:
-    """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel."""
+def share_of(first: Side, second: Side) -> float:
+    """Of the names of the splits that both have: tests may have no conditions, or no images."""
+    both = first.files.keys() & second.files.keys() or None
+    return share(*same_names(first.names(both), second.names(both)))
+
+
+def looks_like_labels(files: Iterable[Path], painted: bool = False) -> bool:
+    """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel.
+
+    Args:
+        painted: so do a few flat colours.
+    """
     looked = 0
     for file in spread(list(files), 3):
         try:
             values, colours = image_files.read_labels(file, str(file))
-        except DataError:
+        except DataError:  # said where the file is needed
+            continue
+        count = len(distinct(values))
+        if colours is None and (count > LABEL_IDS or (values.ndim == 3 and not painted)):
             return False
-        if colours is None and (values.ndim == 3 or len(np.unique(values)) > LABEL_IDS):
+        if (colours is not None or values.ndim == 3) and is_soft(values, count):  # a photograph saved as GIF
             return False
         looked += 1
     return looked > 0
 
 
 def similarity(first: Side, second: Side) -> float:
-    """In which share of comparisons two images of one name are more alike than two of different names; 1/2 for folders
-    that have nothing to do with each other, or too few images."""
+    """Fraction of comparisons in which images of equal names are more alike than others; 1/2 for unrelated folders, or
+    too few images."""
     ones, others = same_names(first.names(), second.names())
     shared = [name for name in ones if name in others]
-    shared = shared[:: max(1, len(shared) // COMPARED)][:COMPARED]
-    if len(shared) < 4:
+    outlines = []
+    for name in shared[:: max(1, len(shared) // COMPARED)][:COMPARED]:
+        with suppress(DataError):  # said where the file is needed
+            outlines.append((_outline(ones[name]), _outline(others[name])))
+    if len(outlines) < 4:
         return 0.5
-    try:
-        sides = [np.stack([_outline(files[name]) for name in shared]) for files in (ones, others)]
-    except DataError:  # said where the file is needed
-        return 0.5
+    sides = [np.stack(side) for side in zip(*outlines)]
     best = 0.5
     for one, other in zip(*(side.swapaxes(0, 1) for side in sides)):
         alike = np.abs(one @ other.T)

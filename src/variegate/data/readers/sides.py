@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,9 +48,10 @@ class Side:
         for some in self.files.values():
             yield from some.values()
 
-    def names(self) -> dict[str, Path]:
-        """Files of all splits by split and name."""
-        return {f"{split}/{name}": file for split, some in self.files.items() for name, file in some.items()}
+    def names(self, splits: Collection[str] | None = None) -> dict[str, Path]:
+        """Files of some splits, or of all, by split and name."""
+        wanted = self.files if splits is None else splits
+        return {f"{split}/{n}": f for split, some in self.files.items() if split in wanted for n, f in some.items()}
 
 
 def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> list[Side]:
@@ -62,10 +63,12 @@ def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> lis
     parts = {file: file.relative_to(root).parts[:-1] for file in files}
     literal = _only_class_named_as_split(parts.values())
     found: dict[str, Side] = {}
+    splits = {file: ("train", list(parts[file])) if literal else _split_of(parts[file]) for file in files}
+    train_folder = any(split == "train" and rest != list(parts[file]) for file, (split, rest) in splits.items())
     for file in files:
-        if len(parts[file]) > DEEPEST:
+        if len(parts[file]) > DEEPEST or (train_folder and not parts[file]):  # beside train/ lie no images of train
             continue
-        split, rest = ("train", list(parts[file])) if literal else _split_of(parts[file])
+        split, rest = splits[file]
         at = next((i for i, part in enumerate(rest) if role_of(part) is not None), len(rest))
         name, inside = (rest[at], [*rest[:at], *rest[at + 1 :]]) if at < len(rest) else ("/".join(rest), [])
         side = found.setdefault(key_of(name).lower(), Side(name, role_of(name)))

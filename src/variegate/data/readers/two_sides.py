@@ -66,7 +66,7 @@ def two_named(places: tuple[Path, Path], spec: ConditionSpec | None, unpaired: b
 
 
 def _whole(place: Path) -> Side:
-    """All images below a folder as one side."""
+    """All images below a folder, as one side."""
     side = Side(place.name, None)
     for one in sides_of(place):
         for split, files in one.files.items():
@@ -100,6 +100,9 @@ def _read_pairs(root: Path, pair: Pair, sides: Sequence[Side]) -> Folder:
         conditions, images = first.files.get(split, {}), second.files.get(split, {})
         if not conditions and images:
             folder.notes.append(f"{second.places[split]}: {len(images)} images without conditions are not used")
+            continue
+        if not images and conditions and split != "train":
+            folder.notes.append(f"{first.places[split]}: {len(conditions)} conditions without images are not used")
             continue
         items, problems = match(conditions, images, (first.place(split), second.place(split)))
         folder.problems += problems

@@ -89,7 +89,7 @@ def frames_of(path: Path, condition: Condition) -> Sequence[Path | Image.Image]:
     if path.suffix.lower() not in image_files.SUFFIXES and path.suffix.lower() in condition.suffixes:
         return [path]
     with image_files.open_image(path):
-        pass  # complains, in words, about what is no image at all
+        pass  # reports a file that is not an image at all
     with Image.open(path) as moving:
         count = getattr(moving, "n_frames", 1)
         if count == 1:
