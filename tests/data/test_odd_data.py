@@ -13,7 +13,7 @@ from helpers.odd_data import LAYOUTS, SIDE, OddSet, odd_sets, write
 from variegate.data.checks.check import check
 from variegate.data.checks.report import Report
 
-ASKS = ("may be pairs or classes", "these look unpaired", "--white-level", "occur in single pixels")
+ASKS = ("may be pairs or classes", "these look unpaired", "--white-level", "occur only in isolated pixels")
 RELAXED = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 
 
@@ -65,7 +65,7 @@ def names_the_damage(odd: OddSet, report: Report, damaged: Path | None) -> None:
         assert report.ok, text
     assert report.splits == counts, text
     assert report.size == (SIDE, SIDE), text
-    expected = {"dead link": "is not there", "checkpoints": "is hidden", "macosx": "is hidden", "litter": ".docx"}
+    expected = {"dead link": "does not exist", "checkpoints": "is hidden", "macosx": "is hidden", "litter": ".docx"}
     assert expected.get(odd.damage, "") in "\n".join(report.notes), text
 
 

@@ -1,4 +1,4 @@
-"""What label maps contain, found by opening every one of them, and whether it can be labels at all."""
+"""Scan label maps: which ids or colours they contain, and whether these can be labels at all."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ..conditions.labels import NO_LABEL, Colour
 from ..files import images as image_files
 
 MOST_CLASSES = 256
-SOFT_VALUES = 6  # fewer values of a map are never taken for smoothed ones
-SURELY_MANY = 16  # so many may be, even if no id between them is left out
+SOFT_VALUES = 6  # a map with fewer distinct values never counts as smoothed
+SURELY_MANY = 16  # a map with this many may count as smoothed even if its ids have no gaps
 
 
 @dataclass
@@ -27,9 +27,9 @@ class Scan:
     ids: set[int] = field(default_factory=set)
     colours: set[Colour] = field(default_factory=set)
     palette: list[Colour] = field(default_factory=list)  # of the first palette PNG
-    problems: list[str] = field(default_factory=list)  # one sentence a file
+    problems: list[str] = field(default_factory=list)  # one sentence per file
     blurred: list[Path] = field(default_factory=list)  # files whose values look smoothed
-    count: int = 0  # of files
+    count: int = 0  # number of files
 
     @property
     def soft(self) -> bool:
@@ -39,16 +39,16 @@ class Scan:
     def softness(self) -> str:
         what = f"{len(self.ids)} ids" if self.ids else f"{len(self.colours)} colours"
         return (
-            f"label maps such as {self.blurred[0].name} are none: most of their {what} occur in single pixels, "
-            "as smoothing, JPEG or a photograph leave them; save the original labels as PNG, and resize them with "
-            "nearest neighbour only"
+            f"files such as {self.blurred[0].name} are not label maps: most of their {what} occur only in isolated "
+            "pixels, as in smoothed images, JPEGs and photographs; save the original labels as PNG, and resize them "
+            "only with nearest neighbour"
         )
 
     def has_gaps(self, named: int) -> bool:
-        """Whether most ids up to the highest never occur (0, 50, 100), or there are but as many names as ids.
+        """Whether most ids up to the highest never occur (0, 50, 100), or there are only as many names as ids.
 
         Args:
-            named: how many classes have names.
+            named: number of classes with names; 0 if none have.
         """
         real = self.ids - {NO_LABEL}
         if not real:
@@ -60,7 +60,7 @@ class Scan:
 
 
 def scan_labels(files: Sequence[Path]) -> Scan:
-    """What label maps contain."""
+    """Scan label maps; the result is cached until a file changes."""
     return _scan(tuple(files), sum(file.stat().st_mtime_ns for file in files))
 
 
@@ -83,13 +83,13 @@ def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
 
 
 def _is_soft(values: NDArray[Any], count: int) -> bool:
-    """Whether at least half of a map's values never fill a square of 2 x 2 pixels: those of smoothed edges and of JPEG.
+    """Whether at least half of a map's values never fill a 2 x 2 square, as in smoothed edges and JPEGs.
 
-    A few colours, or ids without gaps, are never soft, however they lie.
+    A few colours, or a few ids without gaps, never count as soft, wherever they occur.
 
     Args:
         values: (H, W), or colours (H, W, 3).
-        count: of different ones.
+        count: number of distinct values.
     """
     if count < SOFT_VALUES:
         return False
@@ -130,7 +130,7 @@ def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, fi
 
 
 def _agree(scan: Scan, found: list[int], palette: list[Colour], file: Path) -> None:
-    """Palette PNGs must mean the same by the same index; programs that shrink PNGs renumber each file for itself."""
+    """Check that palette PNGs give each index the same colour; PNG optimisers renumber each file separately."""
     if not scan.palette:
         scan.palette = palette
     for i in found:

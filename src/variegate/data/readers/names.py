@@ -1,4 +1,4 @@
-"""What names of folders and files say: splits in any spelling, the part of a pair, and which files belong together."""
+"""What folder and file names say: the split in any spelling, the part of a pair, and which files belong together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROLE_WORDS: dict[Role, str] = {
     "semantic semantics gt groundtruth labelid labelids labelmap labelmaps layout layouts segmentationclass "
     "segmentationclasspng",
     "image": "img imgs image images rgb photo photos picture pictures jpegimages jpg jpeg color colour frames",
-    "a": "A",  # alone in capitals, since a/ and b/ may be classes
+    "a": "A",  # only in capitals, since a/ and b/ may be classes
     "b": "B",
     "input": "input inputs source src low lr lq lowres sketch sketches edge edges canny depth grey gray noisy blur "
     "blurred hazy rainy condition conditions before degraded",
@@ -30,8 +30,8 @@ ROLE_WORDS: dict[Role, str] = {
     "visualization vis preview previews thumbs thumbnails overlay overlays",
 }
 ROLES: dict[str, Role] = {word: role for role, words in ROLE_WORDS.items() for word in words.split()}
-EMPTY = ("", "set", "data", "split")  # what may follow a split without a meaning
-# what a program adds to the name of one side of a pair
+EMPTY = ("", "set", "data", "split")  # words that may follow a split and mean nothing
+# what programs add to the names of one side of a pair
 ADDED = re.compile(
     r"[\s_.-]*(mask|masks|label|labels|labelids|labeltrainids|lbl|seg|segmentation|annot|gt|groundtruth|"
     r"rgb|img|image|photo|real|lr|hr|lowres|highres|low|high|input|target|edges|sketch|depth|normals?|x[2-9])\d*$",
@@ -40,7 +40,7 @@ ADDED = re.compile(
 
 
 def role_of(name: str) -> Role | None:
-    """The part of a pair that a folder's name says it holds."""
+    """The part of a pair that a folder contains, according to its name."""
     return ROLES.get(name) or ROLES.get(re.sub(r"[\s_.-]", "", name).lower())
 
 
@@ -63,17 +63,17 @@ def split_in(name: str) -> tuple[str | None, str]:
 
 
 def key_of(stem: str) -> str:
-    """A name as people see it: composed and decomposed letters are the same."""
+    """Normalise a name (Unicode NFC), so that composed and decomposed letters compare equal."""
     return unicodedata.normalize("NFC", stem)
 
 
 def core_of(stem: str) -> str:
-    """The name without what programs add to one side of a pair: 0_mask and 0x2 are both 0."""
+    """The name without what programs add to one side of a pair: 0_mask and 0x2 both become 0."""
     key = key_of(stem)
     shorter = ADDED.sub("", key)
     return shorter or key
 
 
 def is_counter(names: Iterable[str]) -> bool:
-    """Whether names are mere numbers, perhaps behind a common word, which any two folders may share by accident."""
+    """Whether names differ only in their numbers, so that any two folders may share them by accident."""
     return len({re.sub(r"\d+", "", name) for name in names}) <= 1

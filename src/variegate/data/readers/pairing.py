@@ -1,4 +1,4 @@
-"""Which two sides of a folder are conditions and images: what their names say, and what names their files share."""
+"""Decide which two sides of a folder are conditions and images, from their names and the file names they share."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .matching import MOSTLY, same_names, share
 from .names import Role, is_counter
 from .sides import Side
 
-ALIKE = 0.75  # images of one name are more alike than others in this share of comparisons: they show one thing
-COMPARED = 24  # images of each side
-HALF = 0.5  # of the names of the larger folder, which is enough where the folders' own names or images agree too
-VIEWS = 8  # ways at most in which things are shown; more folders are classes
-LABEL_IDS = 64  # distinct values that a label map may have, to be taken for one by its content
-BESIDE: tuple[Role, ...] = ("view", "instances", "normals")  # what may lie beside pairs
+ALIKE = 0.75  # share of comparisons in which images of one name must be more alike than others to be related
+COMPARED = 24  # images compared per side
+HALF = 0.5  # share of the larger folder's names, enough if the folders' own names or images agree too
+VIEWS = 8  # most folders that can be views of the same things; if there are more, they are classes
+LABEL_IDS = 64  # most distinct values of an image that is recognised as a label map by its content
+BESIDE: tuple[Role, ...] = ("view", "instances", "normals")  # what may accompany pairs
 COMPLEMENTS: tuple[tuple[Role, Role], ...] = (("a", "b"), ("input", "target"), ("input", "image"), ("image", "target"))
 
 
@@ -32,7 +32,7 @@ class Pair(NamedTuple):
     """Two sides that belong together.
 
     Attributes:
-        first: the conditions, or A where `direction` is open.
+        first: the conditions, or A if `direction` is None.
         also: what else they may be, and how to ask for that; empty if nothing else fits.
     """
 
@@ -44,13 +44,13 @@ class Pair(NamedTuple):
 
 
 def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair | None:
-    """The pair that a folder holds, if it holds one.
+    """Find the pair in a folder; None if there is none.
 
     Args:
-        unpaired: two sides are taken even if no name of a file occurs in both.
+        unpaired: accept two sides even if they share no file names.
 
     Raises:
-        DataError: the sides hold files of the same names, and nothing says which of them is what.
+        DataError: the sides share file names, but may be pairs or classes.
     """
     named = pair_by_roles(sides, unpaired)
     sides = [side for side in sides if side.role not in BESIDE]
@@ -61,7 +61,7 @@ def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair
 
 
 def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
-    """The pair that the folders' own names tell, if they tell one."""
+    """Find the pair by the folders' own names; None if they do not identify one."""
     sides = [side for side in sides if side.role not in BESIDE]
     labels = [side for side in sides if side.role == "labels"]
     images = [side for side in sides if side.role == "image"] or [side for side in sides if not side.name]
@@ -71,9 +71,9 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
     if labels and images:
         first, second = max(
             ((label, image) for label in labels for image in images), key=lambda pair: _share(*pair)
-        )  # of several, those that match best
+        )  # of several, the two that match best
         if first.name.lower() in ("gt", "groundtruth") and not looks_like_labels(first.all_files()):
-            return Pair(second, first, "images", "AtoB")  # the truth of a restoration
+            return Pair(second, first, "images", "AtoB")  # the ground truth of a restoration task
         return Pair(first, second, "labels")
     for one, other in COMPLEMENTS:
         firsts, seconds = ([side for side in sides if side.role == role] for role in (one, other))
@@ -83,13 +83,13 @@ def pair_by_roles(sides: Sequence[Side], unpaired: bool = False) -> Pair | None:
 
 
 def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
-    """By the names of their files: two folders that hold the same ones show one thing in two ways."""
+    """Find the pair by file names: two folders that share them show the same things in two ways."""
     sides = [side for side in sides if side.name]
     if not 2 <= len(sides) <= VIEWS:
         return None
     first, second, *more = sides
     related, counted = similarity(first, second) >= ALIKE, is_counter(first.names())
-    least = HALF if len(sides) == 2 and (related or not counted) else MOSTLY  # counters agree by accident
+    least = HALF if len(sides) == 2 and (related or not counted) else MOSTLY  # numbers match by accident
     if not all(_share(*pair) >= least for pair in combinations(sides, 2)):
         return None
     ask = f'--data "condition={first.where},image={second.where}"'
@@ -98,7 +98,7 @@ def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
     if more or (not related and counted):
         names = ", ".join(f"{side.name}/" for side in sides[:4]) + (" ..." if len(sides) > 4 else "")
         raise DataError(
-            f"{root}: {names} hold files of the same names, so they may be pairs or classes; give {ask} for pairs, "
+            f"{root}: {names} contain files of the same names, so they may be pairs or classes; give {ask} for pairs, "
             "or --condition class for classes"
         )
     also = "class folders: --condition class"
@@ -113,7 +113,7 @@ def _share(first: Side, second: Side) -> float:
 
 
 def looks_like_labels(files: Iterable[Path]) -> bool:
-    """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel."""
+    """Whether files contain class ids, judged from three of them: palettes, or few values in one channel."""
     looked = 0
     for file in spread(list(files), 3):
         try:
@@ -127,8 +127,8 @@ def looks_like_labels(files: Iterable[Path]) -> bool:
 
 
 def similarity(first: Side, second: Side) -> float:
-    """In which share of comparisons two images of one name are more alike than two of different names; 1/2 for folders
-    that have nothing to do with each other, or too few images."""
+    """Share of comparisons in which two images of one name are more alike than two of different names; 1/2 for
+    unrelated folders or too few images."""
     ones, others = same_names(first.names(), second.names())
     shared = [name for name in ones if name in others]
     shared = shared[:: max(1, len(shared) // COMPARED)][:COMPARED]
@@ -136,7 +136,7 @@ def similarity(first: Side, second: Side) -> float:
         return 0.5
     try:
         sides = [np.stack([_outline(files[name]) for name in shared]) for files in (ones, others)]
-    except DataError:  # said where the file is needed
+    except DataError:  # reported where the file is used
         return 0.5
     best = 0.5
     for one, other in zip(*(side.swapaxes(0, 1) for side in sides)):
@@ -148,7 +148,7 @@ def similarity(first: Side, second: Side) -> float:
 
 
 def _outline(file: Path) -> NDArray[np.float64]:
-    """Light and edges of an image, each centred and of length 1: (2, 1024)."""
+    """Brightness and edges of an image, each centred and normalised to length 1: (2, 1024)."""
     grey = image_files.read_image(file, channels=1)
     light = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.BILINEAR)).astype(np.float64)
     planes = np.stack([light, np.hypot(*np.gradient(light))]).reshape(2, -1)
