@@ -1,1 +1,1 @@
-"""What is wrong with a data set, in words."""
+"""Checks of a data set, reported in words."""

@@ -1,4 +1,4 @@
-"""Say what arrays of images are, and everything that is wrong with them, by decompressing them."""
+"""Describe arrays of images and report everything that is wrong with them, by decompressing them."""
 
 from __future__ import annotations
 

@@ -1,35 +1,35 @@
-"""What a check of data saw."""
+"""The report of a data check."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-MOST_CLASSES = 20  # that are listed
+MOST_CLASSES = 20  # listed individually
 
 
 @dataclass
 class Report:
-    """What was seen. `problems` has one sentence each: the file, what is wrong, what would be right."""
+    """What a check found. Each of `problems` is one sentence: the file, what is wrong, and the remedy."""
 
     path: str
     description: str = "not recognised"
     splits: dict[str, int] = field(default_factory=dict)  # pairs in each
-    sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as they are -> how many
+    sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as stored -> how many
     size: tuple[int, int] | None = None  # (H, W) that training would use
     condition: str = ""
     classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels, or of images
     opened: int = 0  # pairs whose files were decoded
     problems: list[str] = field(default_factory=list)
     also: str = ""  # what else the data may be, and how to ask for that
-    notes: list[str] = field(default_factory=list)  # what was decided or left out, and nobody need mend
+    notes: list[str] = field(default_factory=list)  # what was decided or left out; no action needed
 
     @property
     def ok(self) -> bool:
         return not self.problems
 
     def text(self) -> str:
-        """The report in words, a few lines."""
+        """The report as a few lines of text."""
         lines = [self.path, f"  what       {self.description}"]
         if self.splits:
             lines.append("  pairs      " + ", ".join(f"{count} {name}" for name, count in self.splits.items()))
@@ -55,7 +55,7 @@ class Report:
 
 
 def _class_lines(classes: list[tuple[str, float]]) -> list[str]:
-    """The share of each class that occurs, in the given order, at most MOST_CLASSES; the rest in a line."""
+    """The share of each class that occurs, in the given order, at most MOST_CLASSES; one line sums up the rest."""
     there = [(name, share) for name, share in classes if share > 0]
     largest = sorted(there, key=lambda one: -one[1])[:MOST_CLASSES]
     lines = [f"    {100 * share:5.1f} %  {name}" for name, share in there if (name, share) in largest]

@@ -1,4 +1,4 @@
-"""What lies in a folder of data and is not used, and what was made of the files that are."""
+"""Find what a folder of data contains but training does not use, and what decoding changes in the files it does use."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from ..files import images as image_files
 from ..files.walk import is_hidden
 
-EXPECTED = frozenset({"classes.txt", "classes.json", "thumbs.db", "desktop.ini"})  # read, or nobody's images
-BESIDE = frozenset({".txt", ".json", ".csv", ".pts", ".npy", ".exr", ".mat", ".xml"})  # read where there is such a kind
-MOST = 6  # kinds of files, or places, that are named
+EXPECTED = frozenset({"classes.txt", "classes.json", "thumbs.db", "desktop.ini"})  # read, or system files
+BESIDE = frozenset({".txt", ".json", ".csv", ".pts", ".npy", ".exr", ".mat", ".xml"})  # read for some kinds of data
+MOST = 6  # file types, or folders, named individually
 
 
 def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
-    """One sentence about each kind of thing below a folder that training would not read.
+    """Yield one sentence about each kind of thing below a folder that training would not read.
 
     Args:
-        used: the files that are.
-        plain: nothing is read from files that are no images.
+        used: the files that training reads.
+        plain: only images are read, no other files.
     """
     known = {os.path.abspath(file) for file in used}
     loose: Counter[str] = Counter()
@@ -28,7 +28,7 @@ def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
     for place, entry in _everything(root):
         file = place / entry.name
         if entry.is_symlink() and not file.exists():
-            yield f"{file}: is a link to {os.readlink(file)}, which is not there; mend the link, or delete it"
+            yield f"{file}: is a link to {os.readlink(file)}, which does not exist; correct the link, or delete it"
         elif entry.is_dir():
             if is_hidden(entry.name):
                 count = len(image_files.images_in(file, deep=True))
@@ -51,14 +51,14 @@ def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
         yield f"{place}: {_count(len(files))} not used, such as {files[0].name}"
     if loose:
         kinds = ", ".join(f"{count} of {kind}" for kind, count in loose.most_common(MOST))
-        yield f"{root}: files that are no images this program reads are not used: {kinds}"
+        yield f"{root}: files that are not readable images are not used: {kinds}"
 
 
 def _everything(root: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-    """Folders and files below a folder; links to folders and hidden folders are not entered."""
+    """Folders and files below a folder, without entering links to folders or hidden folders."""
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name)
-    except OSError:  # a folder that may not be read
+    except OSError:  # no permission to read the folder
         return
     for entry in entries:
         yield root, entry
@@ -71,13 +71,13 @@ def _count(number: int) -> str:
 
 
 def decoded(files: Sequence[Path]) -> Iterator[str]:
-    """What reading made of files that are not plainly what they show: turned ones, and those of several frames."""
+    """Yield what decoding changes: images rotated by their EXIF orientation, and files with several frames."""
     turned = [file for file in files if image_files.is_turned(file)]
     if turned:
-        yield f"{turned[0]}: is turned upright as its EXIF orientation says{_others(turned)}"
+        yield f"{turned[0]}: is rotated upright according to its EXIF orientation{_others(turned)}"
     several = [file for file in files if image_files.frames_of(file) > 1]
     if several:
-        yield f"{several[0]}: holds {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (
+        yield f"{several[0]}: has {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (
             _others(several)
         )
 
