@@ -94,7 +94,7 @@ def test_conditions_are_derived_from_arrays(tmp_path: Path) -> None:
         ({"images": noise(2, 4, 4), "labels": np.array([0, -1])}, "has label -1; labels are counted from 0"),
         (
             {"images": noise(2, 4, 4), "labels": np.array([0, 2]), "classes": np.array(["a", "b"])},
-            "has label 2, but there are 2 classes, 0 to 1; mend the labels",
+            "has label 2, but there are 2 classes, 0 to 1; correct the labels",
         ),
     ],
 )
@@ -111,7 +111,7 @@ def test_files_that_do_not_fit_each_other_are_told(tmp_path: Path) -> None:
     write(tmp_path / "train.npz", images=noise(4, 4, 4), labels=np.array([0, 1, 0, 1]))
     write(tmp_path / "test.npz", images=noise(2, 8, 4))
     told = "\n".join(check(tmp_path).problems)
-    assert "test.npz: has images of 4x8, but those of train are 4x4" in told
+    assert "test.npz: has images of 4x8, but train has 4x4" in told
     assert "test.npz: has no labels, unlike train.npz" in told
 
 
@@ -185,9 +185,9 @@ def test_cifar_as_torchvision_leaves_it(tmp_path: Path, monkeypatch: pytest.Monk
         assert pairs.condition.names[int(pairs.of_split("test").raw(0)[0].max())] == "name 9"
     with (tmp_path / "cifar-10-batches-py" / "data_batch_2").open("ab") as file:
         file.write(b"x")  # no longer the published file, which must not be unpickled
-    with pytest.raises(DataError, match="is not the published one; have torchvision download it again"):
+    with pytest.raises(DataError, match="differs from the published one; download it again"):
         open_data(tmp_path)
-    with pytest.raises(DataError, match="there is no cifar-10-batches-py/ in"):
+    with pytest.raises(DataError, match="no cifar-10-batches-py/ in"):
         open_data(f"cifar10:{tmp_path / 'elsewhere'}")
 
 

@@ -43,7 +43,7 @@ def test_every_problem_is_reported_once_and_the_rest_is_still_counted(labelled: 
     expected = [
         "train/0.png: is empty",
         "train/1.png: is cut short",
-        "train/2.png is 40x16, another shape",
+        "train/2.png is 40x16, another aspect ratio",
         "no partner",
         "train_labels/4.png",
         "train_labels/5.png: is not an image but a web page",

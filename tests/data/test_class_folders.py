@@ -62,7 +62,7 @@ def test_splits_of_class_folders(tmp_path: Path) -> None:
     assert pairs.of_split("test").raw(0)[0][0, 0, 0] == 1
     assert len(open_data(tmp_path, condition="none")) == 5
     animals(tmp_path / "test", {"c": 1})
-    with pytest.raises(DataError, match=r"test/c: is a class that .*train does not have; move it away"):
+    with pytest.raises(DataError, match=r"test/c: is a class that .*train lacks; move it elsewhere"):
         open_data(tmp_path)
     assert len(open_data(tmp_path, condition="none").of_split("test")) == 2, "without classes it does not matter"
 
@@ -223,7 +223,7 @@ def test_check_explains_class_folders(tmp_path: Path) -> None:
     assert any("2.png: is not an image" in problem for problem in told)
     (tmp_path / "fox").mkdir()
     assert any(
-        "fox: holds no images; add some, or delete the folder" in problem for problem in check(tmp_path).problems
+        "fox: contains no images; add some, or delete the folder" in problem for problem in check(tmp_path).problems
     )
 
 

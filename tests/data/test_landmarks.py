@@ -197,8 +197,8 @@ def test_mistakes_of_a_folder_are_one_sentence_each(tmp_path: Path) -> None:
     (root / "train" / "landmarks.json").write_text(json.dumps(table))
     told = check(root).problems
     assert len(told) == 3
-    assert any("has landmarks of 9.png, which is not there" in problem for problem in told)
-    assert any("has no landmarks of 2.png" in problem for problem in told)
+    assert any("has landmarks for missing images: 9.png" in problem for problem in told)
+    assert any("has no landmarks for 2.png" in problem for problem in told)
     assert any("0.png: has 2 landmarks, but most images have 3" in problem for problem in told)
     with pytest.raises(DataError, match="and 2 more problems: variegate data check"):
         open_data(root)
@@ -249,7 +249,7 @@ def test_label_maps_come_before_landmarks_unless_asked(tmp_path: Path) -> None:
     pairs = open_data(root, condition="landmarks")
     assert pairs.condition.kind == "landmarks"
     assert open_data(root, condition=pairs.condition).condition == pairs.condition
-    with pytest.raises(DataError, match="has no normals beside its images"):
+    with pytest.raises(DataError, match="has no normals next to its images"):
         open_data(root, condition="normals")
     with pytest.raises(DataError, match=r"write landmarks, or landmarks:1\.5"):
         open_data(root, condition="landmarks:wide")
@@ -285,7 +285,7 @@ def test_a_detector_writes_what_is_recognised(tmp_path: Path) -> None:
     assert written == [tmp_path / "train" / "landmarks.json", tmp_path / "test" / "landmarks.json"]
     assert json.loads(written[0].read_text())["2.png"] == [[0, 0], [7, 7]]
     assert points_of(open_data(tmp_path).raw(2)[0]).tolist() == [[1, 0], [22, 14]]  # (x + 1/2) * 3 - 1/2
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(DataError, match="already exists"):
         find_landmarks(tmp_path, Corner())
 
 

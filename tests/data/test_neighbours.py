@@ -277,10 +277,10 @@ def test_nothing_is_sought_or_added_without_a_threshold(monkeypatch: pytest.Monk
 def test_data_in_which_nobody_has_neighbours_are_refused_in_one_sentence(tmp_path: Path) -> None:
     pairs = open_data("streets:20", 32)
     with pytest.raises(
-        ConfigError, match=r"no two conditions of the 20 pairs of streets are nearer than .*0\.001 \(share"
+        ConfigError, match=r"no two conditions of the 20 pairs of streets are closer than .*0\.001 \(share"
     ):
         neighbours(pairs, Neighbours(threshold=0.001))
-    with pytest.raises(ConfigError, match="nearer than"):  # from the cache, too
+    with pytest.raises(ConfigError, match="closer than"):  # from the cache, too
         neighbours(pairs, Neighbours(threshold=0.001))
     one = open_data("streets:1", 32)
     with pytest.raises(ConfigError, match="add pairs"):
@@ -329,7 +329,7 @@ def test_the_command_suggests_a_threshold(tmp_path: Path) -> None:
     line = ["data", "neighbours", "streets:20", "--size", "32", "--out", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-m", "variegate", *line], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "half of the pairs have a neighbour nearer than this" in done.stdout
+    assert "half of the pairs have a neighbour closer than this" in done.stdout
     assert (tmp_path / "out" / "neighbours.png").is_file()
 
 

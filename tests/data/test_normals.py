@@ -205,5 +205,5 @@ def test_other_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="saved as JPEG"):
         NORMALS.read(tmp_path / "a.jpg")
     (tmp_path / "lonely" / "train_normals").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"train_normals/ holds no normals; they are \.npy"):
+    with pytest.raises(DataError, match=r"train_normals/ contains no normals; add \.npy"):
         open_data(tmp_path / "lonely")

@@ -42,7 +42,7 @@ def test_class_folders_serve_as_plain_images(tmp_path: Path) -> None:
 @core
 def test_plain_images_without_a_condition_say_how_to_give_one(tmp_path: Path) -> None:
     save(tmp_path / "1.png", photo())
-    with pytest.raises(DataError, match=r"1 single images.*--condition edges, grey, self or superres:4"):
+    with pytest.raises(DataError, match=r"1 single images.*--condition edges, grey, self, superres:4 or inpaint"):
         open_data(tmp_path)
 
 

@@ -79,7 +79,7 @@ def test_data_without_classes_or_with_too_few_images_are_refused(tmp_path: Path)
 
 @pytest.mark.parametrize(("count", "classes"), [(0, 5), (-1, 5), (5, 0), (5, -2)])
 def test_nothing_to_show_is_refused_before_anything_is_written(count: int, classes: int, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"--count {count} and --classes {classes}: both must be at least 1"):
+    with pytest.raises(ConfigError, match=f"--count and --classes must be at least 1, got {count} and {classes}"):
         rarity_sheet(open_data("streets:20", 32), tmp_path / "out", count, classes)
     assert not (tmp_path / "out").exists()
 

@@ -60,8 +60,8 @@ def gta(root: Path, images: int = 5) -> Path:
 @pytest.mark.parametrize(
     ("ends", "seen"),
     [
-        (("labelTrainIds", "labelIds", "color", "instanceIds"), "label maps hold trainIds"),
-        (("labelIds", "instanceIds", "color"), "label maps hold labelIds"),
+        (("labelTrainIds", "labelIds", "color", "instanceIds"), "label maps contain trainIds"),
+        (("labelIds", "instanceIds", "color"), "label maps contain labelIds"),
     ],
 )
 def test_cityscapes_has_cities_and_endings(tmp_path: Path, ends: tuple[str, ...], seen: str) -> None:
@@ -92,7 +92,7 @@ def test_bdd100k_labels_a_part_of_its_images(tmp_path: Path, images: str, labels
     assert pairs.raw(0)[0].unique().tolist() == [ROAD, CAR, OTHER]
     words = check(tmp_path).text()
     assert f"BDD100K: {images}/train/ + {labels}/train/" in words
-    assert "2 images without label map left out" in words
+    assert "2 images without a label map left out" in words
     assert "problems   none" in words
 
 
@@ -143,7 +143,7 @@ def test_images_alone_and_unpaired_sides_can_be_taken(tmp_path: Path) -> None:
     assert all("leftImg8bit" in file for file in edges.files)
     apart = open_data(tmp_path, unpaired=True)
     assert apart.unpaired
-    assert "taken apart" in apart.description
+    assert "pairing ignored" in apart.description
 
 
 def test_names_beside_the_folders_come_first(tmp_path: Path) -> None:
@@ -176,6 +176,6 @@ def test_a_label_map_without_photograph_is_named(tmp_path: Path) -> None:
     root = cityscapes(tmp_path, ("labelIds",))
     (root / "leftImg8bit/train/aachen/aachen_000001_000019_leftImg8bit.png").unlink()
     lost = "gtFine/train/aachen/aachen_000001_000019_gtFine_labelIds.png"
-    assert f"({lost}, without image, left out)" in check(root).text()
+    assert f"({lost}, without an image, left out)" in check(root).text()
     (root / "leftImg8bit/val/bochum/bochum_000000_000019_leftImg8bit.png").unlink()
-    assert f"({lost} and 1 more, without image, left out)" in check(root).text()
+    assert f"({lost} and 1 more, without an image, left out)" in check(root).text()

@@ -81,7 +81,7 @@ def test_mistakes_are_explained() -> None:
         Streets(split="tran")
     with pytest.raises(DataError, match="did you mean 'paint'"):
         paint(torch.zeros(16, 16, dtype=torch.uint8), {"pant": 0})
-    with pytest.raises(DataError, match="classes 0 to 7"):
+    with pytest.raises(DataError, match="must be 0 to 7"):
         paint(torch.full((16, 16), 9, dtype=torch.uint8), {})
     with pytest.raises(IndexError):
         Streets(count=3)[3]
@@ -205,5 +205,7 @@ def test_export_writes_what_the_data_set_holds(tmp_path) -> None:
 @pytest.mark.core
 def test_a_folder_that_cannot_be_written_is_named_as_it_was_given(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file/streets cannot be written \(Not a directory\); choose a folder"):
+    with pytest.raises(
+        DataError, match=r"file/streets cannot be written \(Not a directory\); choose a writable folder"
+    ):
         export(tmp_path / "file" / "streets", Streets((32, 32), 1))

@@ -105,14 +105,14 @@ def test_streets_lose_their_pairs(condition: str | None) -> None:
 
 def test_what_cannot_be_unpaired_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "one" / "1.png", photo(8, 16))
-    with pytest.raises(DataError, match="unpaired data are two folders, such as trainA/ and trainB/"):
+    with pytest.raises(DataError, match="unpaired data need two folders, such as trainA/ and trainB/"):
         open_data(tmp_path / "one", unpaired=True)
     for path in (tmp_path / "one", "streets:20"):
         with pytest.raises(DataError, match="'inpaint' cannot be unpaired: a hole is filled in the image it was cut"):
             open_data(path, condition="inpaint", unpaired=True)
     zoo(tmp_path / "zoo", 3, 3)
     save(tmp_path / "zoo" / "testA" / "1.png", photo())
-    with pytest.raises(DataError, match=r"testB: holds no images, but unpaired data need some on both sides"):
+    with pytest.raises(DataError, match=r"testB: contains no images, but unpaired data need images on both sides"):
         open_data(tmp_path / "zoo", unpaired=True)
 
 

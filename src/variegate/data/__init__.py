@@ -1,4 +1,4 @@
-"""Data: pairs of condition and image from folders, what a condition is, and which pair is visited when."""
+"""Data: pairs of condition and image from folders, kinds of conditions, and the order in which pairs are visited."""
 
 from .conditions import Condition, condition_from_mapping
 from .dataset.opening import DataConfig, open_data

@@ -31,7 +31,7 @@ from .report import Report
 from .unused import decoded, unused
 from .words import class_shares, details, lonely
 
-ASPECT = 0.02  # relative difference in shape that squeezing both to one size would visibly distort
+ASPECT = 0.02  # relative difference in aspect ratio above which resizing to one size distorts visibly
 
 
 def check(
@@ -42,10 +42,10 @@ def check(
     unpaired: bool = False,
     white_level: int | None = None,
 ) -> Report:
-    """Open every file of a folder or all arrays (of each split the first `limit` pairs) and report all that is wrong.
+    """Open every file or array of a data set (the first `limit` pairs of each split) and report all that is wrong.
 
-    Nothing is raised for bad data: whatever `open_data` would refuse is among the report's problems. Its notes say what
-    is not used, and what was decided.
+    Bad data raise nothing: whatever `open_data` would reject is among the report's problems. Its notes say what is not
+    used, and what was decided.
     """
     report = Report(path_in_words(path))
     values: dict[str, Any] = {"path": report.path, "direction": direction, "condition": condition}
@@ -76,7 +76,7 @@ def _check_folder(report: Report, folder: Folder, config: DataConfig, limit: int
     report.also, report.notes = folder.also, list(folder.notes)
     condition = _condition(report, folder, config)
     areas = np.zeros(256, dtype=np.int64)
-    known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence a file is enough
+    known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence per file is enough
     for items in folder.splits.values():
         for item in items[:limit]:
             report.problems += _check_pair(item, folder, condition, known, report.sizes, areas)
@@ -130,7 +130,7 @@ def _describe(report: Report, folder: Folder, config: DataConfig) -> None:
 
 
 def _condition(report: Report, folder: Folder, config: DataConfig) -> Condition | None:
-    """What the conditions are; None, with the reason among the problems, if that cannot be told."""
+    """The condition; None, with the reason among the problems, if it cannot be determined."""
     condition: Condition
     if not folder.splits:
         return None
@@ -157,7 +157,7 @@ def _condition(report: Report, folder: Folder, config: DataConfig) -> Condition 
 
 
 def _check_derived(report: Report, items: Sequence[Item], derived: Derived) -> None:
-    """What will be made of the images, and why it cannot be, at the size that they are trained at by default."""
+    """Describe the derived condition, or report why it cannot be derived, at the default training size."""
     try:
         size = native_size(items)
         problems = derived.problems(size, report.path)
@@ -176,9 +176,9 @@ def _check_pair(
     sizes: Counter[str],
     areas: NDArray[np.int64],
 ) -> Iterator[str]:
-    """Problems of one pair's files, but for `known` ones; counts its size and the area of its classes on the way.
+    """Yield problems of one pair's files that are not `known`; also count its size and the area of its classes.
 
-    Files become known, since unpaired ones come back in other pairs.
+    Files become known once checked, since unpaired files recur in other pairs.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     parts = {"image": item.image, "label map": item.condition, "instance map": item.instances}
@@ -215,13 +215,13 @@ def _pixels(file: Path, part: str, condition: Condition | None, item: Item) -> N
 
 
 def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> Iterator[str]:
-    """Parts of a pair that cannot lie on each other."""
+    """Yield a problem for each two parts of a pair whose sizes do not match."""
     if "image" in shapes and "label map" in shapes and not unpaired:
         (height, width), (tall, wide) = shapes["image"], shapes["label map"]
         if abs(width * tall / (height * wide) - 1) > ASPECT:
             yield (
                 f"{item.condition}: is {wide}x{tall}, but its image {item.image} is {width}x{height}, "
-                "another shape, so they cannot lie on each other; crop one of them"
+                "another aspect ratio, so they cannot be aligned; crop one of them"
             )
     if "instance map" in shapes and shapes.get("label map", shapes["instance map"]) != shapes["instance map"]:
         (tall, wide), (height, width) = shapes["instance map"], shapes["label map"]
@@ -229,7 +229,7 @@ def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> 
 
 
 def _unreadable(root: Path, limit: int | None) -> Iterator[str]:
-    """Problems of single images below a folder that was not recognised."""
+    """Yield problems of single images below a folder that was not recognised."""
     if root.is_dir():
         for file in image_files.images_in(root, deep=True)[:limit]:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-MOST_CLASSES = 20  # that are listed
+MOST_CLASSES = 20  # listed individually
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Report:
     path: str
     description: str = "not recognised"
     splits: dict[str, int] = field(default_factory=dict)  # pairs in each
-    sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as they are -> how many
+    sizes: Counter[str] = field(default_factory=Counter)  # "WxH" of images as stored -> how many
     size: tuple[int, int] | None = None  # (H, W) that training would use
     condition: str = ""
     classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels, or of images
@@ -29,7 +29,7 @@ class Report:
         return not self.problems
 
     def text(self) -> str:
-        """The report in words, a few lines."""
+        """The report as a few lines of text."""
         lines = [self.path, f"  what       {self.description}"]
         if self.splits:
             lines.append("  pairs      " + ", ".join(f"{count} {name}" for name, count in self.splits.items()))
@@ -55,7 +55,7 @@ class Report:
 
 
 def _class_lines(classes: list[tuple[str, float]]) -> list[str]:
-    """The share of each class that occurs, in the given order, at most MOST_CLASSES; the rest in a line."""
+    """The share of each class that occurs, in the given order, at most MOST_CLASSES; one line sums up the rest."""
     there = [(name, share) for name, share in classes if share > 0]
     largest = sorted(there, key=lambda one: -one[1])[:MOST_CLASSES]
     lines = [f"    {100 * share:5.1f} %  {name}" for name, share in there if (name, share) in largest]

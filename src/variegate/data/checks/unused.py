@@ -10,9 +10,9 @@ from pathlib import Path
 from ..files import images as image_files
 from ..files.walk import is_hidden
 
-EXPECTED = frozenset({"classes.txt", "classes.json", "thumbs.db", "desktop.ini"})  # read, or nobody's images
-BESIDE = frozenset({".txt", ".json", ".csv", ".pts", ".npy", ".exr", ".mat", ".xml"})  # read where there is such a kind
-MOST = 6  # kinds of files, or places, that are named
+EXPECTED = frozenset({"classes.txt", "classes.json", "thumbs.db", "desktop.ini"})  # read, or system files
+BESIDE = frozenset({".txt", ".json", ".csv", ".pts", ".npy", ".exr", ".mat", ".xml"})  # read for some kinds of data
+MOST = 6  # file types, or folders, named individually
 
 
 def unused(root: Path, used: Iterable[Path], plain: bool) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _everything(root: Path, above: frozenset[Path] = frozenset()) -> Iterator[tu
     above |= {root.resolve()}
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name)
-    except OSError:  # a folder that may not be read
+    except OSError:  # no permission to read the folder
         return
     for entry in entries:
         yield root, entry
@@ -80,7 +80,7 @@ def decoded(files: Sequence[Path]) -> Iterator[str]:
         yield f"{turned[0]}: is rotated upright according to its EXIF orientation{_others(turned)}"
     several = [file for file in files if image_files.frames_of(file) > 1]
     if several:
-        yield f"{several[0]}: holds {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (
+        yield f"{several[0]}: has {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (
             _others(several)
         )
 

@@ -8,23 +8,23 @@ from collections.abc import Iterable, Sequence
 from ...core.interfaces import Size
 from ..derived.derived import Derived
 
-MOST = 20  # classes that are listed
+MOST = 20  # classes listed individually
 
 
 def details(derived: Derived | None, size: Size) -> str:
-    """What is derived from images of (H, W), in a clause; empty if the name of the condition says it all."""
+    """A clause on what is derived from images of (H, W); empty if the name of the condition says it all."""
     told = derived.explain(size) if derived is not None else ""
     return f": {told}" if told else ""
 
 
 def lonely(classes: Sequence[str], labels: Iterable[int], where: str) -> list[str]:
-    """A sentence for each class with one image only, or none."""
+    """One sentence for each class with only one image or none."""
     counts = Counter(labels)
     found = {name: counts[number] for number, name in enumerate(classes)}
     shown = [name for name, count in found.items() if count < 2]
     told = [
-        f"{where}: class {name!r} has {'one image' if found[name] else 'no images'} to train on, from which "
-        "nothing can be learned about it; add some, or delete the class"
+        f"{where}: class {name!r} has {'one image' if found[name] else 'no images'} to train on, "
+        "too few to learn it from; add some, or delete the class"
         for name in shown[:MOST]
     ]
     more = len(shown) - MOST

@@ -1,4 +1,4 @@
-"""Which files of arrays a path means, and their splits."""
+"""Find the array files that a path refers to, and their splits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..files.arrays import ArrayDataset, ArrayFile, array_file, headers, labels_
 
 IMAGENET = "train_data_batch_*.npz"
 CIFAR = "cifar-10-batches-py"
-DIGITS_TEST = 6  # every sixth digit is of test
+DIGITS_TEST = 6  # every sixth digit belongs to the test split
 
 
 def find_arrays(path: str | Path) -> ArrayDataset | None:
-    """The arrays that a path means; None for anything else. Folders and files come before names.
+    """Find the arrays that a path refers to; None for anything else. Existing folders and files come before names.
 
     Raises:
         DataError: a file cannot be read or does not hold images.
@@ -42,7 +42,7 @@ def find_arrays(path: str | Path) -> ArrayDataset | None:
 
 
 def _file(file: Path, name: str | None = None) -> ArrayDataset:
-    """x.npz; or x_train.npz with x_val.npz and x_test.npz beside it, if they are there."""
+    """Open x.npz; or x_train.npz together with x_val.npz and x_test.npz, if they exist."""
     stem = file.stem.removesuffix("train")
     files = {split: file.with_name(f"{stem}{split}.npz") for split in ("train", "val", "test")}
     files = {split: other for split, other in files.items() if other.is_file()} if stem != file.stem else {}
@@ -60,18 +60,18 @@ def _file(file: Path, name: str | None = None) -> ArrayDataset:
     for part, names in opened.values():
         if names and names != classes:
             found.problems.append(
-                f"{part.file}: has other `classes` than {file.name}; write the same ones in their order"
+                f"{part.file}: `classes` differ from those of {file.name}; write the same classes in the same order"
             )
         if part.size != found.size:
             (tall, wide), (height, width) = part.size, found.size
             found.problems.append(
-                f"{part.file}: has images of {wide}x{tall}, but those of train are {width}x{height}; resize one of them"
+                f"{part.file}: has images of {wide}x{tall}, but train has {width}x{height}; resize one of them"
             )
     return found
 
 
 def _imagenet(root: Path) -> ArrayDataset:
-    """Down-sampled ImageNet (Chrabaszcz, Loshchilov, Hutter, 2017): `data` (N, 3 H W), `labels` counted from 1."""
+    """Open down-sampled ImageNet (Chrabaszcz, Loshchilov, Hutter, 2017): `data` (N, 3 H W), `labels` starting at 1."""
     files = {"train": sorted(root.glob(IMAGENET), key=image_files.natural), "val": [root / "val_data.npz"]}
     splits = {split: [_planes(file) for file in some if file.is_file()] for split, some in files.items()}
     splits = {split: files for split, files in splits.items() if files}
@@ -93,11 +93,11 @@ def _planes(file: Path) -> ArrayFile:
 
 
 def _cifar(place: Path, text: str) -> ArrayDataset:
-    """CIFAR-10 as torchvision leaves it, whose files are opened only if their checksums are those it knows."""
+    """Open CIFAR-10 as downloaded by torchvision, which verifies the checksums of the files."""
     root = place.parent if place.name == CIFAR else place
     if not (root / CIFAR).is_dir():
         raise DataError(
-            f"{text}: there is no {CIFAR}/ in {root.resolve()}; have torchvision.datasets.CIFAR10 download it there, "
+            f"{text}: no {CIFAR}/ in {root.resolve()}; download it there with torchvision.datasets.CIFAR10, "
             "or give cifar10:FOLDER"
         )
     from torchvision.datasets import CIFAR10
@@ -106,17 +106,17 @@ def _cifar(place: Path, text: str) -> ArrayDataset:
         sets: dict[str, Any] = {split: CIFAR10(root, train=split == "train") for split in ("train", "test")}
     except RuntimeError:
         raise DataError(
-            f"{root / CIFAR}: a file is missing or is not the published one; have torchvision download it again"
+            f"{root / CIFAR}: a file is missing or differs from the published one; download it again with torchvision"
         ) from None
     files = {
         split: [ArrayFile(root / CIFAR / split, len(one), (32, 32), False, np.array(one.targets), held=one.data)]
         for split, one in sets.items()
     }
-    return ArrayDataset("cifar10", root, files, "CIFAR-10 as torchvision leaves it", tuple(sets["train"].classes))
+    return ArrayDataset("cifar10", root, files, "CIFAR-10 as downloaded by torchvision", tuple(sets["train"].classes))
 
 
 def digits() -> ArrayDataset:
-    """scikit-learn's 1,797 handwritten digits, 8x8, grey: 0..16 as min(v, 15) * 17, so that 4 bits keep them exactly.
+    """Load scikit-learn's 1,797 handwritten digits, 8x8, grey; 0..16 become min(v, 15) * 17, exact in 4 bits.
 
     Raises:
         DataError: scikit-learn is not installed.
@@ -139,13 +139,13 @@ def digits() -> ArrayDataset:
 
 
 def check_labels(found: ArrayDataset) -> ArrayDataset:
-    """With names of the classes, and a problem for each file whose labels go beyond them or are missing."""
+    """Fill in missing class names, and add a problem for each file whose labels exceed them or are missing."""
     files = [part for some in found.splits.values() for part in some]
     labelled = [part for part in files if part.labels is not None]
     if labelled and len(labelled) < len(files):
         lone = next(part for part in files if part.labels is None)
         found.problems.append(
-            f"{lone.file}: has no labels, unlike {labelled[0].file.name}; add them, or leave them out"
+            f"{lone.file}: has no labels, unlike {labelled[0].file.name}; add them, or remove them everywhere"
         )
         return found
     tops = {part.file: int(part.labels.max()) for part in labelled if part.labels is not None and part.count}
@@ -155,6 +155,6 @@ def check_labels(found: ArrayDataset) -> ArrayDataset:
         if top >= len(found.classes):
             found.problems.append(
                 f"{file}: has label {top}, but there are {len(found.classes)} classes, 0 to {len(found.classes) - 1}; "
-                "mend the labels, or name every class"
+                "correct the labels, or name every class"
             )
     return found

@@ -1,4 +1,4 @@
-"""Published street scenes as they come: which folders they have, and what their files are called."""
+"""Published street data sets as distributed: their folders and file names."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..files import images as image_files
 
 
 class StreetSet(NamedTuple):
-    """A data set on disk. `{}` stands for train or val; files may lie in folders of cities below that.
+    """A data set's layout on disk; `{}` stands for train or val, which may contain a subfolder for each city.
 
-    An image and its label map have the same name (with the city's folder) but for these endings.
+    An image and its label map have the same path (including the city) except for these endings.
     """
 
     name: str
     images: str
     labels: str
     image_end: str = ""
-    label_ends: tuple[tuple[str, Numbering], ...] = (("", "trainIds"),)  # the first that occurs is taken
+    label_ends: tuple[tuple[str, Numbering], ...] = (("", "trainIds"),)  # the first one found is used
 
 
 SETS = (
@@ -39,7 +39,7 @@ SPLITS = ("train", "val")  # the test splits have blank label maps, or none
 
 
 class Found(NamedTuple):
-    """Pairs (image, label map) of each split; files that have no partner are only counted."""
+    """Pairs (image, label map) of each split; files without a partner are only counted."""
 
     structure: str  # in words
     numbering: Numbering
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 
 
 def find_street_set(root: Path) -> Found | None:
-    """The published set that a folder is, if it has pairs of one."""
+    """Recognise a folder as a published street data set; None if it contains no pairs of one."""
     return next((found for known in SETS for found in _found(root, known)), None)
 
 
@@ -64,22 +64,22 @@ def _found(root: Path, known: StreetSet) -> Iterator[Found]:
         if splits:
             first = next(iter(splits))
             places = f"{known.images.format(first)}/ + {known.labels.format(first)}/"
-            words = f"{known.name}: {places} paired by name, label maps hold {numbering}"
+            words = f"{known.name}: {places} paired by name, label maps contain {numbering}"
             yield Found(words + _left_out(images, labels, root), numbering, splits)
 
 
 def _by_key(folder: Path, end: str) -> dict[str, Path]:
-    """Files below a folder whose stem ends so, by path without that ending."""
+    """Files below a folder whose stem has this ending, keyed by their path without it."""
     files = [file for file in image_files.images_in(folder, deep=True) if file.stem.endswith(end)]
     return {str(file.relative_to(folder).with_name(file.stem.removesuffix(end))): file for file in files}
 
 
 def _left_out(images: dict[str, dict[str, Path]], labels: dict[str, dict[str, Path]], root: Path) -> str:
-    """How many images have no label map, since BDD100K labels a part of its images, and which label maps no image."""
+    """A clause that counts images without a label map (BDD100K labels only some) and label maps without an image."""
     bare = sum(len(side.keys() - labels[split].keys()) for split, side in images.items())
     lost = [side[key] for split, side in labels.items() for key in side if key not in images[split]]
-    told = [f"{bare} image{'s' * (bare > 1)} without label map"] * (bare > 0)
+    told = [f"{bare} image{'s' * (bare > 1)} without a label map"] * (bare > 0)
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-        told.append(f"{lost[0].relative_to(root)}{more}, without image,")
+        told.append(f"{lost[0].relative_to(root)}{more}, without an image,")
     return f" ({' and '.join(told)} left out)" if told else ""

@@ -19,12 +19,12 @@ BESIDE_CLASSES: tuple[Role, ...] = ("instances", "view")
 
 
 def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Folder | None:
-    """Images by class; None unless at least two folders hold some.
+    """Group images by class folder; None unless at least two folders contain images.
 
-    A class of a later split that the first does not have, and a folder without images, become problems.
+    A class that occurs only in a later split, and a folder without images, become problems.
 
     Args:
-        asked: classes are wanted, whatever the folders are called.
+        asked: the user asked for classes, so folders of any name count.
     """
     classes = [side for side in sides if side.name and "/" not in side.name and side.role not in BESIDE_CLASSES]
     sure = [side for side in classes if side.role not in NO_CLASS]
@@ -42,7 +42,7 @@ def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Fold
         for side in classes:
             files = side.files.get(split, {}).values()
             if files and side.name not in names:
-                folder.problems.append(f"{side.places[split]}: is a class that {splits[0]} does not have; move it away")
+                folder.problems.append(f"{side.places[split]}: is a class that {splits[0]} lacks; move it elsewhere")
             elif files:
                 items += [Item(file, metadata=Metadata(names.index(side.name))) for file in files]
         alone = len(_splits(classes)) == 1
@@ -65,7 +65,7 @@ def _splits(sides: Sequence[Side]) -> list[str]:
 
 
 def _empty(root: Path) -> list[Path]:
-    """Folders among the classes that hold no images."""
+    """Class folders that contain no images."""
     places = list(split_folders(root).values()) or [root]
     inside = [one for place in places for one in sorted(place.iterdir()) if one.is_dir() and not is_hidden(one.name)]
     return [one for one in inside if not image_files.images_in(one, deep=True)]

@@ -1,4 +1,4 @@
-"""The classes of a folder of label maps: found by opening every one of them."""
+"""The classes of a folder of label maps, found by opening every map."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Citys
     "void": (0, 0, 0),
 }
 VOID_NAMES = ("void", "other", "unlabelled", "unlabeled", "ignore")
-PEEKED = 3  # label maps that tell a palette of Cityscapes
+PEEKED = 3  # label maps opened to recognise a Cityscapes palette
 
 
 def labels_in(
     files: Sequence[Path], root: Path, numbering: Numbering | None = None, later: Sequence[Path] = ()
 ) -> tuple[Labels, list[str]]:
-    """Classes of label maps, and a sentence for each map that cannot be used.
+    """Find the classes of label maps; also return one sentence for each map that cannot be used.
 
-    Names and colours come from `classes.json` or `classes.txt` in `root` if there is one.
+    Names and colours come from `classes.json` or `classes.txt` in `root`, if either exists.
 
     Args:
-        numbering: of a published set of street scenes, whose classes are known without opening every map.
-        later: label maps of other splits, which are opened too if ids have gaps and are therefore renumbered.
+        numbering: that of a published street data set, whose classes are known without opening every map.
+        later: label maps of other splits, opened only if ids have gaps and are therefore renumbered.
 
     Raises:
-        DataError: no file is usable, the names do not fit the ids, or the values are not those of label maps.
+        DataError: no file is usable, the names do not match the ids, or the values are not those of label maps.
     """
     if not (root / "classes.json").is_file() and not (root / "classes.txt").is_file():
         numbering = numbering or _of_palette(files)
@@ -57,7 +57,7 @@ def labels_in(
     if not scan.ids and not scan.colours:
         raise DataError(scan.problems[0] if scan.problems else f"{root}: has no label maps")
     if scan.ids and scan.colours:
-        raise DataError(f"{root}: some label maps hold class ids and some hold RGB colours; save all in one way")
+        raise DataError(f"{root}: some label maps contain class ids and others RGB colours; save all the same way")
     named = names_in(root)
     if scan.soft and not (named and max(scan.ids, default=NO_LABEL) < len(named)):
         raise DataError(f"{root}: {scan.softness()}")
@@ -76,8 +76,8 @@ def street_labels(numbering: Numbering) -> Labels:
 
 
 def _of_palette(files: Sequence[Path]) -> Numbering | None:
-    """For palette PNGs that are coloured as Cityscapes is, such as those of GTA-5, how grey ones beside them would
-    number the classes; None for others."""
+    """The numbering that grey maps would use alongside palette PNGs in the colours of Cityscapes, such as those of
+    GTA-5; None for other label maps."""
     found: set[Colour] = set()
     for file in files[:PEEKED]:
         try:
@@ -91,15 +91,17 @@ def _of_palette(files: Sequence[Path]) -> Numbering | None:
 
 
 def _renumbered(ids: set[int], named: dict[str, Colour | None]) -> Labels:
-    """One class for each id that occurs; 255 is unlabelled unless it continues the steps of the others, as in 0, 85,
-    170, 255, or there is one other id alone."""
+    """One class for each id that occurs; 255 means unlabelled, unless it continues the spacing of the others (0, 85,
+    170, 255) or there is only one other id."""
     real = sorted(ids - {NO_LABEL})
     step = math.gcd(*real)
     ends_in_255 = len(real) == 1 or step == 1 or NO_LABEL - real[-1] in (step - 1, step, step + 1)
     values = sorted(ids) if ends_in_255 else real
     names = list(named) if len(named) == len(values) else [f"class {value}" for value in values]
     if len(names) > MOST_CLASSES:
-        raise DataError(f"label maps have {len(names)} ids altogether; at most {MOST_CLASSES} are possible")
+        raise DataError(
+            f"label maps have {len(names)} ids in total, but at most {MOST_CLASSES} are possible; merge classes"
+        )
     void = next((i for i, name in enumerate(names) if name.lower() in VOID_NAMES), None)
     if NO_LABEL in ids and not ends_in_255 and void is None:
         names.append("other")
@@ -127,7 +129,7 @@ def _by_id(scan: Scan, named: dict[str, Colour | None], root: Path) -> Labels:
 
 
 def _by_colour(scan: Scan, named: dict[str, Colour | None]) -> Labels:
-    """Classes in the order of `classes.json` if it gives every colour, else in the order of their colours."""
+    """Classes in the order of `classes.json` if it gives every colour, else sorted by colour."""
     if not named and by_colour(scan.colours) and len(scan.colours & {*PALETTE}) >= LEAST_COLOURS:
         return street_labels("trainIds")
     colours = [colour for colour in named.values() if colour is not None]
@@ -137,18 +139,21 @@ def _by_colour(scan: Scan, named: dict[str, Colour | None]) -> Labels:
     else:
         names = list(named)
     if len(colours) > MOST_CLASSES:
-        raise DataError(f"label maps have {len(colours)} colours altogether; save class ids as 8-bit grey PNG instead")
+        raise DataError(
+            f"label maps have {len(colours)} colours in total, but at most {MOST_CLASSES} are possible; "
+            "save class ids as 8-bit grey PNG instead"
+        )
     void = next((i for i, name in enumerate(names) if name.lower() in VOID_NAMES), None)
     return Labels(names=tuple(names), palette=tuple(colours), void=void)
 
 
 def names_in(root: Path) -> dict[str, Colour | None]:
-    """Class names, and colours where given, from classes.json or classes.txt; empty if there is neither.
+    """Class names, and colours where given, from classes.json or classes.txt; empty if neither exists.
 
     JSON: a list of names or of {"name", "color"}, an object of id: name, or an object of name: [r, g, b].
 
     Raises:
-        DataError: the file does not say this.
+        DataError: the file has another form, or gives two classes the same name.
     """
     plain, structured = root / "classes.txt", root / "classes.json"
     file = structured if structured.is_file() else plain

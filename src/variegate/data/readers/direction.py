@@ -1,4 +1,4 @@
-"""Which of A and B is the condition, found by a look at some images."""
+"""Decide which of A and B is the condition by inspecting some images."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ T = TypeVar("T")
 
 
 def flatness(files: Sequence[Path], side: int | None, white: int = image_files.WHITE) -> float:
-    """Share of horizontally neighbouring pixels that are alike, over up to 20 files: drawn labels are flat.
+    """Median share of horizontally adjacent pixels that are alike, over up to 20 files; drawn labels are flat.
 
     Args:
-        side: 0 left half, 1 right half, None the whole image.
-        white: the value that is white in 16-bit files.
+        side: 0 for the left half, 1 for the right half, None for the whole image.
+        white: the value of white in 16-bit files.
     """
     shares = [0.0]
     for file in spread(files):
         try:
             grey = image_files.read_image(file, channels=1, white=white).astype(np.int16)
         except DataError:
-            continue  # said where the file is needed, or by the check of all files
+            continue  # reported where the file is used, or by the check of all files
         middle = grey.shape[1] // 2
         half = grey if side is None else grey[:, :middle] if side == 0 else grey[:, middle:]
         if half.shape[1] > 1:
@@ -43,10 +43,10 @@ def check_direction(direction: Any) -> Any:
 
 
 def choose_direction(folder: Folder, asked: Direction | None, white: int | None = None) -> tuple[Direction, str]:
-    """Which of A and B is the condition, and why, in words: the flatter one, unless it was asked for.
+    """Choose which of A and B is the condition, by default the flatter one, and say why in words.
 
     Args:
-        white: the value that is white in 16-bit files, 65535 unless given.
+        white: the value of white in 16-bit files, 65535 by default.
     """
     if asked is not None:
         return asked, "as asked"
@@ -59,13 +59,13 @@ def choose_direction(folder: Folder, asked: Direction | None, white: int | None 
     )
     second = flatness([item.image for item in items], 1 if halves else None, white or image_files.WHITE)
     if abs(first - second) < 0.05:
-        return "AtoB", f"both are equally flat, so {folder.sides[0]} is taken; --direction BtoA would swap them"
+        return "AtoB", f"both are equally flat, so {folder.sides[0]} is used; --direction BtoA swaps them"
     chosen: Direction = "AtoB" if first > second else "BtoA"
-    return chosen, f"{folder.sides[first <= second]} is drawn flat, as labels are"
+    return chosen, f"{folder.sides[first <= second]} is flat, like drawn labels"
 
 
 def is_grey(files: Sequence[Path]) -> bool:
-    """Whether a look at up to 20 headers finds grey images only."""
+    """Whether all images are grey, judged from up to 20 headers."""
     modes = {image_files.mode_of(file) for file in spread(files)} - {None}
     return modes <= {"1", "L", "LA", "I", "I;16", "I;16B"}
 

@@ -1,7 +1,7 @@
-"""What a folder of images is, worked out from names and sizes before any image is decoded.
+"""Recognise what a folder of images is, from names and sizes, before any image is decoded.
 
-Evidence is weighed from the strongest to the weakest: published sets, folders whose names say what they hold, folders
-that hold files of the same names, images of two halves, and last classes, which any two folders might be.
+Evidence is tried from the strongest to the weakest: published data sets, folders whose names say what they contain,
+folders that share file names, images with two halves, and finally classes, which any two folders might be.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from .vectors import add_vectors
 
 
 def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: bool = False) -> Folder:
-    """Work out what a folder is from its names and its images' sizes; pairs that do not fit become problems.
+    """Work out what a folder is from its names and image sizes; pairs that do not match become problems.
 
     Args:
         path: a folder, or "condition=DIR,image=DIR".
-        spec: the condition that is asked for; without one, folders that have one of their own are looked for.
-        unpaired: two folders are taken as they are, and what is paired is taken apart.
+        spec: the requested condition; None looks for folders with conditions of their own.
+        unpaired: read two folders without matching their files, and ignore existing pairs.
 
     Raises:
-        DataError: there is no such folder, nothing in it, or nothing that is recognised.
+        DataError: the folder does not exist, is empty, or contains nothing that is recognised.
     """
     if (named := named_folders(str(path))) is not None:
         return two_named((existing(named[0]), existing(named[1])), spec, unpaired)
@@ -50,7 +50,7 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     if folder is not None:
         return folder
     if unpaired:
-        raise DataError(f"{root}: unpaired data are two folders, such as trainA/ and trainB/, and these are not there")
+        raise DataError(f"{root}: unpaired data need two folders, such as trainA/ and trainB/; add the missing ones")
     classes = find_classes(root, sides)
     plain, notes = _plain(sides)
     if plain and (classes is None or _most_are(plain, classes)):
@@ -59,7 +59,7 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
         return classes
     inside = sorted(f"{p.name}/" if p.is_dir() else p.name for p in root.iterdir() if not p.name.startswith("."))
     seen = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
-    what = f"holds no pairs of images, only {seen}" if inside else "is empty"
+    what = f"contains no image pairs, only {seen}" if inside else "is empty"
     raise DataError(f"{root}: {what}; {ACCEPTED}")
 
 
@@ -70,19 +70,19 @@ def _most_are(plain: dict[str, list[Item]], classes: Folder) -> bool:
 
 
 def existing(root: Path) -> Path:
-    """The folder itself. Raises DataError if there is none, with the closest name that there is."""
+    """Return the folder. Raises DataError, with the closest existing name, if there is none."""
     if root.is_dir():
         return root
     if root.exists():
-        raise DataError(f"{root}: is a file; give the folder that holds the images")
+        raise DataError(f"{root}: is a file; give the folder that contains the images")
     near = sorted(p.name for p in root.parent.iterdir() if p.is_dir()) if root.parent.is_dir() else []
     near = difflib.get_close_matches(root.name, near, n=1) or near[:8]
     known = [*(str(root.parent / name) for name in near), "streets"]
-    raise DataError(f"{root}: there is no such folder; {did_you_mean(str(root), known)}")
+    raise DataError(f"{root}: no such folder; {did_you_mean(str(root), known)}")
 
 
 def _found(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | None:
-    """Whatever has a condition of its own. Label maps come before landmarks that lie beside them."""
+    """Find data with conditions of their own. Label maps come before landmarks in the same folder."""
     if unpaired:
         return _street_set(root, unpaired) or two_sides(root, sides, unpaired)
     found = _street_set(root) or find_torchvision_set(root) or find_geometry(root, "normals")
@@ -93,20 +93,20 @@ def _found(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | None:
 
 
 def _geometry(root: Path, kind: Geometry, unpaired: bool) -> Folder:
-    """A folder with landmarks or normals, whatever else it has."""
+    """Read a folder with landmarks or normals, whatever else it contains."""
     if unpaired:
-        raise DataError(f"{root}: images with {kind} cannot be taken apart; leave --unpaired out")
+        raise DataError(f"{root}: images with {kind} cannot be unpaired; leave --unpaired out")
     published = find_torchvision_set(root)
     if published is not None and published.kind == kind:
         return published
     found = find_geometry(root, kind, asked=True)
     if found is None:
-        raise DataError(f"{root}: has no {kind} beside its images; {ACCEPTED}")
+        raise DataError(f"{root}: has no {kind} next to its images; {ACCEPTED}")
     return found
 
 
 def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
-    """A published set of street scenes, as it was unpacked."""
+    """Read a published street data set, as unpacked."""
     found = find_street_set(root)
     if found is None:
         return None
@@ -115,13 +115,13 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
     if unpaired:
         sides = {split: tuple(zip(*pairs)) for split, pairs in found.splits.items()}
         folder.splits = {split: mix(labels, images) for split, (images, labels) in sides.items()}
-        folder.structure, folder.unpaired = f"{found.structure}, taken apart", True
+        folder.structure, folder.unpaired = f"{found.structure}, pairing ignored", True
     return folder
 
 
 def _plain(sides: Sequence[Side]) -> tuple[dict[str, list[Item]], list[str]]:
-    """Images of one kind alone, by split, and what was left out: images that lie in the root or in splits, or in the
-    only folder that holds some. Masks beside images are none of them."""
+    """Images of a single kind by split, and notes on what was left out: the images in the root, in splits, or in the
+    only folder that contains any, without masks that lie next to them."""
     sides = [side for side in sides if side.role != "view"]
     plain = [side for side in sides if not side.name] or (list(sides) if len(sides) == 1 else [])
     splits: dict[str, list[Item]] = {}
@@ -133,12 +133,12 @@ def _plain(sides: Sequence[Side]) -> tuple[dict[str, list[Item]], list[str]]:
     if not masks:
         return splits, []
     first = min(masks)
-    note = f"{len(masks)} masks beside the images, such as {first.name}, are not taken for images; "
-    return splits, [f"{note}to learn to fill holes of their shapes give --condition inpaint:{first.parent}"]
+    note = f"{len(masks)} masks next to the images, such as {first.name}, are not used as images; "
+    return splits, [f"{note}to train inpainting with holes of their shapes, give --condition inpaint:{first.parent}"]
 
 
 def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
-    """Plain images, with what is known of them if that was asked for."""
+    """Read plain images, with their classes or vectors if the condition uses them."""
     if unpaired:
         spec.check_unpaired()
     sides, published = sides_of(root), find_torchvision_set(root)
@@ -151,29 +151,29 @@ def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
         splits, notes = _plain(sides)
         splits = _bare(published) or splits or _images_only(root, sides) or _split_classes(classes, sides)
         splits = splits or ({"train": deep} if deep else {})
-        what = f"plain images with the condition {str(spec)!r}{' made from each' * (spec.derived is not None)}"
+        what = f"plain images with the condition {str(spec)!r}{' derived from each' * (spec.derived is not None)}"
         folder = Folder(root, "derived", splits, what, published.problems if published else [], notes=notes)
     if not folder.splits:
-        raise DataError(f"{root}: has no images; accepted are {', '.join(sorted(image_files.SUFFIXES))}")
+        raise DataError(f"{root}: has no images; accepted formats: {', '.join(sorted(image_files.SUFFIXES))}")
     if spec.vectors is not None:
         add_vectors(folder, spec.vectors)
     if unpaired:
         if any(item.box is not None for items in folder.splits.values() for item in items):
-            raise DataError(f"{root}: heads that are cut out cannot be taken apart; leave --unpaired out")
+            raise DataError(f"{root}: cropped heads cannot be unpaired; leave --unpaired out")
         files = {split: [item.image for item in items] for split, items in hold_out(folder.splits).items()}
         folder.splits = {split: mix(some, some) for split, some in files.items()}
-        folder.structure, folder.unpaired = f"unpaired: {folder.structure}, given to another", True
+        folder.structure, folder.unpaired = f"unpaired: {folder.structure}, assigned to other images", True
     return folder
 
 
 def _split_classes(classes: Folder | None, sides: Sequence[Side]) -> dict[str, list[Item]]:
-    """The images of class folders that are in splits, also of classes that one split alone has."""
+    """Images of class folders inside splits, including classes that only one split has."""
     splits = classes.splits if classes is not None and len(classes.splits) > 1 else {}
     return {split: [Item(f) for side in sides for f in side.files.get(split, {}).values()] for split in splits}
 
 
 def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
-    """All images below a folder, but for masks that are kept there too."""
+    """All images below a folder, except masks that are kept there too."""
     files = image_files.images_in(root, deep=True)
     masks = spec.derived.masks.folder if isinstance(spec.derived, InpaintMasks) else None
     if masks is None or root.resolve() not in masks.resolve().parents:
@@ -199,18 +199,18 @@ def _bare(folder: Folder | None) -> dict[str, list[Item]]:
 
 
 def _halves(root: Path, splits: dict[str, list[Item]], notes: list[str]) -> Folder:
-    """A|B side by side, if most images are about twice as wide as high."""
+    """Read A|B side by side, if most images are about twice as wide as high."""
     sizes = {item.image: image_files.size_of(item.image) for items in splits.values() for item in items}
     known = {file: size for file, size in sizes.items() if size is not None}
     about = sum(abs(width / height - 2) < 0.1 for height, width in known.values())
     if 2 * about < len(known) or not known:
         raise DataError(
-            f"{root}: holds {len(sizes)} single images, but a pair also needs a condition; derive one with "
-            f"--condition edges, grey, self or superres:4, or inpaint, or give pairs: {ACCEPTED}"
+            f"{root}: contains {len(sizes)} single images, but a pair also needs a condition; derive one with "
+            f"--condition edges, grey, self, superres:4 or inpaint, or give pairs; {ACCEPTED}"
             + "".join(f"; {note}" for note in notes)
         )
     problems = [
-        f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high"
+        f"{file}: is {width}x{height}, but an A|B image must be exactly twice as wide as high"
         f"{', and an odd width has no middle' if width % 2 else ''}; make it {2 * height}x{height}"
         for file, (height, width) in known.items()
         if width != 2 * height

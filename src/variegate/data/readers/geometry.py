@@ -1,4 +1,4 @@
-"""Folders of images with landmarks or surface normals beside them."""
+"""Folders of images with landmarks or surface normals next to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def find_geometry(root: Path, kind: Geometry, asked: bool = False) -> Folder | N
         asked: the kind is wanted, so that normals are no class of that name.
 
     Raises:
-        DataError: a table of landmarks that cannot be read.
+        DataError: landmarks cannot be read, or normals or their images are missing.
     """
     return _landmarks(root) if kind == "landmarks" else _normals(root, asked)
 
@@ -47,8 +47,8 @@ def _landmarks(root: Path) -> Folder | None:
         source = place / name if name in TABLES else place
         absent = [image for image in table if image not in images]
         bare = [image for image in images if image not in table]
-        folder.problems += _problem_with_names(absent, source, "has landmarks of {}, which is not there; add the image")
-        folder.problems += _problem_with_names(bare, source, "has no landmarks of {}; add them, or move the image away")
+        folder.problems += _problem_with_names(absent, source, "has landmarks for missing images: {}; add the images")
+        folder.problems += _problem_with_names(bare, source, "has no landmarks for {}; add some, or move images away")
         items = [Item(file, points=table[image]) for image, file in images.items() if image in table]
         if items:
             folder.splits[split] = items
@@ -62,7 +62,7 @@ def _has_landmarks(place: Path) -> bool:
 
 
 def _points_in(place: Path) -> tuple[str, dict[str, Points]]:
-    """What the landmarks of a folder are in, and those of each image by its name."""
+    """What a folder stores its landmarks in, and the landmarks of each image by file name."""
     for name in TABLES:
         if (place / name).is_file():
             return name, read_table(place / name)
@@ -84,7 +84,7 @@ def count_of(splits: Iterable[Sequence[Item]]) -> int:
 
 
 def other_numbers(splits: Iterable[Sequence[Item]]) -> list[str]:
-    """One sentence for each image with another number of points than most."""
+    """One sentence for each image whose number of landmarks differs from that of most images."""
     splits = list(splits)
     usual = count_of(splits)
     return [
@@ -100,9 +100,7 @@ def _normals(root: Path, asked: bool) -> Folder | None:
     if maps is None:
         empty = next((name for name in ("normals", "train_normals") if (root / name).is_dir()), None)
         if empty is not None:
-            raise DataError(
-                f"{root}: {empty}/ holds no normals; they are .npy, .exr or .png files of the images' names"
-            )
+            raise DataError(f"{root}: {empty}/ contains no normals; add .npy, .exr or .png files named like the images")
         return None
     sides = [side for side in sides_of(root) if side.role in ("image", None)]
     images = next((side for side in sides if side.role == "image"), None)
@@ -112,7 +110,7 @@ def _normals(root: Path, asked: bool) -> Folder | None:
         return None  # NORMAL + PNEUMONIA
     if images is None:
         wanted = "images" if name == "normals" else name.replace("normals", "img")
-        raise DataError(f"{root}: has {name}/ but not {wanted}/; put the images of the normals there")
+        raise DataError(f"{root}: has {name}/ but not {wanted}/; put the corresponding images there")
     folder = Folder(root, "normals", {}, f"{name}/ + {_below(root, images)}/ paired by name, surface normals")
     for split, files in maps.files.items():
         places = maps.places[split], images.place(split)

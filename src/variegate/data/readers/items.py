@@ -1,4 +1,4 @@
-"""The files of pairs, and which of two folders belong together by name."""
+"""The files of each pair, and what a folder was recognised as."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from ..files.landmarks import Points
 
 Direction = Literal["AtoB", "BtoA"]
 SPLITS = ("train", "val", "test")
-STEP = 2147483579  # a prime p whose (p - 1) / 2 is prime too: for no number of images but 2 and 1 is it a step of one
+STEP = 2147483579  # prime p with (p - 1) / 2 also prime, so that it is a step of 1 only for 1 or 2 images
 T = TypeVar("T")
-Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are outside
+Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
 
 
 @dataclass(frozen=True)
 class Item:
-    """The files of one pair; the condition is in, or made from, the same file if it has none of its own."""
+    """The files of one pair; a condition without its own file is part of, or derived from, the image file."""
 
     image: Path
     condition: Path | None = None
     instances: Path | None = None
     points: Points | None = field(default=None, compare=False)  # landmarks, in pixels of the image as it is
-    box: Box | None = None  # the part of the image that counts
+    box: Box | None = None  # the part of the image that is used
     halves: bool = False  # condition and image are side by side in one file
     metadata: Metadata = field(default=Metadata(), compare=False)
 
     @property
     def files(self) -> list[Path]:
-        """All that there are."""
+        """All files that the pair has."""
         return [file for file in (self.image, self.condition, self.instances) if file is not None]
 
 
@@ -46,29 +46,29 @@ class Folder:
     structure: str  # in words
     problems: list[str] = field(default_factory=list)
     instances: bool = False  # label maps have instance maps
-    sides: tuple[str, str] = ("A", "B")  # what the conditions and the images are called, where either may be which
-    direction: Direction | None = None  # AtoB: the first is the condition, where their names say so
+    sides: tuple[str, str] = ("A", "B")  # names of the two sides, if either may be the condition
+    direction: Direction | None = None  # AtoB: the first side is the condition; None if names do not say
     also: str = ""  # what else the folder may be, and how to ask for that
     notes: list[str] = field(default_factory=list)  # decisions that need no action
     unpaired: bool = False  # condition and image of an item do not belong together
-    numbering: Numbering | None = None  # of the label maps of a published set of street scenes
-    classes: tuple[str, ...] = ()  # names of the classes that the items' metadata number
+    numbering: Numbering | None = None  # of the label maps of a published street data set
+    classes: tuple[str, ...] = ()  # class names, indexed by the labels in the items' metadata
     length: int | None = None  # D of the items' vectors
 
 
 def mixed_index(index: int, count: int) -> int:
-    """Which of `count` images item `index` has where images are taken from other items."""
+    """Which of `count` images item `index` gets when images come from other items."""
     return index * STEP % count
 
 
 def mix(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
-    """As many items as the longer side has; each side is gone through evenly, the images in steps of STEP."""
+    """Combine unpaired files into as many items as the longer side has; images are visited in steps of STEP."""
     count = max(len(conditions), len(images))
     return [Item(images[mixed_index(i, len(images))], conditions[i % len(conditions)]) for i in range(count)]
 
 
 def hold_out(splits: Mapping[str, list[T]]) -> dict[str, list[T]]:
-    """Train alone gives its last 10 % (1 to 100 of them) to val; a single one stays with train."""
+    """Move the last 10 % of train (1 to 100 items) to val, if train is the only split and has two items or more."""
     train = splits.get("train", [])
     if len(splits) > 1 or len(train) < 2:
         return dict(splits)

@@ -27,9 +27,9 @@ class Scan:
     ids: set[int] = field(default_factory=set)
     colours: set[Colour] = field(default_factory=set)
     palette: list[Colour] = field(default_factory=list)  # of the first palette PNG
-    problems: list[str] = field(default_factory=list)  # one sentence a file
+    problems: list[str] = field(default_factory=list)  # one sentence per file
     blurred: list[Path] = field(default_factory=list)  # files whose values look smoothed
-    count: int = 0  # of files
+    count: int = 0  # number of files
 
     @property
     def soft(self) -> bool:
@@ -60,7 +60,7 @@ class Scan:
 
 
 def scan_labels(files: Sequence[Path]) -> Scan:
-    """What label maps contain."""
+    """Scan label maps; the result is cached until a file changes."""
     return _scan(tuple(files), sum(file.stat().st_mtime_ns for file in files))
 
 
@@ -89,7 +89,7 @@ def is_soft(values: NDArray[Any], count: int) -> bool:
 
     Args:
         values: (H, W), or colours (H, W, 3).
-        count: of different ones.
+        count: number of distinct values.
     """
     if count < SOFT_VALUES:
         return False
@@ -130,7 +130,7 @@ def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, fi
 
 
 def _agree(scan: Scan, found: list[int], palette: list[Colour], file: Path) -> None:
-    """Palette PNGs must mean the same by the same index; programs that shrink PNGs renumber each file for itself."""
+    """Check that palette PNGs give each index the same colour; PNG optimisers renumber each file separately."""
     if not scan.palette:
         scan.palette = palette
     for i in found:

@@ -1,4 +1,4 @@
-"""Landmarks of a folder of images, found by a detector and written beside them."""
+"""Detect the landmarks of a folder of images and write them next to the images."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ..files import images as image_files
 from ..files.landmarks import TABLES, write_table
 from .items import SPLITS
 
-AT_ONCE = 32  # images that are in memory together
+AT_ONCE = 32  # images in memory at a time
 
 
 def find_landmarks(folder: Path, detector: Detector) -> list[Path]:
-    """Write landmarks.json into a folder of images, or into each of its splits; returns the files.
+    """Detect landmarks and write landmarks.json into a folder of images, or into each of its splits; return the files.
 
-    Images may lie in folders below. The detector sees each image whole.
+    Images may be in subfolders. The detector sees whole images.
 
     Raises:
-        DataError: there is no image, one cannot be read, or landmarks are there already.
+        DataError: there are no images, one cannot be read, or landmarks already exist.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; give the one that holds the images")
+        raise DataError(f"{folder}: no such folder; give the one that contains the images")
     places = [place for place in (folder / split for split in SPLITS) if image_files.images_in(place)] or [folder]
     for place in places:
         there = next((place / name for name in TABLES if (place / name).exists()), None)
         if there is not None:
-            raise DataError(f"{there}: is there already; move it away to have the landmarks found anew")
+            raise DataError(f"{there}: already exists; move it elsewhere to detect the landmarks again")
         if not image_files.images_in(place, deep=True):
-            raise DataError(f"{place}: has no images; accepted are {', '.join(sorted(image_files.SUFFIXES))}")
+            raise DataError(f"{place}: has no images; accepted formats: {', '.join(sorted(image_files.SUFFIXES))}")
     return [_search(place, detector) for place in places]
 
 
@@ -51,7 +51,7 @@ def _search(place: Path, detector: Detector) -> Path:
 
 
 def detect(images: Sequence[image_files.Pixels], detector: Detector) -> list[NDArray[np.float32]]:
-    """x, y (P, 2) in pixels of each image (H, W, 3), in runs of images of one size."""
+    """Detect x, y (P, 2) in pixels in each image (H, W, 3); consecutive images of one size form a batch."""
     found: list[NDArray[np.float32]] = []
     while len(found) < len(images):
         run = [images[len(found)]]

@@ -22,12 +22,12 @@ class Match(NamedTuple):
 
 
 def share(first: Files, second: Files) -> float:
-    """Of the names of the larger folder, those that both have."""
+    """Share of the larger folder's names that occur in both."""
     return len(first.keys() & second.keys()) / max(1, len(first), len(second))
 
 
 def same_names(first: Files, second: Files) -> tuple[Files, Files]:
-    """Both by the names that match best: as they are, or without what programs add to one side (0_mask, 0x2)."""
+    """Key both sides by the names that match best: as they are, or without what programs add (0_mask, 0x2)."""
     if 2 * len(first.keys() & second.keys()) >= min(len(first), len(second)):
         return first, second
     cores = _cores(first), _cores(second)
@@ -40,10 +40,10 @@ def _cores(files: Files) -> Files:
 
 
 def match(first: Files, second: Files, places: tuple[Path, Path]) -> Match:
-    """Conditions and images of the same names; what has no partner is a problem.
+    """Pair conditions and images by name; files without a partner become problems.
 
     Args:
-        places: the folders, to name them.
+        places: the two folders, for messages.
     """
     conditions, images = same_names(first, second)
     shared = [name for name in images if name in conditions]
@@ -69,4 +69,4 @@ def missing_partners(files: Files, other: Path, partners: Files) -> list[str]:
     suffix = ".png" if example is None else example.suffix
     shown = ", ".join(f"{files[name]} (expected {other / (name + suffix)})" for name in lonely[:3])
     rest = f" and {len(lonely) - 3} more" if len(lonely) > 3 else ""
-    return [f"{shown}{rest}: no partner; add the missing file or delete the lonely one"]
+    return [f"{shown}{rest}: no partner; add the missing file or delete the unpaired one"]

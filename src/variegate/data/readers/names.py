@@ -19,7 +19,7 @@ ROLE_WORDS: dict[Role, str] = {
     "semantic semantics gt groundtruth labelid labelids labelmap labelmaps layout layouts segmentationclass "
     "segmentationclasspng",
     "image": "img imgs image images rgb photo photos picture pictures jpegimages jpg jpeg color colour frames",
-    "a": "A",  # alone in capitals, since a/ and b/ may be classes
+    "a": "A",  # only in capitals, since a/ and b/ may be classes
     "b": "B",
     "input": "input inputs source src low lr lq lowres sketch sketches edge edges canny depth grey gray noisy blur "
     "blurred hazy rainy condition conditions before degraded",

@@ -1,4 +1,4 @@
-"""Which two sides of a folder are conditions and images: what their names say, and what names their files share."""
+"""Decide which two sides of a folder are conditions and images, from their names and the file names they share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pair(NamedTuple):
     """Two sides that belong together.
 
     Attributes:
-        first: the conditions, or A where `direction` is open.
+        first: the conditions, or A if `direction` is None.
         also: what else they may be, and how to ask for that; empty if nothing else fits.
     """
 
@@ -50,13 +50,13 @@ class Pair(NamedTuple):
 
 
 def find_pair(sides: Sequence[Side], root: Path, unpaired: bool = False) -> Pair | None:
-    """The pair that a folder holds, if it holds one.
+    """Find the pair in a folder; None if there is none.
 
     Args:
-        unpaired: two sides are taken even if no name of a file occurs in both.
+        unpaired: accept two sides even if they share no file names.
 
     Raises:
-        DataError: the sides hold files of the same names, and nothing says which of them is what.
+        DataError: the sides share file names, but may be pairs or classes.
     """
     named = pair_by_roles(sides, unpaired)
     if named is not None and not unpaired:
@@ -118,7 +118,7 @@ def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
     if more or (not related and is_counter(first.names())):
         names = ", ".join(f"{side.name}/" for side in sides[:4]) + (" ..." if len(sides) > 4 else "")
         raise DataError(
-            f"{root}: {names} hold files of the same names, so they may be pairs or classes; give {ask} for pairs, "
+            f"{root}: {names} contain files of the same names, so they may be pairs or classes; give {ask} for pairs, "
             "or --condition class for classes"
         )
     for one, other in ((first, second), (second, first)):
@@ -183,7 +183,7 @@ def similarity(first: Side, second: Side) -> float:
 
 
 def _outline(file: Path) -> NDArray[np.float64]:
-    """Light and edges of an image, each centred and of length 1: (2, 1024)."""
+    """Brightness and edges of an image, each centred and normalised to length 1: (2, 1024)."""
     grey = image_files.read_image(file, channels=1)
     light = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.BILINEAR)).astype(np.float64)
     planes = np.stack([light, np.hypot(*np.gradient(light))]).reshape(2, -1)

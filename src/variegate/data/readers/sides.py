@@ -1,4 +1,4 @@
-"""The folders of images below a folder, by what they hold (labels, images, cat, dog) and by split.
+"""Group the image folders below a root by what they contain (labels, images, cat, dog) and by split.
 
 `train_label/`, `label/train/`, `Train/label/` and `labelTr/` are all the side "label" of the split train.
 """
@@ -14,18 +14,18 @@ from ..files.walk import walk
 from .items import SPLITS
 from .names import Role, key_of, role_of, split_in
 
-DEEPEST = 6  # folders below each other that are looked into
+DEEPEST = 6  # levels of nested folders that are searched
 
 
 @dataclass
 class Side:
-    """One kind of image in every split.
+    """One kind of image, in all splits.
 
     Attributes:
-        name: the folder's own name, without a split; empty for images that lie in a split or in the root itself.
-        places: the folder of each split, to be named.
-        files: of each split, what each file is called -> the file, in natural order.
-        doubles: files that have the name of another, with another suffix.
+        name: the folder's own name, without a split; empty for images directly in a split or in the root.
+        places: the folder of each split, for messages.
+        files: for each split, name -> file, in natural order.
+        doubles: files whose name differs from another's only in the suffix.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Side:
 
     @property
     def where(self) -> Path:
-        """One of its folders, that of train if there is one."""
+        """One of its folders, preferably that of train."""
         return self.places.get("train") or next(iter(self.places.values()))
 
     def place(self, split: str) -> Path:
@@ -55,9 +55,9 @@ class Side:
 
 
 def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> list[Side]:
-    """All sides below a folder, in natural order of their names. What no folder calls a split is train.
+    """All sides below a folder, in natural order of their names. Images outside any split folder belong to train.
 
-    Folders inside one that has a role (cities inside images/) belong to its side and to the names of its files.
+    Folders inside one that has a role (cities inside images/) belong to its side and become part of its file names.
     """
     files = image_files.in_order(file for file in walk(root) if file.suffix.lower() in suffixes)
     parts = {file: file.relative_to(root).parts[:-1] for file in files}
@@ -85,7 +85,7 @@ def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> lis
 
 
 def _split_of(parts: tuple[str, ...]) -> tuple[str, list[str]]:
-    """The split of a folder, and the other words of its path."""
+    """The split of a folder, and the remaining parts of its path."""
     for i, part in enumerate(parts):
         split, rest = split_in(part)
         if split is not None:
@@ -94,14 +94,14 @@ def _split_of(parts: tuple[str, ...]) -> tuple[str, list[str]]:
 
 
 def _only_class_named_as_split(places: Iterable[tuple[str, ...]]) -> bool:
-    """Whether `train` is a class (bus, car, train): a single split beside folders that have none."""
+    """Whether `train` is a class (bus, car, train): a single split among folders that have none."""
     places = {parts for parts in places if parts}
     splits = {parts for parts in places if split_in(parts[0])[0] is not None}
     return len(splits) == 1 and len(places) > 2 and all(len(parts) == 1 for parts in places)
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The folder of each split, in any of its spellings."""
+    """The folder of each split, in any spelling."""
     found: dict[str, Path] = {}
     for place in sorted(root.iterdir()):
         split, rest = split_in(place.name)

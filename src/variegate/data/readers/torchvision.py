@@ -1,4 +1,4 @@
-"""Data sets as torchvision leaves them on disk: heads of the Oxford-IIIT pets, and Labelled Faces in the Wild."""
+"""Data sets as torchvision stores them on disk: heads of the Oxford-IIIT pets, and Labelled Faces in the Wild."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ PETS_SPLITS = {"train": "trainval.txt", "test": "test.txt"}
 FACES_SPLITS = {"train": "peopleDevTrain.txt", "test": "peopleDevTest.txt"}
 FACES = ("lfw_funneled", "lfw-deepfunneled", "lfw")
 NO_CONDITION = (
-    "it has no condition of its own: derive one with --condition edges, grey, self or superres:4, or put "
-    "normals/ (a map for each image) or landmarks.json beside it"
+    "it has no condition of its own: derive one with --condition edges, grey, self or superres:4, or add "
+    "normals/ (a map for each image) or landmarks.json next to it"
 )
 
 
 def find_torchvision_set(root: Path) -> Folder | None:
-    """The set that a folder is, or that is in it. Of kind "derived" if nothing beside the images is a condition.
+    """Recognise the data set that a folder is or contains; its kind is "derived" if it has images but no conditions.
 
     Raises:
-        DataError: landmarks that cannot be read.
+        DataError: landmarks cannot be read.
     """
     pets = (place for place in (root, root / "oxford-iiit-pet") if (place / "annotations" / "xmls").is_dir())
     faces = (place / name for place in (root, root / "lfw-py") for name in FACES)
@@ -38,7 +38,7 @@ def find_torchvision_set(root: Path) -> Folder | None:
 
 
 def _pets(root: Path, place: Path) -> Folder:
-    """Heads, cut out by the annotated boxes; images without one are left out."""
+    """Read heads, cropped to the annotated boxes; images without a box are left out."""
     folder = Folder(root, "derived", {}, "")
     boxes = {file.stem: _box(file, folder.problems) for file in sorted((place / "annotations" / "xmls").glob("*.xml"))}
     normals = _normals_beside(root, place)
@@ -53,7 +53,7 @@ def _pets(root: Path, place: Path) -> Folder:
         left_out += len(images if names is None else names) - len(items)
         if items:
             folder.splits[split] = items
-    folder.structure = f"heads of the Oxford-IIIT pets, cut out by their boxes ({left_out} images without one left out)"
+    folder.structure = f"heads of the Oxford-IIIT pets, cropped to their boxes ({left_out} without a box left out)"
     if normals:
         folder.kind = "normals"
         folder.structure += ", with surface normals"
@@ -71,7 +71,7 @@ def _normals_beside(root: Path, place: Path) -> dict[str, Path]:
 
 
 def _box(file: Path, problems: list[str]) -> Box | None:
-    """The head in an annotation of Pascal VOC, whose pixels are counted from 1, the last included."""
+    """The head's box in a Pascal VOC annotation, whose pixel coordinates start at 1 and include the last pixel."""
     try:
         found = ElementTree.parse(file).find("object/bndbox")
         numbers = [int(float((found.findtext(side) if found is not None else None) or "x")) for side in
@@ -81,13 +81,13 @@ def _box(file: Path, problems: list[str]) -> Box | None:
         return None
     left, top, right, bottom = numbers[0] - 1, numbers[1] - 1, numbers[2], numbers[3]
     if right <= left or bottom <= top:
-        problems.append(f"{file}: its box from x {left + 1} to {right}, y {top + 1} to {bottom} is empty; mend it")
+        problems.append(f"{file}: its box from x {left + 1} to {right}, y {top + 1} to {bottom} is empty; correct it")
         return None
     return max(0, left), max(0, top), right, bottom
 
 
 def _faces(root: Path, place: Path) -> Folder:
-    """Person by person; with landmarks.json beside or in the folder of people, the images that it names."""
+    """Read faces person by person; with landmarks.json next to or in the folder of people, only the images it names."""
     folder = Folder(root, "derived", {}, f"Labelled Faces in the Wild ({place.name})")
     tables = [where / name for where in (place.parent, place) for name in TABLES]
     table = next((file for file in tables if file.is_file()), None)
@@ -110,7 +110,7 @@ def _faces(root: Path, place: Path) -> Folder:
 
 
 def _lists(place: Path, files: dict[str, str]) -> dict[str, set[str] | None]:
-    """The first word of each line of the splits' lists; all images are train where there are no lists."""
+    """The first word of each line in each split's list; without lists, None for train: all images."""
     found = {split: place / name for split, name in files.items() if (place / name).is_file()}
     words = {split: _first_words(file.read_text().splitlines()) for split, file in found.items()}
     return {**words} if words else {"train": None}

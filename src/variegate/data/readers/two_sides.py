@@ -16,18 +16,18 @@ from .sides import Side, sides_of
 
 EXPLICIT = re.compile(r"(condition|image)=(.+?),\s*(condition|image)=(.+)")
 ACCEPTED = (
-    "accepted are images of A|B side by side (twice as wide as high), two folders whose names or files belong together "
+    "accepted: A|B side by side in one image (twice as wide as high), two folders with matching names or files "
     "(trainA + trainB, labels + images), any two as condition=DIR,image=DIR, class folders, images with "
-    "landmarks.json, landmarks.csv or .pts files, normals + images, published sets (Cityscapes, BDD100K, GTA-5, "
+    "landmarks.json, landmarks.csv or .pts files, normals + images, published data sets (Cityscapes, BDD100K, GTA-5, "
     "oxford-iiit-pet, lfw-py), .npz files, or plain images with --condition"
 )
 
 
 def two_sides(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | None:
-    """Conditions in one folder, images in another: of equal names, unless they are unpaired.
+    """Read conditions from one folder and images from another, matched by name unless they are unpaired.
 
     Raises:
-        DataError: one of the two is missing, or nothing says which of them is what.
+        DataError: one of the two is missing, or they may be pairs or classes.
     """
     pair = find_pair(sides, root, unpaired)
     if pair is None:
@@ -37,7 +37,7 @@ def two_sides(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | Non
 
 
 def named_folders(path: str) -> tuple[Path, Path] | None:
-    """The folders of conditions and images in "condition=DIR,image=DIR"; None of anything else."""
+    """The folders of conditions and images in "condition=DIR,image=DIR"; None for anything else."""
     found = EXPLICIT.fullmatch(path)
     if found is None or found[1] == found[3]:
         return None
@@ -46,15 +46,15 @@ def named_folders(path: str) -> tuple[Path, Path] | None:
 
 
 def two_named(places: tuple[Path, Path], spec: ConditionSpec | None, unpaired: bool) -> Folder:
-    """Two folders that the user names, with splits of the same names or without.
+    """Read two folders that the user names, with splits of the same names or without splits.
 
     Raises:
-        DataError: one holds no images, or another condition is asked for.
+        DataError: one contains no images, or another condition is requested.
     """
     condition, image = places
     if spec is not None:
         raise DataError(
-            f"{condition}: is the condition, so --condition {spec} cannot be another; leave one of them out"
+            f"{condition}: is given as the condition, which excludes --condition {spec}; leave one of them out"
         )
     first, second = _whole(condition), _whole(image)
     labels = looks_like_labels(first.all_files())
@@ -75,12 +75,12 @@ def _whole(place: Path) -> Side:
             side.places.setdefault(split, place if split == "train" else one.places[split])
         side.doubles += one.doubles
     if not side.files:
-        raise DataError(f"{place}: holds no images; give the folder that does")
+        raise DataError(f"{place}: contains no images; give the folder that does")
     return side
 
 
 def _refuse_lonely(root: Path, sides: Sequence[Side]) -> None:
-    """Raises DataError if a folder says that it is one half of pairs, and the other half is not there."""
+    """Raise DataError if a folder's name says that it is one half of pairs, and the other half is missing."""
     partners = {"a": ("A", "B"), "b": ("B", "A"), "labels": ("label", "img")}
     for side in sides:
         if side.role in partners and (side.role != "labels" or len(sides) == 1):
@@ -111,7 +111,7 @@ def _read_pairs(root: Path, pair: Pair, sides: Sequence[Side]) -> Folder:
     for side in (first, second):
         if side.doubles:
             folder.problems.append(
-                f"{side.doubles[0].parent}: some images differ only in their suffix; keep one of each name"
+                f"{side.doubles[0].parent}: some file names differ only in their suffix; keep one file of each name"
             )
     if pair.kind == "labels":
         _add_instances(folder, first, sides)
@@ -123,14 +123,14 @@ def _shown(root: Path, side: Side) -> str:
 
 
 def _read_unpaired(root: Path, pair: Pair) -> Folder:
-    """Two folders as they are. Val is held out of each of them, so that no image is in both splits."""
+    """Read two folders without matching their files. Val is held out of each, so that no image is in both splits."""
     sides = (pair.first, pair.second)
     first, second = ({split: list(files.values()) for split, files in side.files.items()} for side in sides)
     for side, other in (sides, sides[::-1]):
         lacking = next((split for split in side.files if split not in other.files), None)
         if lacking is not None:
             raise DataError(
-                f"{other.place(lacking)}: holds no images, but unpaired data need some on both sides; add them"
+                f"{other.place(lacking)}: contains no images, but unpaired data need images on both sides; add some"
             )
     if min(len(side.get("train", [])) for side in (first, second)) > 1:
         first, second = hold_out(first), hold_out(second)
@@ -143,7 +143,7 @@ def _read_unpaired(root: Path, pair: Pair) -> Folder:
 
 
 def _add_instances(folder: Folder, labels: Side, sides: Sequence[Side]) -> None:
-    """Give each item the instance map of its label map's name, if there is a folder of them."""
+    """Give each item the instance map named like its label map, if there is a folder of them."""
     maps = next((side for side in sides if side.role == "instances"), None)
     if maps is None:
         return

@@ -12,7 +12,7 @@ from .items import Folder
 
 
 def add_vectors(folder: Folder, file: Path) -> None:
-    """Give each item its vector; a file without names has them in natural order of the paths, whatever the split."""
+    """Give each item its vector; a file without names lists them in natural order of the paths, regardless of split."""
     items = sorted(
         (item for split in folder.splits.values() for item in split), key=lambda i: image_files.natural(i.image)
     )

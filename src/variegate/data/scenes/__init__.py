@@ -1,1 +1,1 @@
-"""Label maps that are edited, animated and shown."""
+"""Editing, animating and displaying label maps."""

@@ -1,4 +1,4 @@
-"""Layouts as files: palette images, moving ones, and the frames of a sequence."""
+"""Layouts as files: palette images, animations, and the frames of a sequence."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def palette_image(ids: NDArray[Any] | Tensor, palette: Sequence[Colour]) -> Imag
 
 
 def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequence[Colour], per_second: int = 6) -> Path:
-    """Layouts (1, H, W) or (H, W) as one GIF in exact palette colours. Equal neighbours become one longer frame.
+    """Save layouts (1, H, W) or (H, W) as a GIF in exact palette colours; equal neighbours become one longer frame.
 
     Raises:
-        DataError: another kind of file, or two classes of one colour, which the file could not tell apart.
+        DataError: the file is not a .gif, or two classes share a colour, which the file could not tell apart.
     """
     path = Path(path)
     if path.suffix.lower() != ".gif":
-        raise DataError(f"{path}: an animated label map is written as GIF; name it {path.stem or 'layouts'}.gif")
+        raise DataError(f"{path}: animated label maps are written as GIF; name the file {path.stem or 'layouts'}.gif")
     if len(set(palette)) < len(palette):
         raise DataError(f"{path}: two classes have the same colour; give each class its own in classes.json")
     first, *rest = [palette_image(ids.reshape(ids.shape[-2:]), palette) for ids in layouts]
@@ -45,13 +45,13 @@ def save_animation(path: str | Path, layouts: Iterable[Tensor], palette: Sequenc
 
 
 def read_layouts(sources: Iterable[Source], condition: Condition, size: Size | None = None) -> list[Tensor]:
-    """The raw conditions, uint8 (c, H, W) each and all of one size, of a sequence.
+    """Read the raw conditions of a sequence, uint8 (c, H, W) each, all of one size.
 
     Args:
-        sources: whatever `condition.read` takes, folders of such files, and files of several frames.
+        sources: anything `condition.read` accepts, folders of such files, and files with several frames.
 
     Raises:
-        DataError: a file cannot be read, there is none, or they differ in size.
+        DataError: a file cannot be read, there are no layouts, or they differ in size.
     """
     raws: list[Tensor] = []
     for source in sources:
@@ -73,18 +73,18 @@ def read_layouts(sources: Iterable[Source], condition: Condition, size: Size | N
             (height, width), (first_height, first_width) = raw.shape[-2:], raws[0].shape[-2:]
             raise DataError(
                 f"layout {i} of the sequence is {width}x{height}, but the first is {first_width}x{first_height}; "
-                "give --size to bring all to one size"
+                "give --size to resize all to one size"
             )
     return raws
 
 
 def frames_of(path: Path, condition: Condition) -> Sequence[Path | Image.Image]:
-    """The files of a folder in natural order, the frames of a moving image, or else the file itself."""
+    """The files of a folder in natural order, the frames of an animation, or else the file itself."""
     if path.is_dir():
         files = image_files.images_in(path, suffixes=condition.suffixes)
         if not files:
             wanted = "images" if condition.suffixes == image_files.SUFFIXES else ", ".join(sorted(condition.suffixes))
-            raise DataError(f"{path}: has no {wanted} in it; give the folder that holds the layouts themselves")
+            raise DataError(f"{path}: contains no {wanted}; give the folder that directly contains the layouts")
         return files
     if path.suffix.lower() not in image_files.SUFFIXES and path.suffix.lower() in condition.suffixes:
         return [path]
@@ -100,15 +100,15 @@ def frames_of(path: Path, condition: Condition) -> Sequence[Path | Image.Image]:
                 moving.seek(i)
                 frames.append(_exact(moving, condition))
             except (OSError, EOFError, SyntaxError, ValueError) as error:
-                raise DataError(f"{path}: frame {i} is cut short or damaged ({error}); write the file again") from None
+                raise DataError(f"{path}: frame {i} is truncated or damaged ({error}); write the file again") from None
     return frames
 
 
 def _exact(frame: Image.Image, condition: Condition) -> Image.Image:
-    """One frame apart from its file.
+    """Copy one frame out of its file.
 
-    Programs that write GIFs reorder palettes as they like, so in a label GIF the colour counts, never the index: that
-    of a class, or in a grey GIF the grey value as id. PNG and TIFF keep their indices.
+    GIF writers reorder palettes freely, so a label GIF is read by colour, never by index: a pixel's colour is that of
+    its class, or in a grey GIF its grey value is the id. PNG and TIFF keep their indices.
     """
     if frame.format != "GIF":
         return frame.copy()

@@ -1,7 +1,7 @@
-"""Regions of integer maps: found by a point, filled, moved. Pure functions; nothing given is changed.
+"""Regions of integer maps: find by a point, fill, move. Pure functions; no argument is modified.
 
-`planes` are integer maps (P, H, W) that are edited alike: class ids, and instance ids if there are any. x runs to the
-right and y down, from 0.
+`planes` are integer maps (P, H, W) that are edited together: class ids, and instance ids if there are any. x runs
+to the right and y down, both from 0.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ EIGHT = np.ones((3, 3), dtype=bool)  # corners connect: a car's one-pixel roof p
 
 
 def region_at(planes: Planes, x: int, y: int) -> Mask:
-    """The region around a point: (H, W).
+    """The mask (H, W) of the region around a point.
 
-    With instance ids it is what has the point's class and instance, in one piece or not. Without them, or where the
-    instance is 0 ("none"), it is the connected part of the point's class, corners included.
+    With instance ids, it is everything of the point's class and instance, connected or not. Without them, or where the
+    instance is 0 ("none"), it is the connected component of the point's class, corners included.
     """
     same = np.all(planes == planes[:, y : y + 1, x : x + 1], axis=0)
     if len(planes) > 1 and planes[1, y, x] != 0:
@@ -39,19 +39,19 @@ def with_enclosed(mask: Mask) -> Mask:
 
 
 def fill(planes: Planes, hole: Mask) -> Planes:
-    """Each pixel of the hole takes all ids of the nearest pixel outside it (Euclidean distance transform).
+    """Give each pixel of the hole all ids of the nearest pixel outside it (Euclidean distance transform).
 
     Raises:
         ValueError: nothing is left outside the hole.
     """
     if hole.all():
-        raise ValueError("the hole is the whole map")
+        raise ValueError("the hole covers the whole map, so there is nothing to fill it from")
     nearest = ndimage.distance_transform_edt(hole, return_distances=False, return_indices=True)
     return planes[:, nearest[0], nearest[1]]
 
 
 def shift(maps: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
-    """Maps (..., H, W) moved right by dx and down by dy; 0 or False comes in, what leaves is lost."""
+    """Maps (..., H, W) moved right by dx and down by dy; 0 or False is shifted in, what leaves is lost."""
     height, width = maps.shape[-2:]
     result = np.zeros_like(maps)
     if abs(dx) < width and abs(dy) < height:
@@ -62,7 +62,7 @@ def shift(maps: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
 
 
 def move(planes: Planes, mask: Mask, dx: int, dy: int) -> Planes:
-    """The masked part moved on top of the rest; what it uncovers is `filled`."""
+    """Move the masked part on top of the rest; `fill` what it uncovers."""
     if dx == dy == 0:
         return planes.copy()
     return np.where(shift(mask, dx, dy), shift(planes, dx, dy), fill(planes, mask))

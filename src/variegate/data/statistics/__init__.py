@@ -1,1 +1,1 @@
-"""What is rare in a data set, and which pairs are alike."""
+"""Rarity and similarity of the pairs of a data set."""

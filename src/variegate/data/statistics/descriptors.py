@@ -1,7 +1,7 @@
-"""What pairs are compared by when neighbours are sought (He, Schiele, Fritz, ECCV 2018, and its released code).
+"""Descriptors by which pairs are compared in the neighbour search (He, Schiele, Fritz, ECCV 2018, and released code).
 
-Conditions become vectors whose L1 distance is in the unit that `unit` names; images become histograms of their colours,
-by which many neighbours are grouped.
+Conditions become vectors whose L1 distance is in the unit that `unit` names; images become colour histograms, by which
+neighbours are grouped if there are many.
 """
 
 from __future__ import annotations
@@ -24,30 +24,33 @@ from ..files.images import resize
 Floats = NDArray[np.float32]
 
 TALL = 128  # landmarks are measured in pixels of an image of this height, that of the paper's faces
-SIDE, LARGEST = 16, 2048  # cells along a side of what images and label maps are averaged to, numbers in all
-SAMPLED, BINS, SPAN = 32, 100, 50  # pixels along a side that a histogram counts, its bins, its largest |a| and |b|
+SIDE, LARGEST = 16, 2048  # most cells per side to which conditions are averaged, most values in total
+SAMPLED, BINS, SPAN = 32, 100, 50  # pixels per side that a histogram counts, its bins, its largest |a| and |b|
 
 
 class Described(NamedTuple):
-    """A data set as neighbours are sought in it."""
+    """Descriptors of a data set for the neighbour search."""
 
     conditions: Floats  # (N, D); L1 distances are in the unit of `unit`
     colours: Floats  # (N, 300)
 
 
 def describe(pairs: Pairs) -> Described:
-    """Every pair is read once.
+    """Compute the descriptors of all pairs, reading each pair once.
 
     Raises:
         ConfigError: conditions and images do not belong together, or there are no conditions.
     """
     if pairs.unpaired:
         raise ConfigError(
-            f"neighbours are images of similar conditions, and those of {pairs.name} are unpaired; "
+            f"neighbours are images of similar conditions, but the images of {pairs.name} are unpaired; "
             "leave training.neighbours.threshold at 0"
         )
     if not pairs.condition.channels:
-        raise ConfigError(f"neighbours are images of similar conditions, and those of {pairs.name} have none at all")
+        raise ConfigError(
+            f"neighbours are images of similar conditions, but {pairs.name} has no conditions; "
+            "leave training.neighbours.threshold at 0"
+        )
     conditions, colours = [], []
     for k in range(len(pairs)):
         raw, image = pairs.raw(k)
@@ -58,54 +61,54 @@ def describe(pairs: Pairs) -> Described:
 
 @singledispatch
 def unit(condition: Condition) -> str:
-    """What distances of two conditions, and so the threshold, are measured in."""
+    """The unit of distances between conditions, and thus of the threshold."""
     return "mean difference of values in [-1, 1], 0 to 2"
 
 
 @unit.register
 def _(condition: Labels) -> str:
-    return "share of the area that has another class, 0 to 1"
+    return "share of the area whose class differs, 0 to 1"
 
 
 @unit.register
 def _(condition: Landmarks) -> str:
-    return f"pixels of an image {TALL} high, summed over x and y of all points"
+    return f"pixels in an image {TALL} high, summed over x and y of all points"
 
 
 @singledispatch
 def describe_condition(condition: Condition, raw: Tensor) -> Floats:
-    """A raw condition (c, H, W) as a vector (D,)."""
+    """Turn a raw condition (c, H, W) into a vector (D,)."""
     cells = average(condition.encode(raw[None]))
     return scale(cells, 1 / cells.size)
 
 
 @describe_condition.register
 def _(condition: Labels, raw: Tensor) -> Floats:
-    """Boundaries of instances do not count. Where the class is another, two planes differ."""
+    """Instance boundaries do not count. The factor is 1/2 because two planes differ wherever the class does."""
     cells = average(condition.encode(raw[None])[:, : condition.classes])
     return scale(cells, 0.5 / cells[0].size)
 
 
 @describe_condition.register
 def _(condition: Landmarks, raw: Tensor) -> Floats:
-    """x and y of every point, (2 P,) in pixels of an image TALL high; NaN where it is absent."""
+    """x and y of every point, (2 P,) in pixels of an image TALL high; NaN where a point is absent."""
     return (points_of(raw) * (TALL / raw.shape[1])).flatten().numpy()
 
 
 def average(planes: Tensor) -> Floats:
-    """(1, K, H, W) averaged over areas to (K, h, w), at most 16x16, and fewer where there are many planes."""
+    """Average (1, K, H, W) over areas to (K, h, w), at most 16x16, and fewer if there are many planes."""
     side = max(1, min(SIDE, int((LARGEST / planes.shape[1]) ** 0.5)))
     cells: Floats = F.interpolate(planes, size=[min(side, n) for n in planes.shape[2:]], mode="area")[0].numpy()
     return cells
 
 
 def scale(values: NDArray[Any], factor: float) -> Floats:
-    """In one row."""
+    """Flatten and multiply by a factor."""
     return (values.reshape(-1) * factor).astype(np.float32)
 
 
 def fill(values: Floats) -> Floats:
-    """NaN replaced by the mean of the column's other values, 0 if there are none."""
+    """Replace NaN by the mean of the column's other values, or by 0 if there are none."""
     known = ~np.isnan(values)
     if known.all():
         return values
@@ -114,9 +117,9 @@ def fill(values: Floats) -> Floats:
 
 
 def histograms(image: Tensor) -> Floats:
-    """Normalised histograms of CIE-Lab L (0 to 100), a and b (-50 to 50), one after the other: (300,).
+    """Normalised histograms of CIE-Lab L (0 to 100), a and b (-50 to 50), concatenated: (300,).
 
-    Of an image uint8 (3 or 1, H, W) subsampled to 32x32. Stronger colours count in the outermost bins.
+    The image, uint8 (3 or 1, H, W), is subsampled to 32x32. Stronger colours count in the outermost bins.
     """
     pixels = resize(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy(), (SAMPLED, SAMPLED), nearest=True)
     light, a, b = lab(pixels).reshape(-1, 3).T
@@ -126,7 +129,7 @@ def histograms(image: Tensor) -> Floats:
 
 
 def lab(pixels: NDArray[np.uint8]) -> Floats:
-    """CIE-Lab of sRGB (H, W, 3) by LittleCMS, for white D50: L in 0..100 in steps of 0.39, a and b in -128..127."""
+    """CIE-Lab of sRGB (H, W, 3) by LittleCMS, white D50: L in 0..100 in steps of 0.39, a and b in -128..127."""
     coded = np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), _to_lab()))
     light = coded[..., :1].astype(np.float32) * (100 / 255)
     return np.concatenate([light, coded[..., 1:].view(np.int8).astype(np.float32)], axis=-1)

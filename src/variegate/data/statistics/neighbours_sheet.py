@@ -1,4 +1,4 @@
-"""What training takes for neighbours: an image of some pairs with the images that were kept for their conditions."""
+"""A sheet of what training uses as neighbours: some pairs with the images that were kept for their conditions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUANTILES = {"10%": 0.1, "25%": 0.25, "50%": 0.5, "75%": 0.75, "90%": 0.9, "100%
 
 
 class Sheet(NamedTuple):
-    """What was written, and what it shows in words."""
+    """The image that was written, and a description in words."""
 
     image: Path
     text: str
@@ -31,16 +31,16 @@ class Sheet(NamedTuple):
 def neighbours_sheet(pairs: Pairs, folder: str | Path, threshold: float | None, most: int = 7, count: int = 6) -> Sheet:
     """Write `neighbours.png` and `neighbours.json` into `folder`.
 
-    The image has a row for each of `count` pairs, from one with few neighbours to the one with most: its condition,
+    The image has a row for each of `count` pairs, from one with few neighbours to the one with the most: its condition,
     its image, and the neighbours that are kept, nearest first, with the distances of their conditions. The JSON has
     the neighbours of every pair by file.
 
     Args:
-        threshold: see `config.Neighbours`; one at which half of the pairs have a neighbour unless given.
+        threshold: see `config.Neighbours`; by default one at which half of the pairs have a neighbour.
 
     Raises:
-        ConfigError: no pair has a neighbour, conditions and images are unpaired, scikit-learn is missing, or a number
-            makes no sense.
+        ConfigError: no pair has a neighbour, conditions and images are unpaired, scikit-learn is missing, or an
+            argument is out of range.
     """
     settings = from_mapping(Neighbours, {"threshold": threshold or 0.0, "most": most}, "options")
     described = describe(pairs)
@@ -55,7 +55,7 @@ def neighbours_sheet(pairs: Pairs, folder: str | Path, threshold: float | None, 
 
 
 def spread(within: NDArray[np.int32], count: int) -> list[int]:
-    """Pairs with neighbours, evenly spread from the one with fewest to the one with most."""
+    """Pairs with neighbours, evenly spaced from the one with the fewest to the one with the most."""
     order = np.argsort(within, kind="stable")
     order = order[within[order] > 0]
     return [
@@ -65,25 +65,25 @@ def spread(within: NDArray[np.int32], count: int) -> list[int]:
 
 def explanation(pairs: Pairs, settings: Neighbours, found: Found, chosen: bool) -> str:
     """The threshold, its unit, and how many neighbours pairs have."""
-    why = " (half of the pairs have a neighbour nearer than this; --threshold for another)" if chosen else ""
+    why = " (half of the pairs have a neighbour closer than this; --threshold sets another)" if chosen else ""
     shares = ", ".join(f"{name} of pairs {n}" for name, n in quantiles(found).items())
     return (
         f"threshold {settings.threshold:g}{why}\n"
         f"in {unit(pairs.condition)}\n"
         f"pairs with a neighbour: {(found.within > 0).mean():.0%} of {len(pairs)}\n"
-        f"neighbours nearer than the threshold, at most: {shares}\n"
-        f"kept, at most {settings.most - 1} a pair: {found.kept.mean():.2g} on average"
+        f"neighbours closer than the threshold, at most: {shares}\n"
+        f"kept, at most {settings.most - 1} per pair: {found.kept.mean():.2g} on average"
     )
 
 
 def quantiles(found: Found) -> dict[str, int]:
-    """Neighbours within the threshold: the number that such a share of the pairs does not exceed."""
+    """Quantiles, over pairs, of the number of neighbours within the threshold."""
     values = np.quantile(found.within, list(QUANTILES.values()), method="inverted_cdf")
     return dict(zip(QUANTILES, map(int, values)))
 
 
 def record(pairs: Pairs, settings: Neighbours, found: Found) -> dict[str, Any]:
-    """Every pair's neighbours by file, with distances of three digits."""
+    """Every pair's neighbours by file, with distances to three digits."""
     rows = zip(pairs.files, found.others.tolist(), found.distances.tolist())
     return {
         "data": pairs.name,
@@ -122,14 +122,14 @@ def sheet_of(pairs: Pairs, found: Found, shown: list[int]) -> Image.Image:
 
 
 def thumbnail(planes: Tensor, size: tuple[int, int]) -> Image.Image:
-    """An image uint8 (3 or 1, H, W) at (H, W) of the sheet."""
+    """Resize an image uint8 (3 or 1, H, W) to `size` (H, W)."""
     return Image.fromarray(
         image_files.resize(planes.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy(), size, nearest=False)
     )
 
 
 def under(pen: ImageDraw.ImageDraw, corner: tuple[int, int], word: str, file: str, wide: int) -> None:
-    """A word, and below it as much of a file's name as fits: its end."""
+    """Write a word and, below it, as much of the end of a file's name as fits."""
     x, y = corner
     pen.text((x, y), word, INK, font(12))
     while len(file) > 1 and pen.textlength(file, font(11)) > wide:

@@ -2,14 +2,14 @@
 
     R_p(k) = 1 / D_p(c_k(p)),   c_k(p): mean colour of class p in image k,   D_p: kernel density of these colours
 
-Deviations, which keep 1/density bounded: densities below a hundredth of the class's largest count as that; a class
+Deviations, which keep 1/density bounded: densities are clamped to at least a hundredth of the class's largest; a class
 needs 0.1 % of an image for its colour to be trusted, and 10 such images to have a density (68 as released); densities
-are fitted to colours with noise of one grey level of 255, since of colours on a line there is none; and pixels of a
-class without a score weigh as much as the image's commonest class, where the released code takes what the order of
-classes happens to give.
+are fitted to colours with noise of one grey level of 255, since colours on a line have none; and pixels of a class
+without a score weigh as much as the image's commonest class, where the released code takes whatever the order of
+classes gives.
 
-As published, scores of different classes are compared as they are: a class whose colours vary widely outweighs one
-whose colours hardly do, on streets more than 20 times. `even` scores have mean 1 in every class instead.
+As published, scores of different classes are compared directly: a class whose colours vary widely outweighs one whose
+colours hardly vary, on streets by a factor of more than 20. `even` scores have mean 1 in every class instead.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from ...core.errors import ConfigError
 from ..conditions.labels import Labels
 from ..dataset.pairs import Pairs
 
-FLOOR = 0.01  # of the largest density of a class
-SMALLEST = 0.001  # share of the image below which a class's mean colour says nothing
-FEWEST = 10  # images with a class, for a density to mean something
-GRAIN = 1.0  # grey levels of 255: deviation of the noise that colours are given before a density is fitted
+FLOOR = 0.01  # lowest density, as a share of the class's largest
+SMALLEST = 0.001  # share of the image below which a class's mean colour is unreliable
+FEWEST = 10  # images with a class needed to fit a density
+GRAIN = 1.0  # grey levels of 255: standard deviation of the noise added to colours before a density is fitted
 
 
 class Rarity:
-    """Scores of a data set with label maps.
+    """Rarity scores of a data set with label maps.
 
     Attributes:
         scores: (N, P) rarity of class p in image k, 1 / density in grey levels^-3, 0 where the class is absent.
-        even: the same with mean 1 over the images that hold the class.
+        even: the same, scaled to mean 1 over the images that contain the class.
 
     Raises:
         ConfigError: the conditions are images, which have no classes.
@@ -43,7 +43,7 @@ class Rarity:
     def __init__(self, pairs: Pairs, served: int = 5, even: bool = False) -> None:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
-                f"rarity needs label maps, the conditions of {pairs.name} are images; "
+                f"rarity needs label maps, but the conditions of {pairs.name} are images; "
                 "give data with label maps, or train with --rebalance none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)
@@ -59,10 +59,10 @@ class Rarity:
     def served(self) -> list[int]:
         """The classes with the largest total area, five as published; data rebalancing divides the stream among them.
 
-        Loss rebalancing weighs every class with a score, of which there are none if these are none.
+        Loss rebalancing weights every class with a score; if no class is served, none has a score.
 
         Raises:
-            ConfigError: no class is seen often enough.
+            ConfigError: no class occurs often enough.
         """
         if not self._largest:
             raise ConfigError(
@@ -75,14 +75,14 @@ class Rarity:
         """Loss weights (B, 1, H, W) in (0, 1]: each pixel's class score over the largest of its image.
 
         Args:
-            raw: class ids (B, 1, H, W), perhaps with boundaries behind them (B, 2, H, W).
+            raw: class ids (B, 1, H, W), optionally followed by boundaries (B, 2, H, W).
             index: items of the data set (B,).
         """
         raw = raw[:, :1]
         table = self.table.to(raw.device)[index]  # (B, P)
         lowest = torch.where(table > 0, table, torch.inf).amin(dim=1, keepdim=True)
-        lowest = lowest.nan_to_num(posinf=1.0)  # no class of the image has a score: its pixels all count alike
-        table = torch.where(table > 0, table, lowest)  # classes without a score count as the commonest of the image
+        lowest = lowest.nan_to_num(posinf=1.0)  # no class of the image has a score: all its pixels count equally
+        table = torch.where(table > 0, table, lowest)  # classes without a score count as the image's commonest
         weight = table.gather(1, raw.flatten(1).long()).reshape(raw.shape)
         return weight / weight.amax(dim=(1, 2, 3), keepdim=True)
 
@@ -103,12 +103,12 @@ def class_colours(pairs: Pairs, classes: int) -> tuple[NDArray[np.float64], NDAr
 
 
 def mean_present(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean score (P,) of each class over the images that have one; 0 without any."""
+    """Mean score (P,) of each class over the images that have one; 0 if none has."""
     return scores.sum(axis=0) / np.maximum((scores > 0).sum(axis=0), 1)
 
 
 def rarity(colours: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """1 / density of the mean colours (N, 3) of one class; zeros where the class is absent or too seldom."""
+    """1 / density of the mean colours (N, 3) of one class; 0 where it is absent, and everywhere if it is too rare."""
     from scipy.stats import gaussian_kde
 
     scores = np.zeros(len(colours))

@@ -1,4 +1,4 @@
-"""What rebalancing takes for rare: an image of the commonest and the rarest appearances of each class it serves.
+"""A sheet of what rebalancing considers rare: the commonest and the rarest appearances of each class it serves.
 
 The scores are those of `rarity.py` (Li, Zhang, Malik, ICCV 2019, section 3.3).
 """
@@ -19,11 +19,11 @@ from ..dataset.pairs import Pairs
 from ..files import images as image_files
 from .rarity import FEWEST, FLOOR, SMALLEST, Rarity
 
-TALL = 128  # pixels of a thumbnail, about
-GAP, LINE, NAMES = 6, 18, 150  # pixels between thumbnails, of a line of text, of the column of names
+TALL = 128  # approximate height of a thumbnail in pixels
+GAP, LINE, NAMES = 6, 18, 150  # pixels: between thumbnails, height of a text line, width of the column of names
 INK, GREY, PAPER, FRAME = (20, 20, 20), (110, 110, 110), (255, 255, 255), (230, 30, 60)
-DIMMED, DARK, LIGHT = 0.2, 60, 215  # contrast left outside the class, and the grey about which it is left
-FRAMED = 0.02  # classes with a smaller share of the image get a frame, or nobody would find them
+DIMMED, DARK, LIGHT = 0.2, 60, 215  # contrast outside the class, and the grey values it is centred on
+FRAMED = 0.02  # classes with a smaller share of the image get a frame, so that they can be found
 
 
 def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int = 5) -> Path:
@@ -34,13 +34,13 @@ def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int 
     Below each: the class's mean colour, the score, the file. The JSON has every score of every class by file.
 
     Args:
-        classes: how many are served, largest area first.
+        classes: number of classes served, largest area first.
 
     Raises:
-        ConfigError: conditions are images, no class is seen in enough images, or none of either is asked for.
+        ConfigError: conditions are images, no class occurs in enough images, or `count` or `classes` is below 1.
     """
     if count < 1 or classes < 1:
-        raise ConfigError(f"--count {count} and --classes {classes}: both must be at least 1")
+        raise ConfigError(f"--count and --classes must be at least 1, got {count} and {classes}")
     rarity = Rarity(pairs, classes)
     rows = [(p, *extremes(rarity.even[:, p], count)) for p in rarity.served]
     place, page = Path(folder), sheet_of(pairs, rarity, rows, count)
@@ -58,7 +58,7 @@ def extremes(scores: NDArray[np.float64], count: int) -> tuple[list[int], list[i
 
 
 def record(pairs: Pairs, rarity: Rarity) -> dict[str, Any]:
-    """Scores of every class that has some, by file; and what bounds them."""
+    """Scores by file of every class that has any, and their bounds."""
     assert isinstance(pairs.condition, Labels)
     names = pairs.condition.names
     scores = {
@@ -71,16 +71,16 @@ def record(pairs: Pairs, rarity: Rarity) -> dict[str, Any]:
 
 
 def explanation() -> str:
-    """What the scores are and what bounds them, in words."""
+    """Explain the scores and their bounds in words."""
     return (
-        "A score is 1 / density of the class's mean colour among all images that hold the class; here its mean is 1.\n"
-        f"Densities below {FLOOR:.0%} of the class's largest count as that, so that no image takes the whole stream.\n"
+        "A score is 1 / density of the class's mean colour among all images that contain the class, scaled to mean 1.\n"
+        f"Densities below {FLOOR:.0%} of the class's largest are raised to it, so that no image fills the stream.\n"
         f"Images with less than {SMALLEST:.1%} of a class, and classes in fewer than {FEWEST} images, get no score."
     )
 
 
 def sheet_of(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list[int]]], count: int) -> Image.Image:
-    """The page of all rows (class, commonest, rarest)."""
+    """The page with all rows (class, commonest, rarest)."""
     assert isinstance(pairs.condition, Labels)
     high, wide = thumbnail_size(pairs.size)
     left = [NAMES + i * (wide + GAP) for i in range(count)]
@@ -110,7 +110,7 @@ def sheet_of(pairs: Pairs, rarity: Rarity, rows: list[tuple[int, list[int], list
 
 
 def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(H, W) of about TALL pixels in height; small images are enlarged by whole numbers."""
+    """(H, W) with H about TALL; small images are enlarged by an integer factor."""
     height, width = size
     if height <= TALL:
         return height * (TALL // height), width * (TALL // height)
@@ -118,15 +118,15 @@ def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def highlight(image: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """An image (H, W, 3) with everything outside the class (H, W) grey and of little contrast: dark around what is
-    bright, light around what is dark."""
+    """Turn everything outside the class (H, W) of an image (H, W, 3) grey and low in contrast: dark around a bright
+    class, light around a dark one."""
     middle = DARK if image[inside].mean() > 127 else LIGHT
     grey = middle + DIMMED * (image.mean(axis=2, keepdims=True) - 128)
     return np.where(inside[..., None], image, np.broadcast_to(grey, image.shape).astype(np.uint8))
 
 
 def frame(pen: ImageDraw.ImageDraw, corner: tuple[int, int], inside: NDArray[np.bool_], size: tuple[int, int]) -> None:
-    """A rectangle around all of a class (H, W) in a thumbnail of another size."""
+    """Draw a rectangle around all of a class (H, W) in a thumbnail of another size."""
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     tall, wide = size[0] / inside.shape[0], size[1] / inside.shape[1]
     (x, y), (last_x, last_y) = corner, (size[1] - 1, size[0] - 1)
@@ -136,7 +136,7 @@ def frame(pen: ImageDraw.ImageDraw, corner: tuple[int, int], inside: NDArray[np.
 
 
 def title(pen: ImageDraw.ImageDraw, corner: tuple[int, int], condition: Labels, p: int, images: int) -> None:
-    """Colour, name and number of scored images of a class."""
+    """Draw the colour, name and number of scored images of a class."""
     x, y = corner
     pen.rectangle((x, y + 1, x + 14, y + 15), condition.palette[p], INK)
     pen.text((x + 22, y), condition.names[p], INK, font(14))
@@ -146,7 +146,7 @@ def title(pen: ImageDraw.ImageDraw, corner: tuple[int, int], condition: Labels, 
 def caption(
     pen: ImageDraw.ImageDraw, corner: tuple[int, int], colour: NDArray[Any], score: float, file: str, wide: int
 ) -> None:
-    """A class's mean colour in an image, its score, and as much of the file's name as fits: its end."""
+    """Draw a class's mean colour in an image, its score, and as much of the end of the file's name as fits."""
     x, y = corner
     red, green, blue = (round(float(value)) for value in colour)
     pen.rectangle((x, y, x + 22, y + 12), (red, green, blue), GREY)
@@ -157,5 +157,5 @@ def caption(
 
 
 def font(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The one that comes with Pillow."""
+    """The font that comes with Pillow."""
     return ImageFont.load_default(points)

@@ -1,1 +1,1 @@
-"""Drawn streets, whose true distribution is known."""
+"""Synthetic streets, whose true distribution is known."""

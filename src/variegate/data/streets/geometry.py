@@ -1,7 +1,7 @@
-"""Streets, part four: where the named points of a drawn street are, and which way its surfaces face.
+"""Streets, part four: the positions of the named points of a drawn street, and the normals of its surfaces.
 
-A survey draws the same shapes as a label map has, with the number of each shape in place of its class. What is seen at
-a sample, and whether something else hides a point, is then known exactly. Normals: x right, y up, z to the viewer.
+A survey draws the same shapes as the label map, with the index of each shape in place of its class, so that the shape
+seen at each sample, and whether a point is hidden, are known exactly. Normals: x right, y up, z towards the viewer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .scene import (
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Facing = Callable[[Doubles, Doubles], Sequence[Doubles | float]]  # samples x, y (n,) to normals x, y, z
+Facing = Callable[[Doubles, Doubles], Sequence[Doubles | float]]  # samples x, y (n,) -> normals x, y, z
 
 HOUSE = ("eaves left", "eaves right", "ground left", "ground right", "roof left", "roof right")
 PLANT = ("tree top", "tree foot")
@@ -37,34 +37,34 @@ FLAT = {ROOF: (0.0, 0.6, 0.8), PAVEMENT: (0.0, 1.0, 0.0), ROAD: (0.0, 1.0, 0.0)}
 
 
 def survey(size: tuple[int, int], rng: np.random.Generator) -> Survey:
-    """The street that `draw_labels` draws with the same random numbers."""
+    """Survey the street that `draw_labels` draws with the same random numbers."""
     found = Survey(size)
     draw_traffic(found, draw_street(found, rng), rng)
     return found
 
 
 def point_names(size: tuple[int, int]) -> list[str]:
-    """Names of the points of streets of (H, W): as many houses, trees and cars as there can be, in drawing order."""
+    """Names of the points of streets of (H, W), for the maximum number of houses, trees and cars, in drawing order."""
     width = size[1] / size[0]
     most = {HOUSE: max(1, round(4 * width)), PLANT: max(1, round(3 * width)), VEHICLE: 2 * max(1, round(width * 0.7))}
     return [f"{name} {i}" for names, count in most.items() for i in range(count) for name in names]
 
 
 def point_count(size: tuple[int, int]) -> int:
-    """How many points streets of (H, W) have."""
+    """Number of points of streets of (H, W)."""
     return len(point_names(size))
 
 
 class Survey(Canvas):
-    """A canvas that also keeps the number of the shape seen at every sample, 0 for the sky. Windows are no shapes of
-    their own: they face as what they are in."""
+    """A canvas that also records the index of the shape seen at every sample, 0 for the sky. Windows are not shapes of
+    their own: they have the normals of the shape that contains them."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__(size)
         self.size = size
         self.numbers = Canvas(size, "I")
         self.facing: list[Facing] = [lambda x, y: (0.0, 0.0, 0.0)]
-        self.marks: dict[str, tuple[int, int, int]] = {}  # name and number of it -> sample x, y, shape
+        self.marks: dict[str, tuple[int, int, int]] = {}  # name with its number -> sample x, y, shape
 
     def box(self, left: float, top: float, right: float, bottom: float, label: int) -> None:
         super().box(left, top, right, bottom, label)
@@ -92,12 +92,12 @@ class Survey(Canvas):
         self.marks[f"{name} {number}"] = column, row, self.shape_at(column, row)
 
     def shape_at(self, column: int, row: int) -> int:
-        """The number of the shape at a sample, -1 outside."""
+        """The index of the shape at a sample, -1 outside."""
         inside = 0 <= column < self.image.width and 0 <= row < self.image.height
         return int(self.numbers.image.getpixel((column, row))) if inside else -1  # type: ignore[arg-type]
 
     def landmarks(self) -> Floats:
-        """x, y (P, 2) in pixels of the points in `point_names`; NaN for what is not there, hidden or outside."""
+        """x, y (P, 2) in pixels of the points in `point_names`; NaN for points that are absent, hidden or outside."""
         names = point_names(self.size)
         points = np.full((len(names), 2), np.nan, np.float32)
         for p, name in enumerate(names):
@@ -107,7 +107,7 @@ class Survey(Canvas):
         return ((points - OVERSAMPLING // 2) / OVERSAMPLING).astype(np.float32)
 
     def normals(self) -> Floats:
-        """Unit vectors (H, W, 3) at the centre of every pixel, where a layout has its class; zero in the sky."""
+        """Unit vectors (H, W, 3) at the centre of every pixel, where a layout takes its class; zero in the sky."""
         middle = OVERSAMPLING // 2
         numbers = np.array(self.numbers.image)[middle::OVERSAMPLING, middle::OVERSAMPLING]
         vectors = np.zeros((*numbers.shape, 3))
@@ -120,7 +120,7 @@ class Survey(Canvas):
         return (vectors / np.where(length > 0, length, 1)).astype(np.float32)
 
     def _round(self, x: float, y: float, radius_x: float, radius_y: float) -> Facing:
-        """An ellipsoid; a cylinder if one radius is infinite."""
+        """Normals of an ellipsoid; of a cylinder if one radius is infinite."""
         middle_x, middle_y, half_x, half_y = (value * self.scale for value in (x, y, radius_x, radius_y))
 
         def facing(x: Doubles, y: Doubles) -> Sequence[Doubles]:
@@ -130,7 +130,7 @@ class Survey(Canvas):
         return facing
 
     def _cone(self, points: Sequence[Point]) -> Facing:
-        """Of a triangle: left foot, apex, right foot."""
+        """Normals of a cone drawn as a triangle: left foot, apex, right foot."""
         (left, base), (apex_x, apex_y), (right, _) = ((x * self.scale, y * self.scale) for x, y in points)
         half, height = (right - left) / 2, base - apex_y
         steep, flat = height / np.hypot(half, height), half / np.hypot(half, height)
@@ -142,7 +142,7 @@ class Survey(Canvas):
         return facing
 
     def _coachwork(self, points: Sequence[Point]) -> Facing:
-        """A side that bulges: it turns up at the roof, down at the sill, and a little outwards at both ends."""
+        """Normals of a bulging side: facing up at the roof, down at the sill, and slightly outwards at both ends."""
         xs, ys = ([value * self.scale for value in side] for side in zip(*points))
         middle_x, middle_y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
         half_x, half_y = (max(xs) - min(xs)) / 2, (max(ys) - min(ys)) / 2

@@ -1,8 +1,8 @@
 """Streets, part two: painting, from a label map and factors to an image.
 
 A label map is first refined into materials (leaf in the light, leaf in the shade, trunk, window frame, ...) by
-comparing each pixel with its neighbours; then every material has one colour under given factors. Both steps read
-nothing but the label map and the factors, so a map painted by hand works as well as a drawn one.
+comparing each pixel with its neighbours; then every material has one colour under given factors. Both steps
+use only the label map and the factors, so a map painted by hand works as well as a drawn one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ GRAIN = np.array([1.0, 2.5, 2.5, 4.0, 8.0, 3.0, 3.0, 2.0], np.float32)  # by cla
 
 
 def materials(labels: Bytes) -> Bytes:
-    """Refine a label map (H, W) by looking at each pixel's neighbours; distances are shares of the height."""
+    """Refine a label map (H, W) into materials by each pixel's neighbours; distances are fractions of the height."""
     height, width = labels.shape
     reach = math.ceil(0.08 * height) + 1
     padded = np.pad(labels, reach, mode="edge")
@@ -87,7 +87,7 @@ def materials(labels: Bytes) -> Bytes:
 
 
 def mark_dashes(labels: Bytes, result: Bytes) -> None:
-    """A broken line along the middle of the rows in which there is road."""
+    """Draw a dashed line along the middle of the rows that contain road."""
     rows = np.flatnonzero((labels == ROAD).mean(1) > 0.3)
     if not len(rows):
         return
@@ -123,7 +123,7 @@ def colours(factors: Mapping[str, int]) -> Floats:
 
 
 def render(labels: Bytes, factors: Mapping[str, int], rng: np.random.Generator | None) -> Bytes:
-    """Paint an oversampled label map and average it down: uint8 (3, H, W). Without `rng` there is no texture."""
+    """Paint an oversampled label map and average it down to uint8 (3, H, W). Without `rng` there is no texture."""
     k = OVERSAMPLING
     height, width = labels.shape[0] // k, labels.shape[1] // k
     fine = colours(factors).T.take(materials(labels), axis=1)  # (3, k H, k W)
@@ -135,5 +135,5 @@ def render(labels: Bytes, factors: Mapping[str, int], rng: np.random.Generator |
 
 
 def enlarge(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A map (H, W) at the resolution that `render` wants: every pixel becomes a square."""
+    """Enlarge a map (H, W) to the resolution that `render` expects: every pixel becomes a square."""
     return labels.repeat(OVERSAMPLING, 0).repeat(OVERSAMPLING, 1)

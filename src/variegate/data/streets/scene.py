@@ -19,7 +19,7 @@ Point = tuple[float, float]
 
 CLASSES = ("sky", "building", "window", "roof", "tree", "pavement", "road", "car")
 SKY, BUILDING, WINDOW, ROOF, TREE, PAVEMENT, ROAD, CAR = range(8)
-PALETTE = (  # to show label maps, RGB
+PALETTE = (  # RGB, to display label maps
     (142, 202, 230),
     (232, 184, 140),
     (255, 236, 153),
@@ -55,7 +55,7 @@ class Canvas:
 
     def __init__(self, size: tuple[int, int], mode: str = "L") -> None:
         self.scale = size[0] * OVERSAMPLING
-        self.within = 0.5 / self.scale  # half a sample: boxes are rounded, what else is drawn is rounded down
+        self.within = 0.5 / self.scale  # half a sample: boxes are rounded, all other shapes are rounded down
         self.width = size[1] / size[0]
         self.image = Image.new(mode, (size[1] * OVERSAMPLING, self.scale), SKY)
         self.pen = ImageDraw.Draw(self.image)
@@ -72,18 +72,18 @@ class Canvas:
         self.pen.ellipse([value * self.scale for value in corners], fill=label)
 
     def mark(self, name: str, x: float, y: float) -> None:
-        """Says where a named point of what was just drawn is; a label map has no use for it."""
+        """Record where a named point of the last shapes is; label maps ignore it."""
 
 
 def draw_labels(size: tuple[int, int], rng: np.random.Generator) -> Bytes:
-    """A random street as a label map (H * OVERSAMPLING, W * OVERSAMPLING)."""
+    """Draw a random street as a label map (H * OVERSAMPLING, W * OVERSAMPLING)."""
     canvas = Canvas(size)
     draw_traffic(canvas, draw_street(canvas, rng), rng)
     return np.asarray(canvas.image)
 
 
 def draw_passing_car(size: tuple[int, int], progress: float, rng: np.random.Generator) -> Bytes:
-    """A random street with one car, half outside on the left at progress 0 and half outside on the right at 1."""
+    """Draw a random street with one car, half outside on the left at progress 0 and half outside on the right at 1."""
     canvas = Canvas(size)
     kerb, length = draw_street(canvas, rng), rng.uniform(0.33, 0.38)
     draw_car(canvas, progress * canvas.width - length / 2, kerb + (1 - kerb) * 0.7, length, mirrored=True)
@@ -91,7 +91,7 @@ def draw_passing_car(size: tuple[int, int], progress: float, rng: np.random.Gene
 
 
 def draw_street(canvas: Canvas, rng: np.random.Generator) -> float:
-    """Everything but cars; returns where the road begins."""
+    """Draw everything but cars; returns the y at which the road begins."""
     ground = rng.uniform(0.65, 0.70)
     kerb = ground + rng.uniform(0.08, 0.10)
     count = max(1, round(rng.integers(2, 5) * canvas.width))
@@ -109,7 +109,7 @@ def draw_street(canvas: Canvas, rng: np.random.Generator) -> float:
 
 
 def draw_house(canvas: Canvas, left: float, right: float, ground: float, rng: np.random.Generator) -> None:
-    """A facade with two or three floors of windows, a door or a shop, under one of three roofs."""
+    """Draw a facade with two or three floors of windows and a door or a shop, under one of three roofs."""
     height = rng.uniform(0.38, 0.52)
     eaves = ground - height
     canvas.box(left, eaves, right, ground, BUILDING)
@@ -136,7 +136,7 @@ def draw_house(canvas: Canvas, left: float, right: float, ground: float, rng: np
 
 
 def draw_shop(canvas: Canvas, left: float, right: float, top: float, ground: float, rng: np.random.Generator) -> None:
-    """A glass front with an awning."""
+    """Draw a shop front of glass with an awning."""
     margin = (right - left) * rng.uniform(0.10, 0.16)
     canvas.box(left + margin, top + 0.05, right - margin, ground - 0.03, WINDOW)
     awning = [(left + margin, top + 0.015), (right - margin, top + 0.015)]
@@ -145,7 +145,7 @@ def draw_shop(canvas: Canvas, left: float, right: float, top: float, ground: flo
 
 
 def draw_roof(canvas: Canvas, left: float, right: float, eaves: float, rng: np.random.Generator) -> None:
-    """A flat cornice, a gable or a hip; the last two may have a chimney."""
+    """Draw a flat cornice, a gable or a hipped roof; the last two may have a chimney."""
     kind, chimney = rng.integers(3), rng.random() < 0.6
     rise = min(rng.uniform(0.11, 0.16), (right - left) * 0.7, eaves - 0.03)
     middle = (left + right) / 2
@@ -170,7 +170,7 @@ def draw_roof(canvas: Canvas, left: float, right: float, eaves: float, rng: np.r
 
 
 def draw_tree(canvas: Canvas, x: float, foot: float, rng: np.random.Generator) -> None:
-    """Round, conical or tall; the trunk belongs to the tree."""
+    """Draw a round, conical or tall tree, including its trunk."""
     kind, radius, stem = rng.integers(3), rng.uniform(0.075, 0.105), rng.uniform(0.09, 0.13)
     canvas.box(x - 0.012, foot - stem - radius * 0.6, x + 0.012, foot, TREE)
     middle = foot - stem - radius * 0.8
@@ -191,7 +191,7 @@ def draw_tree(canvas: Canvas, x: float, foot: float, rng: np.random.Generator) -
 
 
 def draw_traffic(canvas: Canvas, kerb: float, rng: np.random.Generator) -> None:
-    """One car, or two in two lanes; more on a longer street."""
+    """Draw one car, or two in two lanes; more on a longer street."""
     per_lane = max(1, round(canvas.width * 0.7))
     lanes = (0.48, 0.90) if rng.random() < 0.5 else (rng.choice([0.5, 0.7, 0.88]),)
     far_is_left = rng.random() < 0.5
@@ -214,7 +214,7 @@ GLASS = (
 
 
 def draw_car(canvas: Canvas, left: float, bottom: float, length: float, mirrored: bool) -> None:
-    """A side view. The wheels are holes through which the road shows; painting puts them in shadow."""
+    """Draw a side view. The wheels are holes through which the road shows; painting shades them."""
 
     def place(points: Sequence[Point]) -> list[Point]:
         return [(left + length * (1 - x if mirrored else x), bottom - length * y) for x, y in points]

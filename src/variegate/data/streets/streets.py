@@ -1,6 +1,6 @@
-"""Streets: the embedded data set. Label maps of streets, painted with known hidden factors.
+"""Streets: the built-in data set. Label maps of streets, painted with known hidden factors.
 
-Nothing is stored and nothing is downloaded: item i of (seed, split) is drawn when it is asked for. The factors are
+Nothing is stored and nothing is downloaded: item i of (seed, split) is drawn on demand. The factors are
 independent of the layout and of each other with the odds in FACTORS, so the true p(image | layout) is known, and `read`
 recovers the factors from any image of a layout, generated ones included.
 """
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 SPLITS = ("train", "val", "test")
-GEOMETRY, CAUSES, TEXTURE = range(1, 4)  # an item's independent streams; 0 is left to codes of the same (seed, index)
+GEOMETRY, CAUSES, TEXTURE = range(1, 4)  # independent streams of an item; 0 is for codes of the same (seed, index)
 
 
 class Streets(Dataset[tuple[Tensor, Tensor]]):
@@ -50,7 +50,7 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
 
     Args:
         size: H and W, each divisible by 8, at least 16.
-        split: Items of different splits never share a random stream: item i of split number s (train 0, val 1, test 2)
+        split: items of different splits never share a random stream: item i of split number s (train 0, val 1, test 2)
             draws from the counter (seed, s * 2^40 + i). `count` can therefore change without changing any item.
     """
 
@@ -62,11 +62,11 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         height, width = size
         if height % 8 or width % 8 or min(size) < 16:
-            raise DataError(f"streets cannot be {height} x {width}: both must be multiples of 8 from 16 on.")
+            raise DataError(f"height and width of streets must be multiples of 8, at least 16, got {height} x {width}")
         if split not in SPLITS:
-            raise DataError(f"streets have no split {split!r}; {did_you_mean(split, SPLITS)}.")
+            raise DataError(f"streets have no split {split!r}; {did_you_mean(split, SPLITS)}")
         if count < 1:
-            raise DataError(f"streets need at least one item, got count {count}.")
+            raise DataError(f"streets need at least one item, got count {count}")
         self.size, self.count, self.seed, self.split = (height, width), count, seed, split
         self.items: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -81,7 +81,7 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         return self.items[i]
 
     def layout(self, i: int) -> Tensor:
-        """Class numbers, uint8 (1, H, W): the class at the centre of every pixel."""
+        """Class ids, uint8 (1, H, W): the class at the centre of every pixel."""
         return self[i][0]
 
     def image(self, i: int) -> Tensor:
@@ -89,22 +89,22 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         return self[i][1]
 
     def landmarks(self, i: int) -> npt.NDArray[np.float32]:
-        """x, y of named points in pixels, NaN where one is hidden or outside; see `street_geometry`."""
+        """x, y (P, 2) of named points in pixels, NaN where one is absent, hidden or outside; see `geometry`."""
         return survey(self.size, self.stream(i, GEOMETRY)).landmarks()
 
     def normals(self, i: int) -> npt.NDArray[np.float32]:
-        """Which way things face, unit vectors (H, W, 3), zero in the sky; see `street_geometry`."""
+        """Surface normals, unit vectors (H, W, 3), zero in the sky; see `geometry`."""
         return survey(self.size, self.stream(i, GEOMETRY)).normals()
 
     def factors(self, i: int) -> dict[str, int]:
-        """The hidden value number of every factor."""
+        """The index of the hidden value of every factor."""
         chances = self.stream(i, CAUSES).random(len(FACTORS))
         return {factor.name: pick(factor, chance) for factor, chance in zip(FACTORS, chances)}
 
     def stream(self, i: int, purpose: int) -> np.random.Generator:
-        """Random numbers of item i for one purpose."""
+        """The random stream of item i for one purpose."""
         if not 0 <= i < self.count:
-            raise IndexError(f"streets item {i} of {self.count}")
+            raise IndexError(f"streets have items 0 to {self.count - 1}, got {i}")
         return counter(self.seed, SPLITS.index(self.split) * 2**40 + i, purpose)
 
 
@@ -115,20 +115,20 @@ def centres(labels: Bytes) -> Tensor:
 
 
 def moving_car(size: tuple[int, int] = (64, 64), frames: int = 8, seed: int = 0) -> Tensor:
-    """Layouts uint8 (frames, 1, H, W) of one street, that of test item 0, through which one car drives to the right.
+    """Layouts uint8 (frames, 1, H, W) of the street of test item 0, through which one car drives to the right.
 
     Raises:
-        DataError: a size that streets cannot have, or frames so many that the car would stand still between two.
+        DataError: the size is not valid for streets, or there are so many frames that the car would not move in some.
     """
     street = Streets(size, 1, seed, "test")
     if not 2 <= frames <= size[1] // 2:
-        raise DataError(f"a car moves across {size[1]} pixels in 2 to {size[1] // 2} frames, got {frames}.")
+        raise DataError(f"frames must be 2 to {size[1] // 2} for a car to move across {size[1]} pixels, got {frames}")
     way = [i / (frames - 1) for i in range(frames)]
     return torch.stack([centres(draw_passing_car(street.size, t, street.stream(0, GEOMETRY))) for t in way])
 
 
 def counter(seed: int, index: int, purpose: int) -> np.random.Generator:
-    """Philox keyed by (seed, index); `purpose` is the highest word of its counter, so streams never meet."""
+    """Philox keyed by (seed, index); `purpose` is the highest word of its counter, so streams never overlap."""
     key = np.array([seed, index]).astype(np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, purpose], np.uint64)))
 
@@ -139,55 +139,57 @@ def pick(factor: Factor, chance: float) -> int:
 
 
 def odds(names: Sequence[str] = ("time", "paint")) -> npt.NDArray[np.float64]:
-    """Joint odds of some factors, one axis each in the order of `names`: ("time", "paint") gives (3, 4)."""
+    """Joint odds of the named factors, one axis each, in the order of `names`: ("time", "paint") gives (3, 4)."""
     return reduce(np.multiply.outer, [np.array(find(name).odds) for name in names])
 
 
 def find(name: str) -> Factor:
-    """The factor of that name."""
+    """The factor with this name."""
     table = {factor.name: factor for factor in FACTORS}
     if name not in table:
-        raise DataError(f"streets have no factor {name!r}; {did_you_mean(name, table)}.")
+        raise DataError(f"streets have no factor {name!r}; {did_you_mean(name, table)}")
     return table[name]
 
 
 def paint(layout: Tensor | Bytes, factors: Mapping[str, int], seed: int = 0) -> Tensor:
-    """Paint any label map (H, W) or (1, H, W) of class numbers 0 .. 7: uint8 (3, H, W).
+    """Paint any label map (H, W) or (1, H, W) of class ids 0 .. 7; returns uint8 (3, H, W).
 
-    A factor that is not named takes its first, most likely value. `seed` only changes the fine texture.
+    Factors that are not named take their first, most likely value. `seed` only changes the fine texture.
     """
     labels = np.asarray(layout).reshape(np.shape(layout)[-2:])
     if labels.min() < 0 or labels.max() >= len(CLASSES):
-        raise DataError(f"a street layout has classes 0 to {len(CLASSES) - 1}; this one has {labels.max()}.")
+        raise DataError(
+            f"class ids of a street layout must be 0 to {len(CLASSES) - 1}, got {labels.min()} to {labels.max()}"
+        )
     for name, value in factors.items():
         if not 0 <= value < len(find(name).values):
-            raise DataError(f"factor {name!r} has values 0 to {len(find(name).values) - 1}, got {value}.")
+            raise DataError(f"factor {name!r} has values 0 to {len(find(name).values) - 1}, got {value}")
     return torch.from_numpy(render(enlarge(labels.astype(np.uint8)), factors, counter(seed, 0, TEXTURE)))
 
 
 def export(folder: str | Path, *streets: Streets) -> Path:
-    """Write splits as folders of PNGs, `train_label/00000.png` (class numbers) with `train_img/00000.png`, and so on.
+    """Write splits as folders of PNGs, `train_label/00000.png` (class ids) with `train_img/00000.png`, and so on.
 
-    `factors.json` beside them holds the hidden truth: names, values and odds of the factors and each file's values.
-    The folder appears under its name only when it is complete.
+    `factors.json` next to them holds the hidden truth: names, values and odds of the factors and each file's values.
+    The folder appears under its final name only once it is complete.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} already exists and is not empty; choose a new folder for the streets.")
+        raise DataError(f"{folder} already exists and is not empty; choose a new folder for the streets")
     if len({split.split for split in streets}) < len(streets):
-        raise DataError("two of the streets to export are the same split; give each split once.")
+        raise DataError("two of the streets to export have the same split; give each split once")
     truth: dict[str, Any] = {"classes": CLASSES, "palette": PALETTE, "factors": [f._asdict() for f in FACTORS]}
     try:
         with replacing_folder(folder) as partial:
             truth["files"] = {split.split: write_split(partial, split) for split in streets}
             (partial / "factors.json").write_text(json.dumps(truth, indent=1))
-    except OSError as error:  # which names the partial folder
-        raise DataError(f"{folder} cannot be written ({error.strerror}); choose a folder that can.") from None
+    except OSError as error:  # its own message would name the partial folder
+        raise DataError(f"{folder} cannot be written ({error.strerror}); choose a writable folder") from None
     return folder
 
 
 def write_split(folder: Path, streets: Streets) -> dict[str, dict[str, str]]:
-    """Both PNGs of every item; returns each file's factor values in words."""
+    """Write both PNGs of every item; returns the names of each file's factor values."""
     labels, images = folder / f"{streets.split}_label", folder / f"{streets.split}_img"
     labels.mkdir()
     images.mkdir()
