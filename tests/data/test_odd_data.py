@@ -61,16 +61,16 @@ ODD = {
     "lama": Odd(10, "lama", (), nesting="{split}"),
 }
 TOLD = {
-    "halves": "A|B side by side in one image, B is the condition (B is drawn flat",
-    "lettered": "A/train/ + B/train/ paired by name, A is the condition (A is drawn flat",
+    "halves": "A|B side by side in one image, B is the condition (B is flat",
+    "lettered": "A/train/ + B/train/ paired by name, A is the condition (A is flat",
     "labelled": "label maps with 4 classes, stored as 0, 50, 100, 150",
     "instances": "instance maps in train_inst/",
     "voc": "SegmentationClass/ + JPEGImages/ paired by name",
     "named": "train/low/ is the condition (its name says so)",
-    "free": "night/ is the condition (night/ is drawn flat",
+    "free": "night/ is the condition (night/ is flat",
     "classes": "one of 2 classes (NORMAL, PNEUMONIA)",
-    "plain": "holds 5 single images, but a pair also needs a condition",
-    "lama": "5 masks beside the images, such as 0_mask.png, are not taken for images",
+    "plain": "contains 5 single images, but a pair also needs a condition",
+    "lama": "5 masks next to the images, such as 0_mask.png, are not used as images",
 }
 
 

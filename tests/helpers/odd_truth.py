@@ -15,7 +15,7 @@ from variegate.data.readers.folders import recognise
 from variegate.data.readers.items import hold_out
 
 PAIRS_OR_CLASSES = r"may be pairs or classes; give .*condition=.*--condition class"
-SINGLE = r"holds \d+ single images, but a pair also needs a condition; derive one with --condition"
+SINGLE = r"contains \d+ single images, but a pair also needs a condition; derive one with --condition"
 UNPAIRED = r"look unpaired: .* give both images of a pair the same name"
 SOFT = r"are not label maps: most of their .* save the original labels as PNG"
 OTHERWISE = {
@@ -36,7 +36,7 @@ def truth_of(odd: Odd, labelled: bool) -> Truth:
     elif odd.bits == 12:
         truth.must_ask.append(SHALLOW)
     if odd.kind == "lama":
-        truth.must_ask.append("masks beside the images")
+        truth.must_ask.append("masks next to the images")
     if odd.kind in ("halves", "lettered") and drawn:
         truth.condition = "A" if odd.seed % 2 else "B"
     elif odd.kind == "named" or (odd.kind == "free" and drawn):
@@ -121,7 +121,7 @@ def _claims(report: Report, truth: Truth, root: Path, asked: list[str]) -> list[
     if truth.stored and report.condition and f"stored as {', '.join(map(str, truth.stored))}" not in report.condition:
         found.append(f"{report.condition} does not say {truth.stored}")
     side = re.search(r"(\S+?)/? is the condition", report.description)
-    swap = "BtoA would swap" in report.description
+    swap = "BtoA swaps" in report.description
     if truth.condition and not swap and (side is None or truth.condition not in Path(side[1]).name + side[1]):
         found.append(f"{report.description}: the condition is {truth.condition}")
     return found + _pairing(truth, root) + _opening(report, truth, root)

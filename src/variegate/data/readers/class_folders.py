@@ -50,7 +50,7 @@ def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Fold
         folder.splits[split] = [items[i] for i in order]
     if len(names) == 2:
         folder.also = _as_pairs(*(side for side in classes if side.name in names))
-    folder.problems += [f"{place}: holds no images; add some, or delete the folder" for place in _empty(root)]
+    folder.problems += [f"{place}: contains no images; add some, or delete the folder" for place in _empty(root)]
     return folder
 
 
