@@ -73,7 +73,7 @@ def test_255_is_void_where_there_is_a_void_class_and_an_error_where_not() -> Non
 
 def test_an_id_out_of_range_names_file_id_range_and_remedy(tmp_path: Path) -> None:
     Image.fromarray(np.full((2, 2), 7, dtype=np.uint8)).save(tmp_path / "bad.png")
-    with pytest.raises(DataError, match=r"bad\.png: has label id 7, but allowed are 0\.\.2 \(3 classes\).*relabel"):
+    with pytest.raises(DataError, match=r"bad\.png: has label id 7, expected 0\.\.2 \(3 classes\).*relabel"):
         ROAD.read(tmp_path / "bad.png")
     with pytest.raises(DataError, match=r"label id -1"):
         ROAD.read(np.array([[-1, 0]]))
@@ -82,7 +82,7 @@ def test_an_id_out_of_range_names_file_id_range_and_remedy(tmp_path: Path) -> No
 
 
 def test_an_unknown_colour_is_named() -> None:
-    with pytest.raises(DataError, match=r"stand for no class, such as \(9, 9, 9\).*exact colours"):
+    with pytest.raises(DataError, match=r"do not belong to any class, such as \(9, 9, 9\).*exact palette colours"):
         ROAD.read(np.full((2, 2, 3), 9, dtype=np.uint8))
 
 
@@ -205,7 +205,7 @@ def test_a_saved_condition_reads_back(condition: Labels | ImageCondition) -> Non
     ("values", "words"),
     [
         ({"kind": "sound"}, "sound"),
-        ({"kind": "labels", "names": ["a"], "palette": []}, "1 names need as many colours"),
+        ({"kind": "labels", "names": ["a"], "palette": []}, "expected 1 colours, one for each name, got 0"),
         ({"kind": "labels", "names": ["a"], "palette": [[0, 0, 0]], "void": 1}, "void is class 1"),
         ({"kind": "image", "channels": 2}, "channels"),
     ],

@@ -260,7 +260,7 @@ def test_the_check_says_what_will_be_made_in_pixels(tmp_path: Path) -> None:
     )
     assert "a hole 36 to 48 wide and 24 to 32 high, at a random place of 96x64 images" in said["inpaint"]
     assert "a hole of 48x32 in the middle of 96x64 images" in said["inpaint:centre"]
-    assert "made from the image: edges\n" in said["edges"]
+    assert "derived from the image: edges\n" in said["edges"]
     masked = check(data, condition=f"inpaint:{folder}")
     assert masked.ok
     assert f"one of 3 masks in {folder}, resized; white (255, or 1.0) means hole" in masked.text()

@@ -70,7 +70,7 @@ def test_streets_refuse_a_model_that_reads_something_else() -> None:
 
 def test_the_check_describes_them() -> None:
     text = check("streets:20", condition="inpaint").text()
-    assert "colour images with a hole and its mask, made from the image: inpaint" in text
+    assert "colour images with a hole and its mask, derived from the image: inpaint" in text
 
 
 def test_a_condition_is_derived_from_the_images_of_a_labelled_folder_alone(tmp_path: Path) -> None:

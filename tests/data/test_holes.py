@@ -199,7 +199,7 @@ def test_wrong_shapes_and_pairs_for_other_models_are_refused() -> None:
         HOLES.read(np.zeros((0, 12, 4), dtype=np.uint8))
     with pytest.raises(DataError, match=r"tuple of 3; right would be the pair"):
         HOLES.read((RGB, MASK, MASK))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="this model fills no holes"):
+    with pytest.raises(DataError, match="this model does not fill holes"):
         ImageCondition().read((RGB, MASK))
 
 
@@ -235,5 +235,5 @@ def test_the_hole_is_shown_in_mid_grey() -> None:
 
 def test_the_saved_condition_reads_back_and_must_have_four_channels() -> None:
     assert condition_from_mapping(HOLES.model_dump(mode="json")) == HOLES
-    with pytest.raises(DataError, match="inpaint has 4 channels"):
+    with pytest.raises(DataError, match="inpaint needs 4 channels"):
         condition_from_mapping({"kind": "image", "channels": 3, "derived": "inpaint"})

@@ -131,7 +131,7 @@ def test_a_file_of_one_image(tmp_path: Path, name: str, text: str) -> None:
         ("a.json", "[" * 100_000, "is no JSON"),
         ("a.json", f"[[2, 3], [4, 1{'0' * 400}]]", "point 1 is 1000"),
         ("a.csv", "a.png,1,2\na.png,1,3", r"a\.csv: a\.png: has two rows; delete the wrong one"),
-        ("a.json", "[[2, 3], [4, 5]]", "has 2 points, but 3 are wanted"),
+        ("a.json", "[[2, 3], [4, 5]]", "expected 3 points, as in the rest of the data, got 2"),
         ("a.json", "[[2, 3], [4, 5], [400, 3]]", r"point 2 at \(400, 3\) is far outside the image of 24x16"),
         ("a.csv", "a.jpg,2,3,4\n", "has 3 numbers"),
         ("a.pts", "version: 1\n2 3\n", "no points within braces"),
@@ -146,9 +146,9 @@ def test_a_file_with_a_mistake_is_told(tmp_path: Path, name: str, text: str, tol
 
 
 def test_arrays_with_a_mistake_are_told() -> None:
-    with pytest.raises(DataError, match=r"has shape \(3,\)"):
+    with pytest.raises(DataError, match=r"got \(3,\)"):
         THREE.read(np.zeros(3))
-    with pytest.raises(DataError, match="has 2 planes, but 3"):
+    with pytest.raises(DataError, match="expected 3 planes, one per landmark, got 2"):
         THREE.read(np.zeros((2, 16, 24), np.uint8))
     with pytest.raises(DataError, match="plane 1 marks more than one pixel"):
         THREE.read(np.stack([np.zeros((4, 4)), np.ones((4, 4)), np.zeros((4, 4))]))
@@ -251,7 +251,7 @@ def test_label_maps_come_before_landmarks_unless_asked(tmp_path: Path) -> None:
     assert open_data(root, condition=pairs.condition).condition == pairs.condition
     with pytest.raises(DataError, match="has no normals beside its images"):
         open_data(root, condition="normals")
-    with pytest.raises(DataError, match=r"write landmarks, or landmarks:1\.5"):
+    with pytest.raises(DataError, match=r"expected landmarks, or landmarks:1\.5"):
         open_data(root, condition="landmarks:wide")
 
 
@@ -266,7 +266,7 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     labels = open_data("streets", 16).condition
     with pytest.raises(DataError, match="has landmarks, but the model reads a label map"):
         open_data(root, condition=labels)
-    with pytest.raises(DataError, match="has 3 points, but 5 are wanted"):
+    with pytest.raises(DataError, match="expected 5 points, as in the rest of the data, got 3"):
         open_data(root, condition=Landmarks(points=5, frame=(16, 24))).raw(0)
 
 

@@ -64,7 +64,7 @@ def test_every_image_gets_its_vector(tmp_path: Path, photos: Path, how: str, bar
             assert torch.equal(raw, row.view(5, 1, 1).expand(5, 16, 16))
     again = open_data(photos, condition=pairs.condition)
     assert torch.equal(again.raw(0)[0], pairs.raw(0)[0])
-    assert "vectors of 5 numbers in" in check(photos, condition=f"vectors:{file}").text()
+    assert "vectors of 5 values in" in check(photos, condition=f"vectors:{file}").text()
 
 
 def test_vectors_of_class_folders_have_paths_as_names(tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_a_vector_is_given_as_numbers_or_by_its_place_in_a_file(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (np.zeros(4), r"has shape \(4,\); right would be \(3,\)"),
-        (np.array([0, np.inf, 0]), "holds NaN or infinity"),
-        (3, "right would be 3 numbers"),
-        (Image.new("L", (2, 2)), "right would be 3 numbers"),
+        (np.zeros(4), r"expected shape \(3,\), got \(4,\)"),
+        (np.array([0, np.inf, 0]), "got NaN or infinity"),
+        (3, "expected 3 values"),
+        (Image.new("L", (2, 2)), "expected 3 values"),
         ("vector:FILE", "has 2 vectors and no row was named; write .*ROW with a row from 0 to 1"),
         ("vector:FILE:7", "has no row 7"),
         ("vector:FILE:bb", "no vector called 'bb'; known: aaa.png, bbb.png"),
