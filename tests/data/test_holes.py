@@ -193,7 +193,7 @@ def test_a_mask_of_another_size_is_named_with_both(tmp_path: Path) -> None:
 
 
 def test_wrong_shapes_and_pairs_for_other_models_are_refused() -> None:
-    with pytest.raises(DataError, match=r"has shape \(8, 12, 7\); right would be \(H, W, 4\) or \(4, H, W\)"):
+    with pytest.raises(DataError, match=r"expected shape \(H, W, 4\) or \(4, H, W\), got \(8, 12, 7\)"):
         HOLES.read(np.zeros((8, 12, 7), dtype=np.uint8))
     with pytest.raises(DataError, match=r"has no pixels"):
         HOLES.read(np.zeros((0, 12, 4), dtype=np.uint8))

@@ -165,7 +165,7 @@ def test_pairs_of_sources_make_no_sense_without_boundaries() -> None:
         plain.read((CARS, CARS))
     with pytest.raises(DataError, match=r"expected a pair \(label map, instance map\), got a tuple of"):
         ROAD.read((CARS, CARS, CARS))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"has shape \(2, 4, 5\)"):
+    with pytest.raises(DataError, match=r"got \(2, 4, 5\)"):
         plain.read(np.zeros((2, 4, 5), dtype=np.uint8))
 
 

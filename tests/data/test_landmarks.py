@@ -124,19 +124,19 @@ def test_a_file_of_one_image(tmp_path: Path, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("a.json", '[[2, 3], [4, "x"]]', r"a\.json: point 1 is 'x', which is no number"),
-        ("a.json", "[[2, 3], [4]]", r"point 1 is '\[4\]'; right would be \[x, y\]"),
-        ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has the landmarks of 2 images"),
-        ("a.json", "[[2, 3", "is no JSON"),
-        ("a.json", "[" * 100_000, "is no JSON"),
+        ("a.json", '[[2, 3], [4, "x"]]', r"a\.json: point 1 is 'x', which is not a number"),
+        ("a.json", "[[2, 3], [4]]", r"point 1: expected \[x, y\], or null if absent, got '\[4\]'"),
+        ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has landmarks of 2 images"),
+        ("a.json", "[[2, 3", "is not valid JSON"),
+        ("a.json", "[" * 100_000, "is not valid JSON"),
         ("a.json", f"[[2, 3], [4, 1{'0' * 400}]]", "point 1 is 1000"),
         ("a.csv", "a.png,1,2\na.png,1,3", r"a\.csv: a\.png: has two rows; delete the wrong one"),
         ("a.json", "[[2, 3], [4, 5]]", "expected 3 points, as in the rest of the data, got 2"),
         ("a.json", "[[2, 3], [4, 5], [400, 3]]", r"point 2 at \(400, 3\) is far outside the image of 24x16"),
-        ("a.csv", "a.jpg,2,3,4\n", "has 3 numbers"),
+        ("a.csv", "a.jpg,2,3,4\n", "got 3 values"),
         ("a.pts", "version: 1\n2 3\n", "no points within braces"),
-        ("a.pts", "version: 1\nn_points: 4\n{\n2 3\n}\n", r"says n_points: 4, but has 1"),
-        ("a.txt", "2 3", r"read from \.json, \.csv or \.pts"),
+        ("a.pts", "version: 1\nn_points: 4\n{\n2 3\n}\n", r"declares n_points: 4, but has 1"),
+        ("a.txt", "2 3", r"is not a landmark file; give a \.json, \.csv or \.pts"),
     ],
 )
 def test_a_file_with_a_mistake_is_told(tmp_path: Path, name: str, text: str, told: str) -> None:
@@ -218,7 +218,7 @@ def test_a_split_without_landmarks_and_a_damaged_table(tmp_path: Path) -> None:
     (root / "test" / "landmarks.json").unlink()
     assert [p for p in check(root).problems if "has no landmarks, unlike the other splits" in p]
     (root / "train" / "landmarks.json").write_text("{")
-    assert "is no JSON" in check(root).problems[0]
+    assert "is not valid JSON" in check(root).problems[0]
 
 
 def test_landmarks_are_cropped_but_never_mirrored(tmp_path: Path) -> None:

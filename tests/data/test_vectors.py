@@ -96,18 +96,18 @@ def test_vectors_of_arrays_are_in_the_order_of_rows(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("v.npy", np.zeros((3, 2)), "has 3 vectors, but .*photos has 4 images"),
-        ("v.npy", np.array([[0, 1], [np.nan, 0], [0, 0], [0, 0]]), "1 vectors hold NaN or infinity, such as row 1"),
+        ("v.npy", np.array([[0, 1], [np.nan, 0], [0, 0], [0, 0]]), "with NaN or infinity, such as row 1"),
         ("v.npy", np.array([{}], dtype=object), "cannot be read"),
-        ("v.npy", np.zeros((2, 2, 2)), r"shape \(2, 2, 2\); right would be \(N, D\)"),
+        ("v.npy", np.zeros((2, 2, 2)), r"\(N, D\), got type float64 and shape \(2, 2, 2\)"),
         ("v.npz", {"vectors": np.zeros((4, 2)), "names": np.array(["1.png"])}, "has 4 vectors, but 1 names"),
         (
             "v.npz",
             {"1": np.zeros(2), "2": np.zeros(3)},
-            "the vector of 2 has 3 numbers, that of 1 2; all need the same",
+            "the vector of 2 has 3 values, that of 1 2; all must have the same",
         ),
         ("v.npz", {"1": np.zeros(2), "2": np.zeros(2)}, r"has no vector for 10\.png, 30\.png; its names, such as 1,"),
-        ("v.txt", None, "is no file of vectors; write float"),
-        ("w.npy", None, "there is no such file of vectors"),
+        ("v.txt", None, "is not a vector file; write float"),
+        ("w.npy", None, "there is no such vector file"),
     ],
 )
 def test_what_is_wrong_with_vectors_is_told(tmp_path: Path, photos: Path, name: str, content, words: str) -> None:
@@ -143,10 +143,10 @@ def test_a_vector_is_given_as_numbers_or_by_its_place_in_a_file(tmp_path: Path) 
         (np.array([0, np.inf, 0]), "got NaN or infinity"),
         (3, "expected 3 values"),
         (Image.new("L", (2, 2)), "expected 3 values"),
-        ("vector:FILE", "has 2 vectors and no row was named; write .*ROW with a row from 0 to 1"),
+        ("vector:FILE", "has 2 vectors, but no row was specified; give .*ROW with a row from 0 to 1"),
         ("vector:FILE:7", "has no row 7"),
-        ("vector:FILE:bb", "no vector called 'bb'; known: aaa.png, bbb.png"),
-        ("dog", "is no file of vectors"),
+        ("vector:FILE:bb", "no vector named 'bb'; known: aaa.png, bbb.png"),
+        ("dog", "is not a vector file"),
     ],
 )
 def test_what_is_no_vector_is_told(tmp_path: Path, source, words: str) -> None:

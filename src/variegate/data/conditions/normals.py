@@ -151,7 +151,7 @@ def _from_npy(path: Path, where: str) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{where}: is not an .npy file of numbers, or is truncated ({error}); write it again") from None
+        raise DataError(f"{where}: is not an .npy file of numbers, or is cut short ({error}); write it again") from None
     if values.dtype.kind != "f":
         raise DataError(f"{where}: expected floats (H, W, 3) in [-1, 1], got {values.dtype}")
     return _planes_last(values, where)
@@ -167,7 +167,7 @@ def _from_exr(path: Path, where: str) -> NDArray[Any]:
         with OpenEXR.File(str(path), separate_channels=True) as file:
             channels = {name.upper(): np.array(channel.pixels) for name, channel in file.channels().items()}
     except Exception as error:  # OpenEXR raises RuntimeError, ValueError and others
-        raise DataError(f"{where}: is not an OpenEXR file, or is truncated ({error}); write it again") from None
+        raise DataError(f"{where}: is not an OpenEXR file, or is cut short ({error}); write it again") from None
     for names in ("RGB", "XYZ"):
         if all(name in channels for name in names):
             return np.dstack([channels[name] for name in names])
