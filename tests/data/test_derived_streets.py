@@ -56,7 +56,7 @@ def test_pairs_from_files_have_no_known_layout(tmp_path: Path) -> None:
 def test_mistakes_are_corrected_as_for_folders() -> None:
     with pytest.raises(DataError, match="did you mean 'inpaint:centre'"):
         open_data("streets:20", condition="inpaint:center")
-    with pytest.raises(DataError, match="whole factor"):
+    with pytest.raises(DataError, match="integer factor"):
         open_data("streets:20", condition="superres")
     assert "did you mean 'edges'" in check("streets:20", condition="edge").problems[0]
 

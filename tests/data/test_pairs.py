@@ -49,7 +49,7 @@ def test_plain_images_without_a_condition_say_how_to_give_one(tmp_path: Path) ->
 @core
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("edge", "did you mean 'edges'"), ("superres", "whole factor"), ("superres:1", "2 or more"), ("x", "known: ")],
+    [("edge", "did you mean 'edges'"), ("superres", "integer factor"), ("superres:1", "at least 2"), ("x", "known: ")],
 )
 def test_a_derived_condition_that_does_not_exist_is_corrected(tmp_path: Path, kind: str, words: str) -> None:
     save(tmp_path / "1.png", photo())
