@@ -171,5 +171,5 @@ def test_a_batch_of_vectors_takes_no_more_memory_than_their_numbers(tmp_path: Pa
 
 def test_a_model_reads_vectors_of_its_own_length_only(tmp_path: Path, photos: Path) -> None:
     np.save(tmp_path / "v.npy", np.zeros((4, 7)))
-    with pytest.raises(DataError, match="has vectors of 7 numbers, but the model reads 5"):
+    with pytest.raises(DataError, match="has vectors of 7 values, but the model reads 5"):
         open_data(photos, condition=Vector(length=5, file=str(tmp_path / "v.npy")))

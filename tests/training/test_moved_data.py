@@ -110,5 +110,5 @@ def test_two_folders_are_named_by_a_mapping_or_in_words(tmp_path: Path) -> None:
     assert RunFolder(run).config.data.path == words
     assert RunFolder(run).pairs().files == [str(places["image"] / f"{i}.png") for i in range(3)]
     main(["data", "check", words])
-    with pytest.raises(DataError, match="give two folders"):
+    with pytest.raises(DataError, match="expected two folders"):
         train("basisgan", {"condition": tmp_path}, tmp_path / "other", steps=1, run=QUIET, **SMALL)
