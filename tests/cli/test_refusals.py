@@ -56,7 +56,7 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         (["sample", "DESK/class"], "no class given; give one or more"),
         (["moments", "DESK/class"], "no class given; give one or more"),
         (["sample", "DESK/vector", "DESK/v4.npy:0"], "v4.npy:0: expected shape (3,), got (4,)"),
-        (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; write"),
+        (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; give"),
         (["sample", "DESK/vector", "class:3"], "is a class, but this model takes vectors; give one as vector:FILE:ROW"),
         (["sample", "DESK/none", "class:cat"], "class:cat: this model is unconditional; give none"),
         (
@@ -67,7 +67,7 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         (["compress", "DESK/class", "DESK/one.png", "--condition", "7"], "there is no class number 7"),
         (
             ["compress", "DESK/class", "DESK/one.png"],
-            "there are 0 conditions for 1 images; give --condition one class",
+            "got 0 conditions for 1 images; give --condition one class",
         ),
         (
             ["compress", "DESK/none", "DESK/colour.png"],
@@ -106,7 +106,7 @@ def test_a_wrong_input_is_answered_with_one_sentence_and_writes_nothing(
         ),
         (
             ["gated-pixelcnn", "--data", "DESK/images.npz", "--condition", "vectors:DESK/none.npy"],
-            "none.npy: there is no such file",
+            "none.npy: there is no such vector file",
         ),
         (
             ["pixelcnn-autoencoder", "--data", "digits", "--bottleneck", "0"],
@@ -182,5 +182,5 @@ def test_values_out_of_range_are_named(desk: Path) -> None:
     for size in ((0, 8), (8, -1)):
         with pytest.raises(DataError, match="height and width must be at least 1"):
             classes.sample("cat", size=size)
-        with pytest.raises(DataError, match="has no pixels"):
+        with pytest.raises(DataError, match="height and width must be at least 1"):
             classes.log_prob(image, "cat", size=size)
