@@ -122,7 +122,7 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
         compress(model, [tmp_path / "clear.png"], out, dark)
     with pytest.raises(DataError, match="has colours, but this table model is for grey"):
         compress(table_model(Table(colours=1)), [tmp_path / "photo.png"], out, dark)
-    with pytest.raises(ConfigError, match="there are 0 conditions for 1 images"):
+    with pytest.raises(ConfigError, match="got 0 conditions for 1 images"):
         compress(model, [tmp_path / "photo.png"], out, reduce=True)
     assert not out.exists()
     compress(model, [tmp_path / "photo.png"], out, dark, reduce=True)

@@ -125,7 +125,7 @@ def test_the_command_line_completes_files_and_items(classes: Path, tmp_path: Pat
             "--rows and --pixels both set how much is kept; give only one of them",
         ),
         (["test:999"], "test:999: digits has 299 pairs in test, the last is test:298"),
-        (["test:0", "--condition", "1", "2"], "there are 2 conditions for 1 images; give --condition one class"),
+        (["test:0", "--condition", "1", "2"], "got 2 conditions for 1 images; give --condition one class"),
         (["no.png", "--condition", "1"], "no.png: there is no such file"),
     ],
 )

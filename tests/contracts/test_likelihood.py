@@ -98,9 +98,9 @@ def test_what_has_no_likelihood_is_refused_in_words(model: Model) -> None:
         model_of("basisgan").log_prob(raw, layout())
     with pytest.raises(ConfigError, match="this moment-predictor model has no probabilities of single pixels; train"):
         model_of("moment predictor").surprisal(raw, layout())
-    with pytest.raises(DataError, match=r"has values from -1 to 1; expected uint8, or float in \[0, 1\]"):
+    with pytest.raises(DataError, match=r"expected uint8, or float in \[0, 1\], got values from -1 to 1"):
         model.log_prob((raw > 9).float() * 2 - 1, layout())
-    with pytest.raises(DataError, match=r"has values from 0 to 300"):
+    with pytest.raises(DataError, match=r"got values from 0 to 300"):
         model.log_prob((raw > 9).int() * 300, layout())
     with pytest.raises(ConfigError, match="images have different sizes, 9x8 and 10x8; give images of one size"):
         model.log_prob([raw[0], raw[1, :, :, :9]], layout())

@@ -108,7 +108,7 @@ def test_a_condition_is_resized_only_when_a_size_is_asked_for(model: Model) -> N
 
 
 def test_a_class_that_the_model_does_not_know_is_refused(model: Model) -> None:
-    with pytest.raises(DataError, match=r"label id 9, but allowed are 0\.\.3"):
+    with pytest.raises(DataError, match=r"label id 9, expected 0\.\.3"):
         model.sample(np.full((16, 16), 9, dtype=np.uint8), n=1)
 
 

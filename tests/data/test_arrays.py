@@ -88,10 +88,10 @@ def test_conditions_are_derived_from_arrays(tmp_path: Path) -> None:
         ({"images": noise(2, 4, 4).astype(np.float32)}, "has images of type float32; expected"),
         ({"images": noise(2, 4, 4, 4)}, r"has images of shape \(2, 4, 4, 4\)"),
         ({"images": noise(2, 4)}, r"has images of shape \(2, 4\)"),
-        ({"images": np.array([noise(2, 2), noise(3, 3)], dtype=object)}, "images differ in size .* resize all to one"),
+        ({"images": np.array([noise(2, 2), noise(3, 3)], dtype=object)}, "of different sizes .* resize all to one"),
         ({"images": noise(2, 4, 4), "labels": np.array([0, 1, 2])}, "one for each of the 2 images"),
-        ({"images": noise(2, 4, 4), "labels": np.array([0.0, 1.0])}, "labels of type float64"),
-        ({"images": noise(2, 4, 4), "labels": np.array([0, -1])}, "has label -1; labels are counted from 0"),
+        ({"images": noise(2, 4, 4), "labels": np.array([0.0, 1.0])}, "expected labels .* got type float64"),
+        ({"images": noise(2, 4, 4), "labels": np.array([0, -1])}, "has label -1; labels must start at 0"),
         (
             {"images": noise(2, 4, 4), "labels": np.array([0, 2]), "classes": np.array(["a", "b"])},
             "has label 2, but there are 2 classes, 0 to 1; correct the labels",
@@ -119,7 +119,7 @@ def test_a_damaged_npz_is_told(tmp_path: Path) -> None:
     file = write(tmp_path / "x.npz", images=noise(40, 8, 8), labels=np.zeros(40, int))
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"x\.npz: is no \.npz file, or cut short"):
+    with pytest.raises(DataError, match=r"x\.npz: is not an \.npz file, or is cut short"):
         open_data(file)
     file.write_bytes(whole[:1000] + bytes(64) + whole[1064:])  # inside the images, whose checksum then fails
     [problem] = check(file, condition="none").problems
@@ -142,7 +142,7 @@ def test_down_sampled_imagenet_has_planes_first_and_labels_from_one(tmp_path: Pa
     assert pairs.of_split("val").raw(0)[0].unique().tolist() == [4]
     assert "down-sampled ImageNet, 4x4" in check(tmp_path).text()
     write(tmp_path / "val_data.npz", data=flat[5:], labels=np.array([0]))
-    with pytest.raises(DataError, match=r"val_data\.npz: has label 0; labels are counted from 1"):
+    with pytest.raises(DataError, match=r"val_data\.npz: has label 0; labels must start at 1"):
         open_data(tmp_path)
     write(tmp_path / "val_data.npz", data=flat[5:, :40], labels=np.array([1]))
     with pytest.raises(DataError, match=r"expected uint8 \(N, 3 H H\), planes first"):

@@ -132,5 +132,5 @@ def test_derived_conditions_are_what_they_say() -> None:
     assert np.array_equal(parse_derived("superres:4").make(flat), flat)
     noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert parse_derived("superres:4").make(noise).std() < noise.std() / 2
-    with pytest.raises(DataError, match="40 does not divide both sides"):
+    with pytest.raises(DataError, match="needs sides divisible by 40"):
         parse_derived("superres:40").make(RGB)

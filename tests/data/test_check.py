@@ -103,7 +103,7 @@ def test_a_path_that_is_nothing_is_a_problem_and_not_an_exception(tmp_path: Path
 @core
 def test_derived_conditions_and_streets_are_described(tmp_path: Path) -> None:
     save(tmp_path / "1.png", photo())
-    assert "grey images, made from the image: edges" in check(tmp_path, condition="edges").text()
+    assert "grey images, derived from the image: edges" in check(tmp_path, condition="edges").text()
     assert "label maps with 8 classes" in check("streets:20").text()
 
 

@@ -92,12 +92,12 @@ def test_many_classes_are_numbered_in_sixteen_bits() -> None:
     ("source", "words"),
     [
         ("dgo", "there is no class 'dgo'; did you mean 'dog'?"),
-        ("9", r"class 9: there is no class of number 9; expected 0 to 1 \(cat, dog\)"),
-        (-1, "no class of number -1"),
+        ("9", r"class 9: there is no class number 9; expected 0 to 1 \(cat, dog\)"),
+        (-1, "no class number -1"),
         (0.5, "one whole number"),
-        (np.arange(4), "holds 4 values"),
-        (Image.new("L", (2, 2)), "is an image or a pair"),
-        (torch.arange(4).view(1, 2, 2), "changes from pixel to pixel"),
+        (np.arange(4), r"got 4 value\(s\)"),
+        (Image.new("L", (2, 2)), "got an image or a pair"),
+        (torch.arange(4).view(1, 2, 2), "varies between pixels"),
     ],
 )
 def test_what_is_no_class_is_told(source, words: str) -> None:
@@ -131,7 +131,7 @@ def test_none_is_a_condition_of_any_folder(tmp_path: Path) -> None:
     assert pairs.condition.encode(torch.stack([raw, raw])).shape == (2, 0, 16, 16)
     assert torch.equal(pairs.condition.read("none"), raw)
     assert pairs.condition.to_image(raw).unique().tolist() == [128]
-    with pytest.raises(DataError, match="without any condition; write none"):
+    with pytest.raises(DataError, match="this model is unconditional; give none"):
         pairs.condition.read("cat")
     assert "none: a model of images alone" in check(tmp_path, condition="none").text()
     assert open_data("streets:10", condition="none").raw(0)[0].shape == (0, 64, 64)
@@ -161,7 +161,7 @@ def test_a_class_and_what_is_made_from_the_image_together(tmp_path: Path) -> Non
     frames = read_layouts([f"cat+{tmp_path / 'drawing.png'}", f"dog+{tmp_path / 'drawing.png'}"], pairs.condition)
     assert torch.equal(frames[1], read)
     assert torch.equal(frames[0][0], torch.zeros(6, 4))
-    with pytest.raises(DataError, match=r"expected 2 conditions, a class and image: CLASS\+IMAGE"):
+    with pytest.raises(DataError, match=r"expected 2 conditions, a class and image; give CLASS\+IMAGE"):
         pairs.condition.read("dog")
 
 
@@ -186,11 +186,11 @@ def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
     ("words", "told"),
     [
         ("clas", "did you mean 'class'"),
-        ("class+none", "joined can be class, one file of vectors, and one that is made"),
-        ("edges+grey", "joined can be"),
-        ("vectors", "name the file after a colon"),
+        ("class+none", "only class, one vector file, and one condition derived from the image can be joined"),
+        ("edges+grey", "can be joined"),
+        ("vectors", "needs a file after a colon"),
         ("class+landmarks", "landmarks cannot be joined"),
-        ("class", "has no classes; put the images of each into a folder of its own"),
+        ("class", "has no classes; put the images of each class into their own folder"),
     ],
 )
 def test_conditions_that_cannot_be_asked_for(tmp_path: Path, words: str, told: str) -> None:
@@ -204,7 +204,7 @@ def test_a_trained_model_reads_its_classes_whatever_their_order(tmp_path: Path) 
     known = ClassLabel(names=("cat", "dog", "eel"), frame=(16, 16))
     pairs = open_data(tmp_path, condition=known)
     assert {int(pairs.raw(k)[0].max()) for k in range(len(pairs))} == {1, 2}
-    with pytest.raises(DataError, match="has a class 'eel', but the model knows 2: cat, dog; give data with these"):
+    with pytest.raises(DataError, match="has a class 'eel', but the model has 2: cat, dog; use data with these"):
         open_data(tmp_path, condition=ClassLabel(names=("cat", "dog"), frame=(16, 16)))
     with pytest.raises(DataError, match="has class folders, but the model reads an image"):
         open_data(tmp_path, condition=ImageCondition())

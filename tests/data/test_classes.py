@@ -110,7 +110,7 @@ def test_a_changed_label_map_is_seen_although_classes_are_cached(tmp_path: Path)
 def test_a_class_that_training_did_not_have_is_an_error_in_the_test_split(tmp_path: Path) -> None:
     labelled(tmp_path)
     labelled(tmp_path, "test_labels", "test", values=(0, 3))
-    with pytest.raises(DataError, match=r"test_labels/0\.png: has label id 3, but allowed are 0\.\.2"):
+    with pytest.raises(DataError, match=r"test_labels/0\.png: has label id 3, expected 0\.\.2"):
         open_data(tmp_path, split="test").raw(0)
 
 

@@ -101,7 +101,7 @@ def test_an_image_of_any_other_size_is_reduced_in_one_step(tmp_path: Path) -> No
 def test_sides_that_the_factor_does_not_divide_are_told_with_the_nearest_that_it_does(
     tmp_path: Path, size: tuple[int, int], nearest: str
 ) -> None:
-    sentence = rf"at {size[0]}x{size[1]} \(height x width\) 4 does not divide both sides.*--size {nearest}$"
+    sentence = rf"superres:4 needs sides divisible by 4, got {size[0]}x{size[1]} \(height x width\).*--size {nearest}$"
     with pytest.raises(DataError, match=f"the image: {sentence}"):
         parse_derived("superres:4").make(noise(*size))
     file = save(tmp_path / "data" / "x.png", noise(*size))
@@ -114,7 +114,7 @@ def test_sides_that_the_factor_does_not_divide_are_told_with_the_nearest_that_it
 
 
 def test_a_saved_factor_that_is_none_is_told() -> None:
-    with pytest.raises(DataError, match="superres needs a whole factor of 2 or more"):
+    with pytest.raises(DataError, match="superres needs an integer factor of at least 2"):
         condition_from_mapping({"kind": "image", "derived": "superres:x"})
 
 
@@ -204,10 +204,10 @@ def test_masks_kept_among_the_images_are_no_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given_", "words"),
     [
-        ("nowhere", r"there is no folder .*nowhere to take masks from"),
-        ("maskz", r"there is no folder .*maskz to take masks from; did you mean 'inpaint:.*masks'"),
-        ("file.txt", r"file\.txt is a file; give the folder that holds the masks"),
-        ("empty", r"empty has no images in it; a mask is an image, in which white .* means hole"),
+        ("nowhere", r"there is no folder .*nowhere of masks"),
+        ("maskz", r"there is no folder .*maskz of masks; did you mean 'inpaint:.*masks'"),
+        ("file.txt", r"file\.txt is a file; give the folder of the masks"),
+        ("empty", r"empty has no images; a mask is an image where white .* marks the hole"),
     ],
 )
 def test_a_mask_folder_that_is_none_is_told(tmp_path: Path, given_: str, words: str) -> None:
@@ -217,7 +217,7 @@ def test_a_mask_folder_that_is_none_is_told(tmp_path: Path, given_: str, words: 
     (tmp_path / "file.txt").write_text("x")
     with pytest.raises(DataError, match=words):
         open_data(data, condition=f"inpaint:{tmp_path / given_}")
-    with pytest.raises(DataError, match="names no folder after the colon"):
+    with pytest.raises(DataError, match="give a folder after the colon"):
         open_data(data, condition="inpaint:")
 
 
@@ -234,9 +234,9 @@ def test_masks_that_cannot_be_meant_are_refused_at_opening_and_all_listed_by_the
     report = check(data, condition=f"inpaint:{folder}")
     expected = [
         r"full.png: its mask covers the whole image",
-        r"inverted.png: its mask covers 99 % of the image, so it seems to be the wrong way round; white (255",
-        r"nothing.png: its mask covers nothing, so there is no hole to fill; white (255, or 1.0) means hole",
-        r"dust.png: covers all of a 16x16 image, since every pixel that its hole touches is in the hole",
+        r"inverted.png: its mask covers 99 % of the image, so it seems to be inverted; white (255",
+        r"nothing.png: its mask covers nothing, so there is no hole to fill; white (255, or 1.0) marks the hole",
+        r"dust.png: covers an entire 16x16 image, because every pixel that its hole touches is masked",
     ]
     for words in expected:
         assert sum(words in problem for problem in report.problems) == 1, words
@@ -255,15 +255,15 @@ def test_the_check_says_what_will_be_made_in_pixels(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", masks(tmp_path / "masks")
     said = {kind: check(data, condition=kind).text() for kind in ("superres:4", "inpaint", "inpaint:centre", "edges")}
     assert (
-        "superres:4: the low resolution is 24x16 of 96x64 images (width x height), each pixel repeated 4 x 4"
+        "superres:4: the low resolution of 96x64 images (width x height) is 24x16, each pixel repeated 4 x 4"
         in said["superres:4"]
     )
-    assert "a hole 36 to 48 wide and 24 to 32 high, at a random place of 96x64 images" in said["inpaint"]
-    assert "a hole of 48x32 in the middle of 96x64 images" in said["inpaint:centre"]
-    assert "made from the image: edges\n" in said["edges"]
+    assert "a hole 36 to 48 wide and 24 to 32 high, at a random position of 96x64 images" in said["inpaint"]
+    assert "a hole of 48x32 in the centre of 96x64 images" in said["inpaint:centre"]
+    assert "derived from the image: edges\n" in said["edges"]
     masked = check(data, condition=f"inpaint:{folder}")
     assert masked.ok
-    assert f"one of 3 masks in {folder}, resized; white (255, or 1.0) means hole" in masked.text()
+    assert f"one of 3 masks in {folder}, resized; white (255, or 1.0) marks the hole" in masked.text()
 
 
 def test_the_check_tells_a_factor_that_does_not_divide(tmp_path: Path) -> None:

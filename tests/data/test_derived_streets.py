@@ -56,7 +56,7 @@ def test_pairs_from_files_have_no_known_layout(tmp_path: Path) -> None:
 def test_mistakes_are_corrected_as_for_folders() -> None:
     with pytest.raises(DataError, match="did you mean 'inpaint:centre'"):
         open_data("streets:20", condition="inpaint:center")
-    with pytest.raises(DataError, match="whole factor"):
+    with pytest.raises(DataError, match="integer factor"):
         open_data("streets:20", condition="superres")
     assert "did you mean 'edges'" in check("streets:20", condition="edge").problems[0]
 
@@ -64,13 +64,13 @@ def test_mistakes_are_corrected_as_for_folders() -> None:
 def test_streets_refuse_a_model_that_reads_something_else() -> None:
     two = Labels(names=("a", "b"), palette=((0, 0, 0), (1, 1, 1)))
     for condition in (two, ImageCondition()):
-        with pytest.raises(DataError, match="8 classes, which is not what the model reads"):
+        with pytest.raises(DataError, match="8 classes, but the model reads"):
             open_data("streets:20", condition=condition)
 
 
 def test_the_check_describes_them() -> None:
     text = check("streets:20", condition="inpaint").text()
-    assert "colour images with a hole and its mask, made from the image: inpaint" in text
+    assert "colour images with a hole and its mask, derived from the image: inpaint" in text
 
 
 def test_a_condition_is_derived_from_the_images_of_a_labelled_folder_alone(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
 
 @core
 def test_a_direction_makes_no_sense_for_labels(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="direction BtoA has no meaning"):
+    with pytest.raises(DataError, match="direction BtoA does not apply"):
         open_data(labelled(tmp_path), direction="BtoA")
 
 

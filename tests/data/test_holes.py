@@ -154,7 +154,7 @@ def test_an_image_without_a_mask_is_refused_with_the_ways_to_give_one(tmp_path: 
     white = RGB.copy()
     white[2:5, 3:9] = 255  # a white hole could as well be a white wall
     for form in (tmp_path / "x.jpg", Image.fromarray(white), white, torch.from_numpy(white).permute(2, 0, 1), MASK):
-        with pytest.raises(DataError, match=r"no mask that says .*transparent \(alpha 0\).*mask too, white inside"):
+        with pytest.raises(DataError, match=r"no mask that marks .*transparent \(alpha 0\).*a mask, white inside"):
             HOLES.read(form)
     with pytest.raises(DataError, match=r"x\.jpg: has no mask"):
         HOLES.read(tmp_path / "x.jpg")
@@ -164,18 +164,18 @@ def test_an_image_without_a_mask_is_refused_with_the_ways_to_give_one(tmp_path: 
     ("mask", "words"),
     [
         (np.zeros_like(MASK), "covers nothing, so there is no hole to fill"),
-        (np.full_like(MASK, 255), "covers the whole image, so nothing is left to go by"),
-        (np.where(np.arange(96).reshape(8, 12) < 88, 255, 0).astype(np.uint8), "covers 92 % .*wrong way round.*invert"),
+        (np.full_like(MASK, 255), "covers the whole image, so there is nothing to fill it from"),
+        (np.where(np.arange(96).reshape(8, 12) < 88, 255, 0).astype(np.uint8), "covers 92 % .*inverted; .*invert it"),
     ],
 )
 def test_a_mask_that_makes_no_sense_is_refused_naming_its_polarity(mask: np.ndarray, words: str) -> None:
     for form in ((RGB, mask), np.dstack([RGB, mask])):
         with pytest.raises(DataError, match=rf"{words}.*") as caught:
             HOLES.read(form)
-        assert "white (255, or 1.0) means hole and black is kept" in str(caught.value)
+        assert "white (255, or 1.0) marks the hole and black is kept" in str(caught.value)
     with pytest.raises(DataError, match=words) as caught:
         HOLES.read(Image.fromarray(np.dstack([RGB, 255 - mask])))
-    assert "transparent (alpha 0) means hole and opaque is kept" in str(caught.value)
+    assert "transparent (alpha 0) marks the hole and opaque is kept" in str(caught.value)
 
 
 def test_a_hole_of_three_quarters_is_believed() -> None:
@@ -193,13 +193,13 @@ def test_a_mask_of_another_size_is_named_with_both(tmp_path: Path) -> None:
 
 
 def test_wrong_shapes_and_pairs_for_other_models_are_refused() -> None:
-    with pytest.raises(DataError, match=r"has shape \(8, 12, 7\); expected \(H, W, 4\) or \(4, H, W\)"):
+    with pytest.raises(DataError, match=r"expected shape \(H, W, 4\) or \(4, H, W\), got \(8, 12, 7\)"):
         HOLES.read(np.zeros((8, 12, 7), dtype=np.uint8))
     with pytest.raises(DataError, match=r"has no pixels"):
         HOLES.read(np.zeros((0, 12, 4), dtype=np.uint8))
-    with pytest.raises(DataError, match=r"tuple of 3; expected the pair"):
+    with pytest.raises(DataError, match=r"expected a pair \(image, mask\), got a tuple of 3"):
         HOLES.read((RGB, MASK, MASK))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="this model fills no holes"):
+    with pytest.raises(DataError, match="this model does not fill holes"):
         ImageCondition().read((RGB, MASK))
 
 
@@ -235,5 +235,5 @@ def test_the_hole_is_shown_in_mid_grey() -> None:
 
 def test_the_saved_condition_reads_back_and_must_have_four_channels() -> None:
     assert condition_from_mapping(HOLES.model_dump(mode="json")) == HOLES
-    with pytest.raises(DataError, match="inpaint has 4 channels"):
+    with pytest.raises(DataError, match="inpaint needs 4 channels"):
         condition_from_mapping({"kind": "image", "channels": 3, "derived": "inpaint"})

@@ -125,18 +125,18 @@ def test_a_file_of_one_image(tmp_path: Path, name: str, text: str) -> None:
     ("name", "text", "told"),
     [
         ("a.json", '[[2, 3], [4, "x"]]', r"a\.json: point 1 is 'x', which is not a number"),
-        ("a.json", "[[2, 3], [4]]", r"point 1 is '\[4\]'; expected \[x, y\]"),
-        ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has the landmarks of 2 images"),
-        ("a.json", "[[2, 3", "is no JSON"),
-        ("a.json", "[" * 100_000, "is no JSON"),
+        ("a.json", "[[2, 3], [4]]", r"point 1: expected \[x, y\], or null if absent, got '\[4\]'"),
+        ("a.json", '{"a": [[1, 2]], "b": [[1, 2]]}', "has landmarks of 2 images"),
+        ("a.json", "[[2, 3", "is not valid JSON"),
+        ("a.json", "[" * 100_000, "is not valid JSON"),
         ("a.json", f"[[2, 3], [4, 1{'0' * 400}]]", "point 1 is 1000"),
         ("a.csv", "a.png,1,2\na.png,1,3", r"a\.csv: a\.png: has two rows; delete the wrong one"),
-        ("a.json", "[[2, 3], [4, 5]]", "has 2 points, but 3 are wanted"),
+        ("a.json", "[[2, 3], [4, 5]]", "expected 3 points, as in the rest of the data, got 2"),
         ("a.json", "[[2, 3], [4, 5], [400, 3]]", r"point 2 at \(400, 3\) is far outside the image of 24x16"),
-        ("a.csv", "a.jpg,2,3,4\n", "has 3 numbers"),
+        ("a.csv", "a.jpg,2,3,4\n", "got 3 values"),
         ("a.pts", "version: 1\n2 3\n", "no points within braces"),
-        ("a.pts", "version: 1\nn_points: 4\n{\n2 3\n}\n", r"says n_points: 4, but has 1"),
-        ("a.txt", "2 3", r"read from \.json, \.csv or \.pts"),
+        ("a.pts", "version: 1\nn_points: 4\n{\n2 3\n}\n", r"declares n_points: 4, but has 1"),
+        ("a.txt", "2 3", r"is not a landmark file; give a \.json, \.csv or \.pts"),
     ],
 )
 def test_a_file_with_a_mistake_is_told(tmp_path: Path, name: str, text: str, told: str) -> None:
@@ -146,9 +146,9 @@ def test_a_file_with_a_mistake_is_told(tmp_path: Path, name: str, text: str, tol
 
 
 def test_arrays_with_a_mistake_are_told() -> None:
-    with pytest.raises(DataError, match=r"has shape \(3,\)"):
+    with pytest.raises(DataError, match=r"got \(3,\)"):
         THREE.read(np.zeros(3))
-    with pytest.raises(DataError, match="has 2 planes, but 3"):
+    with pytest.raises(DataError, match="expected 3 planes, one per landmark, got 2"):
         THREE.read(np.zeros((2, 16, 24), np.uint8))
     with pytest.raises(DataError, match="plane 1 marks more than one pixel"):
         THREE.read(np.stack([np.zeros((4, 4)), np.ones((4, 4)), np.zeros((4, 4))]))
@@ -218,7 +218,7 @@ def test_a_split_without_landmarks_and_a_damaged_table(tmp_path: Path) -> None:
     (root / "test" / "landmarks.json").unlink()
     assert [p for p in check(root).problems if "has no landmarks, unlike the other splits" in p]
     (root / "train" / "landmarks.json").write_text("{")
-    assert "is no JSON" in check(root).problems[0]
+    assert "is not valid JSON" in check(root).problems[0]
 
 
 def test_landmarks_are_cropped_but_never_mirrored(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_label_maps_come_before_landmarks_unless_asked(tmp_path: Path) -> None:
     assert open_data(root, condition=pairs.condition).condition == pairs.condition
     with pytest.raises(DataError, match="has no normals next to its images"):
         open_data(root, condition="normals")
-    with pytest.raises(DataError, match=r"write landmarks, or landmarks:1\.5"):
+    with pytest.raises(DataError, match=r"expected landmarks, or landmarks:1\.5"):
         open_data(root, condition="landmarks:wide")
 
 
@@ -266,7 +266,7 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     labels = open_data("streets", 16).condition
     with pytest.raises(DataError, match="has landmarks, but the model reads a label map"):
         open_data(root, condition=labels)
-    with pytest.raises(DataError, match="has 3 points, but 5 are wanted"):
+    with pytest.raises(DataError, match="expected 5 points, as in the rest of the data, got 3"):
         open_data(root, condition=Landmarks(points=5, frame=(16, 24))).raw(0)
 
 

@@ -176,11 +176,11 @@ def test_the_cache_counts_bytes_not_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (np.zeros((16, 24, 2), np.float32), r"has shape \(16, 24, 2\); expected \(H, W, 3\)"),
-        (hills() * 1.5, r"not of unit length: up to 1\.5, at x \d+, y \d+, and 97 % of them are off by more than 0\.1"),
+        (np.zeros((16, 24, 2), np.float32), r"expected shape \(H, W, 3\) or \(3, H, W\), got \(16, 24, 2\)"),
+        (hills() * 1.5, r"not of unit length: 1\.5 at x \d+, y \d+, and 97 % of them are off by more than 0\.1"),
         (np.full((4, 4, 3), np.nan, np.float32), "holds NaN or infinity"),
-        (np.zeros((0, 0, 3), np.float32), r"has shape \(0, 0, 3\)"),
-        (np.zeros((4, 4, 3), np.int64), "holds int64; expected floats"),
+        (np.zeros((0, 0, 3), np.float32), r"got \(0, 0, 3\)"),
+        (np.zeros((4, 4, 3), np.int64), r"expected floats \(H, W, 3\) in \[-1, 1\], got int64"),
     ],
 )
 def test_a_wrong_array_is_told(tmp_path: Path, values: np.ndarray, told: str) -> None:
@@ -198,7 +198,7 @@ def test_other_mistakes_are_told(tmp_path: Path) -> None:
     (root / "train_normals" / "2.npy").unlink()
     np.save(root / "train_normals" / "1.npy", hills(16, 16))
     told = check(root).problems
-    assert any("0.npy: is no .npy file of numbers" in problem for problem in told)
+    assert any("0.npy: is not an .npy file of numbers" in problem for problem in told)
     assert any("2.jpg (expected" in problem and "no partner" in problem for problem in told)
     assert any("1.npy: is 16x16, but its image" in problem for problem in told)
     Image.fromarray(photo()).save(tmp_path / "a.jpg")

@@ -49,7 +49,7 @@ def test_plain_images_without_a_condition_say_how_to_give_one(tmp_path: Path) ->
 @core
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("edge", "did you mean 'edges'"), ("superres", "whole factor"), ("superres:1", "2 or more"), ("x", "known: ")],
+    [("edge", "did you mean 'edges'"), ("superres", "integer factor"), ("superres:1", "at least 2"), ("x", "known: ")],
 )
 def test_a_derived_condition_that_does_not_exist_is_corrected(tmp_path: Path, kind: str, words: str) -> None:
     save(tmp_path / "1.png", photo())
@@ -151,7 +151,7 @@ def test_flip_mirrors_half_of_the_visits_and_without_jitter_changes_nothing_else
     assert 70 < sum(mirrored) < 130
     assert all(m or torch.equal(visits[0, key]["image"], image) for key, m in enumerate(mirrored))
     assert torch.equal(plain[0, 5]["image"], image)
-    with pytest.raises(ConfigError, match=r"jitter 0\.9"):
+    with pytest.raises(ConfigError, match=r"jitter must be .* got 0\.9"):
         Visits(pairs, jitter=0.9)
 
 
@@ -177,7 +177,7 @@ def test_streets_need_no_files() -> None:
     assert int(condition.max()) < pairs.condition.channels
     assert image.shape == (3, 32, 32)
     assert Visits(pairs, jitter=1.1)[0, 0]["condition"].shape == (1, 32, 32)
-    with pytest.raises(DataError, match="write streets:COUNT"):
+    with pytest.raises(DataError, match="expected streets:COUNT"):
         open_data("streets:many")
 
 

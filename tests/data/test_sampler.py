@@ -83,10 +83,10 @@ def test_order_and_training_codes_draw_from_different_streams() -> None:
     ("settings", "words"),
     [
         ({"length": 0}, "no items"),
-        ({"batch_size": 3, "world_size": 2}, "batch size 3 cannot be shared equally by 2"),
+        ({"batch_size": 3, "world_size": 2}, "batch size 3 cannot be divided equally among 2"),
         ({"batch_size": 0}, "batch size 0"),
-        ({"rank": 2, "world_size": 2}, "rank 2"),
-        ({"start_step": -1}, "start step -1"),
+        ({"rank": 2, "world_size": 2}, "got 2"),
+        ({"start_step": -1}, "start step must be at least 0, got -1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict, words: str) -> None:

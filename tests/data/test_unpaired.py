@@ -108,7 +108,7 @@ def test_what_cannot_be_unpaired_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unpaired data need two folders, such as trainA/ and trainB/"):
         open_data(tmp_path / "one", unpaired=True)
     for path in (tmp_path / "one", "streets:20"):
-        with pytest.raises(DataError, match="'inpaint' cannot be unpaired: a hole is filled in the image it was cut"):
+        with pytest.raises(DataError, match="'inpaint' cannot be unpaired: a hole is filled in the image that it"):
             open_data(path, condition="inpaint", unpaired=True)
     zoo(tmp_path / "zoo", 3, 3)
     save(tmp_path / "zoo" / "testA" / "1.png", photo())

@@ -64,7 +64,7 @@ def test_every_image_gets_its_vector(tmp_path: Path, photos: Path, how: str, bar
             assert torch.equal(raw, row.view(5, 1, 1).expand(5, 16, 16))
     again = open_data(photos, condition=pairs.condition)
     assert torch.equal(again.raw(0)[0], pairs.raw(0)[0])
-    assert "vectors of 5 numbers in" in check(photos, condition=f"vectors:{file}").text()
+    assert "vectors of 5 values in" in check(photos, condition=f"vectors:{file}").text()
 
 
 def test_vectors_of_class_folders_have_paths_as_names(tmp_path: Path) -> None:
@@ -96,18 +96,18 @@ def test_vectors_of_arrays_are_in_the_order_of_rows(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("v.npy", np.zeros((3, 2)), "has 3 vectors, but .*photos has 4 images"),
-        ("v.npy", np.array([[0, 1], [np.nan, 0], [0, 0], [0, 0]]), "1 vectors hold NaN or infinity, such as row 1"),
+        ("v.npy", np.array([[0, 1], [np.nan, 0], [0, 0], [0, 0]]), "with NaN or infinity, such as row 1"),
         ("v.npy", np.array([{}], dtype=object), "cannot be read"),
-        ("v.npy", np.zeros((2, 2, 2)), r"shape \(2, 2, 2\); expected \(N, D\)"),
+        ("v.npy", np.zeros((2, 2, 2)), r"\(N, D\), got type float64 and shape \(2, 2, 2\)"),
         ("v.npz", {"vectors": np.zeros((4, 2)), "names": np.array(["1.png"])}, "has 4 vectors, but 1 names"),
         (
             "v.npz",
             {"1": np.zeros(2), "2": np.zeros(3)},
-            "the vector of 2 has 3 numbers, that of 1 2; all need the same",
+            "the vector of 2 has 3 values, that of 1 2; all must have the same",
         ),
         ("v.npz", {"1": np.zeros(2), "2": np.zeros(2)}, r"has no vector for 10\.png, 30\.png; its names, such as 1,"),
-        ("v.txt", None, "is not a file of vectors; write float"),
-        ("w.npy", None, "there is no such file of vectors"),
+        ("v.txt", None, "is not a vector file; write float"),
+        ("w.npy", None, "there is no such vector file"),
     ],
 )
 def test_what_is_wrong_with_vectors_is_told(tmp_path: Path, photos: Path, name: str, content, words: str) -> None:
@@ -139,14 +139,14 @@ def test_a_vector_is_given_as_numbers_or_by_its_place_in_a_file(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (np.zeros(4), r"has shape \(4,\); expected \(3,\)"),
-        (np.array([0, np.inf, 0]), "holds NaN or infinity"),
-        (3, "expected 3 numbers"),
-        (Image.new("L", (2, 2)), "expected 3 numbers"),
-        ("vector:FILE", "has 2 vectors and no row was named; write .*ROW with a row from 0 to 1"),
+        (np.zeros(4), r"expected shape \(3,\), got \(4,\)"),
+        (np.array([0, np.inf, 0]), "got NaN or infinity"),
+        (3, "expected 3 values"),
+        (Image.new("L", (2, 2)), "expected 3 values"),
+        ("vector:FILE", "has 2 vectors, but no row was specified; give .*ROW with a row from 0 to 1"),
         ("vector:FILE:7", "has no row 7"),
-        ("vector:FILE:bb", "no vector called 'bb'; known: aaa.png, bbb.png"),
-        ("dog", "is not a file of vectors"),
+        ("vector:FILE:bb", "no vector named 'bb'; known: aaa.png, bbb.png"),
+        ("dog", "is not a vector file"),
     ],
 )
 def test_what_is_no_vector_is_told(tmp_path: Path, source, words: str) -> None:
@@ -171,5 +171,5 @@ def test_a_batch_of_vectors_takes_no_more_memory_than_their_numbers(tmp_path: Pa
 
 def test_a_model_reads_vectors_of_its_own_length_only(tmp_path: Path, photos: Path) -> None:
     np.save(tmp_path / "v.npy", np.zeros((4, 7)))
-    with pytest.raises(DataError, match="has vectors of 7 numbers, but the model reads 5"):
+    with pytest.raises(DataError, match="has vectors of 7 values, but the model reads 5"):
         open_data(photos, condition=Vector(length=5, file=str(tmp_path / "v.npy")))

@@ -124,7 +124,7 @@ def test_what_is_no_sequence_is_explained(layouts: Tensor, tmp_path: Path) -> No
         read_layouts([layouts[0], layouts[0, :, :, :16]], STREETS)
     pink = [palette_image(layout[0], ((255, 0, 255), *PALETTE[1:])) for layout in layouts]
     pink[0].save(tmp_path / "pink.gif", save_all=True, append_images=pink[1:])
-    with pytest.raises(DataError, match=r"pink\.gif: frame 0 has 1 colour\(s\) that stand for no class"):
+    with pytest.raises(DataError, match=r"pink\.gif: frame 0 has 1 colour\(s\) that do not belong to any class"):
         read_layouts([tmp_path / "pink.gif"], STREETS)
     with pytest.raises(DataError, match=r"name it cars\.gif"):
         save_animation(tmp_path / "cars.mp4", layouts, PALETTE)

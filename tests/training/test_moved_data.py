@@ -96,7 +96,7 @@ def test_a_whole_image_is_cut_to_the_half_that_is_the_condition(
     alone = save(tmp_path / "alone.png", np.full((16, 16, 3), 90, dtype=np.uint8))
     caplog.clear()
     drawn = model.sample(whole, n=2)
-    assert "3.png: is twice as wide as high, as A|B images of training were; its left half is taken" in caplog.text
+    assert "3.png: is twice as wide as high, like the A|B training images; using its left half" in caplog.text
     assert drawn.images.equal(model.sample(alone, n=2).images)
 
 
@@ -110,5 +110,5 @@ def test_two_folders_are_named_by_a_mapping_or_in_words(tmp_path: Path) -> None:
     assert RunFolder(run).config.data.path == words
     assert RunFolder(run).pairs().files == [str(places["image"] / f"{i}.png") for i in range(3)]
     main(["data", "check", words])
-    with pytest.raises(DataError, match="give two folders"):
+    with pytest.raises(DataError, match="expected two folders"):
         train("basisgan", {"condition": tmp_path}, tmp_path / "other", steps=1, run=QUIET, **SMALL)

@@ -1,4 +1,4 @@
-"""What a condition is: read, encoded, shown. Every kind is imported here, so that it registers by existing."""
+"""Conditions: how they are read, encoded and shown. Importing a kind registers it, so all are imported here."""
 
 from .class_label import ClassLabel
 from .composite import CompositeCondition

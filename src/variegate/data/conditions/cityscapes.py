@@ -1,7 +1,7 @@
-"""The 19 classes of Cityscapes, which GTA-5 and BDD100K share, and a last one for everything else.
+"""The 19 classes of Cityscapes, shared by GTA-5 and BDD100K, and a last one for everything else.
 
-Label maps number them in two ways: train ids 0..18 with 255 for the rest, or "label ids" 0..34, of which most things
-that are not evaluated have one of their own. Palette and RGB files are read by colour, whatever their indices.
+Label maps number them in two ways: train ids 0..18 with 255 for the rest, or "label ids" 0..34, where most classes that
+are not evaluated have their own id. Palette and RGB files are read by colour, whatever their indices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Numbering = Literal["trainIds", "labelIds"]
 Colour = tuple[int, int, int]
 
-CLASSES: dict[str, tuple[int, Colour]] = {  # in the order of train ids: label id and colour
+CLASSES: dict[str, tuple[int, Colour]] = {  # in train id order: label id and colour
     "road": (7, (128, 64, 128)),
     "sidewalk": (8, (244, 35, 232)),
     "building": (11, (70, 70, 70)),
@@ -39,7 +39,7 @@ CLASSES: dict[str, tuple[int, Colour]] = {  # in the order of train ids: label i
 OTHER = len(CLASSES)
 NAMES = (*CLASSES, "other")
 PALETTE: tuple[Colour, ...] = (*(colour for _, colour in CLASSES.values()), (0, 0, 0))
-# dynamic, ground, parking, rail track, guard rail, bridge, tunnel, caravan, trailer; poles in groups look like poles
+# dynamic, ground, parking, rail track, guard rail, bridge, tunnel, caravan, trailer; pole groups are the colour of pole
 IGNORED: tuple[Colour, ...] = (
     (111, 74, 0),
     (81, 0, 81),
@@ -52,11 +52,11 @@ IGNORED: tuple[Colour, ...] = (
     (0, 0, 110),
 )
 LAST_LABEL_ID = 34  # GTA-5's licence plates; Cityscapes ends at 33
-IN_FILES: dict[Numbering, str] = {  # what files of grey ids may hold, beside 255
+IN_FILES: dict[Numbering, str] = {  # what files of grey ids may contain, besides 255
     "trainIds": f"train ids 0..18 (label ids 0..{LAST_LABEL_ID} in files with labelIds in their name)",
     "labelIds": f"label ids 0..{LAST_LABEL_ID}",
 }
-LEAST_COLOURS = 4  # of these classes, for colours to be recognised as theirs by chance no more
+LEAST_COLOURS = 4  # with fewer class colours, a match may be a coincidence
 
 FROM_LABEL_ID = np.full(256, OTHER, dtype=np.uint8)
 for train_id, (label_id, _) in enumerate(CLASSES.values()):
@@ -64,7 +64,7 @@ for train_id, (label_id, _) in enumerate(CLASSES.values()):
 
 
 def by_colour(colours: Iterable[Colour]) -> bool:
-    """Whether colours of a file can be those of these classes: no other, and not black alone."""
+    """Whether a file's colours can be those of these classes: no others, and not only black."""
     found = set(colours)
     return found <= {*PALETTE, *IGNORED} and found != {(0, 0, 0)}
 
@@ -72,11 +72,11 @@ def by_colour(colours: Iterable[Colour]) -> bool:
 def street_values(
     values: NDArray[Any], colours: NDArray[np.uint8] | None, usual: Numbering, where: str
 ) -> tuple[NDArray[Any], None]:
-    """What a file holds, as classes (H, W), or as colours (H, W, 3) where it has a palette of these classes.
+    """The contents of a file as classes (H, W), or as colours (H, W, 3) if it has the palette of these classes.
 
     Args:
         values: indices (H, W) into the palette `colours` (n, 3), or grey ids.
-        usual: numbering of grey ids in files whose name does not tell it.
+        usual: numbering of grey ids in files whose name does not specify it.
     """
     if colours is not None and int(values.max()) < len(colours):
         used = colours[np.unique(values)].tolist()
@@ -86,14 +86,14 @@ def street_values(
 
 
 def numbering_of(name: str, usual: Numbering) -> Numbering:
-    """How a file of grey ids numbers the classes: as its name says, else as usual."""
+    """How a file of grey ids numbers the classes: as its name says, otherwise `usual`."""
     if "labelTrainIds" in name or "_train_id" in name:
         return "trainIds"
     return "labelIds" if "labelIds" in name else usual
 
 
 def from_label_ids(values: NDArray[Any]) -> NDArray[Any]:
-    """Classes 0..19 of label ids (H, W); values that are not label ids stay, to be reported. -1 and 255 are `other`."""
+    """Map label ids (H, W) to classes 0..19, -1 and 255 to `other`; invalid ids stay, to be reported later."""
     known = (values <= LAST_LABEL_ID) | (values == 255)
     mapped: NDArray[Any] = np.where(known, FROM_LABEL_ID[np.clip(values, 0, 255)], values)
     return mapped

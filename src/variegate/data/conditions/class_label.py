@@ -25,7 +25,7 @@ SMALL = 256  # classes that uint8 can number
 class ClassLabel(Constant):
     """One of K classes. Raw: its number, uint8 (int16 for more than 256 classes) (1, H, W); encoded: one-hot.
 
-    Conditioning on the one-hot vector is that of van den Oord et al., NIPS 2016, section 2.3 (eq 4).
+    Conditioning on the one-hot vector follows van den Oord et al., NIPS 2016, section 2.3 (eq 4).
     """
 
     discrete: ClassVar[bool] = True
@@ -38,7 +38,7 @@ class ClassLabel(Constant):
     def _different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"two classes are called {twice!r}; each needs a name of its own")
+            raise ValueError(f"two classes are named {twice!r}; class names must be unique")
         return names
 
     @property
@@ -70,21 +70,21 @@ class ClassLabel(Constant):
         return self.read(metadata.label, size)
 
     def values(self, source: Source, where: str) -> NDArray[Any]:
-        """The number (1,) of a class given by its name or number: `cat`, `class:cat`, `3` or 3."""
+        """The number (1,) of a class specified by name or number: `cat`, `class:cat`, `3` or 3."""
         return np.array([self.number(source, where)], np.uint8 if self.channels <= SMALL else np.int16)
 
     def number(self, source: Source, where: str) -> int:
-        """0 .. K - 1. A name comes before a number.
+        """The number of a class, 0 .. K - 1. Names take precedence over numbers.
 
         Raises:
             DataError: there is no such class.
         """
         if isinstance(source, tuple | Image.Image):
-            raise DataError(f"{where}: is an image or a pair; expected a class, by name or number: {self._known}")
+            raise DataError(f"{where}: expected a class, by name or number, {self._known}, got an image or a pair")
         if isinstance(source, Tensor | np.ndarray | int | float | np.number):
             found = np.asarray(source)
             if found.size != 1 or not np.array_equal(found, np.rint(found)):
-                raise DataError(f"{where}: holds {found.size} values; expected one whole number: {self._known}")
+                raise DataError(f"{where}: expected one whole number, {self._known}, got {found.size} value(s)")
             return self._in_range(int(found.reshape(())), where)
         text = str(source)
         for name in (text, text.removeprefix("class:")):
@@ -103,22 +103,22 @@ class ClassLabel(Constant):
 
     def _in_range(self, number: int, where: str) -> int:
         if not 0 <= number < self.channels:
-            raise DataError(f"{where}: there is no class of number {number}; expected {self._known}")
+            raise DataError(f"{where}: there is no class number {number}; expected {self._known}")
         return number
 
     def encode_values(self, values: Tensor) -> Tensor:
-        """One-hot by comparison: a number that slipped through cannot crash a kernel."""
+        """One-hot by comparison: an invalid number that was missed cannot crash a kernel."""
         return (values == torch.arange(self.channels, device=values.device)).float()
 
     def to_image(self, raw: Tensor) -> Tensor:
-        """The name, as much of it as fits, white on a dark tile."""
+        """The name, or as much of it as fits, in white on a dark tile."""
         return write_tile(self.names[int(raw[0, 0, 0])], (raw.shape[1], raw.shape[2]))
 
 
 def write_tile(text: str, size: Size) -> Tensor:
-    """A word in the middle of a tile (H, W), in the largest letters that fit between 6 and 24 pixels: uint8 (3, H, W).
+    """Text centred on a tile of `size` (H, W), in the largest font that fits, 6 to 24 pixels: uint8 (3, H, W).
 
-    Longer words are broken into lines.
+    Longer text is broken into lines.
     """
     height, width = size
     tile = Image.new("RGB", (width, height), (40, 44, 60))
@@ -134,7 +134,7 @@ def write_tile(text: str, size: Size) -> Tensor:
 
 
 def break_lines(text: str, letters: Any, pen: ImageDraw.ImageDraw, width: int) -> list[str]:
-    """Lines no wider than `width` pixels, if a letter is not."""
+    """Break text into lines of at most `width` pixels, but at least one letter each."""
     lines = [""]
     for letter in text:
         if lines[-1] and pen.textlength(lines[-1] + letter, letters) > width:
@@ -144,10 +144,10 @@ def break_lines(text: str, letters: Any, pen: ImageDraw.ImageDraw, width: int) -
 
 
 def class_numbers(condition: Condition, classes: Sequence[str], where: str) -> NDArray[np.int64]:
-    """The number in the condition of each class of the data, (K,).
+    """The condition's number for each class of the data, (K,).
 
     Raises:
-        DataError: the data have no classes, or one that the condition does not know.
+        DataError: the data have no classes, or have one that is unknown to the condition.
     """
     wanted = condition.part(ClassLabel)
     if wanted is None:
@@ -155,7 +155,7 @@ def class_numbers(condition: Condition, classes: Sequence[str], where: str) -> N
     foreign = [name for name in classes if name not in wanted.names]
     if foreign or not classes:
         raise DataError(
-            f"{where}: has {f'a class {foreign[0]!r}' if foreign else 'no classes'}, but the model knows "
-            f"{wanted.channels}: {', '.join(wanted.names[:5])}{', ...' * (wanted.channels > 5)}; give data with these"
+            f"{where}: has {f'a class {foreign[0]!r}' if foreign else 'no classes'}, but the model has "
+            f"{wanted.channels}: {', '.join(wanted.names[:5])}{', ...' * (wanted.channels > 5)}; use data with these"
         )
     return np.array([wanted.names.index(name) for name in classes])

@@ -1,4 +1,4 @@
-"""Several conditions at once, such as a class and a drawing of edges."""
+"""Several conditions at once, such as a class and an edge map."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .image import ImageCondition
 
 
 class CompositeCondition(Condition):
-    """Conditions side by side. Raw: float32, the planes of the parts in their order; encoded: their channels."""
+    """Concatenated conditions. Raw: float32, the planes of the parts in order; encoded: their channels in order."""
 
     suffixes: ClassVar[frozenset[str]] = frozenset()
 
@@ -31,7 +31,7 @@ class CompositeCondition(Condition):
     def _fit(self) -> CompositeCondition:
         images = [part for part in self.parts if not part.constant]
         if len(images) > 1 or not all(isinstance(part, ImageCondition) for part in images):
-            raise ValueError("only one of several conditions can be an image, and the others a class or a vector")
+            raise ValueError("at most one of several conditions can be an image; the others must be classes or vectors")
         return self
 
     @property
@@ -75,18 +75,18 @@ class CompositeCondition(Condition):
         return self.join([part.of_pair(pair, size) for part in self.parts])
 
     def with_image(self, image: Tensor, pair: PairParts) -> Tensor:
-        """The raw condition of a pair whose derived part is made already: (c, H, W)."""
+        """The raw condition (c, H, W) of a pair, given its derived part `image`."""
         size = (image.shape[1], image.shape[2])
         return self.join([part.of_pair(pair, size) if part.from_metadata else image for part in self.parts])
 
     def read(self, source: Source, size: Size | None = None) -> Tensor:
-        """Raw (c, H, W) at `size`, or at that of its image unless given.
+        """Raw (c, H, W) at `size`, by default the size of its image.
 
         Args:
-            source: one for each part, in their order; or text such as cat+drawing.png; or such planes themselves.
+            source: one source for each part, in order; or text such as cat+drawing.png; or raw planes.
 
         Raises:
-            DataError: what is wrong, and what would be right.
+            DataError: the source does not fit the parts, or one of them cannot be read.
         """
         where = named(source, self.noun)
         given: Sequence[OneSource] = ()
@@ -98,7 +98,7 @@ class CompositeCondition(Condition):
             given = source
         if len(given) != len(self.parts):
             raise DataError(
-                f"{where}: expected {len(self.parts)} conditions, {with_article(self.noun)}: "
+                f"{where}: expected {len(self.parts)} conditions, {with_article(self.noun)}; give "
                 f"{'+'.join(part.noun.upper() for part in self.parts)} as text, or a tuple of them"
             )
         read: dict[int, Tensor] = {}
@@ -108,11 +108,11 @@ class CompositeCondition(Condition):
         return self.join([read[i] for i in range(len(given))])
 
     def join(self, raws: Sequence[Tensor]) -> Tensor:
-        """The raw conditions of the parts, (c_i, H, W) each, as one."""
+        """Concatenate the raw conditions of the parts, (c_i, H, W) each."""
         return torch.cat([raw.float() for raw in raws])
 
     def split(self, raw: Tensor) -> list[Tensor]:
-        """Raw (..., c, H, W) into the raw conditions of the parts, each in its own type."""
+        """Split raw (..., c, H, W) into the raw conditions of the parts, each in its own type."""
         pieces = raw.split([part.planes for part in self.parts], dim=-3)
         return [piece.to(part.dtype) for part, piece in zip(self.parts, pieces)]
 
@@ -127,7 +127,7 @@ class CompositeCondition(Condition):
         return torch.cat([part.encode(piece) for part, piece in pieces], dim=1)
 
     def to_image(self, raw: Tensor) -> Tensor:
-        """The parts above each other, each reduced to its share of the height."""
+        """The parts stacked vertically, each shrunk to its share of the height."""
         height, width = raw.shape[1:]
         shown = [part.to_image(piece) for part, piece in zip(self.parts, self.split(raw))]
         ends = np.linspace(0, height, len(shown) + 1).round().astype(int)
@@ -143,7 +143,7 @@ class CompositeCondition(Condition):
 
 
 def shrink(tile: Tensor, height: int) -> Tensor:
-    """uint8 (3, H, W) at another height, in the same shape."""
+    """Resize uint8 (3, H, W) to another height, keeping the aspect ratio."""
     if height < 1:
         return tile[:, :0]
     size = (height, max(1, tile.shape[2] * height // tile.shape[1]))

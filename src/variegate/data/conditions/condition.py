@@ -1,8 +1,8 @@
-"""What all kinds of conditions have in common: reading one, encoding a batch, showing one.
+"""The interface of all kinds of conditions: reading one, encoding a batch, showing one.
 
-Raw conditions are integers (c, H, W), uint8 but for normals, and stay so until they are on the device; `encode` turns a
-batch of them into what the network sees, (B, K, H, W). A condition is saved with the model, so that sampling reads a
-layout exactly as training did.
+Raw conditions are integers (c, H, W), mostly uint8 (normals: int16), until they are on the device; `encode` converts a
+batch of them to the network input (B, K, H, W). A condition is saved with the model, so that sampling reads a layout
+exactly as training did.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ C = TypeVar("C", bound="Condition")
 
 
 class PairParts(Protocol):
-    """What one pair of a data set can give a condition."""
+    """What one pair of a data set can provide for a condition."""
 
     def labels(self, instances: bool) -> Source:
-        """Its label map; with `instances` the pair of it and its instance map, where there is one."""
+        """Its label map; with `instances`, the pair (label map, instance map) if there is an instance map."""
 
     def landmarks(self) -> tuple[Points, Size]:
-        """x, y (P, 2), and H, W of the image that they are pixels of."""
+        """x, y (P, 2) in pixels, and (H, W) of the image that they refer to."""
 
     def normals(self) -> NDArray[Any]:
         """Unit vectors (H, W, 3)."""
 
     def metadata(self) -> Metadata:
-        """What is known of the image beside its pixels."""
+        """What is known about the image besides its pixels."""
 
     def other(self) -> Source:
         """The image that is its condition."""
 
     def original(self, size: Size) -> Tensor:
-        """The image from which a condition is made, uint8 (3, H, W)."""
+        """The image from which a condition is derived, uint8 (3, H, W)."""
 
     @property
     def name(self) -> str:
-        """What to call it in an error."""
+        """Its name in error messages."""
 
 
 class Condition(Registered, ABC):
-    """What every kind of condition can do. Raw: integers (c, H, W), uint8 but for normals.
+    """Base of all kinds of conditions. Raw: integers (c, H, W), uint8 except for normals.
 
     Attributes:
-        suffixes: of the files it is read from; none for what is told in words, perhaps with a file among them.
-        constant: it is the same at every pixel.
-        discrete: it says which of several classes, for the image or for every pixel.
+        suffixes: suffixes of the files it is read from; none for conditions given as text, which may name a file.
+        constant: whether it is the same at every pixel.
+        discrete: whether it selects one of several classes, for the whole image or per pixel.
         channels: K of encoded conditions.
     """
 
@@ -71,7 +71,7 @@ class Condition(Registered, ABC):
     constant: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
 
-    if TYPE_CHECKING:  # a setting of some kinds, computed by others
+    if TYPE_CHECKING:  # a field in some kinds, computed in others
 
         @property
         def channels(self) -> int: ...
@@ -79,20 +79,20 @@ class Condition(Registered, ABC):
     @property
     @abstractmethod
     def noun(self) -> str:
-        """What the user would call one condition."""
+        """What a user would call one condition."""
 
     @abstractmethod
     def describe(self) -> str:
-        """What it is, in the words of `variegate data check`."""
+        """Describe it, for `variegate data check`."""
 
     @property
     def spelling(self) -> str:
-        """What `--condition` says for it, such as superres:4 or class+edges; the kind of one that data have."""
+        """Its spelling in `--condition`, such as superres:4 or class+edges; for one that the data contain, its kind."""
         return self.kind
 
     @property
     def from_metadata(self) -> bool:
-        """Whether metadata alone make it, without a look at any image."""
+        """Whether it is made from metadata alone, without reading any image."""
         return False
 
     @property
@@ -106,36 +106,36 @@ class Condition(Registered, ABC):
         return torch.uint8
 
     def part(self, kind: type[C]) -> C | None:
-        """The condition itself if it is of a kind, or its first part that is."""
+        """The condition itself if it is a `kind`, or its first part that is, or None."""
         return self if isinstance(self, kind) else None
 
     def class_of(self, raw: Tensor) -> str | None:
-        """Name of the class that a raw condition (c, H, W) says for the whole image; None where it says none."""
+        """Name of the class that a raw condition (c, H, W) specifies for the whole image; None if it specifies none."""
         return None
 
     def of_pair(self, pair: PairParts, size: Size) -> Tensor:
         """The raw condition (c, H, W) of a pair of a data set, at `size`.
 
-        Of one that is, or has a part, derived: the image (3, H, W) that it is derived from.
+        For a derived condition, or one with a derived part: the image (3, H, W) that it is derived from.
         """
         return self.read(pair.other(), size)
 
     def read(self, source: Source, size: Size | None = None) -> Tensor:
         """Raw (c, H, W) from a path, PIL image, array (H, W[, c]) or tensor ([c, ]H, W); resized to `size`.
 
-        Arrays and tensors hold integers 0..255 or floats in [0, 1]. What this returns can be read again.
+        Arrays and tensors hold integers 0..255 or floats in [0, 1]. The result can be read again.
 
         Raises:
-            DataError: what is wrong, with which file, and what would be right.
+            DataError: the source cannot be read, or is not valid for this condition.
         """
         where = named(source, self.noun)
         pixels = self.pixels(source, where)
         if 0 in pixels.shape:
-            raise DataError(f"{where}: has no pixels, its shape is {pixels.shape}")
+            raise DataError(f"{where}: has no pixels (shape {pixels.shape})")
         return self.tensor(pixels, size, where)
 
     def tensor(self, pixels: NDArray[Any], size: Size | None = None, where: str = "the image") -> Tensor:
-        """Valid pixels (H, W[, c]) as raw (c, H, W), resized to `size`, or for their own size unless given."""
+        """Convert valid pixels (H, W[, c]) to raw (c, H, W), resized to `size` if given."""
         height, width = pixels.shape[:2]
         pixels = self.resize(pixels, drawable(size or (height, width)), where)
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
@@ -143,22 +143,22 @@ class Condition(Registered, ABC):
 
     @abstractmethod
     def pixels(self, source: Source, where: str) -> NDArray[Any]:
-        """Checked values (H, W) or (H, W, c) at the source's own size, uint8 but for normals."""
+        """Read and check values (H, W) or (H, W, c) at the source's own size, uint8 except for normals."""
 
     @abstractmethod
     def resize(self, pixels: NDArray[Any], size: Size, where: str = "the image") -> NDArray[Any]:
-        """Valid pixels at exactly `size`; `where` they come from, for errors."""
+        """Resize valid pixels to exactly `size`; `where` names their source in errors."""
 
     @abstractmethod
     def encode(self, raw: Tensor) -> Tensor:
-        """Raw (B, c, H, W) on any device to float (B, K, H, W) on the same."""
+        """Convert raw (B, c, H, W) on any device to float (B, K, H, W) on the same device."""
 
     @abstractmethod
     def to_image(self, raw: Tensor) -> Tensor:
-        """Raw (c, H, W) to RGB uint8 (3, H, W), for display."""
+        """Convert raw (c, H, W) to RGB uint8 (3, H, W), for display."""
 
     def check_mirroring(self) -> None:
-        """Raises ConfigError if a mirrored image and its condition would not belong together."""
+        """Raise ConfigError if mirroring would break the match of image and condition."""
 
     def mirror(self, raw: Tensor) -> Tensor:
         """Raw (c, H, W) with left and right swapped."""

@@ -1,4 +1,4 @@
-"""Conditions that are the same at every pixel: nothing, a class, a vector."""
+"""Conditions that are the same at every pixel: none, a class, a vector."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from ..files.sources import Source, drawable, named
 from .condition import Condition, PairParts
 from .metadata import Metadata
 
-TILE = 8  # stripes and tiles are no smaller, so that they can be seen
+TILE = 8  # minimum size of stripes and tiles, so that they are visible
 
 
 class Constant(Condition):
-    """c numbers for the whole image.
+    """c values for the whole image.
 
-    Raw and encoded planes are views of (c, 1, 1) and (B, K, 1, 1) with strides of 0, which take no memory; a network
-    can see by the strides that they are constant.
+    Raw and encoded planes are views of (c, 1, 1) and (B, K, 1, 1) with strides of 0, which take no memory; the strides
+    tell a network that they are constant.
     """
 
     suffixes: ClassVar[frozenset[str]] = frozenset()
     constant: ClassVar[bool] = True
 
-    frame: tuple[int, int] | None = Field(None, description="H, W of the image to draw, unless another is asked for")
+    frame: tuple[int, int] | None = Field(None, description="default H, W of the image to sample")
 
     def read(self, source: Source, size: Size | None = None) -> Tensor:
-        """Raw (c, H, W) at `size`, or at that of `frame`, or of the given planes, unless given.
+        """Raw (c, H, W) at `size`, by default that of the source planes or `frame`.
 
         Args:
-            source: what `values` takes, or such planes themselves.
+            source: what `values` takes, or raw planes.
 
         Raises:
-            DataError: what is wrong, and what would be right.
+            DataError: the source is not valid for this condition, or there is no size.
         """
         where = named(source, self.noun)
         if isinstance(source, Tensor) and source.ndim == 3:
             if source.numel() and not torch.equal(source, source[:, :1, :1].expand_as(source)):
-                raise DataError(f"{where}: changes from pixel to pixel; expected one value for all of them")
+                raise DataError(f"{where}: varies between pixels; expected the same values at every pixel")
             return self.spread(self.values(source[:, 0, 0], where), size or (source.shape[1], source.shape[2]))
         return self.spread(self.values(source, where), size)
 
@@ -57,24 +57,24 @@ class Constant(Condition):
 
     @abstractmethod
     def of_metadata(self, metadata: Metadata, size: Size) -> Tensor:
-        """Raw planes (c, H, W) of what is known of an image."""
+        """Raw planes (c, H, W) from an image's metadata."""
 
     def spread(self, values: NDArray[Any], size: Size | None = None) -> Tensor:
-        """Checked values (c,) as raw (c, H, W), a view."""
+        """Expand checked values (c,) to raw (c, H, W), a view."""
         place = size or self.frame
         if place is None:
             raise DataError(
-                f"{with_article(self.noun)} has no height and width of its own; give the size of the image to draw"
+                f"{with_article(self.noun)} has no height and width of its own; give the size of the image to sample"
             )
         return torch.from_numpy(np.array(values)).view(-1, 1, 1).expand(-1, *drawable(place))
 
     @abstractmethod
     def values(self, source: Source, where: str) -> NDArray[Any]:
-        """Checked numbers (c,) in the type of raw conditions."""
+        """Read and check values (c,), in the type of raw conditions."""
 
     @abstractmethod
     def encode_values(self, values: Tensor) -> Tensor:
-        """Raw numbers (B, c) to float (B, K)."""
+        """Convert raw values (B, c) to float (B, K)."""
 
     def pixels(self, source: Source, where: str) -> NDArray[Any]:
         return self.values(source, where)[None, None]
@@ -112,7 +112,7 @@ class Unconditional(Constant):
     def values(self, source: Source, where: str) -> NDArray[np.uint8]:
         empty = source.numel() == 0 if isinstance(source, Tensor) else str(source) == "none"
         if not empty:
-            raise DataError(f"{where}: this model draws without any condition; write none in its place")
+            raise DataError(f"{where}: this model is unconditional; give none as the condition")
         return np.zeros(0, np.uint8)
 
     def encode_values(self, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""An image as a condition, given or derived from the image that is to be drawn."""
+"""An image as a condition, read from the data or derived from the target image."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ logger = logging.getLogger(__name__)
 class ImageCondition(Condition):
     """An image. Raw: uint8 (1, 3 or 4, H, W); encoded: [-1, 1].
 
-    Four channels are an image with a hole to fill: RGB, white inside the hole, and the mask, raw 255 and encoded 1
-    inside the hole, 0 and -1 outside.
+    Four channels are an image with a hole to fill: RGB, white inside the hole, and the mask, which inside the hole is
+    255 raw and 1 encoded, outside it 0 and -1.
     """
 
     kind: Literal["image"] = "image"
     channels: Literal[1, 3, 4] = 3
-    derived: DerivedField | None = Field(default=None, description="how training made it: superres:4, ...")
-    half: Literal["left", "right"] | None = Field(None, description="where it is in images of A|B side by side")
-    white_level: int = Field(images.WHITE, ge=1, description="the value that is white in 16-bit files")
+    derived: DerivedField | None = Field(default=None, description="how it is derived from the image: superres:4, ...")
+    half: Literal["left", "right"] | None = Field(None, description="which half it is in A|B images")
+    white_level: int = Field(images.WHITE, ge=1, description="the value of white in 16-bit files")
 
     @model_validator(mode="after")
     def _consistent(self) -> ImageCondition:
         if self.derived is not None and self.derived.cuts_hole and self.channels != 4:
-            raise ValueError(f"{self.derived} has 4 channels, RGB and the mask of the hole, not {self.channels}")
+            raise ValueError(f"{self.derived} needs 4 channels, RGB and the mask of the hole, got {self.channels}")
         return self
 
     @property
@@ -52,38 +52,38 @@ class ImageCondition(Condition):
 
     @property
     def is_self(self) -> bool:
-        """Whether it is the very image that is to be drawn."""
+        """Whether it is the target image itself."""
         return isinstance(self.derived, Self)
 
     def describe(self) -> str:
         what = {1: "grey images", 3: "colour images", 4: "colour images with a hole and its mask"}
-        made = f", made from the image: {self.derived}" if self.derived is not None else ""
+        made = f", derived from the image: {self.derived}" if self.derived is not None else ""
         return f"{what[self.channels]}{made}"
 
     def of_pair(self, pair: PairParts, size: Size) -> Tensor:
         return pair.original(size) if self.derived is not None else super().of_pair(pair, size)
 
     def make(self, image: Tensor, item: int) -> Tensor:
-        """The raw condition (c, H, W) derived from an image, uint8 (3, H, W); `item` is its number in the data set."""
+        """Derive the raw condition (c, H, W) from an image, uint8 (3, H, W); `item` is its number in the data set."""
         assert self.derived is not None
         return self.tensor(self.derived.make(image.permute(1, 2, 0).contiguous().numpy(), item))
 
     def pixels(self, source: Source, where: str) -> images.Pixels:
-        """See `holes.read` for the ways to say where the hole is."""
+        """Checked pixels; see `holes.read` for the ways to mark the hole."""
         if self.channels == 4:
             return holes.read(source, where)
         if isinstance(source, tuple):
-            raise DataError(f"{where}: is a pair, but this model fills no holes; give one image without a mask")
+            raise DataError(f"{where}: is a pair, but this model does not fill holes; give one image without a mask")
         if self.half is not None and isinstance(source, str | Path | Image.Image):
             source = _half_of(on_disk(source), self.half, where)
         return holes.read_plain(source, self.channels, where, self.white_level)
 
     def resize(self, pixels: images.Pixels, size: Size, where: str = "the image") -> images.Pixels:
-        """At exactly `size`, (H, W); for superres:K as K x K blocks, each a pixel of the low-resolution image.
+        """Resize to exactly `size`, (H, W); for superres:K, to K x K blocks, one per pixel of the low-resolution image.
 
-        An image of (H / K, W / K) is that low-resolution image, kept exactly; any other is resized to it, unless
-        it has the full size and is made of such blocks already. An image read at its own size (`--size native`) is
-        taken to have the full size: to enlarge a small one, ask for K times its size.
+        An image of (H / K, W / K) is the low-resolution image and is kept exactly; any other is resized to that size,
+        unless it has the full size and already consists of such blocks. An image read at its own size (`--size
+        native`) is assumed to have the full size: to enlarge a small one, request K times its size.
 
         Raises:
             DataError: K does not divide the sides of `size`.
@@ -98,18 +98,18 @@ class ImageCondition(Condition):
         return to_float(raw)
 
     def to_image(self, raw: Tensor) -> Tensor:
-        """Grey as RGB, a hole in mid grey."""
+        """As RGB, with the hole in mid grey."""
         if self.channels == 4:
             return torch.where(raw[3:] > 127, torch.full_like(raw[:3], 128), raw[:3])
         return raw.expand(3, -1, -1).contiguous()
 
 
 def _half_of(source: Path | Image.Image, half: Literal["left", "right"], where: str) -> Path | Image.Image:
-    """The condition of a whole A|B image, which is twice as wide as high; others are conditions already."""
+    """Crop the condition out of a whole A|B image, twice as wide as high; return other images unchanged."""
     image = images.open_image(source) if isinstance(source, Path) else source
     width, height = image.size
     if width != 2 * height:
         return source
-    logger.warning("%s: is twice as wide as high, as A|B images of training were; its %s half is taken", where, half)
+    logger.warning("%s: is twice as wide as high, like the A|B training images; using its %s half", where, half)
     left = 0 if half == "left" else height
     return image.crop((left, 0, left + height, height))

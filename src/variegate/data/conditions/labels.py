@@ -1,4 +1,4 @@
-"""A label map as a condition: one of K classes at every pixel, perhaps with the boundaries of instances."""
+"""A label map as a condition: one of K classes at every pixel, optionally with instance boundaries."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..files.sources import OneSource, Source, named, on_disk, planes_last, whol
 from .cityscapes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
 from .condition import Condition, PairParts
 
-NO_LABEL = 255  # the id that most label sets give to "nothing here"
+NO_LABEL = 255  # the usual id of unlabelled pixels
 
 
 class Labels(Condition):
-    """A map of class ids, perhaps with the boundaries of instances.
+    """A map of class ids, optionally with instance boundaries.
 
-    Raw: uint8 (1, H, W); encoded: one-hot (B, number of classes, H, W). With boundaries a second raw plane and a last
+    Raw: uint8 (1, H, W); encoded: one-hot (B, number of classes, H, W). With boundaries, a second raw plane and a last
     encoded channel are 1 where another instance begins (pix2pixHD's input), else 0.
     """
 
@@ -36,17 +36,19 @@ class Labels(Condition):
     kind: Literal["labels"] = "labels"
     names: tuple[str, ...] = Field(min_length=1, max_length=256)
     palette: tuple[Colour, ...]
-    void: int | None = Field(default=None, ge=0, description="the class of unlabelled pixels; id 255 is read as this")
-    boundaries: bool = Field(default=False, description="conditions also show where instances end")
-    numbering: Numbering | None = Field(default=None, description="how files number the classes of Cityscapes")
-    values: tuple[int, ...] | None = Field(None, description="the id of each class in files, if not its number")
+    void: int | None = Field(
+        default=None, ge=0, description="the class of unlabelled pixels; id 255 is also read as this"
+    )
+    boundaries: bool = Field(default=False, description="whether conditions include instance boundaries")
+    numbering: Numbering | None = Field(default=None, description="how files number the Cityscapes classes")
+    values: tuple[int, ...] | None = Field(None, description="the id of each class in files, if it is not its number")
 
     @model_validator(mode="after")
     def _consistent(self) -> Labels:
         if len(self.palette) != len(self.names):
-            raise ValueError(f"{len(self.names)} names need as many colours, got {len(self.palette)}")
+            raise ValueError(f"expected {len(self.names)} colours, one for each name, got {len(self.palette)}")
         if self.values is not None and list(self.values) != sorted({*self.values}):
-            raise ValueError("values must be different and increase")
+            raise ValueError("values must be strictly increasing")
         if self.void is not None and self.void >= len(self.names):
             raise ValueError(f"void is class {self.void}, but there are only {len(self.names)} classes")
         return self
@@ -70,7 +72,7 @@ class Labels(Condition):
 
     def describe(self) -> str:
         void = f", of which {self.names[self.void]!r} is unlabelled" if self.void is not None else ""
-        street = ", the classes of Cityscapes" if self.numbering is not None else ""
+        street = ", the Cityscapes classes" if self.numbering is not None else ""
         stored = f", stored as {_listed(self.values)}" if self.values is not None else ""
         return f"label maps with {self.classes} classes{street}{stored}{void}{', and instance maps' * self.boundaries}"
 
@@ -78,18 +80,18 @@ class Labels(Condition):
         return self.read(pair.labels(self.boundaries), size)
 
     def pixels(self, source: Source, where: str) -> image_files.Pixels:
-        """Ids (H, W), or for a model with boundaries ids and boundaries (H, W, 2).
+        """Ids (H, W), or for a model with boundaries, ids and boundaries (H, W, 2).
 
-        Such a model takes a pair (label map, instance map), or two planes as `read` returns them. Of a label map alone
-        the boundaries are those of its classes: two cars side by side are then one.
+        A model with boundaries takes a pair (label map, instance map), or two planes as returned by `read`. Without an
+        instance map, class boundaries are used: two adjacent cars then count as one.
         """
         if not self.boundaries:
             if isinstance(source, tuple):
-                raise DataError(f"{where}: is a pair, but this model knows no instances; give its label map alone")
+                raise DataError(f"{where}: is a pair, but this model does not use instances; give only the label map")
             return self.ids(source, where)
         if isinstance(source, tuple):
             if len(source) != 2:
-                raise DataError(f"{where}: is a tuple of {len(source)}; expected (label map, instance map)")
+                raise DataError(f"{where}: expected a pair (label map, instance map), got a tuple of {len(source)}")
             ids = self.ids(source[0], named(source[0], self.noun))
             name = named(source[1], "instance map")
             return with_boundaries(ids, read_instances(source[1], name), name)
@@ -116,7 +118,7 @@ class Labels(Condition):
         return self._ids(values, None, where)
 
     def resize(self, pixels: image_files.Pixels, size: Size, where: str = "the label map") -> image_files.Pixels:
-        """The nearest class; a boundary wherever there was one."""
+        """Resize ids by nearest neighbour; a boundary stays wherever there was one."""
         if pixels.ndim == 2:
             return image_files.resize(pixels, size, nearest=True)
         ids, edge = pixels[..., 0], pixels[..., 1]
@@ -128,7 +130,7 @@ class Labels(Condition):
         """Ids (H, W) within range, from ids (with the file's palette, if any) or from colours (H, W, 3).
 
         Args:
-            allowed: ids, in the numbers of the file.
+            allowed: description of the allowed ids, in the file's numbering.
         """
         if values.ndim == 3:
             return self._match(values.astype(np.int64), where)
@@ -143,7 +145,7 @@ class Labels(Condition):
         return ids
 
     def _numbered(self, values: NDArray[Any], where: str) -> image_files.Pixels:
-        """Class numbers (H, W) of the ids in a file."""
+        """Map the ids in a file to class numbers (H, W)."""
         known = np.array(self.values)
         ids = np.searchsorted(known, values).clip(max=len(known) - 1)
         strange = known[ids] != values
@@ -156,7 +158,7 @@ class Labels(Condition):
         return ids.astype(np.uint8)
 
     def _foreign(self, values: NDArray[Any]) -> list[int]:
-        """Ids that mean nothing here."""
+        """The ids that do not belong to any class."""
         found = [int(value) for value in np.unique(values) if not 0 <= value < self.classes]
         return [value for value in found if value != NO_LABEL or self.void is None]
 
@@ -164,17 +166,17 @@ class Labels(Condition):
         if foreign == [NO_LABEL]:
             return (
                 f"has label id 255 (usually: no label), but there is no class for unlabelled pixels; "
-                f"give them one of the ids 0..{self.classes - 1}"
+                f"assign those pixels an id in 0..{self.classes - 1}"
             )
         shown = ", ".join(map(str, foreign[:5])) + (", ..." if len(foreign) > 5 else "")
         return (
-            f"has label id {shown}, but allowed are {allowed or f'0..{self.classes - 1} ({self.classes} classes)'}"
-            f"{' and 255 for no label' if self.void is not None else ''}; "
-            "relabel those pixels, or train with data that has this class"
+            f"has label id {shown}, expected {allowed or f'0..{self.classes - 1} ({self.classes} classes)'}"
+            f"{' or 255 for no label' if self.void is not None else ''}; "
+            "relabel those pixels, or train with data that have this class"
         )
 
     def _match(self, colours: NDArray[np.int64], where: str) -> image_files.Pixels:
-        """Ids of colours (H, W, 3) that are exactly in the palette; the first class wins a shared colour."""
+        """Ids of colours (H, W, 3), which must match the palette exactly; the first class with a colour wins."""
         codes = (colours[..., 0] << 16) | (colours[..., 1] << 8) | colours[..., 2]
         known = {_code(colour): i for i, colour in reversed([*enumerate(self.palette)])}
         if self.numbering is not None and self.void is not None:
@@ -185,14 +187,14 @@ class Labels(Condition):
             first = strangers[0]
             colour = (first >> 16, (first >> 8) & 255, first & 255)
             raise DataError(
-                f"{where}: has {len(strangers)} colour(s) that stand for no class, such as {colour}; "
-                "paint with the palette's exact colours (no soft edges), or save class ids as 8-bit grey PNG"
+                f"{where}: has {len(strangers)} colour(s) that do not belong to any class, such as {colour}; "
+                "use the exact palette colours (no anti-aliasing), or save class ids as 8-bit grey PNG"
             )
         ids = np.array([known[int(code)] for code in present], dtype=np.uint8)
         return ids[inverse].reshape(codes.shape)
 
     def encode(self, raw: Tensor) -> Tensor:
-        """One-hot by comparison: an id that slipped through cannot crash a kernel. On the CPU it is refused."""
+        """One-hot by comparison: an invalid id that was missed cannot crash a kernel. On the CPU it is an error."""
         ids = raw[:, :1]
         if raw.device.type == "cpu" and raw.numel() and int(ids.max()) >= self.classes:
             raise DataError(f"the label map {self._complaint([int(ids.max())])}")

@@ -1,4 +1,4 @@
-"""What is known of an image beside its pixels."""
+"""What is known about an image besides its pixels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 
 class Metadata(NamedTuple):
-    """Of one image."""
+    """Metadata of one image."""
 
     label: int | None = None  # number of its class in the data
     vector: NDArray[np.float32] | None = None  # (D,)
 
 
 def evenly(labels: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """An order in which every stretch has each class by its share, each class in its own order.
+    """An order in which every stretch has each class in proportion; order within a class is kept.
 
-    What is held out, the end, then has images of every class.
+    The end, which is held out, then has images of every class.
     """
     numbers = np.asarray(labels)
     place = np.empty(len(numbers))

@@ -1,6 +1,6 @@
-"""Surface normals as a condition: which way a surface faces at every pixel, read without loss of precision.
+"""Surface normals as a condition: the direction a surface faces at every pixel, read without loss of precision.
 
-x points to the right of the image; which way y and z point is up to the data and the same for all of them.
+x points to the right of the image; the directions of y and z depend on the data and must be consistent within them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..files import images as image_files
 from ..files.sources import Source
 from .condition import Condition, PairParts
 
-STEPS = 32767  # raw value of 1
-NOTHING = 0.1  # a shorter vector is not a normal; grey 127 or 128 has length 0.007
-TOLERANCE = 0.1  # how far from 1 a length may be
-COVERED = 0.5  # share of a resized pixel that must have normals
+STEPS = 32767  # the raw value of 1.0
+NOTHING = 0.1  # shorter vectors are not normals; grey 127 or 128 has length 0.007
+TOLERANCE = 0.1  # maximum deviation of a length from 1
+COVERED = 0.5  # fraction of a resized pixel that must have normals
 SHAPES = "(H, W, 3) or (3, H, W)"
 
 
@@ -57,7 +57,7 @@ class Normals(Condition):
     def pixels(self, source: Source, where: str) -> NDArray[np.float32]:
         """Checked float32 (H, W, 3), each of length 1 or 0. int16 (3, H, W), as `read` returns it, is kept exactly."""
         if isinstance(source, tuple):
-            raise DataError(f"{where}: is a pair, but a condition here is one map of normals; give it alone")
+            raise DataError(f"{where}: expected one map of normals, got a pair; give only the map")
         if isinstance(source, str | Path | Image.Image):
             return unit(_from_file(Path(source) if isinstance(source, str) else source, where), where)
         values = _planes_last(source, where)
@@ -66,7 +66,7 @@ class Normals(Condition):
         return unit(_decode(values) if values.dtype == np.uint8 else values, where)
 
     def resize(self, pixels: NDArray[Any], size: Size, where: str = "the map of normals") -> NDArray[Any]:
-        """Averaged and made unit vectors again; zero where less than half of a pixel has normals."""
+        """Average and renormalise to unit length; zero where less than half of a pixel has normals."""
         if pixels.shape[:2] == size:
             return pixels
         there = (np.abs(pixels).sum(axis=2) > 0).astype(np.float32)
@@ -74,7 +74,7 @@ class Normals(Condition):
         return _divide(np.dstack(planes), np.asarray(cover) >= COVERED)
 
     def tensor(self, pixels: NDArray[Any], size: Size | None = None, where: str = "the map of normals") -> Tensor:
-        """Unit vectors (H, W, 3) as raw int16 (3, H, W), resized to `size`, or for their own size unless given."""
+        """Convert unit vectors (H, W, 3) to raw int16 (3, H, W), resized to `size` if given."""
         floats = super().tensor(pixels, size, where)
         return (floats * STEPS).round().to(torch.int16)
 
@@ -82,11 +82,11 @@ class Normals(Condition):
         return raw.float() / STEPS
 
     def to_image(self, raw: Tensor) -> Tensor:
-        """The usual colours: -1 .. 1 as 0 .. 255."""
+        """The usual colour coding: -1 .. 1 as 0 .. 255."""
         return to_uint8(raw.float() / STEPS)
 
     def mirror(self, raw: Tensor) -> Tensor:
-        """What faced left faces right."""
+        """Flip the image and negate x, so that left-facing surfaces face right."""
         return raw.flip(-1) * torch.tensor([-1, 1, 1], dtype=raw.dtype, device=raw.device).view(3, 1, 1)
 
 
@@ -94,7 +94,7 @@ def unit(values: NDArray[Any], where: str) -> NDArray[np.float32]:
     """Vectors (H, W, 3) of length 1, or 0 for those shorter than `NOTHING`.
 
     Raises:
-        DataError: values that are not numbers, or vectors of another length.
+        DataError: a value is NaN or infinite, or a vector has another length.
     """
     vectors = values.astype(np.float64)
     if not np.isfinite(vectors).all():
@@ -105,7 +105,7 @@ def unit(values: NDArray[Any], where: str) -> NDArray[np.float32]:
     if off.size and off.max() > TOLERANCE:
         y, x = np.unravel_index(int(off.argmax()), off.shape)
         raise DataError(
-            f"{where}: its normals are not of unit length: up to {length[y, x]:.3g}, at x {x}, y {y}, and "
+            f"{where}: has normals that are not of unit length: {length[y, x]:.3g} at x {x}, y {y}, and "
             f"{100 * float((off > TOLERANCE).mean()):.2g} % of them are off by more than {TOLERANCE:g}; "
             "divide each by its length, and write (0, 0, 0) where there is none"
         )
@@ -113,14 +113,14 @@ def unit(values: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 
 def _divide(vectors: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(H, W, 3) of length 1, zero where not `there` or where opposite vectors cancelled."""
+    """Normalise (H, W, 3) to length 1; zero where not `there` or where opposite vectors cancel."""
     length = np.linalg.norm(vectors, axis=2, keepdims=True)
     kept = there[..., None] & (length > 1e-6)
     return np.where(kept, vectors / np.where(kept, length, 1), 0).astype(np.float32)
 
 
 def _average(plane: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
-    """A plane (H, W) at another size, antialiased."""
+    """Resize a plane (H, W) with antialiasing."""
     return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
@@ -133,15 +133,15 @@ def _from_file(source: Path | Image.Image, where: str) -> NDArray[Any]:
     image = image_files.open_image(source) if isinstance(source, Path) else source
     if image.format in ("JPEG", "MPO"):
         raise DataError(
-            f"{where}: is a map of normals saved as JPEG, which blurs them; save it as PNG, or .npy of floats"
+            f"{where}: is a map of normals saved as JPEG, which corrupts them; save it as PNG, or as .npy of floats"
         )
     if image.mode not in ("RGB", "RGBA"):
-        raise DataError(f"{where}: is an image in mode {image.mode}; normals are coded in RGB, n = v / 127.5 - 1")
+        raise DataError(f"{where}: is an image in mode {image.mode}; normals must be stored in RGB, n = v / 127.5 - 1")
     return _decode(np.array(image)[..., :3])
 
 
 def _decode(values: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """n = v / 127.5 - 1; black does not encode a unit vector, so it means no normal."""
+    """n = v / 127.5 - 1; black, which does not code a unit vector, means no normal."""
     vectors = values.astype(np.float32) / 127.5 - 1
     vectors[(values == 0).all(axis=2)] = 0
     return vectors
@@ -151,9 +151,9 @@ def _from_npy(path: Path, where: str) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{where}: is no .npy file of numbers, or cut short ({error}); write it again") from None
+        raise DataError(f"{where}: is not an .npy file of numbers, or is cut short ({error}); write it again") from None
     if values.dtype.kind != "f":
-        raise DataError(f"{where}: holds {values.dtype}; expected floats (H, W, 3) in [-1, 1]")
+        raise DataError(f"{where}: expected floats (H, W, 3) in [-1, 1], got {values.dtype}")
     return _planes_last(values, where)
 
 
@@ -167,20 +167,20 @@ def _from_exr(path: Path, where: str) -> NDArray[Any]:
         with OpenEXR.File(str(path), separate_channels=True) as file:
             channels = {name.upper(): np.array(channel.pixels) for name, channel in file.channels().items()}
     except Exception as error:  # OpenEXR raises RuntimeError, ValueError and others
-        raise DataError(f"{where}: is no OpenEXR file, or cut short ({error}); write it again") from None
+        raise DataError(f"{where}: is not an OpenEXR file, or is cut short ({error}); write it again") from None
     for names in ("RGB", "XYZ"):
         if all(name in channels for name in names):
             return np.dstack([channels[name] for name in names])
-    raise DataError(f"{where}: has the channels {', '.join(sorted(channels))}; normals are in R, G, B or X, Y, Z")
+    raise DataError(f"{where}: expected channels R, G, B or X, Y, Z, got {', '.join(sorted(channels))}")
 
 
 def _planes_last(source: NDArray[Any] | Tensor | int, where: str) -> NDArray[Any]:
-    """(H, W, 3), whichever side the planes were on; if both fit, tensors have them first and arrays last."""
+    """(H, W, 3), with planes first or last in the source; if both fit, first for tensors and last for arrays."""
     values = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
     if values.ndim == 3 and values.shape[0] == 3 and (isinstance(source, Tensor) or values.shape[2] != 3):
         values = values.transpose(1, 2, 0)
     if values.ndim != 3 or values.shape[2] != 3 or not values.size:
-        raise DataError(f"{where}: has shape {tuple(values.shape)}; expected {SHAPES}")
+        raise DataError(f"{where}: expected shape {SHAPES}, got {tuple(values.shape)}")
     if values.dtype.kind != "f" and values.dtype not in (np.int16, np.uint8):
-        raise DataError(f"{where}: holds {values.dtype}; expected floats in [-1, 1]")
+        raise DataError(f"{where}: expected floats in [-1, 1], got {values.dtype}")
     return values

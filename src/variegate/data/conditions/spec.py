@@ -1,4 +1,4 @@
-"""What `--condition` asks for: one condition, or several joined by +, as in class+edges. Parsed once."""
+"""The value of `--condition`: one condition, or several joined by +, such as class+edges."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDERS = "cat/1.png, dog/1.png, or train/cat/1.png"
 
 @dataclass(frozen=True)
 class OfClass:
-    """The class that the data give an image."""
+    """The class of an image in the data."""
 
     def __str__(self) -> str:
         return "class"
@@ -34,7 +34,7 @@ class OfClass:
 
 @dataclass(frozen=True)
 class OfVector:
-    """A row of a file of vectors."""
+    """A row of a vector file."""
 
     file: Path
 
@@ -44,7 +44,7 @@ class OfVector:
 
 @dataclass(frozen=True)
 class OfNothing:
-    """A model of images alone."""
+    """No condition: an unconditional model."""
 
     def __str__(self) -> str:
         return "none"
@@ -52,7 +52,7 @@ class OfNothing:
 
 @dataclass(frozen=True)
 class OfLandmarks:
-    """Landmarks beside the images, as blobs of `heat` pixels, or single pixels for 0."""
+    """Landmarks stored alongside the images, as blobs of `heat` pixels, or single pixels if 0."""
 
     heat: float = 0.0
 
@@ -62,7 +62,7 @@ class OfLandmarks:
 
 @dataclass(frozen=True)
 class OfNormals:
-    """Surface normals beside the images."""
+    """Surface normals stored alongside the images."""
 
     def __str__(self) -> str:
         return "normals"
@@ -74,7 +74,7 @@ Part = OfClass | OfVector | OfNothing | Geometry | Derived
 
 @dataclass(frozen=True)
 class ConditionSpec:
-    """The parts in their order; `str` of it is what `--condition` says."""
+    """The parts in order; `str` gives the text of `--condition`."""
 
     parts: tuple[Part, ...]
 
@@ -83,12 +83,12 @@ class ConditionSpec:
 
     @property
     def derived(self) -> Derived | None:
-        """The part that is made from the image."""
+        """The part that is derived from the image."""
         return next((part for part in self.parts if isinstance(part, Derived)), None)
 
     @property
     def geometry(self) -> Geometry | None:
-        """What is looked for beside the images."""
+        """The part that is stored alongside the images."""
         return next((part for part in self.parts if isinstance(part, Geometry)), None)
 
     @property
@@ -97,25 +97,25 @@ class ConditionSpec:
 
     @property
     def vectors(self) -> Path | None:
-        """The file of vectors."""
+        """The vector file."""
         return next((part.file for part in self.parts if isinstance(part, OfVector)), None)
 
     def check_unpaired(self) -> None:
-        """Raises DataError for parts that belong to an image, so that another's cannot be taken."""
+        """Raise DataError if the condition belongs to its image, so that it cannot be combined with another image."""
         if self.derived is None or len(self.parts) > 1:
-            raise DataError(f"condition {str(self)!r} cannot be unpaired: it belongs to an image; leave --unpaired out")
+            raise DataError(f"condition {str(self)!r} cannot be unpaired: it belongs to an image; omit --unpaired")
         if self.derived.cuts_hole:
             raise DataError(
-                f"condition {str(self)!r} cannot be unpaired: a hole is filled in the image it was cut out of; "
-                "leave one of them out"
+                f"condition {str(self)!r} cannot be unpaired: a hole is filled in the image that it was cut from; "
+                "omit one of them"
             )
 
 
 def parse_spec(text: Any) -> Any:
-    """The value of what `--condition` says; anything but text is left to validation.
+    """Parse the text of `--condition`; anything else is left to validation.
 
     Raises:
-        DataError: there is no such condition, or these cannot be joined.
+        DataError: there is no such condition, or the conditions cannot be joined.
     """
     if not isinstance(text, str):
         return text
@@ -123,18 +123,18 @@ def parse_spec(text: Any) -> Any:
     if len(spec.parts) == 1:
         return spec
     if spec.geometry is not None:
-        raise DataError(f"condition {text!r}: {spec.geometry} cannot be joined with others; give it alone")
+        raise DataError(f"condition {text!r}: {spec.geometry} cannot be joined with other conditions; give it alone")
     kinds = ["derived" if isinstance(part, Derived) else type(part).__name__ for part in spec.parts]
     if OfNothing() in spec.parts or len(set(kinds)) < len(kinds):
         raise DataError(
-            f"condition {text!r}: joined can be class, one file of vectors, and one that is made from the image; "
-            "leave something out"
+            f"condition {text!r}: only class, one vector file, and one condition derived from the image can be joined; "
+            "omit the others"
         )
     return spec
 
 
 def parse_part(word: str, text: str) -> Part:
-    """One word of `--condition text`."""
+    """Parse one part `word` of the condition `text`."""
     name, colon, setting = word.partition(":")
     plain: dict[str, Part] = {
         "class": OfClass(),
@@ -146,11 +146,11 @@ def parse_part(word: str, text: str) -> Part:
         return plain[word]
     if name == "vectors":
         if not setting:
-            raise DataError(f"condition {text!r}: name the file after a colon, such as vectors:embeddings.npy")
+            raise DataError(f"condition {text!r}: vectors needs a file after a colon, such as vectors:embeddings.npy")
         return OfVector(Path(setting))
     if name == "landmarks":
         if not setting.replace(".", "", 1).isdecimal():
-            raise DataError(f"condition {text!r}: write landmarks, or landmarks:1.5 for blobs of 1.5 pixels")
+            raise DataError(f"condition {text!r}: expected landmarks, or landmarks:1.5 for blobs of 1.5 pixels")
         return OfLandmarks(float(setting))
     if not colon and word not in KNOWN and did_you_mean(word, GIVEN).startswith("did"):
         raise DataError(f"there is no condition {word!r}; {did_you_mean(word, GIVEN)}")
@@ -162,7 +162,7 @@ SpecField = Annotated[InstanceOf[ConditionSpec], BeforeValidator(parse_spec), Pl
 
 
 def spec_of(condition: Condition | None) -> ConditionSpec | None:
-    """What `--condition` would have said for a trained model's condition; None for one that a folder has."""
+    """The `--condition` of a trained model's condition; None for one that is read from a folder."""
     if condition is None or (condition.kind in ("labels", "image") and condition.spelling == condition.kind):
         return None
     spec: ConditionSpec = parse_spec(condition.spelling)
@@ -170,16 +170,16 @@ def spec_of(condition: Condition | None) -> ConditionSpec | None:
 
 
 class Found(NamedTuple):
-    """What data have that a condition may be made of."""
+    """The contents of data that a condition may be made of."""
 
-    classes: tuple[str, ...]  # names of their classes, empty if there are none
-    length: int | None  # D of their vectors
-    frame: Size  # H, W of their images
+    classes: tuple[str, ...]  # class names, empty if there are no classes
+    length: int | None  # D of the vectors
+    frame: Size  # H, W of the images
     where: str
 
 
 def condition_of(spec: ConditionSpec, found: Found) -> Condition:
-    """The condition that was asked for; neither landmarks nor normals.
+    """The requested condition, which must be neither landmarks nor normals.
 
     Raises:
         DataError: the data have no classes.
@@ -199,10 +199,10 @@ def condition_of(spec: ConditionSpec, found: Found) -> Condition:
 
 
 def with_classes(classes: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """The classes. Raises DataError if there are none."""
+    """Return the classes. Raises DataError if there are none."""
     if not classes:
         raise DataError(
-            f"{where}: has no classes; put the images of each into a folder of its own ({FOLDERS}), or give an "
-            ".npz with labels; --condition none needs neither"
+            f"{where}: has no classes; put the images of each class into their own folder ({FOLDERS}), give an "
+            ".npz with labels, or use --condition none"
         )
     return classes

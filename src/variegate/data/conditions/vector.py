@@ -1,4 +1,4 @@
-"""A vector of numbers as a condition, such as the embedding of a face (van den Oord et al., NIPS 2016, section 3.3)."""
+"""A vector as a condition, such as the embedding of a face (van den Oord et al., NIPS 2016, section 3.3)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .metadata import Metadata
 
 
 class Vector(Constant):
-    """D numbers. Raw: float32 (D, H, W), a view of D numbers; encoded: the same."""
+    """A vector of D values. Raw: float32 (D, H, W), a view of D values; encoded: the same."""
 
     kind: Literal["vector"] = "vector"
     length: int = Field(ge=1, description="D")
-    file: str | None = Field(None, description="where training found a vector for each image")
+    file: str | None = Field(None, description="the vector file used for training")
 
     @property
     def channels(self) -> int:
@@ -45,23 +45,23 @@ class Vector(Constant):
         return f"vectors:{self.file}"
 
     def describe(self) -> str:
-        return f"vectors of {self.length} numbers in {self.file}"
+        return f"vectors of {self.length} values in {self.file}"
 
     def of_metadata(self, metadata: Metadata, size: Size) -> Tensor:
         assert metadata.vector is not None
         return self.read(metadata.vector, size)
 
     def values(self, source: Source, where: str) -> NDArray[np.float32]:
-        """float32 (D,) of an array, or of FILE:ROW, FILE:NAME, with or without `vector:` before it.
+        """Read float32 (D,) from an array, or from FILE:ROW or FILE:NAME, with or without the prefix `vector:`.
 
-        Without a row the file must hold one vector.
+        Without a row, the file must contain exactly one vector.
         """
         if str(source).startswith("class:"):
-            raise DataError(f"{where}: is a class, but this model reads vectors; give one as vector:FILE:ROW")
+            raise DataError(f"{where}: is a class, but this model takes vectors; give one as vector:FILE:ROW")
         if isinstance(source, str | Path):
             return self._checked(self._from_file(str(source).removeprefix("vector:")), where)
         if isinstance(source, tuple | Image.Image | int):
-            raise DataError(f"{where}: expected {self.length} numbers, or a file of vectors and the row in it")
+            raise DataError(f"{where}: expected {self.length} values, or a vector file and a row in it")
         return self._checked(numbers(source), where)
 
     def _from_file(self, text: str) -> NDArray[Any]:
@@ -77,20 +77,20 @@ class Vector(Constant):
         values = np.asarray(values)
         values = values[0] if values.ndim == 2 and len(values) == 1 else values
         if values.dtype.kind not in "buif":
-            raise DataError(f"{where}: holds values of type {values.dtype}; expected {self.length} numbers")
+            raise DataError(f"{where}: expected {self.length} numbers, got values of type {values.dtype}")
         if values.shape != (self.length,):
-            raise DataError(f"{where}: has shape {tuple(values.shape)}; expected ({self.length},)")
+            raise DataError(f"{where}: expected shape ({self.length},), got {tuple(values.shape)}")
         with np.errstate(over="ignore"):
             single = values.astype(np.float32)
         if not np.isfinite(single).all():
-            raise DataError(f"{where}: holds NaN or infinity in 32 bits; expected {self.length} finite numbers")
+            raise DataError(f"{where}: expected {self.length} values that are finite in float32, got NaN or infinity")
         return single
 
     def encode_values(self, values: Tensor) -> Tensor:
         return values.float()
 
     def to_image(self, raw: Tensor) -> Tensor:
-        """Its values as grey stripes from left to right, least black, largest white."""
+        """The values as grey stripes from left to right; the smallest is black, the largest white."""
         height, width = raw.shape[1:]
         values = raw[:, 0, 0].float()
         low, high = values.min(), values.max()

@@ -1,1 +1,1 @@
-"""Pairs of condition and image, and which of them is visited when."""
+"""Pairs of condition and image, and the order in which training visits them."""

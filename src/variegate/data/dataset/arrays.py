@@ -1,4 +1,4 @@
-"""Arrays of images opened as data: which condition, which rows are in which split."""
+"""Open arrays of images as data: their condition, and the rows of each split."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Rows(Origin):
     """Pairs from the rows of arrays."""
 
     array_files: Sequence[ArrayFile]
-    rows: NDArray[np.int64]  # counted through all array_files
-    labels: NDArray[np.int64] | None  # (N,) of all array_files, as the condition counts them
+    rows: NDArray[np.int64]  # counted across all array_files
+    labels: NDArray[np.int64] | None  # (N,) of all array_files, numbered as in the condition
     vectors: NDArray[np.float32] | None  # (N, D)
     condition: Condition
     channels: Literal[1, 3]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Row of the first image of each part."""
+        """Row of the first image of each file."""
         return np.cumsum([0, *(part.count for part in self.array_files[:-1])])
 
     @property
@@ -52,7 +52,7 @@ class Rows(Origin):
 
     @property
     def paths(self) -> Sequence[Path]:
-        return [part.file for part in self.array_files if part.file.is_file()]  # digits come with a package
+        return [part.file for part in self.array_files if part.file.is_file()]  # digits come with a Python package
 
     def _place(self, row: int) -> tuple[ArrayFile, int]:
         number = int(np.searchsorted(self.starts, row, side="right")) - 1
@@ -70,7 +70,7 @@ class Rows(Origin):
 
 @dataclass(frozen=True)
 class Row:
-    """One image of an array, with what the file says of it."""
+    """One image of an array, with its metadata."""
 
     origin: Rows
     row: int
@@ -107,14 +107,15 @@ class Row:
 def open_arrays(
     dataset: ArrayDataset, spec: ConditionSpec | None, given: Condition | None, size: Size | None, grey: bool | None
 ) -> DataSource:
-    """
+    """Open a data set of arrays.
+
     Args:
-        spec: the condition as asked for; class if there are labels unless given.
+        spec: the requested condition; default: class, if there are labels.
         given: the condition of a trained model.
-        grey: as the arrays are unless given.
+        grey: whether images have one channel; default: as in the arrays.
 
     Raises:
-        DataError: what is wrong with the arrays, or with the condition for them.
+        DataError: the arrays have a problem, or do not fit the condition.
     """
     if dataset.problems:
         more = len(dataset.problems) - 1
@@ -138,14 +139,14 @@ def open_arrays(
 
 
 def describe(dataset: ArrayDataset) -> str:
-    """In words."""
+    """Describe the arrays in words."""
     (height, width), colour = dataset.size, "grey" if dataset.grey else "colour"
     classes = f", {len(dataset.classes)} classes" if dataset.classes else ""
     return f"{dataset.structure}, {colour} images of {width}x{height}{classes}"
 
 
 def rows_of(dataset: ArrayDataset) -> dict[str, NDArray[np.int64]]:
-    """The rows of each split. Of train alone the end is held out, with its share of every class."""
+    """The rows of each split. If there is only train, its end is held out, with its share of every class."""
     counts = {split: sum(part.count for part in array_files) for split, array_files in dataset.splits.items()}
     if len(counts) > 1:
         return {split: np.arange(count) for split, count in counts.items()}
@@ -158,21 +159,23 @@ def rows_of(dataset: ArrayDataset) -> dict[str, NDArray[np.int64]]:
 def array_condition(
     dataset: ArrayDataset, spec: ConditionSpec | None, given: Condition | None, size: Size
 ) -> tuple[Condition, dict[str, NDArray[np.float32]] | None]:
-    """The condition, and the vectors (N, D) of each split if it wants some; a file without names has them in the order
-    of the splits' rows."""
+    """The condition, and the vectors (N, D) of each split if it needs them.
+
+    Vectors without names must be in the order of the rows of the splits.
+    """
     if spec is None and given is not None:
         raise DataError(
             f"{dataset.root}: has arrays of images, but the model reads {with_article(given.noun)}; "
-            "give data like its own"
+            "use data like its training data"
         )
     if spec is None and not dataset.classes:
         raise DataError(
-            f"{dataset.root}: has no labels; give --condition none for a model of images alone, or derive a condition: "
+            f"{dataset.root}: has no labels; give --condition none for an unconditional model, or a derived condition: "
             "edges, grey, self, superres:4 or inpaint"
         )
     wanted = spec or ConditionSpec((OfClass(),))
     if wanted.geometry is not None:
-        raise DataError(f"{dataset.root}: has no {wanted.geometry} beside its images; give another condition")
+        raise DataError(f"{dataset.root}: has no {wanted.geometry} alongside its images; give another condition")
     vectors, length = None, None
     if wanted.vectors is not None:
         names = [

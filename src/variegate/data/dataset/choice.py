@@ -1,4 +1,4 @@
-"""Which condition a folder or the streets have, and whether a trained model can read it."""
+"""Choose the condition of a folder or of the streets, and check that a trained model can read it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..readers.direction import is_grey, spread
 from ..readers.geometry import count_of
 from ..readers.items import Direction, Folder
 
-DEPTH_LOOK = 8  # images that are decoded to tell how many bits 16-bit files really hold
+DEPTH_LOOK = 8  # images that are decoded to estimate how many bits 16-bit files really use
 
 
 def folder_condition(folder: Folder, spec: ConditionSpec | None, direction: Direction, size: Size) -> Condition:
-    """The condition of a folder; label maps of its first split (train, if there is one) are all opened for it."""
+    """The condition of a folder; opens all label maps of its first split (train, if there is one)."""
     if folder.kind == "landmarks":
         wanted = None if spec is None else spec.geometry
         heat = wanted.heat if isinstance(wanted, OfLandmarks) else 0.0
@@ -50,7 +50,7 @@ def folder_condition(folder: Folder, spec: ConditionSpec | None, direction: Dire
 
 
 def folder_labels(folder: Folder) -> tuple[Labels, list[str]]:
-    """The classes of a folder's first split, and a sentence for each label map of it that cannot be used."""
+    """The classes of a folder's first split, and a sentence for each of its label maps that cannot be used."""
     first, *others = [
         [item.condition for item in items if item.condition is not None] for items in folder.splits.values()
     ]
@@ -60,7 +60,7 @@ def folder_labels(folder: Folder) -> tuple[Labels, list[str]]:
 
 
 def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
-    """A sentence if 16-bit images use fewer bits, so that they would be nearly black, and no white level is given."""
+    """A sentence if 16-bit images use fewer bits, so that they would be nearly black, and no white level is set."""
     items = [item for some in folder.splits.values() for item in some]
     files = [item.image for item in spread(items, DEPTH_LOOK)]
     if folder.kind == "images":
@@ -69,45 +69,47 @@ def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
     if white is None:
         return []
     return [
-        f"{folder.root}: 16-bit images hold no value above {white}, so they probably have {white.bit_length()} bits "
-        f"and would be nearly black; give --white-level {white}, or --white-level {WHITE} if they really are that dark"
+        f"{folder.root}: 16-bit images have no value above {white}, so they seem to have {white.bit_length()} bits and "
+        f"would be nearly black; give --white-level {white}, or --white-level {WHITE} if they really are that dark"
     ]
 
 
 def with_white(condition: Condition, white: int) -> Condition:
-    """The condition with another white level for 16-bit files."""
+    """Set the value of white in 16-bit files in a condition's images."""
     if isinstance(condition, CompositeCondition):
         return condition.model_copy(update={"parts": tuple(with_white(part, white) for part in condition.parts)})
     return condition.model_copy(update={"white_level": white}) if isinstance(condition, ImageCondition) else condition
 
 
 def fits_model(condition: Condition, folder: Folder) -> None:
-    """Raises DataError for a folder of landmarks or normals and a trained model that reads something else."""
+    """Raise DataError if a folder does not have the kind of condition that a trained model reads."""
     if folder.kind in ("landmarks", "normals") and condition.kind != folder.kind:
         raise DataError(
             f"{folder.root}: has {folder.kind}, but the model reads {with_article(condition.noun)}; "
-            "give data like its own"
+            "use data like its training data"
         )
     if folder.classes and folder.length is None and spec_of(condition) is None:
         raise DataError(
             f"{folder.root}: has class folders, but the model reads {with_article(condition.noun)}; "
-            "give data like its own"
+            "use data like its training data"
         )
     same_length(condition, folder.length, str(folder.root))
 
 
 def same_length(condition: Condition, length: int | None, where: str) -> None:
-    """Raises DataError for vectors of another length than a trained model's."""
+    """Raise DataError if vectors do not have the length that a trained model reads."""
     vector = condition.part(Vector)
     if vector is not None and length != vector.length:
-        raise DataError(f"{where}: has vectors of {length} numbers, but the model reads {vector.length}; give its own")
+        raise DataError(
+            f"{where}: has vectors of {length} values, but the model reads {vector.length}; use vectors of that length"
+        )
 
 
 def streets_condition(given: Condition | None, spec: ConditionSpec | None, size: Size) -> Condition:
-    """Layouts, unless landmarks or normals are asked for, or something that is derived from the image.
+    """The condition of streets: layouts, unless landmarks, normals, none or a derived condition is requested.
 
     Raises:
-        DataError: a condition, or a trained model's, that streets cannot give.
+        DataError: streets do not have the condition that is requested or that a trained model reads.
     """
     from ..streets.geometry import point_count
     from ..streets.streets import CLASSES, PALETTE
@@ -120,20 +122,20 @@ def streets_condition(given: Condition | None, spec: ConditionSpec | None, size:
             else Normals()
         )
         if given is not None and given.channels != own.channels:
-            raise DataError(f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, the model {given.channels}")
+            raise DataError(
+                f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, but the model {given.channels}"
+            )
         return given or own
     if spec is not None and spec.parts == (OfNothing(),):
         return Unconditional(frame=size)
     if spec is not None:
         if spec.parts != (spec.derived,):
-            raise DataError(
-                f"streets have no classes and no vectors for condition {str(spec)!r}; export them to a folder"
-            )
+            raise DataError(f"streets have no classes or vectors for condition {str(spec)!r}; export them to a folder")
         return condition_of(spec, Found((), None, size, "streets"))
     labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
     if given is not None and (given.kind != labels.kind or given.channels != labels.channels):
         raise DataError(
-            f"streets have label maps with {labels.channels} classes, which is not what the model reads "
-            f"({given.channels} channels of {with_article(given.noun)}); give data like that of its training"
+            f"streets have label maps with {labels.channels} classes, but the model reads "
+            f"{with_article(given.noun)} of {given.channels} channels; use data like its training data"
         )
     return labels

@@ -1,4 +1,4 @@
-"""Data as a user names them, and opened: a folder that is recognised by what is in it, arrays, or drawn streets."""
+"""Open data from a user's path: a folder, recognised by its contents, arrays, or procedural streets."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
 
 
 class DataConfig(Config):
-    """Which data, read how; parsed once.
+    """The settings for reading data.
 
     Raises:
-        DataError: a condition, direction or size that does not exist.
+        DataError: the condition, direction or size is invalid.
     """
 
     path: str = Field(
         description="a folder, condition=DIR,image=DIR, an .npz file, streets[:COUNT], digits or cifar10[:FOLDER]"
     )
-    size: Size | None = Field(None, description="H, W; that of arrays or of the middle one of images, unless given")
-    direction: Direction | None = Field(None, description="which of A and B is the condition; the flatter unless given")
+    size: Size | None = Field(None, description="H, W; default: that of the arrays, or of the image of median area")
+    direction: Direction | None = Field(None, description="which of A and B is the condition; default: the flatter one")
     condition: SpecField | None = Field(
-        None, description="edges, superres:4, class+edges, ...; looked for unless given"
+        None, description="edges, superres:4, class+edges, ...; default: recognised from the data"
     )
-    unpaired: bool = Field(False, description="conditions and images do not belong together")
-    grey: bool | None = Field(None, description="images of one channel; as in the data unless given")
+    unpaired: bool = Field(False, description="whether conditions and images are unpaired")
+    grey: bool | None = Field(None, description="whether images have one channel; default: as in the data")
     white_level: int | None = Field(
-        None, ge=1, le=65535, description="the value that is white in 16-bit files, such as 4095 of 12 bits"
+        None, ge=1, le=65535, description="the value of white in 16-bit files, such as 4095 for 12 bits"
     )
 
     @field_validator("path", mode="before")
@@ -59,7 +59,7 @@ class DataConfig(Config):
     def _both_sides(cls, size: Any) -> Any:
         shape = (size, size) if isinstance(size, int) else size
         if isinstance(shape, tuple | list) and all(isinstance(side, int) for side in shape) and min(shape) < 1:
-            raise DataError(f"size {tuple(shape)}: must be at least one pixel")
+            raise DataError(f"size must be at least one pixel, got {tuple(shape)}")
         return shape
 
     @field_validator("direction", mode="before")
@@ -68,13 +68,13 @@ class DataConfig(Config):
         return check_direction(direction)
 
     def open(self, split: str = "train", given: Condition | None = None) -> Pairs:
-        """One split.
+        """Open one split.
 
         Args:
-            given: the condition of a trained model, which is then used instead of looking for one.
+            given: the condition of a trained model, used instead of recognising one.
 
         Raises:
-            DataError: what is wrong with the folder or a file, and what would be right.
+            DataError: the folder or a file cannot be used.
         """
         spec = self.condition if given is None else spec_of(given)
         drawn = is_streets(self.path)
@@ -86,12 +86,12 @@ class DataConfig(Config):
     def _streets(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource:
         if self.grey:
             raise DataError(
-                "streets: their factors are told by colour, so they cannot be read in grey, as --grey or a model "
-                "of grey images wants; give other data"
+                "streets cannot be read in grey, as required by --grey or by a model of grey images, because colours "
+                "determine their factors; use other data"
             )
         _, _, number = self.path.partition(":")
         if number and not (number.isdecimal() and int(number) > 0):
-            raise DataError(f"{self.path}: write streets:COUNT, such as streets:500")
+            raise DataError(f"{self.path}: expected streets:COUNT, such as streets:500")
         size = self.size or STREETS_SIZE
         condition = streets_condition(given, spec, size)
         count = int(number or STREETS_COUNT)
@@ -99,18 +99,18 @@ class DataConfig(Config):
         counts = {name: count if name == "train" else held for name in SPLITS}
         origins = {name: Procedural(size, n, name, condition, self.unpaired) for name, n in counts.items()}
         what = "street layouts" if spec is None else f"streets, with the condition {str(spec)!r},"
-        told = f"{'unpaired: ' if self.unpaired else ''}{what} drawn by a procedure, with known factors: "
+        told = f"{'unpaired: ' if self.unpaired else ''}{what} generated procedurally, with known factors: "
         told += ", ".join(f"{n} {s}" for s, n in counts.items())
         return DataSource("streets", origins, condition, size, told, self.unpaired)
 
     def _arrays(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource | None:
-        """Arrays of images; None for anything else."""
+        """Open arrays of images; None if the path is anything else."""
         arrays = find_arrays(self.path)
         if arrays is None:
             return None
         if self.direction is not None or self.unpaired:
             raise DataError(
-                f"{self.path}: has arrays of images, which have no direction and cannot be unpaired; leave it out"
+                f"{self.path}: has arrays of images, which have no direction and cannot be unpaired; omit the option"
             )
         return open_arrays(arrays, spec, given, self.size, self.grey)
 
@@ -140,16 +140,16 @@ def open_data(
 ) -> Pairs:
     """Recognise a folder or a file of arrays and open one split of it.
 
-    A folder with train but neither val nor test gets a val split: the last 10 % of train (1 to 100 pairs), which
-    train then lacks. Unpaired, trainA and trainB are taken as they are, item i has the image i * STEP modulo their
-    number, and there are as many items as the longer side has; what would be paired is taken apart in the same way.
+    If a folder has train but neither val nor test, the last 10 % of train (1 to 100 pairs) become val. For unpaired
+    data, trainA and trainB are used as they are: item i has the image i * STEP modulo their number, and there are as
+    many items as the larger side has. Paired data are unpaired in the same way.
 
     Args:
         path: see `DataConfig`, also for the settings: `direction`, `unpaired`, `grey`.
-        condition: as for `--condition`, or that of a trained model.
+        condition: as for `--condition`, or the condition of a trained model.
 
     Raises:
-        DataError: what is wrong with the folder or a file, and what would be right.
+        DataError: the folder or a file cannot be used.
     """
     given = condition if isinstance(condition, Condition) else None
     values = {"path": path, "size": size, "condition": None if given else condition, **settings}
@@ -157,33 +157,33 @@ def open_data(
 
 
 def refuse_problems(problems: list[str]) -> None:
-    """Raises DataError with the first of several problems."""
+    """Raise DataError with the first problem, if there are any."""
     if problems:
         more = len(problems) - 1
         raise DataError(problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
 
 
 def directed(folder: Folder, asked: Direction | None, white: int | None = None) -> tuple[Direction, str]:
-    """Which of A and B is the condition of a folder, and why: a clause, empty where there is only one way."""
+    """Which of A and B is the condition of a folder, and a clause that says why, empty if there is no choice."""
     if folder.kind in ("halves", "images"):
         way, why = choose_direction(folder, asked, white)
         return way, f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if asked is not None:
-        raise DataError(f"{folder.root}: is {folder.structure}, so direction {asked} has no meaning; leave it out")
+        raise DataError(f"{folder.root}: direction {asked} does not apply to {folder.structure}; omit it")
     return "AtoB", ""
 
 
 def path_in_words(path: str | Path | Mapping[str, str | Path]) -> str:
-    """A path as `DataConfig` keeps it; {"condition": DIR, "image": DIR} as "condition=DIR,image=DIR"."""
+    """A path as text, as in `DataConfig`: {"condition": DIR, "image": DIR} becomes "condition=DIR,image=DIR"."""
     if not isinstance(path, Mapping):
         return str(path)
     if set(path) != {"condition", "image"}:
-        raise DataError(f"data {dict(path)}: give two folders, as in {{'condition': DIR, 'image': DIR}}")
+        raise DataError(f"data {dict(path)}: expected two folders: {{'condition': DIR, 'image': DIR}}")
     return f"condition={path['condition']},image={path['image']}"
 
 
 def absolute(path: str) -> str:
-    """The data's absolute path; anything that is not a folder or file, such as streets:40, is returned as it is."""
+    """Make paths of data absolute; return what is not a folder or file, such as streets:40, unchanged."""
     if (named := named_folders(path)) is not None:
         return path_in_words({"condition": named[0].absolute(), "image": named[1].absolute()})
     name, colon, place = path.partition(":")
@@ -193,11 +193,11 @@ def absolute(path: str) -> str:
 
 
 def is_there(path: str) -> bool:
-    """Whether the folders or files that data were read from exist; True of what needs none."""
+    """Whether the folders or files that data were read from exist; True for data without files."""
     places = named_folders(path) or (Path(path.removeprefix("cifar10:")),)
     return all(place.exists() or not place.is_absolute() for place in places)
 
 
 def is_streets(path: str | Path) -> bool:
-    """Whether "streets" or "streets:COUNT" means the procedural set; a folder of that name comes first."""
+    """Whether `path` means the procedural set, "streets" or "streets:COUNT"; a folder with that name has precedence."""
     return str(path).partition(":")[0] == "streets" and not Path(path).is_dir()

@@ -1,4 +1,4 @@
-"""Where pairs come from: image files, or the procedure that draws streets. Arrays have a file of their own."""
+"""The origins of pairs: image files, or the procedure that draws streets; for arrays see `arrays`."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ from ..files.sources import Source
 from ..readers.direction import spread
 from ..readers.items import Direction, Item, mixed_index
 
-MEASURED = 200  # images whose size is looked up to tell that of all
+MEASURED = 200  # images whose size is read to estimate the typical size
 
 
 class Parts(PairParts, Protocol):
     """One pair of a data set."""
 
     def image(self, size: Size) -> Tensor:
-        """The image uint8 (3 or 1, H, W), resized to exactly `size`."""
+        """The image, uint8 (3 or 1, H, W), resized to exactly `size`."""
 
 
 class Origin(ABC):
-    """Where the pairs of one split come from."""
+    """The origin of the pairs of one split."""
 
     condition: Condition
 
     @property
     @abstractmethod
     def names(self) -> Sequence[str]:
-        """One for each pair: its file, or what it is called."""
+        """One name for each pair: its file, or another identifier."""
 
     @abstractmethod
     def parts(self, index: int) -> Parts:
-        """What there is of one pair."""
+        """The parts of one pair."""
 
     @property
     def paths(self) -> Sequence[Path]:
-        """The files that the pairs are read from; none of what is drawn by a procedure."""
+        """The files that the pairs are read from; empty for procedural data."""
         return ()
 
     def layout(self, index: int, size: Size) -> Tensor | None:
-        """The class map uint8 (1, H, W) from which a street was drawn, whatever its condition is; None for files."""
+        """The label map uint8 (1, H, W) from which a street was drawn, whatever its condition; None for files."""
         return None
 
     def load(self, index: int, size: Size) -> tuple[Tensor, Tensor]:
-        """Raw condition (c, H, W) and image uint8 (3 or 1, H, W), both resized to exactly `size`.
+        """Load raw condition (c, H, W) and image uint8 (3 or 1, H, W), both resized to exactly `size`.
 
-        In place of a condition that is, or has a part, derived: the image (3, H, W) that it is derived from.
+        A condition that is derived, or has a derived part, is replaced by the image (3, H, W) that it is derived from.
         """
         parts = self.parts(index)
         return self.condition.of_pair(parts, size), parts.image(size)
@@ -89,13 +89,13 @@ class Files(Origin):
 
 @dataclass(frozen=True)
 class FilePair:
-    """The files of one pair, each read when it is asked for."""
+    """The files of one pair, each read on access."""
 
     item: Item
     condition: Condition
     direction: Direction
     reader: ImageCondition
-    read: dict[Size, Tensor] = field(default_factory=dict, compare=False)  # the image at sizes asked for already
+    read: dict[Size, Tensor] = field(default_factory=dict, compare=False)  # the image at the sizes read so far
 
     @property
     def name(self) -> str:
@@ -136,7 +136,7 @@ class FilePair:
 
     @cached_property
     def _sides(self) -> tuple[Source, Source]:
-        """Condition and image, as they are stored; the image twice, where the condition has no file of its own."""
+        """Condition and image, as stored; twice the image if the condition has no file of its own."""
         item = self.item
         first: Source
         second: Source
@@ -149,7 +149,7 @@ class FilePair:
 
 
 def renumbered(items: Sequence[Item], numbers: NDArray[Any]) -> Sequence[Item]:
-    """Items with other numbers of their classes: `numbers` (K,) has that of each class of the data."""
+    """Renumber the classes of items: `numbers` (K,) has the new number of each class of the data."""
     if np.array_equal(numbers, np.arange(len(numbers))):
         return items
     known = [Metadata(int(numbers[item.metadata.label or 0]), item.metadata.vector) for item in items]
@@ -157,8 +157,10 @@ def renumbered(items: Sequence[Item], numbers: NDArray[Any]) -> Sequence[Item]:
 
 
 def native_size(items: Sequence[Item]) -> Size:
-    """(H, W) of the middle one of up to MEASURED images by their area, in multiples of 8 (at least 8), rounded down: a
-    thumbnail among them decides nothing."""
+    """(H, W) of the image of median area among up to MEASURED, rounded down to multiples of 8 (at least 8).
+
+    Unlike the minimum, the median does not depend on a stray thumbnail.
+    """
     sizes = sorted((size_of(item) for item in spread(items, MEASURED)), key=lambda size: size[0] * size[1])
     height, width = sizes[len(sizes) // 2]
     width = width // 2 if items[0].halves else width
@@ -166,7 +168,7 @@ def native_size(items: Sequence[Item]) -> Size:
 
 
 def size_of(item: Item) -> Size:
-    """(H, W) of the part of an image that counts."""
+    """(H, W) of the used part of an image."""
     size = image_files.size_of(item.image) if item.box is None else None
     if size is not None:
         return size
@@ -175,18 +177,18 @@ def size_of(item: Item) -> Size:
 
 
 def cut_out(item: Item) -> image_files.Pixels:
-    """The part of an image that counts: (H, W, 3)."""
+    """Read the used part of an image: (H, W, 3)."""
     pixels = image_files.read_image(item.image)
     return pixels if item.box is None else _within(pixels, item)
 
 
 def _within(values: NDArray[Any], item: Item) -> NDArray[Any]:
-    """What of (H, W, c) is inside the item's box."""
+    """Crop (H, W, c) to the item's box."""
     assert item.box is not None
     left, top, right, bottom = item.box
     part = values[top:bottom, left:right]
     if 0 in part.shape:
-        raise DataError(f"{item.image}: is {values.shape[1]}x{values.shape[0]}, and its box {item.box} lies outside")
+        raise DataError(f"{item.image}: is {values.shape[1]}x{values.shape[0]}, but its box {item.box} lies outside")
     return part
 
 
@@ -196,7 +198,7 @@ def source_of(item: Item) -> Source:
 
 
 def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
-    """Unit vectors (H, W, 3); those of a whole image are cut out like the image."""
+    """Read unit vectors (H, W, 3); those of a whole image are cropped like the image."""
     assert item.condition is not None
     vectors = condition.pixels(item.condition, str(item.condition))
     whole = item.box is not None and vectors.shape[:2] == image_files.size_of(item.image)
@@ -204,18 +206,18 @@ def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
 
 
 def halves(file: Path, white: int = image_files.WHITE) -> tuple[image_files.Pixels, image_files.Pixels]:
-    """Left and right half (H, W, 3) of an image exactly twice as wide as high; `white` is that of 16 bits."""
+    """Left and right half (H, W, 3) of an image twice as wide as high; `white` is the value of white in 16 bits."""
     both = image_files.read_image(file, white=white)
     height, width = both.shape[:2]
     if width != 2 * height:
-        raise DataError(f"{file}: is {width}x{height}, but A|B side by side must be exactly twice as wide as high")
+        raise DataError(f"{file}: is {width}x{height}, but A|B images must be exactly twice as wide as high")
     return both[:, :height], both[:, height:]
 
 
 class Procedural(Origin):
-    """Pairs from the streets set, drawn at `size`; the condition is the layout or made from the image.
+    """Pairs from the streets set, drawn at `size`; the condition is the layout or derived from the image.
 
-    Unpaired, the image of an item is that of another one.
+    If unpaired, each item has the image of another item.
     """
 
     def __init__(self, size: Size, count: int, split: str, condition: Condition, unpaired: bool = False) -> None:
@@ -246,7 +248,7 @@ class Procedural(Origin):
 
 @dataclass(frozen=True)
 class StreetPair:
-    """One street, drawn when it is asked for."""
+    """One street, drawn on access."""
 
     origin: Procedural
     index: int

@@ -23,14 +23,14 @@ CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class DataSource:
-    """What a folder, a file or a procedure was opened as: all that its splits share.
+    """An opened folder, file or procedure: everything that its splits share.
 
     Attributes:
-        condition: what the conditions are; saved with the model.
+        condition: how conditions are read; saved with the model.
         size: (H, W) of every pair.
         description: one sentence about what was recognised.
-        unpaired: condition and image of an item do not belong together.
-        image_channels: 3 of colour images, 1 of grey ones.
+        unpaired: whether condition and image of an item are unrelated.
+        image_channels: 3 for colour images, 1 for grey ones.
     """
 
     name: str
@@ -44,7 +44,7 @@ class DataSource:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the names and sizes of all files, wherever they lie; empty for what is drawn by a procedure."""
+        """SHA-256 of the names and sizes of all files, wherever they are; empty for procedural data."""
         lines = [
             f"{split}/{path.name}:{path.stat().st_size}"
             for split, origin in self.origins.items()
@@ -54,12 +54,12 @@ class DataSource:
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):
-    """One split as a map-style data set of raw pairs, integers. Pairs that were loaded once stay in memory.
+    """One split as a map-style data set of raw integer pairs. Loaded pairs are cached in memory.
 
     Attributes:
-        splits: names of the splits there are.
+        splits: names of all splits.
         files: one name for each pair of this split.
-        derived: how conditions, or a part of them, are made from the images.
+        derived: how conditions, or a part of them, are derived from the images.
     """
 
     def __init__(self, source: DataSource, split: str) -> None:
@@ -100,7 +100,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def shapes(self) -> Shapes:
-        """What networks for these pairs are built for."""
+        """The shapes that networks for these pairs are built for."""
         return Shapes(self.condition.channels, self.image_channels, self.size)
 
     def __len__(self) -> int:
@@ -110,11 +110,12 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return self.raw(index)
 
     def raw(self, index: int) -> tuple[Tensor, Tensor]:
-        """Condition (c, H, W), as `condition.read` returns it, and image uint8 (3 or 1, H, W). Kept in memory up to
-        1 GB; do not write to them.
+        """Condition (c, H, W), as returned by `condition.read`, and image uint8 (3 or 1, H, W).
+
+        Both are cached, up to 1 GB; do not modify them.
 
         Raises:
-            DataError: the file cannot be read or its labels are out of range.
+            DataError: a file cannot be read or its labels are out of range.
         """
         self._must_have(index)
         if index in self._cache:
@@ -126,7 +127,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return pair
 
     def make(self, image: Tensor, index: int) -> Tensor:
-        """The condition (c, H, W) of pair `index` that is derived from an image (3, H, W) of any size."""
+        """Derive the condition (c, H, W) of pair `index` from an image (3, H, W) of any size."""
         assert self._made is not None
         made = self._made.make(image, item_number(self.split, index))
         if isinstance(self.condition, CompositeCondition):
@@ -134,20 +135,20 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return made
 
     def layout(self, index: int) -> Tensor | None:
-        """The class map uint8 (1, H, W) of a street at the pairs' size, whatever the condition is; else None."""
+        """The label map uint8 (1, H, W) of a street at the pairs' size, whatever the condition; None for other data."""
         self._must_have(index)
         return self._origin.layout(index, self.size)
 
     def _must_have(self, index: int) -> None:
         if not 0 <= index < len(self):
-            raise IndexError(f"{self.name} has {len(self)} pairs in {self.split}, there is no pair {index}")
+            raise IndexError(f"{self.name} has no pair {index}; {self.split} has {len(self)} pairs, counted from 0")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the cache: workers that are spawned would copy it."""
+        """Drop the cache: spawned workers would copy it."""
         return {**self.__dict__, "_cache": {}}
 
     def validation(self) -> Pairs:
-        """Pairs of "val" (which may have been held out of train), else of "test", else these themselves."""
+        """The pairs of "val" (which may have been held out from train), else of "test", else these pairs."""
         return self.of_split(next((name for name in ("val", "test") if name in self.splits), self.split))
 
     def of_split(self, split: str) -> Pairs:
@@ -159,19 +160,19 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         return self if size == self.size else Pairs(replace(self.source, size=size), self.split)
 
     def underived(self) -> Pairs:
-        """The same pairs, in place of each derived condition the image (3, H, W) that it is made from."""
+        """The same pairs, with derived conditions replaced by the image (3, H, W) that they are derived from."""
         if self.derived is None:
             return self
         return Pairs(replace(self.source, condition=ImageCondition(derived=Self())), self.split)
 
 
 def item_number(split: str, index: int) -> int:
-    """One number for each item of a data set; splits never share one, however long they are."""
+    """A number for each item of a data set, unique across splits."""
     return SPLITS.index(split) * 2**40 + index
 
 
 def bytes_held(tensor: Tensor) -> int:
-    """Bytes of memory that a tensor takes; a view of constant planes takes next to none."""
+    """Memory of a tensor in bytes; a view of constant planes takes almost none."""
     size = tensor.element_size()
     for length, stride in zip(tensor.shape, tensor.stride()):
         size *= length if stride else 1

@@ -1,6 +1,6 @@
-"""Which item is visited when: a pure function of (seed, position).
+"""The order in which items are visited: a pure function of (seed, position).
 
-Resuming, the number of processes and the number of workers therefore never change the data.
+Therefore resuming, the number of processes and the number of workers never change the data.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from torch.utils.data import Sampler
 
 from ...core.errors import ConfigError
 
-SEED_BITS, POSITION_BITS = 22, 40  # together they fit a positive int64
+SEED_BITS, POSITION_BITS = 22, 40  # with one more bit, they fit a positive int64
 _RARITY_WORD = 2**64 - 2
-_EPOCH_WORD = 2**63  # far from the second words 0, 1, ... of training codes, which come from Philox too
+_EPOCH_WORD = 2**63  # far from the second words 0, 1, ... of training codes, which also use Philox
 
 
 def order(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -27,32 +27,32 @@ def order(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
 def visit_key(seed: int, position: int) -> int:
     """One number per visit of an item: a high bit, the low 22 bits of the seed, then 40 bits of stream position.
 
-    The high bit keeps them apart from the seeds that people give, whose codes must not be codes of training.
+    The high bit keeps keys distinct from user seeds, whose codes must not coincide with training codes.
     """
     return (1 << (SEED_BITS + POSITION_BITS)) + ((seed & ((1 << SEED_BITS) - 1)) << POSITION_BITS) + position
 
 
 class InfiniteSampler(Sampler[tuple[int, int]]):
-    """(index, key) of one rank's items, reshuffled for ever.
+    """An infinite stream of (index, key) of one rank's items, reshuffled every epoch.
 
-    Step t of the global stream holds positions t * batch_size .. (t + 1) * batch_size - 1; rank r has the r-th of
-    `world_size` equal contiguous slices of them. Hand it to a DataLoader with batch size `per_rank`.
+    Step t of the global stream has positions t * batch_size .. (t + 1) * batch_size - 1; rank r has the r-th of
+    `world_size` equal contiguous slices of them. Use it in a DataLoader with batch size `per_rank`.
     """
 
     def __init__(
         self, length: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1, start_step: int = 0
     ) -> None:
         if length < 1:
-            raise ConfigError("there are no items to draw batches from")
+            raise ConfigError("there are no items to sample batches from")
         if batch_size < 1 or batch_size % world_size:
             raise ConfigError(
-                f"batch size {batch_size} cannot be shared equally by {world_size} processes; "
+                f"batch size {batch_size} cannot be divided equally among {world_size} processes; "
                 f"give a multiple of {world_size}"
             )
         if not 0 <= rank < world_size:
-            raise ConfigError(f"rank {rank} is not one of 0..{world_size - 1}")
+            raise ConfigError(f"rank must be in 0..{world_size - 1}, got {rank}")
         if start_step < 0:
-            raise ConfigError(f"start step {start_step} lies before the first step, 0")
+            raise ConfigError(f"start step must be at least 0, got {start_step}")
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.rank, self.start_step = rank, start_step
         self.per_rank = batch_size // world_size
@@ -68,12 +68,12 @@ class InfiniteSampler(Sampler[tuple[int, int]]):
             step += 1
 
     def uniform(self, position: int) -> float:
-        """A number in [0, 1) that is a function of seed and position."""
+        """A uniform random number in [0, 1) that depends only on seed and position."""
         key = np.array([visit_key(self.seed, position), _RARITY_WORD], dtype=np.uint64)
         return float(np.random.Generator(np.random.Philox(key=key)).random())
 
     def item(self, position: int) -> int:
-        """The item at a position of the stream: every item once an epoch."""
+        """The item at a position of the stream: every item once per epoch."""
         if position // self.length != self.epoch:
             self.epoch = position // self.length
             self.items = order(self.length, self.seed, self.epoch)
@@ -81,17 +81,17 @@ class InfiniteSampler(Sampler[tuple[int, int]]):
 
 
 class ReplacementSampler(InfiniteSampler):
-    """Items drawn independently of each other, all equally likely."""
+    """Items drawn uniformly with replacement."""
 
     def item(self, position: int) -> int:
         return min(int(self.uniform(position) * self.length), self.length - 1)
 
 
 class WeightedInfiniteSampler(InfiniteSampler):
-    """Items drawn with replacement by rarity: position p serves column p mod P of the scores.
+    """Items drawn with replacement in proportion to rarity: position p uses column p mod P of the scores.
 
     Args:
-        scores: (N, P) of at least zero; one column for each class that has a share of the stream.
+        scores: (N, P), non-negative; one column for each class that has a share of the stream.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Images that a generator draws for the conditions of a data set."""
+"""Sample images for the conditions of a data set."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .pairs import Pairs
 
 
 def sample_raw(generator: Generator, condition: Condition, raw: Tensor, codes: Tensor) -> Tensor:
-    """The same codes (S, D) on raw conditions (B, c, H, W): (B, S, C, H, W) in [-1, 1] on the CPU."""
+    """Decode the same codes (S, D) for raw conditions (B, c, H, W): (B, S, C, H, W) in [-1, 1] on the CPU."""
     device = next(generator.parameters()).device
     return decode_in_chunks(generator, condition.encode(raw.to(device)), codes)
 
 
 def sample_pair(generator: Generator, pairs: Pairs, index: int, codes: Tensor) -> Tensor:
-    """Codes (S, D) on the condition of a pair: (S, C, H, W) in [-1, 1] on the CPU."""
+    """Decode codes (S, D) for the condition of a pair: (S, C, H, W) in [-1, 1] on the CPU."""
     return sample_raw(generator, pairs.condition, pairs.raw(index)[0][None], codes)[0]

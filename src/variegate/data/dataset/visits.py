@@ -1,4 +1,4 @@
-"""Pairs as training visits them: cropped, mirrored, with their neighbours; and collated, as networks see them."""
+"""Pairs as used in training: cropped, mirrored, with their neighbours, and collated into batches."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from ...core.interfaces import Batch
 from ..conditions import Condition
 from .pairs import Pairs
 
-VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are keyed by the visit too
+VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are also keyed by the visit
 
 
 class Visit(TypedDict):
-    """One item as training sees it, before collation."""
+    """One training item, before collation."""
 
-    condition: Tensor  # (c, H, W), as `condition.read` returns it
+    condition: Tensor  # (c, H, W), as returned by `condition.read`
     image: Tensor  # uint8 (C, H, W)
     index: int
     key: int
-    neighbours: NotRequired[Tensor]  # uint8 (N, C, H, W), zero where there are no more
+    neighbours: NotRequired[Tensor]  # uint8 (N, C, H, W), zero where there are fewer than N
     present: NotRequired[Tensor]  # bool (N,)
 
 
 class Visits(Dataset[Visit]):
-    """Pairs as training visits them: resized to `jitter` times the size, cropped to the size, perhaps mirrored.
+    """Pairs as used in training: resized to `jitter` times the size, cropped to the size, randomly mirrored.
 
-    Condition and image are cropped and mirrored alike, by a draw that depends on the visit's key only. Holes are cut
-    afterwards: no crop moves them, or leaves one out, and an item has the same hole at every visit. So are the blocks
-    of superres:K made, which begin at the first pixel of what a network sees. Neighbours are cropped and mirrored as
-    the image is.
+    Condition and image are cropped and mirrored alike, depending only on the visit's key. Holes are cut after the crop:
+    no crop moves or loses them, and an item has the same hole at every visit. The blocks of superres:K are also made
+    after the crop, so that they start at the first pixel of the network input. Neighbours are cropped and mirrored
+    like the image.
 
     Args:
-        others: numbers of each pair's neighbours (len(pairs), N), -1 where there are no more.
+        others: indices of each pair's neighbours (len(pairs), N), -1 where there are fewer than N.
     """
 
     def __init__(
         self, pairs: Pairs, jitter: float = 1.0, flip: bool = False, others: NDArray[np.int32] | None = None
     ) -> None:
         if jitter < 1:
-            raise ConfigError(f"jitter {jitter} would leave less than one crop; give 1 (no jitter) or more")
+            raise ConfigError(f"jitter must be at least 1 (no jitter), got {jitter}")
         if flip:
             pairs.condition.check_mirroring()
         height, width = self.size = pairs.size
@@ -84,18 +84,18 @@ class Visits(Dataset[Visit]):
 
 
 def collate(visits: Sequence[Visit]) -> dict[str, Tensor]:
-    """Visits as one batch; of conditions that are the same at every pixel one pixel, (B, c, 1, 1)."""
+    """Collate visits into one batch; constant conditions are reduced to one pixel, (B, c, 1, 1)."""
     raw: dict[str, Tensor] = default_collate([{**visit, "condition": pixel_of(visit["condition"])} for visit in visits])
     return raw
 
 
 def pixel_of(planes: Tensor) -> Tensor:
-    """(c, 1, 1) of a view of constant planes (c, H, W); other planes as they are."""
+    """Reduce a view of constant planes (c, H, W) to (c, 1, 1); return other planes unchanged."""
     return planes[:, :1, :1] if is_constant(planes) else planes
 
 
 def to_batch(raw: Mapping[str, Tensor], condition: Condition) -> Batch:
-    """Collated visits, already on the device, as the networks see them: condition (B, K, H, W), images in [-1, 1]."""
+    """Convert collated visits on the device to network input: condition (B, K, H, W), images in [-1, 1]."""
     given = raw["condition"].expand(-1, -1, *raw["image"].shape[-2:])
     batch = Batch(condition.encode(given), to_float(raw["image"]), raw["index"], raw["key"])
     if "neighbours" in raw:

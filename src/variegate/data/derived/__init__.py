@@ -1,1 +1,1 @@
-"""Conditions that are made from the image itself."""
+"""Conditions that are derived from the image itself."""

@@ -1,6 +1,6 @@
-"""Super-resolution: a low-resolution image, each pixel repeated K x K, so that it has the size of its image.
+"""Super-resolution: a low-resolution image, each pixel repeated K x K, so that it has the size of the full image.
 
-A network takes the exact low-resolution image out of it with `[..., ::K, ::K]`.
+A network recovers the exact low-resolution image with `[..., ::K, ::K]`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ def low_size(size: Size, factor: int, where: str) -> Size:
     if height % factor or width % factor:
         tall, wide = (max(1, round(side / factor)) * factor for side in size)
         raise DataError(
-            f"{where}: at {height}x{width} (height x width) {factor} does not divide both sides, as superres:{factor} "
-            f"needs; the nearest size that it divides is --size {tall}x{wide}"
+            f"{where}: superres:{factor} needs sides divisible by {factor}, got {height}x{width} (height x width); "
+            f"the nearest valid size is --size {tall}x{wide}"
         )
     return height // factor, width // factor
 
 
 def reduce(image: Pixels, factor: int, where: str = "the image") -> Pixels:
-    """An image (H, W, 3) as K x K blocks of its antialiased, bicubic reduction."""
+    """Downsample an image (H, W, 3), antialiased bicubic, and repeat each pixel as a K x K block."""
     return _repeat(resize(image, low_size(image.shape[:2], factor, where), nearest=False), factor)
 
 
 def fit(pixels: Pixels, size: Size, factor: int, where: str = "the image") -> Pixels:
-    """A user's image as K x K blocks in exactly `size`, (H, W).
+    """Convert a user's image to K x K blocks at exactly `size`, (H, W).
 
-    Blocks of that size stay as they are, and of (H / K, W / K) every pixel is kept; all else is resized to that.
+    Blocks at that size are kept, as is every pixel of an image of (H / K, W / K); others are resized to (H / K, W / K).
     """
     small = low_size(size, factor, where)
     if pixels.shape[:2] == size and np.array_equal(_repeat(pixels[::factor, ::factor], factor), pixels):

@@ -1,6 +1,6 @@
-"""Conditions that are made from the image itself: edges, grey, a low-resolution copy, a hole to fill, the image.
+"""Conditions that are derived from the image itself: edges, grey, a low-resolution copy, a hole to fill, the image.
 
-Each is a value, parsed once from what `--condition` says and written back as that.
+Each is a value that is parsed from the text of `--condition` and converted back to it with `str`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from . import blocks, holes
 from .masks import Masks
 
 KNOWN = ("edges", "grey", "inpaint", "inpaint:centre", "self", "inpaint:FOLDER", "superres:K")
-EDGE = 12.0  # grey levels per pixel; steeper than this is an edge
+EDGE = 12.0  # grey levels per pixel; steeper gradients are edges
 
 
 class Derived(ABC):
-    """How a condition is made from an image; `str` of it is what `--condition` says.
+    """A condition that is derived from an image; `str` gives its text in `--condition`.
 
     Attributes:
-        channels: of the condition: 1, 3, or 4 for an image with a hole and its mask.
-        cuts_hole: it leaves a hole to fill.
-        after_crop: it must be made from what a crop leaves, which would move holes and cut through blocks.
+        channels: channels of the condition: 1, 3, or 4 for an image with a hole and its mask.
+        cuts_hole: whether it has a hole to fill.
+        after_crop: whether it must be made after cropping, because a crop would move holes and cut through blocks.
     """
 
     channels: ClassVar[Literal[1, 3, 4]] = 3
@@ -42,20 +42,20 @@ class Derived(ABC):
 
     @abstractmethod
     def make(self, image: Pixels, item: int = 0) -> Pixels:
-        """The condition (H, W) or (H, W, c) of an image (H, W, 3).
+        """Derive the condition (H, W) or (H, W, c) from an image (H, W, 3).
 
         Args:
-            item: number of the item in its data set, which decides the place of a random hole, or the mask.
+            item: number of the item in its data set, which determines the random hole or the mask.
 
         Raises:
             DataError: see `check`.
         """
 
-    def check(self, size: Size, where: str) -> None:  # noqa: B027 most can be made of any image
-        """Raises DataError if it cannot be made of images of `size`, which `where` names."""
+    def check(self, size: Size, where: str) -> None:  # noqa: B027 most accept any image
+        """Raise DataError if it cannot be made from images of `size`; `where` names them."""
 
     def problems(self, size: Size, where: str) -> list[str]:
-        """All that `check` has to say, in sentences."""
+        """All problems that `check` finds, one sentence each."""
         try:
             self.check(size, where)
         except DataError as error:
@@ -63,13 +63,13 @@ class Derived(ABC):
         return []
 
     def explain(self, size: Size) -> str:
-        """What is made of images of (H, W), in words with sizes in pixels; empty if the name says it all."""
+        """Describe the condition of images of (H, W), with sizes in pixels; empty if the name says it all."""
         return ""
 
 
 @dataclass(frozen=True)
 class Self(Derived):
-    """The image, for auto-encoders."""
+    """The image itself, for autoencoders."""
 
     def __str__(self) -> str:
         return "self"
@@ -80,7 +80,7 @@ class Self(Derived):
 
 @dataclass(frozen=True)
 class Gray(Derived):
-    """Its grey levels, for colouring."""
+    """The grey levels, for colourisation."""
 
     channels: ClassVar[Literal[1, 3, 4]] = 1
 
@@ -93,7 +93,7 @@ class Gray(Derived):
 
 @dataclass(frozen=True)
 class Edges(Derived):
-    """White where grey levels change by more than EDGE a pixel, black elsewhere; grain is smoothed."""
+    """White where grey levels change by more than EDGE per pixel, black elsewhere; noise is smoothed first."""
 
     channels: ClassVar[Literal[1, 3, 4]] = 1
 
@@ -106,7 +106,7 @@ class Edges(Derived):
 
 @dataclass(frozen=True)
 class SuperRes(Derived):
-    """A copy of 1/factor of the size, each of whose pixels is repeated factor x factor."""
+    """A copy at 1/factor of the size, with each pixel repeated factor x factor."""
 
     factor: int
     after_crop: ClassVar[bool] = True
@@ -123,12 +123,12 @@ class SuperRes(Derived):
     def explain(self, size: Size) -> str:
         height, width = size
         small = f"{width // self.factor}x{height // self.factor}"
-        return f"the low resolution is {small} {of_images(size)}, each pixel repeated {self.factor} x {self.factor}"
+        return f"the low resolution {of_images(size)} is {small}, each pixel repeated {self.factor} x {self.factor}"
 
 
 @dataclass(frozen=True)
 class Inpaint(Derived):
-    """The image with a rectangle cut out: half as high and wide in the middle, or of a random size and place."""
+    """The image with a rectangle cut out: half as high and wide in the centre, or of random size and position."""
 
     centre: bool = False
     channels: ClassVar[Literal[1, 3, 4]] = 4
@@ -148,9 +148,9 @@ class Inpaint(Derived):
     def explain(self, size: Size) -> str:
         if self.centre:
             hole = holes.centre(size)
-            return f"a hole of {hole.width}x{hole.height} in the middle {of_images(size)}"
+            return f"a hole of {hole.width}x{hole.height} in the centre {of_images(size)}"
         (low, high), (left, right) = (holes.lengths(side) for side in size)
-        return f"a hole {left} to {right} wide and {low} to {high} high, at a random place {of_images(size)}"
+        return f"a hole {left} to {right} wide and {low} to {high} high, at a random position {of_images(size)}"
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class InpaintMasks(Derived):
 
     @cached_property
     def masks(self) -> Masks:
-        """Raises DataError if there is no such folder, or no image in it."""
+        """The masks of the folder. Raises DataError if it does not exist, or has no images."""
         return Masks(self.folder)
 
     def make(self, image: Pixels, item: int = 0) -> Pixels:
@@ -191,7 +191,7 @@ PLAIN: dict[str, Derived] = {str(one): one for one in (Edges(), Gray(), Inpaint(
 
 
 def parse_derived(text: Any) -> Any:
-    """The value of what `--condition` says; anything but text is left to validation.
+    """Parse the text of a derived condition; anything else is left to validation.
 
     Raises:
         DataError: there is no such condition, or superres has no factor.
@@ -201,7 +201,7 @@ def parse_derived(text: Any) -> Any:
     name, colon, setting = text.partition(":")
     if name == "superres":
         if not (setting.isdecimal() and int(setting) >= 2):
-            raise DataError(f"condition {text!r}: superres needs a whole factor of 2 or more, such as superres:4")
+            raise DataError(f"condition {text!r}: superres needs an integer factor of at least 2, such as superres:4")
         return SuperRes(int(setting))
     if name == "inpaint" and colon:
         return InpaintMasks(setting)
@@ -216,7 +216,7 @@ def of_images(size: Size) -> str:
 
 
 def edges(grey: Pixels) -> Pixels:
-    """White (255) where the grey level (H, W) changes by more than EDGE a pixel, black elsewhere; grain is smoothed."""
+    """White (255) where grey levels (H, W) change by more than EDGE per pixel, black elsewhere; noise is smoothed."""
     smooth = np.array(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1)))
     padded = np.pad(smooth.astype(np.float32), 1, mode="edge")
     down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2

@@ -1,4 +1,4 @@
-"""Holes from a folder of masks: any images, white inside the hole, each resized to the image it is cut into."""
+"""Holes from a folder of masks: any images, white inside the hole, each resized to the image that it is cut into."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from . import holes
 
 MASK_BESIDE = re.compile(r"(.+)[_-]mask(_?\d+)?", re.IGNORECASE)
 CACHE_BYTES = 1 << 28
-RIGHT = f"a mask is an image, in which {holes.BY_MASK}"
+RIGHT = f"a mask is an image where {holes.BY_MASK}"
 
 
 class Masks:
-    """The masks in a folder of inpaint:FOLDER. Those read once stay in memory, up to 256 MB.
+    """The masks in the folder of inpaint:FOLDER, cached in memory up to 256 MB.
 
     Raises:
-        DataError: no such folder, or no images in it.
+        DataError: the folder does not exist, or has no images.
     """
 
     def __init__(self, place: str) -> None:
         kind, folder = f"inpaint:{place}", Path(os.path.expanduser(place))
         if not place:
-            raise DataError(f"condition {kind!r}: names no folder after the colon, such as inpaint:masks; {RIGHT}")
+            raise DataError(f"condition {kind!r}: give a folder after the colon, such as inpaint:masks; {RIGHT}")
         if not folder.is_dir():
             raise DataError(f"condition {kind!r}: {_missing(folder)}")
         self.folder, self.files = folder, _only_masks(image_files.images_in(folder, deep=True))
         if not self.files:
-            raise DataError(f"condition {kind!r}: the folder {folder} has no images in it; {RIGHT}")
+            raise DataError(f"condition {kind!r}: the folder {folder} has no images; {RIGHT}")
         self._cache: dict[tuple[int, Size], Pixels] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the cache: workers that are spawned would copy it."""
+        """Drop the cache: spawned workers would copy it."""
         return {**self.__dict__, "_cache": {}}
 
     def __len__(self) -> int:
         return len(self.files)
 
     def of(self, item: int, size: Size) -> Pixels:
-        """The mask (H, W) of an item, 0 and 255. Which file it is depends on the item's number alone."""
+        """The mask (H, W) of an item, 0 and 255. Its file depends only on the item's number."""
         return self._read(int(holes.chances(item)[0] * len(self)), size)
 
     def problems(self, size: Size) -> Iterator[str]:
-        """Open every mask; one sentence for each that makes no hole in an image of (H, W)."""
+        """Open every mask; yield one sentence for each that cannot be used for images of (H, W)."""
         for number in range(len(self)):
             try:
                 self._read(number, size)
@@ -64,8 +64,8 @@ class Masks:
         mask = image_files.resize_largest(holes.read_mask(file), size)
         if mask.all():
             raise DataError(
-                f"{file}: covers all of a {size[1]}x{size[0]} image, since every pixel that its hole touches is in "
-                "the hole; use larger images, or a mask with broader black parts"
+                f"{file}: covers an entire {size[1]}x{size[0]} image, because every pixel that its hole touches is "
+                "masked; use larger images, or a mask with larger black areas"
             )
         if (len(self._cache) + 1) * mask.size <= CACHE_BYTES:
             self._cache[number, size] = mask
@@ -73,13 +73,13 @@ class Masks:
 
 
 def _only_masks(files: list[Path]) -> list[Path]:
-    """Those that lie beside images, if there are any; else all."""
+    """The files that are masks of images next to them, if any; otherwise all files."""
     beside = masks_beside(files)
     return [file for file in files if file in beside] or files
 
 
 def masks_beside(files: Iterable[Path]) -> set[Path]:
-    """Files that are masks of others in the same folder, such as 1_mask.png or 1_mask001.png of 1.png."""
+    """The files that are masks of others in the same folder, such as 1_mask.png or 1_mask001.png of 1.png."""
     files = list(files)
     present = {(file.parent, file.stem) for file in files}
     named = ((file, MASK_BESIDE.fullmatch(file.stem)) for file in files)
@@ -88,8 +88,8 @@ def masks_beside(files: Iterable[Path]) -> set[Path]:
 
 def _missing(folder: Path) -> str:
     if folder.exists():
-        return f"{folder} is a file; give the folder that holds the masks"
+        return f"{folder} is a file; give the folder of the masks"
     beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
     near = [str(folder.parent / name) for name in difflib.get_close_matches(folder.name, beside, n=1)]
     known = ["inpaint:centre", *(f"inpaint:{place}" for place in near)]
-    return f"there is no folder {folder} to take masks from; {did_you_mean(f'inpaint:{folder}', known)}"
+    return f"there is no folder {folder} of masks; {did_you_mean(f'inpaint:{folder}', known)}"

@@ -1,1 +1,1 @@
-"""One file read robustly: images, label maps, vectors, landmarks, arrays."""
+"""Robust reading of single files: images, label maps, vectors, landmarks, arrays."""

@@ -1,6 +1,6 @@
-"""Images in arrays: .npz files, down-sampled ImageNet as published, CIFAR-10 as torchvision leaves it, digits.
+"""Images in arrays: .npz files, downsampled ImageNet as published, CIFAR-10 as stored by torchvision, digits.
 
-Nothing is unpickled but the CIFAR-10 files that torchvision knows by their checksums.
+Nothing is unpickled except the CIFAR-10 files, which torchvision verifies by checksum.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from ...core.errors import DataError
 from .images import Pixels
 
-HOW = "expected `images` uint8 (N, H, W, 3) or (N, H, W), and perhaps `labels` (N,)"
+HOW = "expected `images` uint8 (N, H, W, 3) or (N, H, W), and optionally `labels` (N,)"
 
 
 @dataclass
 class ArrayFile:
-    """The images of one file, decompressed when the first is asked for."""
+    """The images of one file, decompressed on first access."""
 
     file: Path
     count: int
     size: tuple[int, int]
     grey: bool
     labels: NDArray[np.int64] | None = None  # (N,) from 0
-    key: str | None = None  # of the array in the file; None: `held` was given
+    key: str | None = None  # of the array in the file; None: `held` was passed in
     held: Pixels | None = field(default=None, repr=False)
 
     def image(self, row: int) -> Pixels:
@@ -40,7 +40,7 @@ class ArrayFile:
         return pixels
 
     def images(self) -> Pixels:
-        """As they are in the file.
+        """All images, as stored in the file.
 
         Raises:
             DataError: the file is cut short or damaged.
@@ -51,13 +51,13 @@ class ArrayFile:
         return self.held
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what can be read again: workers that are spawned would copy it."""
+        """Drop the images if they can be read again: spawned workers would copy them."""
         return {**self.__dict__, "held": None if self.key else self.held}
 
 
 @dataclass
 class ArrayDataset:
-    """What arrays were recognised as. Problems have one sentence each."""
+    """A recognised data set of arrays. Each problem is one sentence."""
 
     name: str
     root: Path
@@ -75,30 +75,30 @@ class ArrayDataset:
         return all(one.grey for array_files in self.splits.values() for one in array_files)
 
     def labels_of(self, split: str) -> NDArray[np.int64] | None:
-        """(N,) of a split, or None if some have none."""
+        """Labels (N,) of a split, or None if any of its files has none."""
         parts = [one.labels for one in self.splits[split]]
         found = [part for part in parts if part is not None]
         return np.concatenate(found) if len(found) == len(parts) else None
 
 
 def load(file: Path, key: str) -> NDArray[Any]:
-    """One array of an .npz file, never a pickle.
+    """Load one array of an .npz file, never unpickling.
 
     Raises:
-        DataError: it is damaged, or holds Python objects.
+        DataError: the file is damaged, or contains Python objects.
     """
     try:
         with np.load(file, allow_pickle=False) as content:
             return np.asarray(content[key])
     except Exception as error:  # numpy and zipfile raise many types for damaged files
-        raise DataError(f"{file}: {key!r} cannot be read ({error}); write or copy the file again") from None
+        raise DataError(f"{file}: cannot read {key!r} ({error}); write or copy the file again") from None
 
 
 def headers(file: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of each array of an .npz file, without decompressing it.
 
     Raises:
-        DataError: it is no .npz file, or damaged.
+        DataError: it is not an .npz file, or is damaged.
     """
     found = {}
     try:
@@ -111,52 +111,54 @@ def headers(file: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
                     shape, _, kind = read(stream)
                     found[name.removesuffix(".npy")] = (shape, kind)
     except (OSError, zipfile.BadZipFile, ValueError, EOFError, zlib.error) as error:
-        raise DataError(f"{file}: is no .npz file, or cut short or damaged ({error}); write or copy it again") from None
+        raise DataError(
+            f"{file}: is not an .npz file, or is cut short or damaged ({error}); write or copy it again"
+        ) from None
     return found
 
 
 def array_file(file: Path) -> tuple[ArrayFile, tuple[str, ...]]:
-    """An .npz with `images` and perhaps `labels` and `classes`: the file, and the names of the classes if it has them.
+    """Open an .npz with `images` and optionally `labels` and `classes`: the file, and its class names, if any.
 
     Raises:
-        DataError: what is wrong, and what would be right.
+        DataError: an array is missing, or has the wrong type or shape.
     """
     known = headers(file)
     if "images" not in known:
         raise DataError(f"{file}: has no array `images`, only {', '.join(sorted(known)) or 'nothing'}; {HOW}")
     shape, kind = known["images"]
     if kind.hasobject:
-        raise DataError(f"{file}: its images differ in size (a list of arrays); resize all to one size: {HOW}")
+        raise DataError(f"{file}: has images of different sizes (a list of arrays); resize all to one size: {HOW}")
     if kind != np.uint8:
         raise DataError(f"{file}: has images of type {kind}; {HOW}")
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)) or 0 in shape:
         raise DataError(f"{file}: has images of shape {shape}; {HOW}")
     if len(shape) == 4 and shape[3] == 1:
-        raise DataError(f"{file}: has images of shape {shape}; write grey ones as (N, H, W)")
+        raise DataError(f"{file}: has images of shape {shape}; write grey images as (N, H, W)")
     labels = labels_in(file, "labels", shape[0]) if "labels" in known else None
     classes: tuple[str, ...] = ()
     if "classes" in known:
         if known["classes"][1].hasobject:
             raise DataError(
-                f"{file}: its `classes` are Python objects; write an array of text, such as np.array(names)"
+                f"{file}: has Python objects in `classes`; write an array of strings, such as np.array(names)"
             )
         classes = tuple(map(str, load(file, "classes").reshape(-1)))
     return ArrayFile(file, shape[0], (shape[1], shape[2]), len(shape) == 3, labels, "images"), classes
 
 
 def labels_in(file: Path, key: str, count: int, first: int = 0) -> NDArray[np.int64]:
-    """Class numbers (N,) from 0.
+    """Read class numbers (N,), counted from 0.
 
     Args:
-        first: the number in the file that means the first class.
+        first: the number of the first class in the file.
     """
     labels = load(file, key)
     if labels.dtype.kind not in "ui" or labels.shape not in ((count,), (count, 1)):
         raise DataError(
-            f"{file}: has labels of type {labels.dtype} and shape {labels.shape}; expected whole numbers, "
-            f"one for each of the {count} images"
+            f"{file}: expected labels to be whole numbers, one for each of the {count} images, "
+            f"got type {labels.dtype} and shape {labels.shape}"
         )
     numbers = labels.reshape(-1).astype(np.int64) - first
     if len(numbers) and int(numbers.min()) < 0:
-        raise DataError(f"{file}: has label {int(numbers.min()) + first}; labels are counted from {first}")
+        raise DataError(f"{file}: has label {int(numbers.min()) + first}; labels must start at {first}")
     return numbers

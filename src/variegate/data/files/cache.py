@@ -1,7 +1,7 @@
-"""What takes minutes to compute and depends on data alone is kept in a folder of the user's.
+"""A cache, in a folder of the user, for results that take minutes to compute and depend only on data.
 
-The folder is the one that VARIEGATE_CACHE names, else `variegate` in XDG_CACHE_HOME, else `~/.cache/variegate`. All in
-it can be deleted at any time.
+The folder is VARIEGATE_CACHE, or else `variegate` in XDG_CACHE_HOME, or else `~/.cache/variegate`. Its contents can be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def folder() -> Path:
-    """Where kept results are; it need not exist."""
+    """The cache folder, which need not exist."""
     named = os.environ.get("VARIEGATE_CACHE")
     if named:
         return Path(named).expanduser()
@@ -29,13 +29,13 @@ def folder() -> Path:
 
 
 def load(kind: str, key: str, like: Arrays) -> dict[str, NDArray[Any]] | None:
-    """The arrays that were kept under a key; None if there are none, or their file is damaged.
+    """Load the arrays saved under a key; None if there are none, or their file is damaged.
 
     Args:
-        like: arrays of the names, shapes and types that they must have.
+        like: arrays with the required names, shapes and types.
     """
     try:
-        with np.load(path(kind, key), allow_pickle=False) as file:  # reading all of an entry checks its CRC
+        with np.load(path(kind, key), allow_pickle=False) as file:  # reading an entry completely checks its CRC
             arrays = {name: file[name] for name in like}
     except Exception:  # numpy and zipfile raise many types for damaged files
         return None
@@ -44,7 +44,7 @@ def load(kind: str, key: str, like: Arrays) -> dict[str, NDArray[Any]] | None:
 
 
 def save(kind: str, key: str, arrays: dict[str, Any]) -> None:
-    """A folder that cannot be written costs the next run time, nothing else."""
+    """Save arrays under a key; if the folder cannot be written, the next run just computes them again."""
     with contextlib.suppress(OSError), replacing(path(kind, key)) as aside, aside.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

@@ -1,7 +1,7 @@
-"""One image file, read robustly: uint8 arrays (H, W) or (H, W, 3), or one sentence about what is wrong with it.
+"""Robust reading of one image file: a uint8 array (H, W) or (H, W, 3), or a one-sentence error.
 
-Whatever has one sensible meaning is accepted: 16-bit values are divided by 257, transparent pixels are laid on white,
-CMYK and palettes become RGB, the orientation in EXIF is applied. Only what cannot be interpreted is an error.
+Whatever has one sensible interpretation is accepted: 16-bit values are divided by 257, transparent pixels are
+composited on white, CMYK and palettes become RGB, EXIF orientation is applied. Anything else is an error.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .walk import is_hidden, walk
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
 
-WHITE = 65535  # of 16-bit files, unless their data say otherwise
-SHALLOW = (255, 1023, 4095, 16383)  # white of 8, 10, 12 and 14 bits, which scanners and depth cameras keep in 16
-_ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 turn the image on its side
+WHITE = 65535  # in 16-bit files, unless a white level is set
+SHALLOW = (255, 1023, 4095, 16383)  # white in 8, 10, 12 and 14 bits, which scanners and depth cameras store in 16
+_ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 swap height and width
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-_DEEP = re.compile(r";16|\b(1023|4095|16383|65535)\b")  # in what Pillow tells its decoder
+_DEEP = re.compile(r";16|\b(1023|4095|16383|65535)\b")  # in the arguments of Pillow's decoder
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 
 
 def open_image(path: Path) -> Image.Image:
-    """Open and fully decode a file, so that a cut-short file fails here; EXIF orientation applied.
+    """Open and fully decode a file, so that a file cut short fails here, and apply EXIF orientation.
 
     Raises:
-        DataError: missing, empty, not an image, cut short or too large.
+        DataError: the file is missing, empty, not an image, cut short or too large.
     """
     try:
         with open(path, "rb") as stream:
@@ -42,7 +42,7 @@ def open_image(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except IsADirectoryError:
-        raise DataError(f"{path}: is a folder, not an image; give one of the files in it") from None
+        raise DataError(f"{path}: is a folder, not an image; give a file in it") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     if not start:
@@ -50,20 +50,20 @@ def open_image(path: Path) -> Image.Image:
     try:
         image = Image.open(path)
     except Image.DecompressionBombError:
-        raise DataError(f"{path}: has too many pixels to open safely; shrink or tile it first") from None
+        raise DataError(f"{path}: has too many pixels to open safely; downsize or tile it first") from None
     except _BROKEN:
-        raise DataError(f"{path}: is {_instead(start)}; delete it or replace it by a PNG or JPEG") from None
+        raise DataError(f"{path}: is {_instead(start)}; delete it or replace it with a PNG or JPEG") from None
     try:
         image.load()
         turned = ImageOps.exif_transpose(image)
     except _BROKEN as error:
         raise DataError(f"{path}: is cut short or damaged ({error}); copy it again or delete it") from None
-    turned.format = image.format  # transposing makes a new image, which forgets the format
+    turned.format = image.format  # transposing makes a new image without the format
     return turned
 
 
 def _instead(start: bytes) -> str:
-    """What a file that is not an image seems to be, judged by its first bytes."""
+    """What a non-image file seems to be, judging by its first bytes."""
     if start.lstrip().startswith(b"<"):
         return "not an image but a web page or XML"
     if start.startswith(b"version https://git-lfs"):
@@ -83,7 +83,7 @@ def size_of(path: Path) -> tuple[int, int] | None:
 
 
 def is_turned(path: Path) -> bool:
-    """Whether EXIF says that the image is to be displayed rotated or mirrored."""
+    """Whether EXIF says that the image must be rotated or mirrored for display."""
     try:
         with Image.open(path) as image:
             return bool(image.getexif().get(_ORIENTATION, 1) != 1)
@@ -101,13 +101,13 @@ def mode_of(path: Path) -> str | None:
 
 
 def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", white: int = WHITE) -> Pixels:
-    """A photograph or drawing: uint8 (H, W, 3) for 3 channels, (H, W) for 1.
+    """Read a photograph or drawing: uint8 (H, W, 3) for 3 channels, (H, W) for 1.
 
     Args:
-        white: the value that is white in 16-bit files.
+        white: the value of white in 16-bit files.
 
     Raises:
-        DataError: see `open_image`; also values outside what the mode can mean.
+        DataError: see `open_image`; also for values outside the range of the mode.
     """
     where = where or str(source if isinstance(source, Path) else "the image")
     if white != WHITE and isinstance(source, Path) and has_deep_colours(source):
@@ -118,7 +118,7 @@ def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", w
 
 
 def eight_bit(image: Image.Image, where: str, white: int = WHITE) -> Image.Image:
-    """16-bit grey as 8-bit grey (`white` becomes 255), float in [0, 1] or [0, 255] likewise; others unchanged."""
+    """Convert 16-bit grey (`white` becomes 255) or float grey in [0, 1] or [0, 255] to 8 bits; keep other modes."""
     if image.mode not in (*_SIXTEEN_BIT, "F"):
         return image
     values = np.asarray(image).astype(np.float64)
@@ -130,27 +130,29 @@ def eight_bit(image: Image.Image, where: str, white: int = WHITE) -> Image.Image
 def _scaled(values: NDArray[np.float64], white: float, where: str) -> Image.Image:
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= white):  # also catches NaN
-        scales = {1.0, 255.0, float(WHITE)}  # those that nobody has to ask for
-        remedy = "save it as 8-bit or 16-bit PNG" if white in scales else f"the white level is {white:g}; raise it"
+        scales = {1.0, 255.0, float(WHITE)}  # those that are not set by the user
+        remedy = "save it as 8-bit or 16-bit PNG" if white in scales else f"raise the white level, which is {white:g}"
         raise DataError(f"{where}: has values from {low:g} to {high:g}; {remedy}")
     return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
 
 
 def _eight_bit_colours(path: Path, where: str, white: int) -> Image.Image:
-    """16-bit colours as 8-bit RGB; Pillow would keep only their upper bytes, hardly anything with a low white level."""
-    from torchvision.io import ImageReadMode, decode_image  # slow to import, and seldom needed
+    """Convert 16-bit colours to 8-bit RGB; Pillow keeps only the high bytes, which lose detail if white is low."""
+    from torchvision.io import ImageReadMode, decode_image  # slow to import and rarely needed
 
     try:
         values = decode_image(str(path), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()[..., :3]
     except RuntimeError:
-        raise DataError(f"{where}: has 16 bits per colour, which only PNG allows with a white level") from None
+        raise DataError(
+            f"{where}: has 16 bits per colour, where a white level is supported only for PNG; save it as PNG"
+        ) from None
     return _scaled(values.astype(np.float64), float(white), where)
 
 
 def has_deep_colours(path: Path) -> bool:
-    """Whether a file's header announces colours, or grey with alpha, of more than 8 bits per channel.
+    """Whether, by its header, a file has colours, or grey with alpha, of more than 8 bits per channel.
 
-    Pillow reads such a file in an 8-bit mode, which hides the loss.
+    Pillow reads such a file in an 8-bit mode without reporting the loss.
     """
     try:
         with Image.open(path) as image:
@@ -170,7 +172,7 @@ def frames_of(path: Path) -> int:
 
 
 def shallow_white(files: Sequence[Path]) -> int | None:
-    """The white level of 8 to 14 bits that 16-bit files never exceed; None if one does, or if no file has 16 bits."""
+    """The white of 8 to 14 bits that no value in 16-bit files exceeds; None if there is none, or no such file."""
     top = 0
     for file in files:
         colours = has_deep_colours(file)
@@ -178,14 +180,14 @@ def shallow_white(files: Sequence[Path]) -> int | None:
             continue
         try:
             highest = int(np.asarray(open_image(file)).max())
-        except DataError:  # said where the file is needed
+        except DataError:  # reported where the file is needed
             continue
         top = max(top, 256 * highest + 255 if colours and highest else highest)
     return next((white for white in SHALLOW if 0 < top <= white), None)
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """Transparent pixels laid on white: the colour under full transparency is arbitrary and must not leak in."""
+    """Composite transparent pixels on white: colour under full transparency is arbitrary and must not leak in."""
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
@@ -195,10 +197,10 @@ def flatten(image: Image.Image) -> Image.Image:
 def read_labels(
     source: Path | Image.Image, where: str, noun: str = "a label map"
 ) -> tuple[NDArray[Any], Pixels | None]:
-    """A label map: integer ids (H, W) with the file's palette (n, 3) if it has one, or colours (H, W, 3) and None.
+    """Read a label map: integer ids (H, W) with the file's palette (n, 3), if any, or colours (H, W, 3) and None.
 
     Raises:
-        DataError: see `open_image`; JPEG, whose compression invents labels; modes without integer ids.
+        DataError: see `open_image`; also for JPEG, whose compression invents labels, and modes without integer ids.
     """
     image = open_image(source) if isinstance(source, Path) else source
     if image.format in ("JPEG", "MPO"):
@@ -215,7 +217,7 @@ def read_labels(
 
 
 def resize(pixels: Pixels, size: tuple[int, int], nearest: bool) -> Pixels:
-    """To exactly (H, W): nearest neighbour for labels, antialiased bicubic for images."""
+    """Resize to exactly (H, W): nearest neighbour for labels, antialiased bicubic for images."""
     if pixels.shape[:2] == size:
         return pixels
     filter = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
@@ -223,15 +225,14 @@ def resize(pixels: Pixels, size: tuple[int, int], nearest: bool) -> Pixels:
 
 
 def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
-    """A plane (H, W) to exactly `size`; each pixel is the largest of those it covers, even in part, so that thin lines
-    do not vanish."""
+    """Resize a plane (H, W) to exactly `size`; each pixel is the maximum of those it overlaps, to keep thin lines."""
     for axis, length in enumerate(size):
         given = plane.shape[axis]
         if given == length:
             continue
         starts = np.arange(length) * given // length
         ends = -(-np.arange(1, length + 1) * given // length)
-        # reduceat wants each end as an index, so the last needs a line of zeros behind it
+        # reduceat needs each end as an index, so a line of zeros follows the last one
         padded = np.concatenate([plane, np.zeros_like(plane.take([0], axis))], axis)
         spans = np.stack([starts, ends], axis=1).ravel()
         plane = np.maximum.reduceat(padded, spans, axis).take(np.arange(0, 2 * length, 2), axis)
@@ -239,17 +240,17 @@ def resize_largest(plane: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def images_in(folder: Path, deep: bool = False, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
-    """Image files in natural order (2 before 10), hidden ones left out."""
+    """List image files in natural order (2 before 10), without hidden ones."""
     found = walk(folder) if deep else folder.iterdir() if folder.is_dir() else ()
     files = [f for f in found if f.suffix.lower() in suffixes and not is_hidden(f.name) and f.is_file()]
     return in_order(files)
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:
-    """In natural order: 2 before 10."""
+    """Sort files in natural order: 2 before 10."""
     return sorted(files, key=natural)
 
 
 def natural(path: Path) -> list[str | int]:
-    """What to sort paths by, so that 2 comes before 10."""
+    """Sort key for paths that puts 2 before 10."""
     return [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(path))]

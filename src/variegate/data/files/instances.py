@@ -1,4 +1,4 @@
-"""Where one instance ends and another begins: pix2pixHD's boundary map (Wang et al., CVPR 2018, section 3.3)."""
+"""Instance maps and their boundaries, as in pix2pixHD (Wang et al., CVPR 2018, section 3.3)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .sources import OneSource, on_disk, planes_last, whole
 
 
 def read_instances(source: OneSource, where: str) -> NDArray[np.int64]:
-    """Instance ids (H, W), any integers: 8- or 16-bit grey, palette indices, or colours, each of which is an id.
+    """Read instance ids (H, W), any integers: 8- or 16-bit grey, palette indices, or colours, one id per colour.
 
     Raises:
-        DataError: a JPEG, fractions, or no image at all.
+        DataError: the source is a JPEG, has fractions, or is not an image.
     """
     if isinstance(source, str | Path | Image.Image):
         values, _ = image_files.read_labels(on_disk(source), where, "an instance map")
@@ -30,7 +30,7 @@ def read_instances(source: OneSource, where: str) -> NDArray[np.int64]:
 
 
 def boundary(ids: NDArray[Any]) -> image_files.Pixels:
-    """1 where the id (H, W) is not that of the pixel above, below, left or right, else 0: uint8 (H, W)."""
+    """1 where the id (H, W) differs from that of the pixel above, below, left or right, else 0: uint8 (H, W)."""
     edge = np.zeros(ids.shape, dtype=np.uint8)
     down, right = ids[1:] != ids[:-1], ids[:, 1:] != ids[:, :-1]
     for part, differs in ((edge[1:], down), (edge[:-1], down), (edge[:, 1:], right), (edge[:, :-1], right)):
@@ -39,10 +39,10 @@ def boundary(ids: NDArray[Any]) -> image_files.Pixels:
 
 
 def with_boundaries(ids: image_files.Pixels, instances: NDArray[Any], where: str) -> image_files.Pixels:
-    """Class ids (H, W) and the boundaries of an instance map of the same size: uint8 (H, W, 2).
+    """Stack class ids (H, W) and the boundaries of an instance map of the same size: uint8 (H, W, 2).
 
     Raises:
-        DataError: the instance map, which `where` names, has another size.
+        DataError: the instance map, named by `where`, has another size.
     """
     if instances.shape != ids.shape:
         raise DataError(f"{where}: {misfit(instances.shape, ids.shape)}")
@@ -50,8 +50,8 @@ def with_boundaries(ids: image_files.Pixels, instances: NDArray[Any], where: str
 
 
 def misfit(instances: tuple[int, ...], labels: tuple[int, ...]) -> str:
-    """What is wrong with an instance map of that (H, W)."""
+    """The error for an instance map (H, W) that differs in size from its label map."""
     return (
         f"is {instances[1]}x{instances[0]}, but its label map is {labels[1]}x{labels[0]}; "
-        "save both at the same size, without smoothing"
+        "save both at the same size, without interpolation"
     )

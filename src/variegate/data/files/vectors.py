@@ -1,4 +1,4 @@
-"""Files of vectors: .npy, .npz and .safetensors, never a pickle."""
+"""Vector files: .npy, .npz and .safetensors, never pickles."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Vectors(NamedTuple):
 
     file: Path
     rows: Rows  # (N, D)
-    names: tuple[str, ...] | None  # of the images; None: they are in the order of the images
+    names: tuple[str, ...] | None  # of the images; None: the rows are in the order of the images
 
     def number(self, row: str) -> int:
-        """The row that a name or a number means.
+        """The row with a given name or number.
 
         Raises:
-            DataError: there is none.
+            DataError: there is no such row.
         """
         if self.names is not None:
             known = by_name(self.names)
@@ -39,24 +39,24 @@ class Vectors(NamedTuple):
         if row.isdecimal() and int(row) < len(self.rows):
             return int(row)
         if self.names is not None and row and not row.isdecimal():
-            raise DataError(f"{self.file}: has no vector called {row!r}; {did_you_mean(row, self.names[:200])}")
-        which = f"no row {row}" if row else f"{len(self.rows)} vectors and no row was named"
-        raise DataError(f"{self.file}: has {which}; write {self.file}:ROW with a row from 0 to {len(self.rows) - 1}")
+            raise DataError(f"{self.file}: has no vector named {row!r}; {did_you_mean(row, self.names[:200])}")
+        which = f"no row {row}" if row else f"{len(self.rows)} vectors, but no row was specified"
+        raise DataError(f"{self.file}: has {which}; give {self.file}:ROW with a row from 0 to {len(self.rows) - 1}")
 
 
 def read_vectors(file: Path) -> Vectors:
-    """The vectors of a file, checked to be finite numbers of one length.
+    """Read the vectors of a file and check that they are finite and of one length.
 
     .npy holds (N, D) or one vector (D,). .npz and .safetensors hold `vectors` (N, D) with the file names of the
     images as `names` (in .safetensors a JSON list in the metadata), or an array (D,) for each name.
 
     Raises:
-        DataError: what is wrong with the file, and what would be right.
+        DataError: the file cannot be read, or its vectors or names are invalid.
     """
     if file.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{file}: is not a file of vectors; {HOW}")
+        raise DataError(f"{file}: is not a vector file; {HOW}")
     if not file.is_file():
-        raise DataError(f"{file}: there is no such file of vectors; {HOW}")
+        raise DataError(f"{file}: there is no such vector file; {HOW}")
     try:
         arrays, names = _opened(file)
     except Exception as error:  # numpy, zipfile and safetensors raise many types for damaged files
@@ -64,22 +64,22 @@ def read_vectors(file: Path) -> Vectors:
     if "vectors" in arrays:
         rows = np.asarray(arrays["vectors"])
     elif file.suffix.lower() == ".npy" or not arrays:
-        raise DataError(f"{file}: holds no vectors; {HOW}")
+        raise DataError(f"{file}: has no vectors; {HOW}")
     else:
         names = names or tuple(arrays)
         lengths = {name: np.asarray(value).size for name, value in arrays.items()}
         other = next((name for name in lengths if lengths[name] != lengths[names[0]]), None)
         if other is not None:
             raise DataError(
-                f"{file}: the vector of {other} has {lengths[other]} numbers, that of {names[0]} {lengths[names[0]]}; "
-                "all need the same length"
+                f"{file}: the vector of {other} has {lengths[other]} values, that of {names[0]} {lengths[names[0]]}; "
+                "all must have the same length"
             )
         rows = np.stack([np.asarray(arrays[name]).reshape(-1) for name in names])
     return _checked(file, rows, names)
 
 
 def write_vectors(file: Path, rows: Rows, names: Sequence[str]) -> None:
-    """Vectors (N, D) for `read_vectors`, with their names unless the file is .npy. Written beside, then renamed."""
+    """Write vectors (N, D) for `read_vectors`, atomically, with their names unless the file is .npy."""
     from safetensors.numpy import save
 
     kind = file.suffix.lower()
@@ -95,7 +95,7 @@ def write_vectors(file: Path, rows: Rows, names: Sequence[str]) -> None:
 def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:
     suffix = file.suffix.lower()
     if suffix == ".npy":
-        with file.open("rb") as stream:  # what np.load says of other files is how to unpickle them
+        with file.open("rb") as stream:  # np.load's error for other files suggests unpickling them
             return {"vectors": np.lib.format.read_array(stream, allow_pickle=False)}, None
     if suffix == ".npz":
         with np.load(file, allow_pickle=False) as content:
@@ -113,30 +113,32 @@ def _opened(file: Path) -> tuple[Mapping[str, Any], tuple[str, ...] | None]:
 def _checked(file: Path, rows: NDArray[Any], names: tuple[str, ...] | None) -> Vectors:
     rows = rows[None] if rows.ndim == 1 else rows
     if rows.dtype.kind not in "buif" or rows.ndim != 2 or 0 in rows.shape:
-        raise DataError(f"{file}: holds values of type {rows.dtype} and shape {rows.shape}; expected (N, D) floats")
+        raise DataError(f"{file}: expected floats of shape (N, D), got type {rows.dtype} and shape {rows.shape}")
     if names is not None and len(names) != len(rows):
-        raise DataError(f"{file}: has {len(rows)} vectors, but {len(names)} names; each vector needs one")
+        raise DataError(f"{file}: has {len(rows)} vectors, but {len(names)} names; give one name per vector")
     broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(broken):
         which = f"that of {names[broken[0]]}" if names is not None else f"row {broken[0]}"
-        raise DataError(f"{file}: {len(broken)} vectors hold NaN or infinity, such as {which}; compute them again")
+        raise DataError(
+            f"{file}: has {len(broken)} vector(s) with NaN or infinity, such as {which}; compute them again"
+        )
     return Vectors(file, rows.astype(np.float32), names)
 
 
 def matched(found: Vectors, images: Sequence[str], where: str) -> Rows:
-    """The vector of each image (M, D), by its name or, where the file has no names, in the order of the images.
+    """The vector of each image (M, D), by name or, if the file has no names, in the order of the images.
 
     Args:
-        images: their names, as paths below the folder.
+        images: image names, as paths relative to the folder.
 
     Raises:
-        DataError: an image has none, or there is another number of them.
+        DataError: an image has no vector, or the numbers of vectors and images differ.
     """
     if found.names is None:
         if len(found.rows) != len(images):
             raise DataError(
                 f"{found.file}: has {len(found.rows)} vectors, but {where} has {len(images)} images; give one for "
-                "each, in their order, or a file with names"
+                "each, in order, or a file with names"
             )
         return found.rows
     known = by_name(found.names)
@@ -145,19 +147,19 @@ def matched(found: Vectors, images: Sequence[str], where: str) -> Rows:
     if lonely:
         example = ", ".join(lonely[:3]) + (f" and {len(lonely) - 3} more" if len(lonely) > 3 else "")
         raise DataError(
-            f"{found.file}: has no vector for {example}; its names, such as {found.names[0]}, must be those of the "
-            f"images below {where}"
+            f"{found.file}: has no vector for {example}; its names, such as {found.names[0]}, must match the "
+            f"images in {where}"
         )
     return found.rows[places]
 
 
 def by_name(names: Sequence[str]) -> dict[str, int]:
-    """Rows by name, and by name without suffix; the first wins."""
+    """Index rows by name and by name without suffix; the first wins."""
     found = {name: row for row, name in reversed([*enumerate(names)])}
     return {bare(name): row for name, row in reversed(found.items())} | found
 
 
 def bare(name: str) -> str:
-    """A path without the suffix of its file."""
+    """A path without its file suffix."""
     path = PurePosixPath(name)
     return str(path.with_suffix("")) if path.suffix else name

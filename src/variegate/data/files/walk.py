@@ -1,4 +1,4 @@
-"""Files below a folder, as a person would count them: nothing hidden, links followed, nothing twice."""
+"""List the files below a folder: hidden ones skipped, links followed without endless loops."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ LITTER = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System 
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is kept by a program for itself: `.ipynb_checkpoints`, `__MACOSX`, `._1.png`."""
+    """Whether a file or folder is hidden or internal to a program: `.ipynb_checkpoints`, `__MACOSX`, `._1.png`."""
     return name.startswith(".") or name in LITTER
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Files below a folder. Links to folders are followed, but not into a folder that leads to them."""
+    """Yield the files below a folder. Links to folders are followed, except links to one of their parents."""
     yield from _walk(root, frozenset())
 
 
@@ -23,7 +23,7 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
     try:
         own = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:  # a link without target, or a folder that may not be read
+    except OSError:  # a broken link, or an unreadable folder
         return
     place = (own.st_dev, own.st_ino)
     if place in above:
