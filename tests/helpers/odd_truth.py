@@ -23,7 +23,7 @@ OTHERWISE = {
     "classes": "class folders: --condition class",
     "labels": "label maps with soft edges: save the originals",
 }
-SHALLOW = r"so they probably have 12 bits .* give --white-level 4095"
+SHALLOW = r"so they seem to have 12 bits .* give --white-level 4095"
 
 
 def truth_of(odd: Odd, labelled: bool) -> Truth:

@@ -58,7 +58,7 @@ def test_the_street_of_the_moving_car_is_a_test_item(layouts: Tensor) -> None:
 
 @pytest.mark.parametrize("frames", [1, 17])
 def test_a_car_that_would_stand_still_is_refused(frames: int) -> None:
-    with pytest.raises(DataError, match="2 to 16 frames"):
+    with pytest.raises(DataError, match="frames must be 2 to 16"):
         moving_car(SIZE, frames)
 
 
@@ -116,7 +116,7 @@ def test_images_move_too(tmp_path: Path) -> None:
 
 def test_what_is_no_sequence_is_explained(layouts: Tensor, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: has no images in it"):
+    with pytest.raises(DataError, match=r"empty: contains no images"):
         read_layouts([tmp_path / "empty"], STREETS)
     with pytest.raises(DataError, match="at least one layout"):
         read_layouts([], STREETS)
