@@ -126,7 +126,7 @@ def test_what_is_no_sequence_is_explained(layouts: Tensor, tmp_path: Path) -> No
     pink[0].save(tmp_path / "pink.gif", save_all=True, append_images=pink[1:])
     with pytest.raises(DataError, match=r"pink\.gif: frame 0 has 1 colour\(s\) that do not belong to any class"):
         read_layouts([tmp_path / "pink.gif"], STREETS)
-    with pytest.raises(DataError, match=r"name it cars\.gif"):
+    with pytest.raises(DataError, match=r"name the file cars\.gif"):
         save_animation(tmp_path / "cars.mp4", layouts, PALETTE)
     with pytest.raises(DataError, match="same colour"):
         save_animation(tmp_path / "cars.gif", layouts, (PALETTE[1], *PALETTE[1:]))
