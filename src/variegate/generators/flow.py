@@ -8,7 +8,6 @@ The code is the noise, a field of the image's shape. The solver is deterministic
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -102,7 +101,8 @@ class Flow(Generator):
     def velocity_error(self, condition: Tensor, image: Tensor, noise: Tensor, times: Tensor, kept: Tensor) -> Tensor:
         """Mean squared error (B,) of the velocity at x_t, for training.
 
-        If the network predicts the image, that is the error of the image divided by (1 - t)^2, at most by `end`^2.
+        If the network predicts the image, that is the error of the image divided by the greater of
+        (1 - t)^2 and `end`^2.
 
         Args:
             image, noise: (B, C, H, W); times: (B,).
@@ -124,17 +124,11 @@ class Flow(Generator):
         """
         features, x = self.encode(condition), pad_to_multiple(image, self.stride)
         for start, end in reversed(self.times()):
-            x = undo(lambda y, at=(start, end): self.advance(features, y, *at) - y, x, iterations)  # type: ignore[misc]
+            reached = x
+            for _ in range(iterations):
+                x = reached - (self.advance(features, x, start, end) - x)
         height, width = self.shape[1:]
         return x[..., :height, :width].flatten(1)
-
-
-def undo(change: Callable[[Tensor], Tensor], reached: Tensor, iterations: int) -> Tensor:
-    """The x with x + change(x) = reached."""
-    x = reached
-    for _ in range(iterations):
-        x = reached - change(x)
-    return x
 
 
 class FlowConfig(GeneratorConfig):

@@ -3,7 +3,7 @@
 Where the code enters    the code is the noise that an ordinary differential equation carries to the image
 What prevents collapse   the velocity is the mean over all images that pass a point, which is the right answer here: the
                          equation then reproduces the whole distribution
-Differs from the papers  a small U-Net (about 2 million weights) on patches of 2x2; label maps and images enter by
+Differs from the papers  a small U-Net (about 1.2 million weights) on patches of 2x2; label maps and images enter by
                          spatially adaptive normalisation; weights are averaged for sampling
 """
 

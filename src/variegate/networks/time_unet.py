@@ -104,7 +104,7 @@ class TimeUNet(nn.Module):
         self, channels: int, condition: int, widths: Sequence[int], blocks: int, patch: int, conditioning: Conditioning
     ) -> None:
         super().__init__()
-        self.patch, self.conditioning, last = patch, conditioning, len(widths) - 1
+        self.patch, last = patch, len(widths) - 1
         time, features = 4 * widths[0], widths[0] if condition else 0
         place = features if conditioning == "adaptive" else 0
         levels = len(widths) if place else 1
@@ -131,9 +131,9 @@ class TimeUNet(nn.Module):
     def blocks(self) -> list[tuple[int, TimeBlock]]:
         """All blocks in the order in which they are run, with their levels."""
         last = len(self.down) - 1
-        sides = [(level, some) for level, some in enumerate(self.down)]
-        sides += [(last, nn.ModuleList([self.middle])), *((last - i, some) for i, some in enumerate(self.up))]
-        return [(level, block) for level, some in sides for block in each(some)]
+        down = [(level, block) for level, some in enumerate(self.down) for block in each(some)]
+        up = [(last - i, block) for i, some in enumerate(self.up) for block in each(some)]
+        return [*down, (last, self.middle), *up]
 
     def parts(self, condition: Tensor) -> tuple[Tensor, ...]:
         """What a condition (B, K, H, W) adds: for each block, or to the input; nothing without a condition."""

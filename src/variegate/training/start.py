@@ -146,9 +146,11 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
         raise ConfigError(f"{folder} already contains a run; give --resume to continue it, or another --out")
     saved, now = with_defaults(folder), config.model_dump(mode="json")
     old, new = saved.pop("place", None), now.pop("place")
-    if old is not None:  # compare where the data are, not how the path was typed
+    if isinstance(old, dict) and isinstance(
+        saved.get("data"), dict
+    ):  # compare where the data are, not how the path was typed
         saved["data"]["path"], now["data"]["path"] = "as before", "as before" if same_files(old, new) else "other files"
-    saved["method"], now["method"] = (without_words(one["method"]) for one in (saved, now))
+    saved["method"], now["method"] = (without_words(one.get("method")) for one in (saved, now))
     changed = differences(saved, now)
     # a longer run and other execution settings are fine; anything else would be another experiment
     serious = [name for name in changed if name != "method.training.steps" and not name.startswith("run.")]

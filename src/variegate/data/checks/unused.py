@@ -86,4 +86,4 @@ def decoded(files: Sequence[Path]) -> Iterator[str]:
 
 
 def _others(files: Sequence[Path]) -> str:
-    return f", and so are {len(files) - 1} more" if len(files) > 1 else ""
+    return f"; {len(files) - 1} more likewise" if len(files) > 1 else ""

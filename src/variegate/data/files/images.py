@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from ...core.errors import DataError
 from .walk import is_hidden, walk
 
+T = TypeVar("T")
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, c)
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"])
 
@@ -71,33 +72,32 @@ def _instead(start: bytes) -> str:
     return "not an image in a format that can be read"
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
-    """(H, W) as displayed, from the header alone; None if the header cannot be read."""
+def _of_header(path: Path, read: Callable[[Image.Image], T]) -> T | None:
+    """What `read` finds in a file that is opened but not decoded; None if its header cannot be read."""
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            return read(image)
     except (*_BROKEN, Image.DecompressionBombError):
         return None
-    return (width, height) if turned else (height, width)
+
+
+def _orientation(image: Image.Image) -> int:
+    return int(image.getexif().get(_ORIENTATION, 1))
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """(H, W) as displayed, from the header alone; None if the header cannot be read."""
+    return _of_header(path, lambda image: image.size if _orientation(image) >= 5 else image.size[::-1])
 
 
 def is_turned(path: Path) -> bool:
     """Whether EXIF says that the image must be rotated or mirrored for display."""
-    try:
-        with Image.open(path) as image:
-            return bool(image.getexif().get(_ORIENTATION, 1) != 1)
-    except (*_BROKEN, Image.DecompressionBombError):
-        return False
+    return bool(_of_header(path, lambda image: _orientation(image) != 1))
 
 
 def mode_of(path: Path) -> str | None:
     """The mode (L, RGB, P, ...) in the header; None if it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return image.mode
-    except (*_BROKEN, Image.DecompressionBombError):
-        return None
+    return _of_header(path, lambda image: image.mode)
 
 
 def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", white: int = WHITE) -> Pixels:
@@ -154,21 +154,17 @@ def has_deep_colours(path: Path) -> bool:
 
     Pillow reads such a file in an 8-bit mode without reporting the loss.
     """
-    try:
-        with Image.open(path) as image:
-            arguments = [str(tile[3]) for tile in image.tile]
-            return image.mode not in (*_SIXTEEN_BIT, "F") and any(map(_DEEP.search, arguments))
-    except (*_BROKEN, Image.DecompressionBombError):
-        return False
+
+    def deep(image: Image.Image) -> bool:
+        arguments = [str(tile[3]) for tile in getattr(image, "tile", ())]
+        return image.mode not in (*_SIXTEEN_BIT, "F") and any(map(_DEEP.search, arguments))
+
+    return bool(_of_header(path, deep))
 
 
 def frames_of(path: Path) -> int:
     """The number of frames or pages in a file; 1 if it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return int(getattr(image, "n_frames", 1))
-    except (*_BROKEN, Image.DecompressionBombError):
-        return 1
+    return _of_header(path, lambda image: int(getattr(image, "n_frames", 1))) or 1
 
 
 def shallow_white(files: Sequence[Path]) -> int | None:

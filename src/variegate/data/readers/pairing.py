@@ -108,13 +108,14 @@ def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
     if not 2 <= len(sides) <= VIEWS:
         return None
     first, second, *more = sides
-    whole = all(share_of(*pair) >= MOSTLY for pair in combinations(sides, 2))
-    if not whole and (more or not _partly_paired(first, second)):
+    common = min(share_of(*pair) for pair in combinations(sides, 2))
+    if common < (MOSTLY if more else HALF):
+        return None
+    related = similarity(first, second) >= ALIKE
+    sure = common * max(len(first.names()), len(second.names())) >= SURE  # although some lack a partner
+    if (more and not related) or (common < MOSTLY and not (related and sure)):
         return None
     ask = f'--data "condition={first.where},image={second.where}"'
-    related = similarity(first, second) >= ALIKE
-    if more and not related:
-        return None
     if more or (not related and is_counter(first.names())):
         names = ", ".join(f"{side.name}/" for side in sides[:4]) + (" ..." if len(sides) > 4 else "")
         raise DataError(
@@ -125,13 +126,6 @@ def _by_names(sides: Sequence[Side], root: Path) -> Pair | None:
         if looks_like_labels(one.all_files()) and not looks_like_labels(other.all_files()):
             return Pair(one, other, "labels", None, AS_CLASSES)
     return Pair(first, second, "images", None, AS_CLASSES)
-
-
-def _partly_paired(first: Side, second: Side) -> bool:
-    """Whether two folders hold pairs of which some lack a partner: enough images of one name show one thing."""
-    common = share_of(first, second)
-    enough = common * max(len(first.names()), len(second.names())) >= SURE
-    return common >= HALF and enough and similarity(first, second) >= ALIKE
 
 
 def share_of(first: Side, second: Side) -> float:
