@@ -60,21 +60,24 @@ def check(
             check_arrays(report, arrays, config)
             return report
         folder = recognise(report.path, config.condition, unpaired)
-        _describe(report, folder, config)
+        way = _describe(report, folder, config)
     except DataError as error:
         report.problems.append(str(error))
         report.problems += _unreadable(Path(report.path), limit)
         report.notes += _beside(Path(report.path))
         return report
-    _check_folder(report, folder, config, limit)
+    _check_folder(report, folder, config, way, limit)
     return report
 
 
-def _check_folder(report: Report, folder: Folder, config: DataConfig, limit: int | None) -> None:
+def _check_folder(report: Report, folder: Folder, config: DataConfig, way: Direction, limit: int | None) -> None:
     report.problems += [*folder.problems, *lonely(folder.classes, labels_of(folder), str(folder.root))]
     report.problems += depth_problems(folder, config.white_level)
     report.also, report.notes = folder.also, list(folder.notes)
-    condition = _condition(report, folder, config)
+    if folder.splits:
+        with suppress(DataError):  # an image that cannot be read is among the problems
+            report.size = native_size(next(iter(folder.splits.values())))
+    condition = _condition(report, folder, config, way)
     areas = np.zeros(256, dtype=np.int64)
     known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence per file is enough
     for items in folder.splits.values():
@@ -91,15 +94,13 @@ def _check_folder(report: Report, folder: Folder, config: DataConfig, limit: int
 
 
 def _note(report: Report, folder: Folder, limit: int | None) -> None:
-    """The size that training would use, what it would not use, and what reading makes of the rest."""
+    """What training would not use, and what reading makes of the rest."""
     if not folder.splits:  # nothing is paired, so no file was opened
         report.problems += _unreadable(folder.root, limit)
         report.notes += _beside(folder.root)
         return
     items = [item for some in folder.splits.values() for item in some]
     seen = [item for some in folder.splits.values() for item in some[:limit]]
-    with suppress(DataError):  # an image that cannot be read is among the problems
-        report.size = native_size(next(iter(folder.splits.values())))
     used = [file for item in items for file in item.files]
     plain = folder.kind not in ("landmarks", "normals") and folder.numbering is None and folder.length is None
     for root in named_folders(report.path) or (folder.root,):
@@ -119,7 +120,9 @@ def _check_streets(report: Report, config: DataConfig) -> None:
     report.condition = pairs.condition.describe() + details(pairs.derived, pairs.size)
 
 
-def _describe(report: Report, folder: Folder, config: DataConfig) -> None:
+def _describe(report: Report, folder: Folder, config: DataConfig) -> Direction:
+    """Say what the folder is; returns which side is the condition, AtoB where only one can be."""
+    way: Direction = "AtoB"
     report.splits = {name: len(items) for name, items in hold_out(folder.splits).items()}
     report.description = folder.structure
     if folder.kind in ("halves", "images") and folder.splits:
@@ -127,9 +130,10 @@ def _describe(report: Report, folder: Folder, config: DataConfig) -> None:
         report.description += f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if len(folder.splits) < len(report.splits):
         report.description += "; val is held out of train"
+    return way
 
 
-def _condition(report: Report, folder: Folder, config: DataConfig) -> Condition | None:
+def _condition(report: Report, folder: Folder, config: DataConfig, way: Direction) -> Condition | None:
     """The condition; None, with the reason among the problems, if it cannot be determined."""
     condition: Condition
     if not folder.splits:
@@ -140,12 +144,7 @@ def _condition(report: Report, folder: Folder, config: DataConfig) -> Condition 
             condition, problems = folder_labels(folder)
             report.problems += problems
         else:
-            way = (
-                choose_direction(folder, config.direction, config.white_level)[0]
-                if folder.kind in ("halves", "images")
-                else "AtoB"
-            )
-            condition = folder_condition(folder, config.condition, way, native_size(items))
+            condition = folder_condition(folder, config.condition, way, report.size or native_size(items))
     except DataError as error:
         report.problems.append(str(error))
         return None
@@ -159,7 +158,7 @@ def _condition(report: Report, folder: Folder, config: DataConfig) -> Condition 
 def _check_derived(report: Report, items: Sequence[Item], derived: Derived) -> None:
     """Describe the derived condition, or report why it cannot be derived, at the default training size."""
     try:
-        size = native_size(items)
+        size = report.size or native_size(items)
         problems = derived.problems(size, report.path)
     except DataError as error:
         problems = [str(error)]
