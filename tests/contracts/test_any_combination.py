@@ -51,6 +51,8 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "adversarial": {"width": 4, "layers": 1},
     "class_wise": {"perceptual": "laplacian"},
     "cvae_gan": {"width": 4, "layers": 1, "scales": 1, "code_size": 4},
+    "deviation_reward": {"width": 4, "layers": 1},
+    "distillation": {"perceptual": "laplacian", "matching": "nearest", "candidates": 2, "inner_steps": 2},
     "flow_matching": {},
     "likelihood": {},
     "moment_likelihood": {},

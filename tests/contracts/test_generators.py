@@ -378,3 +378,11 @@ def test_a_layer_takes_in_what_its_rows_share_once(transposed: bool, dilation: i
     shared, own = torch.randn(2, 3, 7, 6), torch.randn(2 * samples, 2, 7, 6)
     expected = layer(torch.cat([shared.repeat_interleave(samples, dim=0), own], dim=1), None)
     torch.testing.assert_close(layer.join(shared, own), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pix2pix resized", "basisgan resized"])
+def test_resized_networks_have_no_transposed_convolutions(name: str) -> None:
+    layers = [layer for layer in generator_of(name).modules() if isinstance(layer, PlainLayer)]
+    kinds = {type(part).__name__ for part in generator_of(name).modules()}
+    assert layers
+    assert "ConvTranspose2d" not in kinds

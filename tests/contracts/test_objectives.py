@@ -15,7 +15,7 @@ from helpers.variants import CONDITION, IMAGE, conditions, generator_of, preset,
 from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.methods import method
 from variegate.objectives.adversarial import Adversarial
-from variegate.objectives.nearest_sample import NearestSample
+from variegate.objectives.nearest_sample import NearestSample, targets_of
 from variegate.training.loop import update
 
 pytestmark = pytest.mark.core
@@ -39,6 +39,10 @@ def nearest_sample(chunk: int = 64, **options: str) -> NearestSample:
     objective = made.build(Shapes(CONDITION, IMAGE, size_of(CIMLE)), None)
     assert isinstance(objective, NearestSample)
     return objective
+
+
+def winners_of(objective: NearestSample, generator: Generator, batch: Batch) -> Tensor:
+    return objective.match(generator, batch, targets_of(batch))[0][:, 0, 0]
 
 
 def brute_force(generator: Generator, batch: Batch, candidates: int) -> list[int]:
@@ -80,13 +84,14 @@ def test_matching_is_the_argmin_over_every_candidate_of_a_slot(weight: bool) -> 
     generator, batch = generator_of(CIMLE), batch_of(CIMLE, 6, weight)
     expected = brute_force(generator, batch, 5)
     assert len(set(expected)) > 1
-    assert nearest_sample().match(generator, batch).tolist() == expected
+    assert winners_of(nearest_sample(), generator, batch).tolist() == expected
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 11, 1000])
 def test_the_winners_do_not_depend_on_how_many_candidates_fit_in_memory(chunk: int) -> None:
     generator, batch = generator_of(CIMLE), batch_of(CIMLE, 5)
-    assert torch.equal(nearest_sample(chunk).match(generator, batch), nearest_sample().match(generator, batch))
+    found = [winners_of(nearest_sample(size), generator, batch) for size in (chunk, 64)]
+    assert torch.equal(*found)
 
 
 def test_two_slots_of_one_image_own_different_codes() -> None:
@@ -99,7 +104,7 @@ def test_two_slots_of_one_image_own_different_codes() -> None:
     )
     drawn = generator.draw_for(twice.key, 5)
     assert not torch.equal(drawn[0], drawn[1])
-    assert nearest_sample().match(generator, twice).shape == (2,)
+    assert winners_of(nearest_sample(), generator, twice).shape == (2,)
 
 
 class Watched(nn.Module):
@@ -156,7 +161,7 @@ def test_matching_leaves_no_graph_and_the_training_loss_reaches_the_generator_on
         Shapes(CONDITION, IMAGE, size_of(CIMLE))
     )
     assert isinstance(objective, NearestSample)
-    assert not objective.match(generator, batch).requires_grad
+    assert not objective.match(generator, batch, targets_of(batch))[1].requires_grad
     losses = next(objective.updates(generator, batch, 0))
     losses["generator"]["nearest"].backward()
     assert all(parameter.grad is not None for parameter in generator.parameters())

@@ -84,6 +84,14 @@ METHODS: dict[str, dict[str, str]] = {
     "pixelcnn-autoencoder": {**PIXELS, "encoder-scale": "0.05"},
     "conv-autoencoder": {"encoder-scale": "0.05", "maps": "6"},
     "flow": {"generator.widths": "[8, 8]", "generator.blocks": "1"},
+    "rcgan": {"width": "4", "batch-size": "4", "objective.layers": "2"},
+    "flow-student": {
+        "scale": "0.25",
+        "batch-size": "4",
+        "inner-steps": "2",
+        "inner-batch": "2",
+        "previous.training.steps": "3",
+    },
     "cimle": CIMLE,
     "latent-dropout": {
         "generator.widths": "[6, 6, 4]",

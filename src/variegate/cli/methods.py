@@ -13,6 +13,7 @@ class Methods:
 
     def run(self) -> None:
         from ..methods import listing
+        from ..methods.registry import RECOMMENDED
 
         rows = listing()
         if self.json:
@@ -20,6 +21,7 @@ class Methods:
 
             print(json.dumps(rows, indent=2))
             return
+        print(f"{'recommended':20} another name of {RECOMMENDED[0]}, with a guidance of 1.5\n")
         for row in rows:
             print(f"{row['name']:20} {row['summary']}")
             print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; needs {row['condition']}")

@@ -28,10 +28,10 @@ def options_of(words: list[str]) -> dict[str, str]:
 
 def typed_options(method: str, texts: Mapping[str, str]) -> dict[str, Any]:
     """Convert the settings of a method from text: a word where it is one of the choices, otherwise a YAML value."""
-    from ..methods.registry import METHODS, choices_of
+    from ..methods.registry import choices_of, preset_of
 
     def choices(name: str) -> tuple[Any, ...]:
-        return choices_of(METHODS[method], name) if method in METHODS else ()
+        return choices_of(preset_of(method), name)
 
     return {name: text if text in choices(name) else value_in(text, f"--{name}") for name, text in texts.items()}
 

@@ -29,7 +29,9 @@ class Sample:
     fixed_codes: bool = False
     """use the fixed codes of training instead of new ones (latent-dropout)"""
     like: Path | None = None
-    """an image whose style to use; for methods that can infer an image's code (bicyclegan, munit)"""
+    """an image whose style to use; for methods that can infer an image's code (bicyclegan, munit, flow)"""
+    like_condition: str | None = None
+    """flow: the condition of the image of --like, in any form that conditions have here"""
     mask: Path | None = None
     """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
@@ -52,9 +54,10 @@ class Sample:
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
         model = Model.load(self.run_directory, self.device, *switches)
-        codes = read_codes(self.codes) if self.codes else model.invert(self.like) if self.like else None
-        if self.fixed_codes:
-            codes = model.fixed_codes()
+        codes = read_codes(self.codes) if self.codes else model.fixed_codes() if self.fixed_codes else None
+        if self.like:
+            whose = (self.like_condition,) if self.like_condition else ()
+            codes = model.invert(self.like, *(condition for _, condition in conditions_of(self.run_directory, whose)))
         named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
         for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition

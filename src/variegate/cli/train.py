@@ -18,7 +18,7 @@ class Train:
     """Train a method on pairs. Any setting of the method can follow, such as --noise input --generator.width 32."""
 
     method: Positional[str]
-    """a name from `variegate methods`"""
+    """a name from `variegate methods`, or `recommended`"""
     data: str
     """a folder of pairs or of classes, an .npz file, or streets, streets:COUNT, digits, cifar10"""
     out: Path | None = None
@@ -26,6 +26,8 @@ class Train:
     size: str | None = None
     """64 or 96x128 (height x width); default: the images' own size"""
     steps: int | None = None
+    minutes: float | None = None
+    """train for about so long: width, batch, steps and (unless given) size are chosen by timing a few steps here"""
     seed: int = 0
     direction: Direction | None = None
     """which half of A|B images is the condition; default: detected"""
@@ -43,6 +45,8 @@ class Train:
     """start from the weights of another run of the same method, trained at any size; cimle can also start from crn"""
     predictor: Path | None = None
     """mrgan with a proxy: a moment-predictor run; default: one is trained first"""
+    teacher: Path | None = None
+    """flow-student: a flow run; default: one is trained first"""
     resume: bool = False
     """continue the run in --out"""
     save_every: int | None = None

@@ -72,13 +72,22 @@ class HasMemory(Protocol):
 
 @runtime_checkable
 class HasVelocity(Protocol):
-    """A generator that follows a learned velocity from noise to image: flow matching."""
+    """A generator that follows a learned velocity from noise to image: flow matching.
+
+    Attributes:
+        solved: how, in words, for the records of measurements.
+    """
+
+    solved: str
 
     def velocity_error(self, condition: Tensor, image: Tensor, noise: Tensor, times: Tensor, kept: Tensor) -> Tensor:
         """Squared errors (B,) between images and noise (B, C, H, W) at times (B,); `kept`: the condition is seen."""
 
     def invert(self, condition: Tensor, image: Tensor) -> Tensor:
         """Codes (B, D) of images (B, C, H, W) in [-1, 1]."""
+
+    def log_density(self, condition: Tensor, image: Tensor, probes: int = 8) -> tuple[Tensor, Tensor]:
+        """log p(image | condition) in nats, of images as vectors in [-1, 1], and its standard error, both (B,)."""
 
 
 @runtime_checkable

@@ -171,6 +171,22 @@ class Training(Config):
         return rising * phase * self.schedule.factor(step / self.steps)
 
 
+class Budget(Config):
+    """How a method is made small enough for training that takes minutes.
+
+    Attributes:
+        rungs: options, from the widest network to the narrowest.
+        options: those of all rungs.
+        enough: steps below which a narrower network is better.
+        first: share of the time for what is trained first, if anything is.
+    """
+
+    rungs: tuple[dict[str, Any], ...] = ({},)
+    options: dict[str, Any] = Field(default_factory=dict)
+    enough: int = 1000
+    first: float = 0.4
+
+
 def to_yaml(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 

@@ -150,7 +150,7 @@ class Objective(nn.Module, ABC):
     Registered modules and buffers are its whole state, so checkpoints need no special cases.
 
     Attributes:
-        predictor: the generator trained by `Method.previous`, if its role is predictor; never trained here.
+        predictor: the generator trained by `Method.previous`, if its role is predictor or teacher; never trained here.
     """
 
     predictor: Generator | None
@@ -177,6 +177,10 @@ class Objective(nn.Module, ABC):
         frozen here. Never yield inside `torch.no_grad()`: the loop would inherit it. A term that two players share is
         the same tensor in both.
         """
+
+    def held_out(self, generator: Generator, batch: Batch) -> Tensor | None:
+        """Errors (B,) of held-out pairs, by whose mean the best step is kept; None: samples are compared with truth."""
+        return None
 
     def inverter(self) -> nn.Module | None:
         """The trained network that finds an image's code, (B, C, H, W) -> mean and log-variance (B, D), if any."""

@@ -58,13 +58,13 @@ class GeneratorConfig(Component):
     """Settings of a generator.
 
     Attributes:
-        trained_by: the only kind of objective that can train it; None: any.
+        trained_by: the only kinds of objective that can train it; empty: any.
         fills_holes: it needs a mask in its condition and fills only the hole.
     """
 
     group: ClassVar[str] = "generator"
     kinds: ClassVar[dict[str, type[Any]]] = {}
-    trained_by: ClassVar[str | None] = None
+    trained_by: ClassVar[tuple[str, ...]] = ()
     fills_holes: ClassVar[bool] = False
 
     @abstractmethod
@@ -72,8 +72,16 @@ class GeneratorConfig(Component):
         """Raises ConfigError if these settings do not fit the shapes."""
 
     def refusal(self, method: Method) -> str | None:
-        if self.trained_by not in (None, method.objective.kind):
-            return f"generator {self.kind} can be trained only by objective {self.trained_by}"
+        if self.trained_by and method.objective.kind not in self.trained_by:
+            return f"generator {self.kind} can be trained only by objective {' or '.join(self.trained_by)}"
+        return None
+
+    def for_condition(self, condition: str) -> GeneratorConfig:
+        """The settings that a kind of condition needs, by its spelling, such as inpaint."""
+        return self
+
+    def in_one_pass(self) -> GeneratorConfig | None:
+        """The same network and code, drawing in one pass; None if it cannot, or already does."""
         return None
 
     def moments_family(self) -> str | None:
@@ -176,7 +184,9 @@ class Method(Config):
     training: Training
     previous: Self | None = None  # trained first and handed over
     previous_scale: int = 1  # at the size divided by this
-    previous_role: Literal["start", "predictor"] = "start"  # where the generator starts; or frozen, for the objective
+    previous_role: Literal["start", "predictor", "teacher"] = (
+        "start"  # where the generator starts; or frozen, for the objective; or both, as far as networks are alike
+    )
     unpaired: bool = False  # conditions and images need not belong together
     derived: str | None = None  # how conditions are made from plain images, unless --condition says otherwise
 
@@ -206,9 +216,9 @@ class Method(Config):
         return f"training.learning_rate has no entry for {', '.join(missing)}" if missing else None
 
     @property
-    def predictor(self) -> Self | None:
-        """The method whose generator is trained first, as a predictor, and then frozen."""
-        return self.previous if self.previous_role == "predictor" else None
+    def frozen(self) -> Self | None:
+        """The method whose generator is trained first, as a predictor or teacher, and then frozen."""
+        return None if self.previous_role == "start" else self.previous
 
     def check_data(self, condition: Given) -> None:
         """Check that the generator and the method as a whole can use these conditions.
@@ -280,6 +290,6 @@ class Method(Config):
 
     def _objective(self, shapes: Shapes) -> Objective:
         objective = self.objective.build(shapes, partial(self._generator, shapes.reversed()))
-        if self.predictor is not None:
-            objective.predictor = self.predictor.build_generator(shapes).requires_grad_(False).eval()
+        if self.frozen is not None:
+            objective.predictor = self.frozen.build_generator(shapes).requires_grad_(False).eval()
         return objective

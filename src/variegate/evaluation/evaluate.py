@@ -23,7 +23,6 @@ from ..runs.saved_model import load_weights
 from .measure import Evaluation, Extra, measure
 from .page import Report, write_report
 from .plugged import networks
-from .protocols import LIKELIHOOD
 from .report import sections_of
 
 logger = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ def evaluate(
     if found.likelihood is not None:
         write_text(folder.path / "likelihood.csv", found.likelihood.table(held))
     predictor = None if folder.predictor is None else Model.load(folder.predictor)
-    sections = sections_of(model, held, found, folder, predictor, drawn=protocol != LIKELIHOOD)
+    sections = sections_of(model, held, found, folder, predictor, real)
     title = f"{model.name} on {model.record.data}"
     write_report(folder.path / "report.html", Report(title, model.record.method["summary"], sections))
     return content

@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 import torch
 from torch import Tensor
 
+from ..core.capabilities import HasVelocity
 from ..core.errors import check_keywords
 from ..core.images import to_float, to_uint8
 from ..core.interfaces import Generator
@@ -38,12 +39,19 @@ REAL_IMAGES = 2000  # maximum of training images for distances of sets
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics with protocols; `counts` are samples per mode, summed over layouts; `skipped` says what is missing."""
+    """Metrics with protocols.
+
+    Attributes:
+        counts: samples per mode, summed over layouts.
+        skipped: what is missing, and why.
+        drawn: whether samples were drawn; false for likelihoods alone.
+    """
 
     results: Results
     counts: dict[tuple[str, ...], int] | None = None
     likelihood: Likelihood | None = None
     skipped: list[str] = field(default_factory=list)
+    drawn: bool = True
 
 
 class Drawn:
@@ -93,7 +101,7 @@ def measure(
     networks, raw = extra.get("networks") or Networks(), extra.get("raw")
     if protocol == LIKELIHOOD:
         alone = only_likelihood(generator, pairs, networks, raw)
-        return Evaluation(alone.results, likelihood=alone)
+        return Evaluation(alone.results, likelihood=alone, drawn=False)
     preset = diversity_preset(protocol)
     networks.check_data(pairs)
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
@@ -110,6 +118,8 @@ def measure(
     if pairs.name == "streets":
         measured, counts = mode_results(generator, pairs, seed)
         gathered.results.add(measured)
+    if isinstance(generator, HasVelocity):
+        gathered.results.remark(generator.solved)
     return Evaluation(gathered.results, counts, found, gathered.skipped)
 
 

@@ -35,7 +35,15 @@ from .page import (
     write_report,
 )
 from .plots import is_of_curve, more_samples_section, tradeoff_section
-from .sheets import SAMPLES, interpolation_section, moments_section, samples_section, styles_section, surprisal_section
+from .sheets import (
+    SAMPLES,
+    interpolation_section,
+    memory_section,
+    moments_section,
+    samples_section,
+    styles_section,
+    surprisal_section,
+)
 
 __all__ = [
     "Cell",
@@ -72,7 +80,7 @@ def sections_of(
     found: Evaluation,
     run: RunFolder | None = None,
     predictor: Model | None = None,
-    drawn: bool = True,
+    training: Pairs | None = None,
 ) -> list[Section]:
     """The sections on one model: images, then modes and metrics, then training and the model's record.
 
@@ -80,9 +88,11 @@ def sections_of(
         pairs: held-out pairs, opened with the model's condition.
         run: the run directory, for the curves of its log.
         predictor: the moment-predictor that the run was trained with.
-        drawn: also show samples, which takes the time of sampling.
+        training: the pairs it was trained on, to show the nearest one of samples.
     """
-    sections = samples_sections(model, pairs, predictor) if drawn else []
+    sections = samples_sections(model, pairs, predictor) if found.drawn else []
+    if found.drawn and training is not None and pairs.split != "train":
+        sections.append(memory_section(model, pairs, training))
     sections += [surprisal_section(model, pairs, found.likelihood)] if found.likelihood else []
     if found.counts:
         table = modes_table("Samples of each combination", "The model", found.counts, found.results)

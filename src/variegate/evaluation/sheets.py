@@ -16,6 +16,7 @@ from ..runs.health import code_sensitivity, verdict
 from . import contact_sheets
 from .axes import number
 from .likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprisals
+from .memorisation import nearest_training
 from .page import Cell, Figure, Section, Table, interval, plain
 
 SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
@@ -81,6 +82,25 @@ def moments_section(model: Model, pairs: Pairs, predictor: Model | None) -> Sect
         caption += " On the right, the predictor's, on the same scale: a good sampler varies where the predictor does."
     title = "Where is this ambiguous?" if predicts else "What the code decides"
     return Section("Where it varies", "", [Figure(title, caption, image, columns, blank(items))])
+
+
+def memory_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
+    """Samples above the training images they are nearest to, and how near real held-out images are to theirs."""
+    items = range(min(SAMPLES, len(pairs)))
+    drawn = contact_sheets.sample(model, pairs, items, model.codes(1))[:, 0]
+    if training.image_channels == 1:
+        drawn = drawn[:, :1]
+    real = torch.stack([pairs.raw(item)[1] for item in items])
+    of_drawn, of_real = nearest_training(drawn, training), nearest_training(real, training)
+    ratio = float(of_drawn.distances.mean() / of_real.distances.mean().clamp(min=1e-6))
+    rows = [[*drawn], [training.raw(item)[1] for item in of_drawn.items.tolist()]]
+    caption = (
+        "Above, one sample of each of the first held-out conditions; below, the training image whose colours are "
+        f"nearest. Samples are {number(ratio)} times as far from training images as real held-out images are: much "
+        "less than 1 means copies."
+    )
+    figure = Figure("Is it learned by heart?", caption, contact_sheets.page(rows), blank(items), ("sample", "nearest"))
+    return Section("Nearest training images", "", [figure])
 
 
 def surprisal_section(model: Model, pairs: Pairs, found: Likelihood) -> Section:

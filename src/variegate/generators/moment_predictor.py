@@ -74,7 +74,7 @@ class MomentPredictor(Generator):
 
 
 class MomentPredictorConfig(GeneratorConfig):
-    trained_by: ClassVar[str | None] = "moment_likelihood"
+    trained_by: ClassVar[tuple[str, ...]] = ("moment_likelihood",)
     summary: ClassVar[str] = "another network that outputs a mean and a deviation for every pixel"
 
     kind: Literal["moment_predictor"] = "moment_predictor"

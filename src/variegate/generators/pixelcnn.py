@@ -161,7 +161,7 @@ class PixelCNN(Generator):
 
 
 class PixelCNNConfig(GeneratorConfig):
-    trained_by: ClassVar[str | None] = "likelihood"
+    trained_by: ClassVar[tuple[str, ...]] = ("likelihood",)
     summary: ClassVar[str] = "masked convolutions, one colour of one pixel at a time"
 
     kind: Literal["pixelcnn"] = "pixelcnn"

@@ -11,20 +11,20 @@ from torch.nn import functional as F
 
 from ..core.interfaces import Conv, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig
-from ..networks.blocks import Norm, init_normal, norm_layer
+from ..networks.blocks import UPSAMPLING, Norm, Upsampling, doubled, init_normal, norm_layer
 from .staged import Stage, Staged, State
 
 
 class Outer(Stage):
-    """A convolution outside the residual blocks, with its activation."""
+    """A convolution outside the residual blocks, with its activation; of a resized image, if it grows."""
 
-    def __init__(self, layer: nn.Module, last: bool = False) -> None:
+    def __init__(self, layer: nn.Module, last: bool = False, grows: bool = False) -> None:
         super().__init__()
-        self.layer, self.last = layer, last
+        self.layer, self.last, self.grows = layer, last, grows
 
     def forward(self, state: State, code: Tensor | None) -> State:
         *others, x = state
-        x = self.layer(x, code)
+        x = self.layer(doubled(x) if self.grows else x, code)
         return (*others, torch.tanh(x) if self.last else F.relu(x))
 
 
@@ -47,8 +47,8 @@ class Maker:
         size: H, W of the images; `level` in the methods counts halvings of it.
     """
 
-    def __init__(self, randomness: Randomness, size: Size, norm: Norm) -> None:
-        self.randomness, self.size = randomness, size
+    def __init__(self, randomness: Randomness, size: Size, norm: Norm, upsampling: Upsampling = "transposed") -> None:
+        self.randomness, self.size, self.upsampling = randomness, size, upsampling
         self.norm, self.bias = norm_layer(norm), norm in ("none", "instance")
 
     def conv(self, level: int, **conv: Unpack[Conv]) -> Conv:
@@ -76,6 +76,9 @@ class Maker:
 
     def up(self, name: str, channels: int, level: int) -> Outer:
         """Double the size, halve the channels."""
+        if self.upsampling == "resize":
+            conv = self.conv(level - 1, padding_mode="reflect")
+            return Outer(self.randomness.layer(name, channels, channels // 2, **conv), grows=True)
         conv = self.conv(level, stride=2, padding=1, output_padding=1, transposed=True)
         return Outer(self.randomness.layer(name, channels, channels // 2, **conv))
 
@@ -104,7 +107,7 @@ class ResNet(Staged):
     """Layers `inner`, `down1 ..`, `block1.conv1`, `block1.conv2`, ..., `up1 ..`, `outer`."""
 
     def __init__(self, randomness: Randomness, shapes: Shapes, config: ResNetConfig) -> None:
-        make, downs = Maker(randomness, shapes.size, config.norm), config.downs
+        make, downs = Maker(randomness, shapes.size, config.norm, config.upsampling), config.downs
         stages = make.body(shapes.condition_channels, config.width, downs, config.blocks)
         stages["outer"] = make.image("outer", config.width, shapes.image_channels)
         super().__init__(stages, randomness, 2**downs, smallest=2 ** (downs + 1))
@@ -119,6 +122,7 @@ class ResNetConfig(GeneratorConfig):
     downs: int = Field(2, ge=1)
     blocks: int = Field(9, ge=1)
     norm: Norm = "batch"
+    upsampling: Upsampling = Field("transposed", description=UPSAMPLING)
 
     def build(self, randomness: Randomness, shapes: Shapes) -> ResNet:
         return ResNet(randomness, shapes, self)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from ..core.errors import ConfigError
 from ..core.interfaces import Conv, Features, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig, Method
-from ..networks.blocks import Norm, init_normal, init_xavier, norm_layer
+from ..networks.blocks import UPSAMPLING, Norm, Upsampling, doubled, init_normal, init_xavier, norm_layer
 from ..randomness.sites import side_by_side
 from .staged import Stage, Staged, State, bound
 
@@ -43,17 +43,20 @@ class Up(Stage):
     Args:
         joins: it also reads the last skip.
         image: number of image channels, bounded to [-1, 1], in the last stage; 0 in others.
+        resizes: what it reads is resized first; otherwise the convolution doubles the size.
     """
 
-    def __init__(self, layer: nn.Module, joins: bool, image: int, activate: bool) -> None:
+    def __init__(self, layer: nn.Module, joins: bool, image: int, activate: bool, resizes: bool) -> None:
         super().__init__()
-        self.layer, self.joins, self.image, self.activate = layer, joins, image, activate
+        self.layer, self.joins, self.image, self.activate, self.resizes = layer, joins, image, activate, resizes
 
     def forward(self, state: State, code: Tensor | None) -> State:
         rest = len(state) - 1 - self.joins
         skip, x = state[rest], state[-1]  # the same tensor if nothing joins
         if self.activate:
             skip, x = F.relu(skip), F.relu(x)
+        if self.resizes:
+            skip, x = doubled(skip) if self.joins else skip, doubled(x)
         # a skip may have one row for several of the current tensor, see `decode_all`
         current = side_by_side(self.layer, skip, x, code) if self.joins else self.layer(x, code)
         return (*state[:rest], bound(current, self.image) if self.image else current)
@@ -74,21 +77,21 @@ class UNet(Staged):
     def __init__(self, randomness: Randomness, shapes: Shapes, config: UNetConfig, depth: int, extra: int = 0) -> None:
         widths = [shapes.condition_channels, *(config.width * min(2**i, 8) for i in range(depth))]
         stages: dict[str, Stage] = {}
-        before, norm = config.order == "before", config.norm
+        before, norm, resizes = config.order == "before", config.norm, config.upsampling == "resize"
         padded = [-(-side // 2**depth) * 2**depth for side in shapes.size]
 
         def layer(name: str, inputs: int, outputs: int, level: int, normed: bool) -> nn.Module:
-            transposed = name.startswith("up")
+            up = name.startswith("up")
             plain = norm_layer(norm) if normed else None
             with_bias = ("up1",) if before else ("up1", "down1")
             conv = Conv(
-                kernel_size=4,
-                stride=2,
+                kernel_size=3 if up and resizes else 4,
+                stride=1 if up and resizes else 2,
                 padding=1,
-                transposed=transposed,
+                transposed=up and not resizes,
                 bias=norm in ("instance", "none") or name in with_bias,
-                norm=plain if before or name == "up1" else activate_before(plain, 0.0 if transposed else 0.2),
-                size=(padded[0] >> level, padded[1] >> level),
+                norm=plain if before or name == "up1" else activate_before(plain, 0.0 if up else 0.2),
+                size=(padded[0] >> (level - (up and resizes)), padded[1] >> (level - (up and resizes))),
             )
             return randomness.layer(name, inputs, outputs, **conv)
 
@@ -100,7 +103,7 @@ class UNet(Staged):
             inputs = widths[k] * (1 if k == depth else 2)
             outputs = widths[k - 1] if k > 1 else shapes.image_channels + extra
             made = layer(f"up{k}", inputs, outputs, k, k > 1)
-            stages[f"up{k}"] = Up(made, k < depth, shapes.image_channels if k == 1 else 0, before)
+            stages[f"up{k}"] = Up(made, k < depth, shapes.image_channels if k == 1 else 0, before, resizes)
         super().__init__(stages, randomness, 2**depth)
         if config.init != "default":
             (init_xavier if config.init == "xavier" else init_normal)(self.stages)
@@ -125,6 +128,7 @@ class UNetConfig(GeneratorConfig):
     depth: int | None = Field(None, ge=2, description="halvings; default: down to 1x1, at most 8")
     norm: Norm = "batch"
     init: Init = Field("normal", description="weights as in pix2pix or BicycleGAN, both of scale 0.02, or PyTorch's")
+    upsampling: Upsampling = Field("transposed", description=UPSAMPLING)
     order: Order = Field("before", description="activate before (pix2pix) or after (MR-GAN) each convolution")
 
     def refusal(self, method: Method) -> str | None:

@@ -37,7 +37,7 @@ def cimle(scale: float = 1.0) -> Method:
             steps=16,
             batch_size=400,
             replacement=True,
-            learning_rate={"generator": 1e-4},
+            learning_rate={"generator": 1e-4, "discriminator": 1e-4},
             betas=(0.9, 0.999),
             restart=Restart(at=6 / 16, modules=("randomness.encoder",), factor=0.1),
             ema_decay=0.999,

@@ -39,6 +39,6 @@ def flow(scale: float = 1.0) -> Method:
             schedule=Schedule(kind="linear", warmup_steps=100),
             ema_decay=0.999,
             clip_norm=1.0,
-            keep="last",
+            keep="best",
         ),
     )

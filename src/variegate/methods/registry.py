@@ -14,6 +14,8 @@ from ..core.errors import ConfigError, did_you_mean
 from ..core.method import Method
 
 METHODS: dict[str, Callable[..., Method]] = {}
+# what `recommended` stands for, by the table of docs/gallery.md; the guidance is for few pairs and short training
+RECOMMENDED: tuple[str, dict[str, Any]] = ("flow", {"generator.sampler.guidance": 1.5})
 Preset = TypeVar("Preset", bound=Callable[..., Method])
 
 
@@ -26,12 +28,14 @@ def preset(make: Preset) -> Preset:
 def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
     """The preset `name` with its own options (`noise`, `width`) and any dotted field (`objective.reconstruction`).
 
+    `recommended` is another name of the preset RECOMMENDED, with its options.
+
     Raises:
         ConfigError: an unknown method, option or value, with the closest one that exists.
     """
-    if name not in METHODS:
-        raise ConfigError(f"there is no method {name!r}; {did_you_mean(name, METHODS)}")
-    make, settings = METHODS[name], dict(options or {})
+    make, settings = preset_of(name), dict(options or {})
+    if name == "recommended":
+        settings = RECOMMENDED[1] | settings
     own = {key: settings.pop(key) for key in inspect.signature(make).parameters if key in settings}
     for key, value in own.items():
         check_option(make, key, value)
@@ -40,6 +44,15 @@ def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
     except ValidationError as error:
         raise ConfigError(f"options of {name}: {explain(error, Method)}") from None
     return override(found, settings)
+
+
+def preset_of(name: str) -> Callable[..., Method]:
+    """The function that makes a method; raises ConfigError if there is none."""
+    if name == "recommended":
+        name = RECOMMENDED[0]
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r}; {did_you_mean(name, [*METHODS, 'recommended'])}")
+    return METHODS[name]
 
 
 def method_from_mapping(values: Mapping[str, Any], where: str) -> Method:

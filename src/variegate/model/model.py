@@ -22,7 +22,17 @@ from ..data.files.sources import Source
 from ..data.scenes.layouts import read_layouts
 from ..runs.saved_model import model_folder, read_record, write_model
 from .generator import LoadedGenerator, Precision
-from .likelihood import Images, ask_of_each, check_keep, complete, own_condition, read_images, shown_before
+from .likelihood import (
+    Images,
+    ask_of_each,
+    check_keep,
+    complete,
+    invert_steps,
+    log_density,
+    own_condition,
+    read_images,
+    shown_before,
+)
 from .loading import load_networks
 from .samples import Samples
 
@@ -186,6 +196,12 @@ class Model(LoadedGenerator):
         generator = self._able(HasLikelihood, "has no likelihood; train gated-pixelcnn or moment-predictor")
         return ask_of_each(generator.log_prob, *self._condition_and_images(condition, images, size), chunk)
 
+    def log_density(self, images: Images, condition: Source, probes: int = 8) -> tuple[Tensor, Tensor]:
+        """Log density of each image, resized to the training size, in nats as a vector in [-1, 1], and its standard
+        error: both (n,). Flows only; more `probes` lessen the error, 0 is exact, but slow."""
+        generator = self._able(HasVelocity, "has no density; train flow")
+        return log_density(generator, *self._condition_and_images(condition, images, self.size), probes)
+
     def surprisal(self, images: Images, condition: Source, size: Size | None = None, chunk: int = 16) -> Tensor:
         """Bits of every pixel given all before it in raster order, (n, H, W). Arguments and errors as in `log_prob`."""
         generator = self._able(HasLevels, "has no probabilities of single pixels; train gated-pixelcnn")
@@ -265,18 +281,18 @@ class Model(LoadedGenerator):
             condition: what the image is an image of, needed by flows alone, which undo their own steps.
 
         Raises:
-            ConfigError: the model has no way from images to codes, or lacks the condition.
+            ConfigError: the model has no way from images to codes, lacks the condition, or its steps cannot be undone.
         """
-        pixels = self.image_reader.read(image, self.size).unsqueeze(0).to(self.device)
+        pixels = to_float(self.image_reader.read(image, self.size).unsqueeze(0).to(self.device))
         if isinstance(self.generator, HasVelocity):
             if condition is None and self.condition.channels:
                 noun = self.condition.noun
-                raise ConfigError(f"the code of an image depends on its {noun} here; give it: invert(image, {noun})")
+                raise ConfigError(f"the code of an image depends on its {noun} here; give invert(image, {noun})")
             raw = self.condition.read("none" if condition is None else condition, self.size)
-            return self.generator.invert(self.encode(raw), to_float(pixels)).cpu()
+            return invert_steps(self.generator, self.encode(raw), pixels)
         if self.inverter is None:
             raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        mean: Tensor = self.inverter(to_float(pixels))[0]
+        mean: Tensor = self.inverter(pixels)[0]
         return mean.cpu()
 
 

@@ -6,9 +6,17 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 Norm = Literal["batch", "instance", "layer", "none"]
+Upsampling = Literal["transposed", "resize"]
+UPSAMPLING = "transposed convolutions, as published, or resizing before a convolution, which leaves no checker pattern"
+
+
+def doubled(x: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, C, 2H, 2W), every pixel four times."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def norm_layer(kind: Norm) -> Callable[[int], nn.Module] | None:

@@ -31,10 +31,16 @@ class FlowMatching(Objective):
         self.config = config
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
+        yield {"generator": {"velocity": self.errors(generator, batch).mean()}}
+
+    def held_out(self, generator: Generator, batch: Batch) -> Tensor:
+        return self.errors(generator, batch)
+
+    def errors(self, generator: Generator, batch: Batch) -> Tensor:
+        """Squared errors (B,) of the velocity, at the noise and time of each key."""
         times, kept = self.chances(batch.key)
         noise = generator.draw_for(batch.key, 1).view_as(batch.image)
-        errors = cast(HasVelocity, generator).velocity_error(batch.condition, batch.image, noise, times, kept)
-        yield {"generator": {"velocity": errors.mean()}}
+        return cast(HasVelocity, generator).velocity_error(batch.condition, batch.image, noise, times, kept)
 
     def chances(self, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Times (B,) in (0, 1), and whether the condition is seen, bool (B,)."""
@@ -48,12 +54,12 @@ class FlowMatchingConfig(ObjectiveConfig):
     summary: ClassVar[str] = "squared error of the velocity that carries noise straight to the real image"
 
     kind: Literal["flow_matching"] = "flow_matching"
-    time_mean: float = Field(0.0, description="m: above 0, more times near the image")
+    time_mean: float = Field(-0.6, description="m: below 0, more times near the noise")
     time_deviation: float = Field(1.0, gt=0, description="s: how far times spread from the middle")
     unconditional: float = Field(0.1, ge=0, lt=1, description="fraction of visits without condition, for guidance")
 
     def refusal(self, method: Method) -> str | None:
-        if method.generator.trained_by != self.kind:
+        if self.kind not in method.generator.trained_by:
             return "objective flow_matching trains only generator flow"
         return None
 

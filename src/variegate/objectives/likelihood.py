@@ -25,7 +25,7 @@ class LikelihoodConfig(ObjectiveConfig):
     kind: Literal["likelihood"] = "likelihood"
 
     def refusal(self, method: Method) -> str | None:
-        if method.generator.trained_by != self.kind:
+        if self.kind not in method.generator.trained_by:
             return "objective likelihood trains only generator pixelcnn"
         return None
 

@@ -38,7 +38,7 @@ class MomentLikelihoodConfig(ObjectiveConfig):
     min_noise: float = Field(0.0, ge=0)
 
     def refusal(self, method: Method) -> str | None:
-        if method.generator.trained_by != self.kind:
+        if self.kind not in method.generator.trained_by:
             return "objective moment_likelihood trains only generator moment_predictor"
         if method.generator.moments_family() != self.family:
             return "generator.family and objective.family differ; give --family, which sets both"

@@ -2,14 +2,18 @@
 
     min E_z [ (1/n) sum_i min_j L(T(x_i, z_ij), y_i) ]                                            (Algorithm 1)
 
-The loader's batch is the pool S: one step draws m codes for each of its slots, keeps the best, and makes K updates on
-random subsets of the pool with the winning codes fixed. Codes belong to slots, not images: an image may occur twice.
+The loader's batch is the pool S: one step draws m codes for each of its slots, keeps the best for each target, and
+makes K updates on random subsets of the pool with the winning codes fixed. Codes belong to slots, not images: an image
+may occur twice. A slot has one target, its image, or several, with other plausible images of the same condition.
+
+Three changes of later papers are options: `reject` (RS-IMLE), `rematch` (Adaptive IMLE), `stages` (CHIMLE). A
+discriminator (`adversarial`) keeps what lies between two looks from being drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -18,8 +22,28 @@ from torch.nn import functional as F
 
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
+from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.perceptual import feature_l1
+from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
+from .adversarial import AdversarialConfig, discriminator_of
+
+
+class Targets(NamedTuple):
+    """What the slots of a pool are matched with."""
+
+    image: Tensor  # (B, T, C, H, W) in [-1, 1]; the first is the slot's own
+    present: Tensor  # bool (B, T)
+
+
+class Slots(NamedTuple):
+    """Slots of a pool that are matched together, their targets embedded."""
+
+    keys: Tensor  # (b,)
+    condition: Tensor  # (b, K, H, W)
+    maps: Sequence[Tensor]  # feature maps of the targets, (b, T, C_l, H_l, W_l)
+    present: Tensor  # bool (b, T)
+    mask: Tensor | None  # (b, 1, H, W)
 
 
 class NearestSample(Objective):
@@ -28,37 +52,135 @@ class NearestSample(Objective):
     Args:
         features: image -> list of feature maps; their distances serve both matching and training.
         weights: one per feature map; None for equal weights.
+        discriminator: judges samples of any code next to their condition; None: nothing does.
     """
 
-    def __init__(self, features: nn.Module, weights: Sequence[float] | None, config: NearestSampleConfig) -> None:
+    def __init__(
+        self,
+        features: nn.Module,
+        weights: Sequence[float] | None,
+        discriminator: nn.Module | None,
+        config: NearestSampleConfig,
+    ) -> None:
         super().__init__()
-        self.features, self.weights, self.config = features, weights, config
+        self.features, self.weights, self.discriminator, self.config = features, weights, discriminator, config
+
+    def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
+        players: dict[str, Iterable[nn.Parameter]] = {"generator": generator.parameters()}
+        return players if self.discriminator is None else players | {"discriminator": self.discriminator.parameters()}
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
-        winners = self.match(generator, batch)
-        slots = torch.arange(len(batch.image), device=batch.image.device)
-        for _ in range(self.config.inner_steps):
-            pick = slots[torch.randint(len(slots), (self.config.inner_batch,), device="cpu").to(slots.device)]
-            seeds = [(int(batch.key[slot]), int(winners[slot])) for slot in pick]
-            codes = generator.draw(seeds).to(batch.image.device)
-            images = generator(batch.condition[pick], codes.unsqueeze(1))[:, 0]
-            distance = self.distance(images, self.embed(batch.image[pick]), weight_of(batch, pick))
-            yield {"generator": {"nearest": distance.mean()}}
+        config, targets = self.config, targets_of(batch)
+        winners, closest = self.match(generator, batch, targets)
+        rounds = torch.zeros_like(batch.key)  # of matching, by slot
+        places = targets.present.nonzero()  # (slot, target) pairs
+        for _ in range(config.inner_steps):
+            pick = places[torch.randint(len(places), (config.inner_batch,), device="cpu").to(places.device)]
+            slots, which = pick.unbind(1)
+            condition, real = batch.condition[slots], targets.image[slots, which]
+            codes = self.codes(generator, batch.key[slots], winners[slots, which].unsqueeze(1))
+            images = generator(condition, codes)[:, 0]
+            if self.discriminator is not None:
+                yield self.judge_first(self.discriminator, condition, real, images)
+            distance = self.distance(images, self.embed(real), weight_of(batch, slots))
+            terms = {"nearest": distance.mean()}
+            if self.discriminator is not None:
+                fooled = generator_loss(logits(self.discriminator(condition, images)), config.mode)
+                terms["adversarial"] = config.adversarial * fooled
+            yield {"generator": terms}
+            reached = slots[distance.detach() < config.rematch * closest[slots, which]].unique()
+            if len(reached):
+                rounds[reached] += 1
+                winners[reached], closest[reached] = self.match(generator, batch, targets, reached, rounds[reached])
+
+    def judge_first(self, discriminator: nn.Module, condition: Tensor, real: Tensor, images: Tensor) -> Losses:
+        """The discriminator's own update, on the images that the generator is then trained on."""
+        yes, no = logits(discriminator(condition, real)), logits(discriminator(condition, images.detach()))
+        return {"discriminator": {"adversarial": discriminator_loss(yes, no, self.config.mode)}}
 
     @torch.no_grad()
-    def match(self, generator: Generator, batch: Batch) -> Tensor:
-        """Index of the nearest candidate of every slot, (B,); codes are redrawn from it, never stored."""
+    def match(
+        self,
+        generator: Generator,
+        batch: Batch,
+        targets: Targets,
+        slots: Tensor | None = None,
+        rounds: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The nearest candidate of every target: its number for each part of the code (n, T, P), and distance (n, T).
+
+        Candidates are known by number and redrawn when needed, since published codes fill megabytes each.
+
+        Args:
+            slots: those matched, (n,); default: all.
+            rounds: of each slot, (n,); others have other candidates. Default: the first.
+        """
+        rows = torch.arange(len(batch.image), device=batch.image.device) if slots is None else slots
+        turns = torch.zeros_like(rows) if rounds is None else rounds
         slots_at_once = max(1, self.config.chunk // self.config.candidates)
         was_training = generator.training
         generator.eval()  # batch statistics would make winners depend on which candidates share a chunk
-        winners = []
-        for slots in torch.arange(len(batch.image), device=batch.image.device).split(slots_at_once):
-            codes = generator.draw_for(batch.key[slots], self.config.candidates)
-            condition, image, mask = self.smaller(batch.condition[slots], batch.image[slots], weight_of(batch, slots))
-            maps = self.features(generator(condition, codes).flatten(0, 1))
-            winners.append(self.nearest(maps, self.embed(image), mask))
+        found = [
+            self.match_chunk(generator, batch, targets, some, turn)
+            for some, turn in zip(rows.split(slots_at_once), turns.split(slots_at_once))
+        ]
         generator.train(was_training)
-        return torch.cat(winners)
+        winners, distances = zip(*found)
+        return torch.cat(winners), torch.cat(distances)
+
+    def match_chunk(
+        self, generator: Generator, batch: Batch, targets: Targets, rows: Tensor, turns: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`match` for some slots. Stages after the first draw the later parts of the best code yet anew."""
+        config, present = self.config, targets.present[rows]
+        condition, image, mask = self.smaller(batch.condition[rows], targets.image[rows], weight_of(batch, rows))
+        wanted = [maps.unflatten(0, present.shape) for maps in self.embed(image.flatten(0, 1))]
+        fresh = turns[:, None] * config.candidates + torch.arange(config.candidates, device=rows.device)
+        numbers = fresh.unsqueeze(2).repeat(1, 1, config.stages)  # (b, m, P)
+        keys = batch.key[rows]
+        slots = Slots(keys, condition, wanted, present, mask)
+        winners, distances = self.choose(generator, slots, numbers)
+        for part in range(1, config.stages):
+            for t in range(present.shape[1]):
+                changed = winners[:, t].unsqueeze(1).repeat(1, config.candidates, 1)
+                changed[:, 1:, part:] = numbers[:, 1:, part:]  # the first candidate is the best yet
+                one = slots._replace(maps=[maps[:, t : t + 1] for maps in wanted], present=present[:, t : t + 1])
+                best = self.choose(generator, one, changed)
+                winners[:, t], distances[:, t] = best[0][:, 0], best[1][:, 0]
+        return winners, distances
+
+    def choose(self, generator: Generator, slots: Slots, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """The best of candidates with numbers (b, m, P) for every target: numbers (b, T, P) and distances (b, T)."""
+        candidates = self.codes(generator, slots.keys, numbers)
+        maps = self.features(generator(slots.condition, candidates).flatten(0, 1))
+        distances = self.distances(maps, slots.maps, slots.mask)  # (b, m, T)
+        near = ((distances < self.config.reject) & slots.present.unsqueeze(1)).any(dim=2, keepdim=True)
+        allowed = torch.where(near & ~near.all(dim=1, keepdim=True), torch.inf, distances)  # if all are: the nearest
+        best, winner = allowed.min(dim=1)
+        return numbers.gather(1, winner.unsqueeze(2).expand(-1, -1, numbers.shape[2])), best
+
+    def codes(self, generator: Generator, keys: Tensor, numbers: Tensor) -> Tensor:
+        """Codes (b, m, D) of slots with keys (b,), whose parts are those of the codes with these numbers (b, m, P)."""
+        parts = numbers.shape[2]
+        seeds = [(key, i) for key, row in zip(keys.tolist(), numbers.tolist()) for code in row for i in code]
+        drawn = generator.draw(seeds).unflatten(0, numbers.shape).to(keys.device)
+        if parts == 1:
+            return drawn[:, :, 0]
+        size = drawn.shape[3]
+        edges = [part * size // parts for part in range(parts + 1)]
+        return torch.cat([drawn[:, :, i, edges[i] : edges[i + 1]] for i in range(parts)], dim=2)
+
+    def distances(self, maps: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor | None) -> Tensor:
+        """Distances (b, m, T) of candidates to targets (b, T, ...); one by one, so that nothing is copied."""
+        slots, targets = wanted[0].shape[:2]
+        candidates = [layer.unflatten(0, (slots, -1)) for layer in maps]
+        rows = []
+        for i in range(slots):
+            own, cover = [layer[i] for layer in candidates], None if mask is None else mask[i : i + 1]
+            rows.append(
+                torch.stack([self.compare(own, [w[i, t : t + 1] for w in wanted], cover) for t in range(targets)], 1)
+            )
+        return torch.stack(rows)
 
     def smaller(self, condition: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Reduce all three to the matching size; conditions by picking pixels, so that label maps stay hard."""
@@ -66,7 +188,8 @@ class NearestSample(Objective):
         if k == 1:
             return condition, image, mask
         picked = condition[..., k // 2 :: k, k // 2 :: k].contiguous(memory_format=torch.channels_last)
-        return picked, F.avg_pool2d(image, k), None if mask is None else F.avg_pool2d(mask, k)
+        small = F.avg_pool2d(image.flatten(0, 1), k).unflatten(0, image.shape[:2])
+        return picked, small, None if mask is None else F.avg_pool2d(mask, k)
 
     @torch.no_grad()
     def embed(self, images: Tensor) -> list[Tensor]:
@@ -76,17 +199,16 @@ class NearestSample(Objective):
         """Perceptual distances (B,) of images (B, C, H, W) to embedded targets."""
         return self.compare(self.features(images), targets, mask)
 
-    def nearest(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
-        """Index of each slot's best candidate, (B,); slot by slot, so targets are not copied for every candidate."""
-        masks = [None] * len(targets[0]) if mask is None else mask.split(1)
-        each = (
-            zip(*(layer.split(self.config.candidates) for layer in maps)),
-            zip(*(layer.split(1) for layer in targets)),
-        )
-        return torch.stack([self.compare(*slot).argmin() for slot in zip(*each, masks, strict=True)])
-
     def compare(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         return feature_l1(maps, targets, self.weights or [1.0] * len(maps), mask)
+
+
+def targets_of(batch: Batch) -> Targets:
+    """The image of each slot, and its neighbours if there are any."""
+    own, here = batch.image.unsqueeze(1), torch.ones_like(batch.key, dtype=torch.bool).unsqueeze(1)
+    if batch.neighbours is None or batch.present is None:
+        return Targets(own, here)
+    return Targets(torch.cat([own, batch.neighbours], dim=1), torch.cat([here, batch.present], dim=1))
 
 
 def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
@@ -111,6 +233,31 @@ class NearestSampleConfig(ObjectiveConfig):
         ge=1,
         description="match at 1/this of the size; 1: as published; more allows more candidates but needs vector codes",
     )
+    reject: float = Field(
+        0.0, ge=0, description="candidates nearer than this to a target are passed over (RS-IMLE, ECCV 2024); 0: none"
+    )
+    rematch: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="slots nearer than this fraction of their matched distance are matched again (Adaptive IMLE, "
+        "ICLR 2023); 0: none before the next pool",
+    )
+    stages: int = Field(
+        1, ge=1, description="parts in which a code is chosen, the first of its numbers first (CHIMLE, NeurIPS 2022)"
+    )
+    adversarial: float = Field(
+        0.0, ge=0, description="weight of a discriminator, against images between two looks; 0 trains none"
+    )
+    mode: Mode = "lsgan"
+    width: int = Field(32, ge=1, description="base width of the discriminator")
+    layers: int = Field(2, ge=1, description="strided layers of the discriminator")
+
+    def players(self) -> frozenset[str]:
+        return frozenset({"generator", "discriminator"} if self.adversarial else {"generator"})
+
+    def targets(self) -> int:
+        return self.candidates
 
     def refusal(self, method: Method) -> str | None:
         if not method.randomness.has_code:
@@ -121,4 +268,11 @@ class NearestSampleConfig(ObjectiveConfig):
 
     def build(self, shapes: Shapes, opposite: Opposite) -> NearestSample:
         features, weights = perceptual(self.perceptual, self.weights)
-        return NearestSample(features, weights, self)
+        return NearestSample(features, weights, self.judge(shapes), self)
+
+    def judge(self, shapes: Shapes) -> nn.Module | None:
+        """The discriminator, if it has a weight."""
+        if not self.adversarial:
+            return None
+        patch = AdversarialConfig(width=self.width, layers=self.layers, norm="instance")
+        return discriminator_of(shapes.image_channels + shapes.condition_channels, patch, shapes.size)

@@ -9,13 +9,14 @@ from typing import Any
 import yaml
 from pydantic import Field, model_validator
 
-from ..core.config import Config, from_mapping, override
+from ..core.config import Budget, Config, from_mapping, override
 from ..core.errors import CheckpointError, ConfigError
 from ..core.method import Method
 from ..data.dataset.opening import DataConfig, absolute
 from ..data.dataset.pairs import Pairs
 from ..methods import method as method_of_name
 from ..methods import method_from_mapping
+from ..methods.budgets import BUDGETS
 from .saved_model import read_record
 from .settings import ExecutionSettings
 
@@ -36,7 +37,7 @@ class RunConfig(Config):
     data: DataConfig
     place: DataPlace | None = Field(None, description="where the data were; unknown for older runs")
     initial: str | None = Field(None, description="run whose weights training starts from; its size may differ")
-    predictor: str | None = Field(None, description="run of a predictor to use instead of training one")
+    predictor: str | None = Field(None, description="run of a predictor or teacher to use instead of training one")
     run: ExecutionSettings = ExecutionSettings()
 
     @model_validator(mode="before")
@@ -67,7 +68,8 @@ def run_config(
         data: see `DataConfig.path`.
         run: how it is executed.
         settings: fields of `DataConfig` (`size`, `direction`, `condition`, `unpaired`, `grey`), of `RunConfig`
-            (`initial`, `predictor`), of `ExecutionSettings` (`seed`, `quiet`, ...); `steps`; the rest is the method's.
+            (`initial`, `predictor`, `teacher`), of `ExecutionSettings` (`seed`, `quiet`, ...); `steps`; the rest is the
+            method's.
 
     Raises:
         ConfigError: a setting does not exist or does not fit.
@@ -78,14 +80,20 @@ def run_config(
 
     of_data = take(name for name in DataConfig.model_fields if name != "path")
     execution = (run or ExecutionSettings()).model_dump() | take(ExecutionSettings.model_fields)
-    places = {name: str(place) for name, place in take(("initial", "predictor")).items()}
+    places = {name: str(place) for name, place in take(("initial", "predictor", "teacher")).items()}
     if (steps := settings.pop("steps", None)) is not None:
         settings["training.steps"] = steps
     chosen = method_of_name(method, settings) if isinstance(method, str) else override(method, settings)
     if "predictor" in places:
         chosen = with_predictor(chosen, places["predictor"])
+    if "teacher" in places:
+        chosen = with_teacher(chosen, places["teacher"])
+        places["predictor"] = places.pop("teacher")
     base = data.model_dump() if isinstance(data, DataConfig) else {"path": data}
     wanted = {"condition": chosen.derived} | base | of_data
+    if wanted["condition"] is not None:
+        generator = chosen.generator.for_condition(str(wanted["condition"]))
+        chosen = chosen.model_copy(update={"generator": generator})
     wanted["unpaired"] = wanted.get("unpaired", False) or chosen.unpaired
     values = {
         "method": chosen,
@@ -95,6 +103,11 @@ def run_config(
     return from_mapping(RunConfig, values | places, "options")
 
 
+def budget_of(method: Method) -> Budget:
+    """What a method gets if training must take minutes; methods made in Python stay as they are."""
+    return BUDGETS.get(method.name, Budget())
+
+
 def with_predictor(method: Method, run: str) -> Method:
     """The method with the model of a run as its predictor.
 
@@ -102,9 +115,9 @@ def with_predictor(method: Method, run: str) -> Method:
         ConfigError: the method takes no predictor, or the run is not a predictor, or one of another family.
     """
     found = method_from_mapping(read_record(Path(run) / "model").method, run)
-    if method.predictor is None:
+    if method.previous is None or method.previous_role != "predictor":
         raise ConfigError(f"--predictor: {method.name} uses none; leave it out, or add --proxy true to mrgan")
-    wanted, family = method.predictor.generator.moments_family(), found.generator.moments_family()
+    wanted, family = method.previous.generator.moments_family(), found.generator.moments_family()
     if family is None:
         raise ConfigError(
             f"--predictor {run} is a {found.name} run; train a predictor with `variegate train moment-predictor`"
@@ -112,6 +125,25 @@ def with_predictor(method: Method, run: str) -> Method:
     if family != wanted:
         raise ConfigError(f"--predictor {run} predicts the {family} family; add --family {family}")
     return Method.model_validate({**method.model_dump(), "previous": found.model_dump()})
+
+
+def with_teacher(method: Method, run: str) -> Method:
+    """The method with the model of a run as its teacher; a student of the same network gets its widths.
+
+    Raises:
+        ConfigError: the method takes no teacher, or the run's codes are of another kind than a student needs.
+    """
+    found = method_from_mapping(read_record(Path(run) / "model").method, run)
+    if method.previous is None or method.previous_role != "teacher":
+        raise ConfigError(f"--teacher: {method.name} has none; leave it out, or train flow-student")
+    wanted = method.previous.generator.kind
+    if found.generator.kind != wanted:
+        raise ConfigError(f"--teacher {run} is a {found.name} run; a teacher is a run of `variegate train {wanted}`")
+    values = method.model_dump() | {"previous": found.model_dump()}
+    same = found.generator.in_one_pass()
+    if same is not None and method.generator.kind == wanted:
+        values["generator"] = same.model_dump()
+    return Method.model_validate(values)
 
 
 def saved_config(folder: Path) -> dict[str, Any]:

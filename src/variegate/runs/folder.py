@@ -113,7 +113,7 @@ class RunFolder:
     @property
     def predictor(self) -> Path | None:
         """The run of the moment-predictor that it was trained with, if it exists."""
-        if not (self.path / "config.yaml").is_file() or self.config.method.predictor is None:  # only a model
+        if not (self.path / "config.yaml").is_file() or self.config.method.previous_role != "predictor":  # only a model
             return None
         place = Path(self.config.predictor or self.path / "previous")
         return place if (place / "model").is_dir() else None

@@ -102,6 +102,12 @@ class Results:
             raise ConfigError(f"{taken[0]} was measured twice; give the second one another name")
         self.measured.update(measured)
 
+    def remark(self, note: str) -> None:
+        """Add a note to the protocol of every value."""
+        for name, one in self.measured.items():
+            record = one.protocol.model_copy(update={"notes": (*one.protocol.notes, note)})
+            self.measured[name] = one.model_copy(update={"protocol": record})
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data; both halves have the same keys, so that every value is found with its protocol."""
         records = {name: value.model_dump(mode="json") for name, value in self.measured.items()}

@@ -65,7 +65,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         initial.load_into(state)
     state.set_up(fabric, settings)
     batches = stream(pairs, settings, run, fabric, state.step)
-    intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema)
+    intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema, state.objective)
     log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
     def keep() -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from ..core.capabilities import HasLevels, HasLikelihood, HasMemory
 from ..core.images import sheet, to_float, to_pil, to_uint8
-from ..core.interfaces import Generator
+from ..core.interfaces import Batch, Generator, Objective
 from ..core.sampling import decode_in_chunks
 from ..data.dataset.pairs import Pairs
 from ..runs.health import best_of_n, code_sensitivity, verdict
 from ..runs.logs import Log
 
 CONDITIONS, SAMPLES = 8, 8
-LIKELY = 256  # held-out images whose likelihood is measured
+HELD = 256  # held-out images whose likelihood or error is measured
 SHOWN_CONDITIONS, SHOWN_SAMPLES = 4, 6
 
 
@@ -25,13 +26,14 @@ class Panel:
 
     Attributes:
         score: lower is better: for generators with a likelihood, the negative log-likelihood of held-out pairs per
-            pixel and colour in nats; otherwise the best-of-8 error.
+            pixel and colour in nats; otherwise the objective's error on held-out pairs, if it has one; otherwise the
+            best-of-8 error.
         note: shown next to the progress.
     """
 
-    def __init__(self, pairs: Pairs, generator: Generator) -> None:
+    def __init__(self, pairs: Pairs, generator: Generator, objective: Objective) -> None:
         items = [pairs.raw(i) for i in range(min(CONDITIONS, len(pairs)))]
-        self.pairs, self.condition, self.generator = pairs, pairs.condition, generator
+        self.pairs, self.condition, self.generator, self.objective = pairs, pairs.condition, generator, objective
         self.raw = torch.stack([condition for condition, _ in items])
         self.truth = torch.stack([image for _, image in items])
         self.codes = generator.draw([(0, i) for i in range(SAMPLES)])
@@ -54,6 +56,9 @@ class Panel:
             shown, unit = (self.score / math.log(2), "bits_per_dim") if levels else (self.score, "nats")
             self.note = f"validation {shown:.4f} {'bits per dimension' if levels else 'nats per pixel and colour'}"
             log.numbers(step, {f"val/{unit}": shown})
+        elif (error := self.held_out(device)) is not None:
+            self.score = error
+            log.numbers(step, {"val/error": error})
         # before a generator with a memory has stored images, its code has nothing to choose from
         read = 0 if isinstance(self.generator, HasMemory) else self.generator.code_size
         warning = verdict(sensitivity, read)
@@ -72,10 +77,23 @@ class Panel:
     @torch.no_grad()
     def surprisal(self, generator: HasLikelihood, device: torch.device) -> float:
         """Mean negative log-likelihood of up to 256 held-out images, in nats per pixel and colour."""
-        items = [self.pairs.raw(i) for i in range(min(LIKELY, len(self.pairs)))]
-        found, numbers = 0.0, 0
-        for i in range(0, len(items), CONDITIONS):
-            conditions, images = (torch.stack(parts).to(device) for parts in zip(*items[i : i + CONDITIONS]))
-            found -= float(generator.log_prob(self.condition.encode(conditions), to_float(images)).sum())
-            numbers += images.numel()
-        return found / numbers
+        found = [-generator.log_prob(batch.condition, batch.image) for batch in self.batches(device)]
+        return float(torch.cat(found).mean()) / math.prod(self.truth.shape[1:])
+
+    @torch.no_grad()
+    def held_out(self, device: torch.device) -> float | None:
+        """Mean of the objective's error on up to 256 held-out images; None if it has none."""
+        errors = []
+        for batch in self.batches(device):
+            error = self.objective.held_out(self.generator, batch)
+            if error is None:
+                return None
+            errors.append(error)
+        return float(torch.cat(errors).mean())
+
+    def batches(self, device: torch.device) -> Iterator[Batch]:
+        """Held-out pairs, whose keys are their numbers."""
+        numbers = torch.arange(min(HELD, len(self.pairs)))
+        for some in numbers.split(CONDITIONS):
+            conditions, images = (torch.stack(parts).to(device) for parts in zip(*map(self.pairs.raw, some.tolist())))
+            yield Batch(self.condition.encode(conditions), to_float(images), some.to(device), some.to(device))

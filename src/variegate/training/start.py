@@ -43,8 +43,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     config = config.model_copy(update={"place": place_of(pairs, config.data.path)})
     config.method.check_data(pairs.condition)
     if config.predictor is not None:
-        same_data(Path(config.predictor), config, pairs)
-    previous, predicts = folder / "previous", config.method.predictor is not None
+        same_data(Path(config.predictor), config.method.previous_role, config, pairs)
+    previous, predicts = folder / "previous", config.method.frozen is not None
     begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
     if config.initial is not None and not begun:
         read_record(model_folder(Path(config.initial)))
@@ -59,14 +59,14 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     train(config, pairs, folder, fabric, None if begun else initial_weights(config, pairs, previous))
 
 
-def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
-    """Raise ConfigError if a predictor was trained on images of another size or data set."""
+def same_data(predictor: Path, role: str, config: RunConfig, pairs: Pairs) -> None:
+    """Raise ConfigError if a predictor or teacher was trained on images of another size or data set."""
     run = RunFolder(predictor)
     record, own = run.record, run.config.data
     if record.size != pairs.size:
         (height, width), (own_height, own_width) = record.size, pairs.size
         raise ConfigError(
-            f"--predictor {predictor} was trained at {height}x{width}, but these images are {own_height}x{own_width}; "
+            f"--{role} {predictor} was trained at {height}x{width}, but these images are {own_height}x{own_width}; "
             f"train one at this size, or give --size {height}x{width}"
         )
     differ = {
@@ -78,7 +78,7 @@ def same_data(predictor: Path, config: RunConfig, pairs: Pairs) -> None:
     }
     if any(differ.values()):
         words = " and ".join(name for name, yes in differ.items() if yes)
-        raise ConfigError(f"--predictor {predictor} was trained with different {words}; train one on the same data")
+        raise ConfigError(f"--{role} {predictor} was trained with different {words}; train one on the same data")
 
 
 def known_same(one: RunConfig, other: RunConfig) -> bool:
@@ -94,11 +94,14 @@ def initial_weights(config: RunConfig, pairs: Pairs, previous: Path) -> InitialW
     if config.initial is not None:
         record = read_record(model_folder(Path(config.initial)))
         remedy = f"{unlike(record, method, pairs.condition.channels)}start from a run of the same method and widths"
-    predicts, before = method.predictor is not None, method.previous is not None
-    start = Path(config.initial) if config.initial else previous if before and not predicts else None
-    predictor = Path(config.predictor) if config.predictor else previous if predicts else None
+    before, frozen = method.previous, method.frozen is not None
+    predictor = Path(config.predictor) if config.predictor else previous if frozen else None
+    alike = before is not None and method.previous_role == "teacher" and before.generator.kind == method.generator.kind
+    first = predictor if alike else previous if before is not None and not frozen else None
+    start = Path(config.initial) if config.initial else first
     found = [None if place is None else (place, read_weights(model_folder(place))) for place in (start, predictor)]
-    return InitialWeights(found[0], before and not predicts, found[1], remedy)
+    partly = config.initial is None if alike else before is not None and not frozen
+    return InitialWeights(found[0], partly, found[1], remedy)
 
 
 def unlike(record: ModelRecord, method: Method, channels: int) -> str:
@@ -135,6 +138,12 @@ def refuse_foreign(folder: Path) -> None:
         ) from None
 
 
+def refuse_existing(folder: Path) -> None:
+    """Raise ConfigError if the folder has a run with a checkpoint."""
+    if RunFolder(folder).checkpoints.steps():
+        raise ConfigError(f"{folder} already contains a run; give --resume to continue it, or another --out")
+
+
 def claim(folder: Path, config: RunConfig, resume: bool) -> None:
     """Create the run folder, or check that it contains the same run."""
     path = folder / "config.yaml"
@@ -143,7 +152,7 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
         write_text(path, to_yaml(config))
         return
     if not resume:
-        raise ConfigError(f"{folder} already contains a run; give --resume to continue it, or another --out")
+        refuse_existing(folder)
     saved, now = with_defaults(folder), config.model_dump(mode="json")
     old, new = saved.pop("place", None), now.pop("place")
     if isinstance(old, dict) and isinstance(

@@ -1,0 +1,67 @@
+"""What each method gets when training must fit into a few minutes; measured at 64x64 on two cores.
+
+`training.minutes` takes the widest network with which this machine manages `enough` steps in the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.config import Budget
+
+
+def by(option: str, *values: float) -> tuple[dict[str, Any], ...]:
+    return tuple({option: value} for value in values)
+
+
+BATCH = {"batch_size": 8}
+UNET = Budget(rungs=by("width", 64, 32, 16), options=BATCH)
+RESNET = Budget(rungs=by("width", 32, 16, 8), options={**BATCH, "blocks": 3})
+CRN = Budget(rungs=by("scale", 0.25, 0.125, 0.0625, 0.03125), options={**BATCH, "learning_rate.generator": 1e-3})
+PIXELS = Budget(rungs=by("width", 48, 24), options={"batch_size": 8})
+BUDGETS = {
+    "basisgan": RESNET,
+    "basisgan-autoencoder": RESNET,
+    "basisgan-dsgan": RESNET,
+    "basisgan-hd": RESNET,
+    "basisgan-inpainting": RESNET,
+    "bicyclegan": UNET,
+    "cimle": Budget(
+        rungs=CRN.rungs,
+        options={
+            "batch_size": 32,
+            "candidates": 12,
+            "chunk": 256,
+            "match_scale": 2,
+            "inner_steps": 16,
+            "inner_batch": 8,
+            "randomness.vector": 8,
+            "randomness.hidden": 32,
+            "learning_rate.generator": 1e-3,
+            "restart.at": 0,
+        },
+        enough=100,
+    ),
+    "conv-autoencoder": Budget(rungs=by("encoder_scale", 1, 0.5, 0.25)),
+    "crn": CRN,
+    "dsgan": UNET,
+    "filtergan": RESNET,
+    "flow": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=1500),
+    "flow-student": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=60, first=0.5),
+    "gated-pixelcnn": PIXELS,
+    "glcic": UNET,
+    "latent-dropout": CRN,
+    "moment-predictor": UNET,
+    "mrgan": UNET,
+    "mrgan-inpainting": UNET,
+    "mrgan-superres": UNET,
+    "msgan": UNET,
+    "munit": RESNET,
+    "pix2pix": UNET,
+    "pix2pixhd": RESNET,
+    "pixelcnn": PIXELS,
+    "pixelcnn-autoencoder": PIXELS,
+    "pixelnn": Budget(options=BATCH),
+    "rcgan": UNET,
+    "srgan": UNET,
+}

@@ -1,0 +1,194 @@
+"""Settings with which training fits into a few minutes here: the first steps of each candidate are timed.
+
+Candidates are the rungs of `methods.budgets`, narrow ones first, at the sizes that the images have. Width, batch, steps
+and size are chosen once and written to `config.yaml`, so that a resumed run repeats them exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from ..core.config import Budget
+from ..core.errors import ConfigError
+from ..core.interfaces import Size
+from ..core.method import Method
+from ..data.dataset.pairs import Pairs
+from ..runs.config import RunConfig, budget_of, run_config
+from ..runs.logs import Log
+from .calibration import calibrate
+from .loop import one_step, stream
+from .panel import Panel
+from .start import earlier
+from .state import State
+
+SIDES = (128, 64, 32)  # shorter sides that are tried where no size is given
+LARGE = 64  # shorter side above which a narrow network is worse than a smaller size
+GRID = 16  # their sides are multiples of it
+SPARE = 0.05  # share of the time that is not planned
+LOOKING = 0.1  # largest share for checkpoints and the samples drawn at them
+SAVES = 10  # checkpoints, unless they would take more than that
+TIMED = 1.5  # seconds of steps that are timed
+WIDER = 1.5  # times enough steps, with which the next wider network is tried
+SLOWER = 3  # times the limit, at which a step need not be timed again
+LEAST = 20  # steps without which there is no training
+
+
+class Plan(NamedTuple):
+    """A configuration and how many seconds each of its steps takes."""
+
+    config: RunConfig
+    pairs: Pairs
+    pace: float
+
+    @property
+    def steps(self) -> int:
+        return self.config.method.training.steps
+
+    def __str__(self) -> str:
+        training, (height, width) = self.config.method.training, self.pairs.size
+        before = self.config.method.previous
+        first = f" after {before.training.steps} steps of {before.name}" if before else ""
+        return f"{height}x{width} pixels, {self.steps} steps of {training.batch_size}{first}, {self.pace:.2g} s each"
+
+
+def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str, Any]) -> Plan:
+    """The widest network at the largest size that manages enough steps in the time, otherwise the smallest one.
+
+    Args:
+        data, settings: as for `run_config`; what the user gives is kept.
+
+    Raises:
+        ConfigError: not even the smallest candidate can train, `steps` is given too, or there are several processes.
+    """
+    began = time.monotonic()
+    if not 0 < minutes < math.inf:
+        raise ConfigError(f"--minutes must be above 0, got {minutes:g}")
+    if settings.get("steps") is not None or "training.steps" in settings:
+        raise ConfigError("--minutes chooses the number of steps; leave out one of the two")
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise ConfigError("--minutes times a single process; give --steps to several")
+    budget = budget_of(run_config(method, data, **settings).method) if isinstance(method, str) else Budget()
+
+    def left() -> float:
+        return minutes * 60 * (1 - SPARE) - (time.monotonic() - began)
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    pairs = run_config(method, data, **given).data.open()
+    sizes = sizes_of(pairs, given.get("size"))
+    for size in sizes:
+        found = None
+        for rung in budget.rungs[:1] if min(size) > LARGE and "size" not in given else reversed(budget.rungs):
+            config = run_config(method, data, **{**budget.options, **rung, **given, "size": size})
+            config.method.check_data(pairs.condition)
+            last = found is None and size == sizes[-1]
+            wider = fit(config, pairs.resized(size), left(), budget, last)
+            found = found if wider is None else wider
+            if wider is None or wider.steps < WIDER * budget.enough:
+                break
+        if found is not None and found.steps >= LEAST:
+            return with_saves(found, left())
+    assert found is not None
+    spent = time.monotonic() - began + LEAST * found.pace
+    raise ConfigError(
+        f"--minutes {minutes:g} is too short for {found.config.method.name} here, where a step takes "
+        f"{found.pace:.2g} s; give at least --minutes {math.ceil(spent / 60 / (1 - SPARE))}, or a smaller --size"
+    )
+
+
+def sizes_of(pairs: Pairs, given: Any) -> list[Size]:
+    """The sizes to try: the given one, otherwise smaller ones of the images' shape, and at first their own if small."""
+    height, width = own = pairs.size
+    if given is not None:
+        return [own]
+    scales = [side / min(own) for side in SIDES if side <= min(own)]
+    return [(grid(height * scale), grid(width * scale)) for scale in scales] or [own]
+
+
+def grid(side: float) -> int:
+    return max(GRID, round(side / GRID) * GRID)
+
+
+def fit(config: RunConfig, pairs: Pairs, seconds: float, budget: Budget, last: bool) -> Plan | None:
+    """The configuration with as many steps as fit; `previous` gets its share of the time.
+
+    Args:
+        last: take it even if there are fewer steps than enough; otherwise the answer is then None.
+    """
+    method = config.method
+    if method.previous is not None and config.predictor is None:
+        before = earlier(config, method.previous, pairs.size)
+        needs = budget_of(method.previous)
+        taught = fit(before, pairs.resized(before.data.size or pairs.size), budget.first * seconds, needs, last)
+        if taught is None:
+            return None
+        method, seconds = method.model_copy(update={"previous": taught.config.method}), (1 - budget.first) * seconds
+    pace = time_steps(config, pairs, None if last else seconds / budget.enough)
+    if pace is None:
+        return None
+    steps = {"steps": max(1, int(seconds / pace))}
+    method = method.model_copy(update={"training": method.training.model_copy(update=steps)})
+    return Plan(config.model_copy(update={"method": method}), pairs, pace)
+
+
+def with_saves(found: Plan, seconds: float) -> Plan:
+    """The plan with fewer checkpoints where samples take long, and fewer steps for the time that they take."""
+    config, training = found.config, found.config.method.training
+    own = found.steps * found.pace
+    look = time_look(config, found.pairs)
+    saves = max(1, min(SAVES, int(LOOKING * own / look)))
+    steps = max(1, min(found.steps, int((min(own, seconds) - saves * look) / found.pace)))
+    method = config.method.model_copy(update={"training": training.model_copy(update={"steps": steps})})
+    changed: dict[str, Any] = {"method": method}
+    if saves < SAVES and config.run.save_every is None:
+        changed["run"] = config.run.model_copy(update={"save_every": math.ceil(steps / saves)})
+    return found._replace(config=config.model_copy(update=changed))
+
+
+def time_steps(config: RunConfig, pairs: Pairs, limit: float | None) -> float | None:
+    """Seconds of a step of a training that is then thrown away.
+
+    Args:
+        limit: seconds above which the answer is None, as soon as that is known.
+    """
+    fabric = config.run.fabric()
+    with tempfile.TemporaryDirectory() as folder:
+        config = calibrate(config, pairs, Path(folder), fabric)
+    settings, run = config.method.training, config.run
+    state = State(config.method, pairs.shapes, run, None)
+    state.set_up(fabric, settings)
+    state.step = settings.steps // 2 + 1  # past any warm-up, whose steps may be shorter
+    batches = stream(pairs, settings, run, fabric, 0)
+
+    def step() -> float:
+        began = time.monotonic()
+        for values in one_step(fabric, state, next(batches), settings, run.seed).values():
+            values[-1].item()  # waits for the device
+        return time.monotonic() - began
+
+    times = [step()]  # the first also prepares
+    while sum(times[1:]) < TIMED and sum(times) < 4 * TIMED and not (limit and min(times) > SLOWER * limit):
+        times.append(step())
+    pace = median(times[1:] or times)
+    return None if limit and pace > limit else pace
+
+
+def time_look(config: RunConfig, pairs: Pairs) -> float:
+    """Seconds that samples at a checkpoint take."""
+    fabric = config.run.fabric()
+    with tempfile.TemporaryDirectory() as folder:
+        config = calibrate(config, pairs, Path(folder), fabric)
+        state = State(config.method, pairs.shapes, config.run, None)
+        state.set_up(fabric, config.method.training)
+        panel = Panel(pairs.validation(), state.ema, state.objective)
+        began = time.monotonic()
+        with closing(Log(Path(folder), 0, 1, config.method.name, quiet=True)) as log:
+            panel.look(Path(folder), 0, log)
+        return time.monotonic() - began

@@ -1,0 +1,76 @@
+"""Flows and their students on the command line: an image's code, its density, and which teachers will do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import variegate
+from variegate.cli import main
+from variegate.core.errors import ConfigError
+from variegate.runs.folder import RunFolder
+
+SMALL = ["--data", "streets:20", "--size", "16", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]
+NARROW = ["--generator.widths", "[8, 8]"]
+
+
+def trained(method: str, out: Path, *more: str) -> Path:
+    main(["train", method, *SMALL, "--out", str(out), *more])
+    return out
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained("flow", tmp_path_factory.mktemp("flow") / "run", *NARROW)
+
+
+def test_an_image_is_drawn_again_from_its_code(flow: Path, tmp_path: Path) -> None:
+    model, held = variegate.load(flow), RunFolder(flow).pairs("test")
+    image = held.raw(0)[1]
+    Image.fromarray(image.movedim(0, -1).numpy()).save(tmp_path / "image.png")
+    like = ["--like", str(tmp_path / "image.png")]
+    main(["sample", str(flow), "test:0", *like, "--like-condition", "test:0", "--out", str(tmp_path / "drawn")])
+    drawn = np.asarray(Image.open(tmp_path / "drawn" / "0000.png")).astype(int)
+    assert np.abs(drawn - np.asarray(Image.open(tmp_path / "image.png"))).max() <= 1
+    with pytest.raises(ConfigError, match="the code of an image depends on its label map"):
+        model.invert(tmp_path / "image.png")
+
+
+def test_the_density_comes_with_its_standard_error(flow: Path) -> None:
+    model, held = variegate.load(flow), RunFolder(flow).pairs("test")
+    condition, image = held.raw(0)
+    found, error = model.log_density(image[None], condition, probes=4)
+    assert found.shape == error.shape == (1,)
+    assert bool(found.isfinite().all())
+    assert bool((error > 0).all())
+
+
+def test_a_student_takes_the_widths_of_its_teacher_and_starts_from_it(flow: Path, tmp_path: Path) -> None:
+    given = ["--inner-steps", "1", "--inner-batch", "1", "--learning-rate.generator", "1e-9"]
+    run = trained("flow-student", tmp_path / "student", "--teacher", str(flow), *given)
+    student, teacher = variegate.load(run), variegate.load(flow)
+    assert not (run / "previous").exists()
+    weights = dict(teacher.generator.named_parameters())
+    for name, weight in student.generator.named_parameters():
+        assert np.allclose(weight.detach(), weights[name].detach(), atol=1e-6)
+    assert len(student.generator.times()) == 1  # type: ignore[operator]
+    codes = teacher.codes(3)
+    assert student.sample(RunFolder(flow).pairs("test").raw(0)[0], codes=codes).images.shape == (3, 3, 16, 16)
+
+
+def test_a_teacher_of_another_kind_size_or_data_is_refused(
+    flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(words: str, method: str, teacher: Path, *more: str) -> None:
+        with pytest.raises(SystemExit):
+            trained(method, tmp_path / "student", "--teacher", str(teacher), *more)
+        assert words in capsys.readouterr().err
+
+    refused("was trained at 16x16, but these images are 24x24", "flow-student", flow, "--size", "24")
+    refused("was trained with different conditions", "flow-student", flow, "--condition", "edges")
+    refused("pix2pix has none", "pix2pix", flow)
+    gan = trained("basisgan", tmp_path / "gan", "--width", "4", "--blocks", "1", "--objective.layers", "1")
+    refused("is a basisgan run; a teacher is a run of `variegate train flow`", "flow-student", gan)

@@ -1,0 +1,190 @@
+"""What later papers add to nearest-sample matching, and a teacher's images as its targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from helpers.variants import CONDITION, IMAGE, generator_of, preset
+from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Batch, Generator, Shapes
+from variegate.methods import method
+from variegate.objectives.distillation import Distillation
+from variegate.objectives.nearest_sample import NearestSample, targets_of
+
+VECTOR = "cimle vector encoder"
+SIZE = (16, 32)
+SHAPES = Shapes(CONDITION, IMAGE, SIZE)
+
+
+def nearest(**options: Any) -> NearestSample:
+    few = {"candidates": 6, "inner_steps": 4, "inner_batch": 2, "chunk": 64}
+    made = preset(VECTOR).objective.model_copy(update={**few, **options}).build(SHAPES, None)
+    assert isinstance(made, NearestSample)
+    return made
+
+
+def batch(count: int = 3, others: int = 0) -> Batch:
+    stream = torch.Generator().manual_seed(2)
+    image = torch.rand(count, IMAGE, *SIZE, generator=stream) * 2 - 1
+    condition = torch.rand(count, CONDITION, *SIZE, generator=stream)
+    given = Batch(condition, image, torch.arange(count), torch.arange(count) + 40)
+    if not others:
+        return given
+    more = torch.rand(count, others, IMAGE, *SIZE, generator=stream) * 2 - 1
+    present = torch.ones(count, others, dtype=torch.bool)
+    present[0, -1] = False
+    return given._replace(neighbours=more, present=present)
+
+
+def every_distance(objective: NearestSample, generator: Generator, given: Batch) -> Tensor:
+    """Distances (B, m, T) of all candidates to all targets."""
+    targets = targets_of(given).image
+    with torch.no_grad():
+        images = generator(given.condition, generator.draw_for(given.key, objective.config.candidates))
+        rows = [
+            [
+                [float(objective.distance(sample[None], objective.embed(target[None]), None)) for target in own]
+                for sample in drawn
+            ]
+            for drawn, own in zip(images, targets)
+        ]
+    return torch.tensor(rows)
+
+
+def test_every_target_of_a_slot_has_its_own_nearest_candidate() -> None:
+    objective, generator, given = nearest(), generator_of(VECTOR), batch(others=2)
+    winners, distances = objective.match(generator, given, targets_of(given))
+    expected = every_distance(objective, generator, given).min(dim=1)
+    assert torch.equal(winners[..., 0], expected.indices)
+    assert torch.allclose(distances, expected.values, rtol=1e-4)
+
+
+def test_targets_that_are_not_there_are_never_trained_on() -> None:
+    objective, generator, given = nearest(inner_steps=30), generator_of(VECTOR), batch(others=1)
+    trained = []
+    objective.embed = lambda images: trained.append(images) or NearestSample.embed(objective, images)  # type: ignore[method-assign]
+    for _ in objective.updates(generator, given, 0):
+        pass
+    assert given.neighbours is not None
+    seen = torch.cat(trained[1:])
+    assert any(torch.equal(one, given.neighbours[1, 0]) for one in seen)
+    assert not any(torch.equal(one, given.neighbours[0, 0]) for one in seen)
+
+
+def test_candidates_that_are_near_already_are_passed_over() -> None:
+    generator, given = generator_of(VECTOR), batch()
+    distances = every_distance(nearest(), generator, given)[..., 0]
+    ordered = distances.sort(dim=1)
+    between = float((ordered.values[0, 0] + ordered.values[0, 1]) / 2)
+    winners = nearest(reject=between).match(generator, given, targets_of(given))[0][:, 0, 0]
+    allowed = torch.where(distances < between, torch.inf, distances)
+    assert winners[0] == ordered.indices[0, 1]
+    assert torch.equal(winners, allowed.argmin(dim=1))
+    all_near = nearest(reject=1e6).match(generator, given, targets_of(given))[0][:, 0, 0]
+    assert torch.equal(all_near, ordered.indices[:, 0]), "if all are near, the nearest is taken"
+
+
+def test_a_slot_that_came_close_is_matched_again_with_other_codes() -> None:
+    generator, given = generator_of(VECTOR), batch(1)
+    objective, rounds = nearest(rematch=0.999, inner_steps=6, inner_batch=1), []
+    whole = NearestSample.match
+
+    def watched(*arguments: Any) -> tuple[Tensor, Tensor]:
+        found = whole(objective, *arguments)
+        rounds.append(int(found[0]) // objective.config.candidates)
+        return found
+
+    objective.match = watched  # type: ignore[method-assign, assignment]
+    optimizer = torch.optim.SGD(generator.parameters(), 0.05)
+    for losses in objective.updates(generator, given, 0):
+        optimizer.zero_grad()
+        losses["generator"]["nearest"].backward()
+        optimizer.step()
+    assert len(rounds) > 2
+    assert rounds == list(range(len(rounds)))
+
+
+def test_codes_chosen_in_stages_are_as_near_or_nearer() -> None:
+    generator, given = generator_of(VECTOR), batch()
+    whole, parts = nearest(candidates=40), nearest(candidates=40, stages=2)
+    once, twice = (one.match(generator, given, targets_of(given)) for one in (whole, parts))
+    assert bool((twice[1] <= once[1] + 1e-6).all())
+    assert bool((twice[1] < once[1] - 1e-6).any())
+    assert torch.equal(twice[0][..., 0], once[0][..., 0]), "the first part stays that of the first stage"
+    codes = parts.codes(generator, given.key, twice[0])
+    with torch.no_grad():
+        images = generator(given.condition, codes)[:, 0]
+    assert torch.allclose(parts.distance(images, parts.embed(given.image), None), twice[1][:, 0], rtol=1e-4)
+
+
+def test_a_discriminator_moves_first_and_only_if_it_has_a_weight() -> None:
+    chosen = method(
+        "cimle",
+        {
+            "generator.widths": [6, 6, 4],
+            "perceptual": "laplacian",
+            "objective.adversarial": 0.1,
+            "objective.width": 4,
+            "objective.layers": 1,
+            "candidates": 2,
+            "inner_steps": 2,
+        },
+    )
+    shapes = Shapes(CONDITION, IMAGE, (16, 16))
+    objective, generator = chosen.build_objective(shapes), chosen.build_generator(shapes)
+    given = Batch(torch.rand(2, CONDITION, 16, 16), torch.rand(2, IMAGE, 16, 16), torch.arange(2), torch.arange(2))
+    moves = [list(losses) for losses in objective.updates(generator, given, 0)]
+    assert moves == [["discriminator"], ["generator"]] * 2
+    assert set(objective.players(generator)) == {"generator", "discriminator"}
+    with pytest.raises(ConfigError, match="learning_rate has no entry for discriminator"):
+        method("cimle", {"objective.adversarial": 0.1, "training.learning_rate": {"generator": 1e-4}})
+
+
+# a teacher
+
+
+@pytest.mark.parametrize("matching", ["code", "nearest"])
+def test_the_teachers_images_are_the_targets(matching: str) -> None:
+    chosen = method("flow-student", {"scale": 0.25, "matching": matching, "objective.images": 3, "inner_steps": 3})
+    objective, generator = chosen.build_objective(SHAPES), chosen.build_generator(SHAPES)
+    assert isinstance(objective, Distillation)
+    assert objective.predictor is not None
+    given = batch(2)
+    taught = objective.teach(given)
+    with torch.no_grad():
+        alone = objective.predictor(given.condition[1:], objective.predictor.draw_for(given.key[1:], 3))
+    assert torch.allclose(taught[1], alone[0], atol=1e-5)
+    for losses in objective.updates(generator, given, 0):
+        losses["generator"]["nearest"].backward()
+    assert all(parameter.grad is None for parameter in objective.predictor.parameters())
+    assert any(parameter.grad is not None for parameter in generator.parameters())
+
+
+def test_a_student_of_codes_is_trained_on_the_image_of_its_own_code() -> None:
+    chosen = method("flow-student", {"scale": 0.25, "inner_batch": 1, "inner_steps": 1})
+    objective, generator = chosen.build_objective(SHAPES), chosen.build_generator(SHAPES)
+    assert isinstance(objective, Distillation)
+    given = batch(1)
+    loss = next(objective.updates(generator, given, 0))["generator"]["nearest"]
+    taught, code = objective.teach(given), generator.draw_for(given.key, 1)
+    image = generator(given.condition, code)[:, 0]
+    assert loss.item() == pytest.approx(float(objective.distance(image, objective.embed(taught[:, 0]), None)), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("flow-student", {"previous": None}, "needs a teacher"),
+        ("flow-student", {"generator": {"kind": "unet", "width": 4}}, "give --matching nearest"),
+        ("cimle", {"objective.rematch": 1}, "rematch"),
+        ("cimle", {"objective.reject": -1}, "reject"),
+        ("cimle", {"objective.stages": 0}, "stages"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(name: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        method(name, options)
