@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .claims.runs import words
+from .real.rows import METRICS
 from .speed.results import COLUMNS, FOLDER, Result, text
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 CLAIMS = FOLDER.parent / "claims"
+REAL = FOLDER.parent / "real"
 VERDICTS = {True: "holds", False: "does not hold", None: ""}
 
 
@@ -67,6 +70,43 @@ def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def real_section(content: dict[str, Any]) -> str:
+    """Format the methods side by side on one data set: mean over seeds, and what each one cost."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in content["rows"]:
+        rows.setdefault(row["method"], []).append(row)
+    measured = [row for row in content["rows"] if "metrics" in row]
+    names = [name for name in METRICS if any(name in row["metrics"] for row in measured)]
+    columns = ("method", "size", "steps", "parameters", "ms per image", *(METRICS[name] for name in names))
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for method, own in rows.items():
+        done = [row for row in own if "metrics" in row]
+        if not done:
+            lines.append(f"| {method} | {own[0]['problem']} |" + " |" * (len(columns) - 2))
+            continue
+        height, width = done[0]["size"]
+        cells = [
+            f"{height}x{width}",
+            f"{done[0]['steps']:,}",
+            f"{done[0]['parameters'] / 1e6:.2g} M",
+            words([1000 * row["seconds_per_image"] for row in done]),
+            *(shorter(words([row["metrics"].get(name) for row in done])) for name in names),
+        ]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    seeds, machine = sorted({row["seed"] for row in content["rows"]}), content["machine"]
+    lines += [
+        "",
+        f"`{content['command']}`, {content['minutes']:g} minutes of one core each, seeds {seeds}; "
+        f"{machine['processor']}, Python {content['versions']['python']}, torch {content['versions']['torch']}.",
+    ]
+    return "\n".join(lines)
+
+
+def shorter(text: str) -> str:
+    """Thousands in digits: 2.39e+03 becomes 2390."""
+    return re.sub(r"[\d.]+e\+\d+", lambda found: f"{float(found[0]):,.0f}", text)
+
+
 def fill(page: str, marker: str, body: str) -> str:
     """Return `page` with `body` between the two comments of a marker, which are appended if they are missing."""
     begin, end = f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
@@ -80,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
     parser.add_argument("--results", type=Path, default=FOLDER)
     parser.add_argument("--claims", type=Path, default=CLAIMS)
+    parser.add_argument("--real", type=Path, default=REAL)
     parser.add_argument("--page", type=Path, default=PAGE)
     chosen = parser.parse_args(arguments)
     measured = [json.loads(path.read_text()) for path in sorted(chosen.results.glob("*.json"))]
@@ -91,6 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     judged = sorted(chosen.claims.glob("*.json"))
     if judged:
         page = fill(page, "claims", "\n\n".join(claims_section(p.stem, json.loads(p.read_text())) for p in judged))
+    if (gallery := chosen.page.with_name("gallery.md")).is_file():
+        text = gallery.read_text()
+        for path in sorted(chosen.real.glob("*.json")):
+            text = fill(text, path.stem, real_section(json.loads(path.read_text())))
+        gallery.write_text(text)
     chosen.page.parent.mkdir(parents=True, exist_ok=True)
     chosen.page.write_text(page)
     print(f"{len(measured) + len(judged)} tables written to {chosen.page}")

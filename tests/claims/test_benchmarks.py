@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import torch
 from benchmarks import table
+from benchmarks.real.rows import GAP, SHARED, SHEET, SHOWN_CONDITIONS, Row, side_by_side
 from benchmarks.speed import BENCHMARKS
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.measure import bound, compare, multiply_adds, peak_bytes
 from benchmarks.speed.results import COLUMNS, Settings, result, row
 from torch import nn
+
+from variegate.core.images import sheet, to_pil
 
 NUMBER = int | float
 
@@ -120,3 +123,43 @@ def test_the_headline_is_the_row_nearest_its_limit() -> None:
     rows = [row("a", 1.0, 2.0), row("b", 1.2, 1.3), row("c", 9.0, None)]
     measured = result("startup", rows, Settings(), ["startup"])
     assert (measured["case"], measured["ratio"], measured["limit"], measured["holds"]) == ("b", 1.2, 1.3, True)
+
+
+def test_a_row_of_real_data_is_cached_by_its_settings_not_by_where_the_data_are(tmp_path: Path) -> None:
+    row, longer = (Row("facades", "flow", 0, minutes, tmp_path) for minutes in (7, 10))
+    assert row.folder != longer.folder
+    assert row.folder == Row("facades", "flow", 0, 7, tmp_path).folder
+    assert str(SHARED) not in row.folder.name
+
+
+def test_the_table_of_real_data_shows_what_failed_and_means_over_seeds() -> None:
+    done = {
+        "data": "streets",
+        "method": "flow",
+        "size": [64, 64],
+        "steps": 1200,
+        "parameters": 1_200_000,
+        "seconds_per_image": 0.05,
+    }
+    rows = [
+        {**done, "seed": 0, "metrics": {"lpips": 0.2, "coverage": 1.0}},
+        {**done, "seed": 1, "metrics": {"lpips": 0.4, "coverage": 0.9}},
+        {"data": "streets", "method": "crn", "seed": 0, "problem": "too short"},
+    ]
+    about = {"command": "c", "minutes": 4, "versions": {"python": "3", "torch": "2"}, "machine": {"processor": "p"}}
+    told = table.real_section({**about, "rows": rows})
+    assert "| flow | 64x64 | 1,200 | 1.2 M | 50 ± 0 | 0.3 ± 0.14 | 0.95 ± 0.071 |" in told
+    assert "| crn | too short |" in told
+    assert len({line.count("|") for line in told.splitlines() if line.startswith("|")}) == 1
+
+
+def test_lines_of_a_picture_are_those_of_one_condition(tmp_path: Path) -> None:
+    rows = [Row("streets", method, 0, 1, tmp_path) for method in ("flow", "cimle")]
+    for shade, one in zip((10, 90), rows):
+        one.folder.mkdir()
+        cells = [[torch.full((3, 8, 8), shade + line)] for line in range(SHOWN_CONDITIONS)]
+        to_pil(sheet(cells, GAP).to(torch.uint8)).save(one.folder / SHEET)
+    page = side_by_side(rows, 1)
+    assert page is not None
+    assert (page.getpixel((3, 3))[0], page.getpixel((3, 8 + GAP + 3))[0]) == (11, 91)
+    assert side_by_side([Row("streets", "rcgan", 0, 1, tmp_path)], 0) is None
