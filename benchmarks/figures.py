@@ -23,7 +23,7 @@ def demo_picture(folder: Path) -> Image.Image:
     held = RunFolder(folder / "cimle").pairs("test")
     raw, _ = held.raw(LAYOUT)
     rows = []
-    for name in ("recommended", "cimle", "pix2pix"):
+    for name in ("cimle", "basisgan", "pix2pix"):
         model = Model.load(folder / name)
         images = to_uint8(model.decode(raw, model.codes(SAMPLES)) * 2 - 1)
         rows.append([model.condition.to_image(raw), *images])

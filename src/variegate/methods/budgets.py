@@ -46,7 +46,7 @@ BUDGETS = {
     "crn": CRN,
     "dsgan": UNET,
     "filtergan": RESNET,
-    "flow": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=1500),
+    "flow": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=2000),
     "flow-student": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=60, first=0.5),
     "gated-pixelcnn": PIXELS,
     "glcic": UNET,
