@@ -25,7 +25,7 @@ from torch.profiler import ProfilerActivity, profile
 from variegate.core.interfaces import Batch, Generator, Shapes, Size
 from variegate.methods import method
 from variegate.networks.perceptual import VGG19
-from variegate.objectives.nearest_sample import NearestSample, weight_of
+from variegate.objectives.nearest_sample import NearestSample, targets_of, weight_of
 
 from .family import CHANNELS
 from .measure import LAYOUTS, multiply_adds, peak_bytes, processor_seconds, timed
@@ -103,7 +103,7 @@ def pictures(case: Case, seed: int) -> Tensor:
 
 
 def ours(side: Side) -> Tensor:
-    return side.objective.match(side.generator, side.batch)
+    return side.objective.match(side.generator, side.batch, targets_of(side.batch))[0][:, 0, 0]
 
 
 @torch.no_grad()
@@ -115,9 +115,11 @@ def public_match(side: Side) -> tuple[Tensor, Tensor]:
         best = torch.inf
         for index in range(objective.config.candidates):
             code = generator.draw([(int(batch.key[slot]), index)])
-            x, y, mask = objective.smaller(batch.condition[slot], batch.image[slot], weight_of(batch, slot))
+            x, y, mask = objective.smaller(
+                batch.condition[slot], batch.image[slot].unsqueeze(1), weight_of(batch, slot)
+            )
             image = generator(x, code.unsqueeze(1))[:, 0]
-            distance = float(objective.distance(image, objective.embed(y), mask))
+            distance = float(objective.distance(image, objective.embed(y[:, 0]), mask))
             if distance < best:
                 best, winner, field = distance, index, code[0]
         winners.append(winner)
@@ -153,9 +155,9 @@ def against_public(case: Case, settings: Settings) -> Row:
 def bound(side: Side) -> float:
     """Bound the speed-up by the multiply-adds of the generator and of the perceptual network."""
     generator, objective, batch = side
-    x, y, _ = objective.smaller(batch.condition[:1], batch.image[:1], None)
+    x, y, _ = objective.smaller(batch.condition[:1], batch.image[:1].unsqueeze(1), None)
     codes = generator.draw_for(batch.key[:1], 1)
-    drawing, seeing = multiply_adds(lambda: generator(x, codes)), multiply_adds(lambda: objective.features(y))
+    drawing, seeing = multiply_adds(lambda: generator(x, codes)), multiply_adds(lambda: objective.features(y[:, 0]))
     return (drawing + 2 * seeing) / (drawing + seeing + seeing / objective.config.candidates)
 
 
