@@ -1,4 +1,5 @@
-"""What each method gets when training must fit into a few minutes; measured at 64x64 on two cores.
+"""What each method gets when training must fit into a few minutes: tried at 64x64 for those of docs/gallery.md, guessed
+from these for the others.
 
 `training.minutes` takes the widest network with which this machine manages `enough` steps in the time.
 """
