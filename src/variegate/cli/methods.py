@@ -21,7 +21,9 @@ class Methods:
 
             print(json.dumps(rows, indent=2))
             return
-        print(f"{'recommended':20} another name of {RECOMMENDED[0]}, with a guidance of 1.5\n")
+        name, options = RECOMMENDED
+        given = " ".join(f"--{option} {value}" for option, value in options.items())
+        print(f"{'recommended':20} another name of {name}, with {given}\n")
         for row in rows:
             print(f"{row['name']:20} {row['summary']}")
             print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; needs {row['condition']}")

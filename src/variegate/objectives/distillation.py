@@ -44,18 +44,13 @@ class Distillation(NearestSample):
             images.append(self.predictor(condition, self.predictor.draw_for(keys, self.config.images)))
         return torch.cat(images)
 
-    def match(
-        self,
-        generator: Generator,
-        batch: Batch,
-        targets: Targets,
-        slots: Tensor | None = None,
-        rounds: Tensor | None = None,
+    def match_chunk(
+        self, generator: Generator, batch: Batch, targets: Targets, rows: Tensor, turns: Tensor
     ) -> tuple[Tensor, Tensor]:
         if self.config.matching == "nearest":
-            return super().match(generator, batch, targets, slots, rounds)
-        same = torch.arange(self.config.images, device=batch.key.device).expand(len(batch.key), -1)
-        return same.unsqueeze(2).clone(), torch.zeros_like(same, dtype=torch.float32)
+            return super().match_chunk(generator, batch, targets, rows, turns)
+        same = torch.arange(self.config.images, device=rows.device).expand(len(rows), -1)
+        return same.unsqueeze(2), torch.zeros_like(same, dtype=torch.float32)
 
 
 class DistillationConfig(NearestSampleConfig):
