@@ -49,14 +49,15 @@ DATA: dict[str, dict[str, Any]] = {
     "holes": {"data": SHARED / "photos", "condition": "inpaint"},
 }
 PERCEPTUAL = {"objective.perceptual": "squeeze"}  # weights of 5 MB, where VGG-19's are not at hand
+DISCRIMINATOR = {"objective.adversarial": 0.05, "learning_rate.discriminator": 4e-4}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "recommended": ("recommended", {}),
+    "recommended": ("flow", {}),
     "flow": ("flow", {}),
     "flow-student": ("flow-student", {}),
     "cimle": ("cimle", PERCEPTUAL),
     "cimle + discriminator": (
         "cimle",
-        {**PERCEPTUAL, "objective.adversarial": 0.1, "learning_rate.discriminator": 4e-4},
+        {**PERCEPTUAL, **DISCRIMINATOR},
     ),
     "basisgan-dsgan": ("basisgan-dsgan", {}),
     "bicyclegan": ("bicyclegan", {}),
@@ -65,10 +66,12 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "latent-dropout": ("latent-dropout", PERCEPTUAL),
 }
 OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("streets", "cimle + discriminator"): ("cimle", {**PERCEPTUAL, **DISCRIMINATOR, "rebalance": "data"}),
     ("holes", "mrgan"): ("mrgan-inpainting", {}),
     ("holes", "rcgan"): ("rcgan", {"task": "inpainting"}),
     ("faces", "latent-dropout"): ("latent-dropout", {**PERCEPTUAL, "task": "landmarks"}),
 }
+SOLVED_ANEW = {"recommended": {"guidance": 1.5}}  # rows of flow's run, whose training knows nothing of the guidance
 
 
 @dataclass(frozen=True)
@@ -94,37 +97,49 @@ class Row:
         }
 
     @property
+    def sampler(self) -> dict[str, Any]:
+        return SOLVED_ANEW.get(self.method, {})
+
+    @property
     def folder(self) -> Path:
+        """The run's."""
         content = json.dumps(self.settings, sort_keys=True, default=lambda path: Path(path).name)
-        return self.cache / f"{self.data}-{self.method.replace(' ', '')}-{sha256(content.encode()).hexdigest()[:8]}"
+        name = "flow" if self.sampler else self.method.replace(" ", "")
+        return self.cache / f"{self.data}-{name}-{sha256(content.encode()).hexdigest()[:8]}"
+
+    @property
+    def place(self) -> Path:
+        """The folder of the row's numbers and sheet."""
+        return self.folder / self.method if self.sampler else self.folder
 
     def run(self) -> dict[str, Any]:
-        """Train and measure, unless that was done before."""
-        path = self.folder / "row.json"
+        """Train and measure, unless that was done before. Rows of another row's run want it to be done."""
+        path = self.place / "row.json"
         if not path.is_file():
             say(f"{self.data}, {self.method}, seed {self.seed}: training")
             began = time.monotonic()
             try:
                 train(out=self.folder, resume=self.folder.exists(), quiet=True, **self.settings)
-                trained = time.monotonic() - began
-                found = {"trained_s": round(trained)} | measure_run(self.folder)
+                trained = {} if self.sampler else {"trained_s": round(time.monotonic() - began)}
+                found = trained | measure_run(self.folder, self.place, self.sampler)
             except VariegateError as error:
                 found = {"problem": str(error)}
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.place.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(found))
             say(f"{self.data}, {self.method}, seed {self.seed}: {found}")
         content: dict[str, Any] = json.loads(path.read_text())
         return {"data": self.data, "method": self.method, "seed": self.seed, **content}
 
 
-def measure_run(folder: Path) -> dict[str, Any]:
-    """Metrics, what was trained, and a sheet of samples."""
-    run, model = RunFolder(folder), Model.load(folder)
+def measure_run(folder: Path, place: Path, sampler: dict[str, Any]) -> dict[str, Any]:
+    """Metrics, what was trained, and a sheet of samples, written to `place`."""
+    run, model = RunFolder(folder), Model.load(folder, sampler=sampler)
     held, training = run.pairs("held"), run.config.method.training
     evaluation = measure(model.generator, held, run.pairs(), "quick", 0)
     values = {name: measured.value for name, measured in evaluation.results.measured.items() if name in METRICS}
     values["averaging_gain"] = averaging_gain(drawn(model, held))
-    show(model, held).save(folder / SHEET)
+    place.mkdir(exist_ok=True)
+    show(model, held).save(place / SHEET)
     return {
         "steps": training.steps,
         "size": list(run.record.size),
@@ -163,7 +178,7 @@ def show(model: Model, held: Pairs) -> Any:
 
 def side_by_side(rows: Sequence[Row], condition: int) -> Image.Image | None:
     """The samples of one condition, a line for each row that was trained; None if there are none."""
-    sheets = [Image.open(row.folder / SHEET) for row in rows if (row.folder / SHEET).is_file()]
+    sheets = [Image.open(row.place / SHEET) for row in rows if (row.place / SHEET).is_file()]
     if not sheets:
         return None
     width, height = sheets[0].width, (sheets[0].height - (SHOWN_CONDITIONS - 1) * GAP) // SHOWN_CONDITIONS

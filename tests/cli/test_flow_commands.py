@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import variegate
 from variegate.cli import main
 from variegate.core.errors import ConfigError
+from variegate.core.images import to_uint8
 from variegate.runs.folder import RunFolder
 
 SMALL = ["--data", "streets:20", "--size", "16", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]
@@ -37,6 +40,46 @@ def test_an_image_is_drawn_again_from_its_code(flow: Path, tmp_path: Path) -> No
     assert np.abs(drawn - np.asarray(Image.open(tmp_path / "image.png"))).max() <= 1
     with pytest.raises(ConfigError, match="the code of an image depends on its label map"):
         model.invert(tmp_path / "image.png")
+
+
+def test_a_trained_flow_is_solved_with_other_steps_and_guidance(flow: Path, tmp_path: Path) -> None:
+    given = ["--guidance", "3", "--solver-steps", "2"]
+    main(["sample", str(flow), "test:0", "-n", "1", *given, "--out", str(tmp_path)])
+    model = variegate.load(flow, sampler={"guidance": 3, "steps": 2})
+    condition = RunFolder(flow).pairs("test").raw(0)[0]
+    drawn = model.sample(condition, 1).images
+    assert torch.equal(
+        torch.from_numpy(np.array(Image.open(tmp_path / "0-0.png"))).movedim(-1, 0), to_uint8(drawn[0] * 2 - 1)
+    )
+    assert not torch.equal(drawn, variegate.load(flow).sample(condition, 1).images)
+    model.save(tmp_path / "saved")
+    assert torch.equal(variegate.load(tmp_path / "saved").sample(condition, 1).images, drawn)
+
+
+def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> None:
+    given = {"protocol": "quick", "perceptual": False, "sampler": {"steps": 1, "guidance": 2}}
+    content = variegate.evaluate(flow, **given)
+    records = [json.dumps(record) for record in content["protocol"].values()]
+    assert all("drawn with 1 steps of heun, guidance 2" in record for record in records)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": 0}, "generator.sampler.steps: input should be greater than or equal to 1, got 0"),
+        ({"guidance": -1}, "generator.sampler.guidance: input should be greater than or equal to 0, got -1"),
+        ({"step": 3}, "did you mean"),
+    ],
+)
+def test_other_ways_to_solve_are_refused(flow: Path, changes: dict[str, float], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        variegate.load(flow, sampler=changes)
+
+
+def test_what_draws_in_one_pass_has_no_steps_to_choose(tmp_path: Path) -> None:
+    gan = trained("basisgan", tmp_path / "gan", "--width", "4", "--blocks", "1", "--objective.layers", "1")
+    with pytest.raises(ConfigError, match="this basisgan model solves no equation"):
+        variegate.load(gan, sampler={"guidance": 2})
 
 
 def test_the_density_comes_with_its_standard_error(flow: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from .parsing import sampler_of
+
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -27,6 +29,10 @@ class Evaluate:
     """ONNX file that embeds faces, or a run of `variegate embed train`: measures how much identity varies"""
     normals: Path | None = None
     """ONNX file that estimates surface normals: measures their angle to those of the real image"""
+    guidance: float | None = None
+    """flow: weight of the condition; default: as trained"""
+    solver_steps: int | None = None
+    """flow: steps from noise to image; default: as trained"""
     json: bool = False
     """print the results, and nothing else, to standard output as JSON"""
 
@@ -34,7 +40,8 @@ class Evaluate:
         from ..evaluation.evaluate import evaluate
 
         brought = {"detector": self.detector, "embedding": self.embedding, "normals": self.normals}
-        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **brought)
+        sampler = sampler_of(self.guidance, self.solver_steps)
+        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, sampler, **brought)
         if self.json:
             import json
 

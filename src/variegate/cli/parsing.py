@@ -32,6 +32,12 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
     return None if text == "native" else parse_size(text) or trained
 
 
+def sampler_of(guidance: float | None, steps: int | None) -> dict[str, float]:
+    """Those of a flow's settings that were given."""
+    given = {"guidance": guidance, "steps": steps}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def prefixes(names: Sequence[str]) -> list[str]:
     """Return file name prefixes: the condition's name if there are several, numbered from 2 where it repeats.
 

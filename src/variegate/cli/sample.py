@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from ..core.errors import ConfigError
-from .parsing import folder_for, named_or_none, prefixes, size_for
+from .parsing import folder_for, named_or_none, prefixes, sampler_of, size_for
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Sample:
     """an image whose style to use; for methods that can infer an image's code (bicyclegan, munit, flow)"""
     like_condition: str | None = None
     """flow: the condition of the image of --like, in any form that conditions have here"""
+    guidance: float | None = None
+    """flow: weight of the condition; default: as trained"""
+    solver_steps: int | None = None
+    """flow: steps from noise to image; default: as trained"""
     mask: Path | None = None
     """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
@@ -53,7 +57,7 @@ class Sample:
             raise ConfigError(f"{' and '.join(sources)} all choose the codes; give only one of them")
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
-        model = Model.load(self.run_directory, self.device, *switches)
+        model = Model.load(self.run_directory, self.device, *switches, sampler_of(self.guidance, self.solver_steps))
         codes = read_codes(self.codes) if self.codes else model.fixed_codes() if self.fixed_codes else None
         if self.like:
             whose = (self.like_condition,) if self.like_condition else ()

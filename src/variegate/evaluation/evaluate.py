@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -44,6 +44,7 @@ def evaluate(
     protocol: str = "default",
     seed: int = 0,
     perceptual: bool = True,
+    sampler: Mapping[str, Any] | None = None,
     **brought: Unpack[Brought],
 ) -> dict[str, Any]:
     """Evaluate a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the metrics.
@@ -54,6 +55,7 @@ def evaluate(
         data: data to use instead of the run's, read in the same way.
         protocol: a name in `evaluation.protocols.DIVERSITY`, or "likelihood", which samples nothing.
         perceptual: include the metrics that need network weights.
+        sampler: how a flow is solved, as for `variegate.load`.
         brought: `detector`, `embedding`, `normals`; each adds its metrics.
 
     Returns:
@@ -70,7 +72,7 @@ def evaluate(
         embedding = Embedding.load(embedding)
     at_hand = networks(brought.get("detector"), embedding, brought.get("normals"))
     check_writable(folder.path)
-    model, held, real = Model.load(folder.path), folder.pairs("held", data), folder.pairs("train")
+    model, held, real = Model.load(folder.path, sampler=sampler), folder.pairs("held", data), folder.pairs("train")
     warnings = unseen_or_not(held, data)
     for line in warnings:
         logger.warning(line)

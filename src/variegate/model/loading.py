@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from ..core.capabilities import HasMemory
-from ..core.errors import CheckpointError
+from ..core.config import override
+from ..core.errors import CheckpointError, ConfigError
 from ..core.interfaces import Generator
 from ..methods import method_from_mapping
 from ..runs.saved_model import ModelRecord, load_weights, read_weights
@@ -35,3 +38,17 @@ def load_networks(folder: Path, record: ModelRecord, device: str) -> tuple[Gener
         inverter.eval().requires_grad_(False).to(device)
     generator.eval().requires_grad_(False).to(device)
     return generator, inverter
+
+
+def with_sampler(record: ModelRecord, changes: Mapping[str, Any]) -> ModelRecord:
+    """The record of a model that solves its equation otherwise; weights stay as they are.
+
+    Raises:
+        ConfigError: the model draws images in one pass, or there is no such setting or value.
+    """
+    name = record.method["name"]
+    if "sampler" not in record.method["generator"]:
+        raise ConfigError(f"this {name} model solves no equation, so there are no steps and no guidance to choose")
+    method = method_from_mapping(record.method, f"this {name} model")
+    changed = override(method, {f"generator.sampler.{key}": value for key, value in changes.items()})
+    return record.model_copy(update={"method": changed.model_dump(mode="json")})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ from .likelihood import (
     read_images,
     shown_before,
 )
-from .loading import load_networks
+from .loading import load_networks, with_sampler
 from .samples import Samples
 
 if TYPE_CHECKING:
@@ -67,24 +67,23 @@ class Model(LoadedGenerator):
         precision: Precision = "32-true",
         channels_last: bool = False,
         compile: bool = False,
+        sampler: Mapping[str, Any] | None = None,
     ) -> Model:
         """Load a model from a run directory or the `model` folder in it.
 
-        `precision`, `channels_last` and `compile` affect speed, and images only by rounding: bfloat16 by about 1/100 of
-        the range, the others by 1/10,000.
-
         Args:
-            precision: arithmetic of convolutions and matrix products.
-            channels_last: memory layout of weights and features.
+            precision: arithmetic of convolutions and matrix products; bfloat16 changes images by about 1/100 of the
+                range, `channels_last` (memory layout) and `compile` by 1/10,000.
             compile: use `torch.compile`; the first image of every size is slow, and CPUs need a C++ compiler.
+            sampler: flows only: {"steps": 12, "guidance": 2, ...} instead of what was chosen in training.
 
         Raises:
             CheckpointError: there is no model there, or it is damaged.
-            ConfigError: there is no such device.
+            ConfigError: there is no such device, or the model has no such sampler.
         """
         require_device(device)
         folder = model_folder(Path(path))
-        record = read_record(folder)
+        record = with_sampler(read_record(folder), sampler) if sampler else read_record(folder)
         generator, inverter = load_networks(folder, record, device)
         if channels_last:
             generator.to(memory_format=torch.channels_last)
