@@ -20,10 +20,10 @@ SAMPLES, LAYOUT = 8, 6
 
 def demo_picture(folder: Path) -> Image.Image:
     """Render one row per method of the demo: a layout, then eight samples."""
-    held = RunFolder(folder / "cimle").pairs("test")
+    held = RunFolder(folder / "recommended").pairs("test")
     raw, _ = held.raw(LAYOUT)
     rows = []
-    for name in ("cimle", "basisgan", "pix2pix"):
+    for name in ("recommended", "cimle", "pix2pix"):
         model = Model.load(folder / name)
         images = to_uint8(model.decode(raw, model.codes(SAMPLES)) * 2 - 1)
         rows.append([model.condition.to_image(raw), *images])

@@ -291,3 +291,10 @@ def test_the_demo_of_likelihood_draws_each_digit_and_is_a_run(
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     assert "three small models" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m variegate methods"
+    shown = subprocess.run(f"{command} | head -1", shell=True, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("recommended")
+    assert not shown.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -25,12 +26,16 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with messages():
             dispatch(sys.argv[1:] if arguments is None else arguments)
+            sys.stdout.flush()
     except Interrupted as stopped:
         tell(stopped)
         raise SystemExit(128 + stopped.signal) from None
     except VariegateError as error:
         tell(error)
         raise SystemExit(2) from None
+    except BrokenPipeError:  # whoever read the output has seen enough, for example `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer has to go somewhere
+        raise SystemExit(1) from None
     except OSError as error:
         if error.errno is None or error.filename is None:
             raise
