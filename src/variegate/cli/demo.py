@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Demo:
-    """Train three small models on synthetic streets, evaluate them and write a report. About 4 minutes on two cores."""
+    """Train three small models on synthetic streets, evaluate them and write a report. About 5 minutes on two cores."""
 
     out: Path = Path("demo")
     """folder for the models, metrics.json and report.html"""

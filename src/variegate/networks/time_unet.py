@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 Conditioning = Literal["adaptive", "concat"]
 FREQUENCIES = 32  # of the time's embedding
+DETAIL = 8  # channels of the last block, which sees single pixels
 
 
 def embed_time(time: Tensor) -> Tensor:
@@ -97,7 +98,8 @@ class TimeUNet(nn.Module):
         condition: K of conditions; 0: there are none.
         widths: channels of each level, from the finest.
         blocks: of each level, on either side.
-        patch: images are read and written as patches of this side, so that the finest level has fewer pixels.
+        patch: images are read and written as patches of this side, so that the finest level has fewer pixels. A last
+            block sees them at full resolution beside the input: without it, patches show as a checker pattern.
     """
 
     def __init__(
@@ -126,7 +128,9 @@ class TimeUNet(nn.Module):
             self.up.append(nn.ModuleList(TimeBlock(width + kept.pop(), width, time, place) for _ in range(blocks)))
             self.grow.append(nn.Conv2d(width, widths[level - 1], 3, padding=1) if level else nn.Identity())
         self.norm = normalise(widths[0])
-        self.out = faint(nn.Conv2d(widths[0], channels * patch**2, 3, padding=1))
+        self.spread = nn.Conv2d(widths[0], DETAIL * patch**2, 1)
+        self.detail = TimeBlock(DETAIL + channels, DETAIL, time, 0)
+        self.out = faint(nn.Conv2d(DETAIL, channels, 3, padding=1))
 
     def blocks(self) -> list[tuple[int, TimeBlock]]:
         """All blocks in the order in which they are run, with their levels."""
@@ -145,7 +149,7 @@ class TimeUNet(nn.Module):
         return tuple(block.place(levels[level]) for level, block in self.blocks() if block.place is not None)
 
     def forward(self, x: Tensor, time: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
-        embedded = self.time(embed_time(time))
+        given, embedded = x, self.time(embed_time(time))
         x = self.stem(F.pixel_unshuffle(x, self.patch))
         if self.beside is not None:
             x = x + parts[0]
@@ -161,4 +165,6 @@ class TimeUNet(nn.Module):
             for block in each(some):
                 x = block(torch.cat([x, kept.pop()], dim=1), embedded, next(places, None))
             x = grow(F.interpolate(x, scale_factor=2.0, mode="nearest") if i < len(self.up) - 1 else x)
-        return F.pixel_shuffle(self.out(F.silu(self.norm(x))), self.patch)
+        x = F.pixel_shuffle(self.spread(F.silu(self.norm(x))), self.patch)
+        found: Tensor = self.out(self.detail(torch.cat([x, given], dim=1), embedded, None))
+        return found
