@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Methods:
-    """List the methods: paper, components, and the data each one needs."""
+    """List the methods: paper, components, the data each one needs, and what to expect of ten minutes."""
 
     json: bool = False
 
@@ -27,4 +27,5 @@ class Methods:
         for row in rows:
             print(f"{row['name']:20} {row['summary']}")
             print(f"{'':20} {row['generator']} + {row['randomness']} + {row['objective']}; needs {row['condition']}")
-            print(f"{'':20} {row['paper']}\n")
+            print(f"{'':20} {row['paper']}")
+            print(f"{'':20} in 10 minutes on two cores: {row['in_ten_minutes']}\n")

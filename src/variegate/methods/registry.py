@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 
-from ..core.config import explain, from_mapping, override
+from ..core.config import Budget, explain, from_mapping, override
 from ..core.errors import ConfigError, did_you_mean
 from ..core.method import Method
+from .budgets import BUDGETS
 
 METHODS: dict[str, Callable[..., Method]] = {}
 # what `recommended` stands for, by the table of docs/gallery.md; the guidance is for few pairs and short training
@@ -81,12 +82,13 @@ def check_option(make: Callable[..., Method], key: str, value: Any) -> None:
 
 
 def listing() -> list[dict[str, str]]:
-    """Name, paper, generator, randomness, objective, condition and summary of every method, by name."""
+    """Name, paper, components, condition, summary and what to expect of ten minutes, for every method, by name."""
     rows = []
     for name in sorted(METHODS):
         found = METHODS[name]()
         parts = {part: getattr(found, part).kind for part in ("generator", "randomness", "objective")}
         rows.append(
             {"name": name, "paper": found.paper, **parts, "condition": found.condition, "summary": found.summary}
+            | {"in_ten_minutes": BUDGETS.get(name, Budget()).expect}
         )
     return rows
