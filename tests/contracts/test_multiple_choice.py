@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from variegate import load, train
+from variegate import evaluate, load, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, Shapes
 from variegate.evaluation.doctor import use_of_branches
+from variegate.evaluation.drawn import codes_for
 from variegate.methods import method
 from variegate.model.samples import read_codes
 from variegate.networks.vgg16 import PUBLISHED, VGG16
@@ -245,3 +246,57 @@ def test_points_are_summed_and_all_else_is_averaged_or_training_refuses(tmp_path
     assert not (tmp_path / "faded").exists()
     train("latent-dropout", faces.parent, tmp_path / "summed", size=16, steps=1, task="landmarks", **same)
     train("latent-dropout", faces.parent, tmp_path / "blobs", size=16, steps=1, condition="landmarks:1.5", **same)
+
+
+@pytest.fixture(scope="module")
+def of_five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    options = {"size": 16, "steps": 2, "quiet": True, **OPTIONS}
+    return train("latent-dropout", "streets:20", tmp_path_factory.mktemp("five") / "run", **options)
+
+
+def test_an_evaluation_takes_trained_codes_first_and_says_so(of_five: Path) -> None:
+    generator = load(of_five).generator
+    assert generator.fixed_codes is not None
+    both = codes_for(generator, 3, 8, 0, "both")
+    assert torch.equal(both[:5], generator.fixed_codes)
+    assert len(both) == 8
+    assert not torch.equal(codes_for(generator, 4, 8, 0, "both")[5:], both[5:])
+    assert not (codes_for(generator, 3, 8, 0, "new")[:, None] == generator.fixed_codes).all(dim=2).any()
+    with pytest.raises(ConfigError, match="draws 8 samples, but training had 5 codes"):
+        codes_for(generator, 3, 8, 0, "trained")
+    content = evaluate(of_five, protocol="quick", perceptual=False, codes="trained")
+    assert "codes: those of training, 5 in all" in json.dumps(content["protocol"]["precision"])
+    assert content["protocol"]["precision"]["samples"] == 5
+
+
+def test_as_many_fixed_codes_are_drawn_as_are_asked_for(of_five: Path, tmp_path: Path) -> None:
+    main(["sample", str(of_five), "test:0", "--fixed-codes", "-n", "3", "--out", str(tmp_path)])
+    assert torch.equal(read_codes(tmp_path / "codes.safetensors"), load(of_five).fixed_codes()[:3])
+
+
+def test_a_path_leads_from_one_saved_code_to_another(of_five: Path, tmp_path: Path) -> None:
+    main(["sample", str(of_five), "test:0", "--fixed-codes", "--out", str(tmp_path / "drawn")])
+    given = ["--codes", str(tmp_path / "drawn" / "codes.safetensors"), "--from", "1", "--to", "4"]
+    main(["interpolate", str(of_five), "test:0", *given, "--frames", "3", "--out", str(tmp_path / "way")])
+    for frame, name in ((0, "0001.png"), (2, "0004.png")):
+        end = Image.open(tmp_path / "way" / "frames" / f"{frame:04}.png")
+        assert end.tobytes() == Image.open(tmp_path / "drawn" / name).tobytes()
+    main(
+        ["sequence", str(of_five), "test:0", "test:1", "--fixed-codes", "--index", "4", "--out", str(tmp_path / "row")]
+    )
+    with pytest.raises(SystemExit):
+        main(["interpolate", str(of_five), "test:0", "--fixed-codes", "--from", "5"])
+
+
+def test_heads_are_drawn_without_repetition(tmp_path: Path) -> None:
+    given = {"size": 16, "steps": 1, "quiet": True, "scale": 0.02, "perceptual": "laplacian"}
+    run = train("crn", "streets:20", tmp_path / "crn", **given)
+    model = load(run)
+    for seed in range(3):
+        drawn = model.codes(18, seed)
+        assert len(drawn[:9].unique()) == len(drawn[9:].unique()) == 9
+        assert torch.equal(model.codes(4, seed, first=5), drawn[5:9])
+    assert not torch.equal(model.codes(9, 0), model.codes(9, 1))
+    assert len(model.fixed_codes()) == 9
+    for item in range(4):
+        assert len(codes_for(model.generator, item, 5, 0, "both").unique()) == 5

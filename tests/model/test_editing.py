@@ -344,4 +344,4 @@ def test_the_style_can_come_from_the_codes_of_earlier_samples(
     for index in ("3", "-1"):
         with pytest.raises(SystemExit):
             main([*words, *codes, "--index", index])
-        assert "--index must be between 0 and 2 for the codes of" in capsys.readouterr().err
+        assert "--index must be between 0 and 2 for these codes" in capsys.readouterr().err

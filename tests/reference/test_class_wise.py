@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from variegate.core.codes import every_choice
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Shapes
 from variegate.losses.class_wise import class_distances, class_wise_best
@@ -16,7 +17,7 @@ from variegate.losses.perceptual import feature_l1
 from variegate.methods import method
 from variegate.networks import weights as network_weights
 from variegate.networks.perceptual import VGG19
-from variegate.objectives.class_wise import ClassWise, ClassWiseConfig, classes, every_head
+from variegate.objectives.class_wise import ClassWise, ClassWiseConfig, classes
 
 pytestmark = pytest.mark.core
 
@@ -144,7 +145,7 @@ def test_with_one_head_it_is_plain_regression_with_the_code_of_the_visit(options
 
 def test_every_head_has_one_code_and_no_other_head_has_it() -> None:
     for heads in (2, 9, 100):
-        assert (every_head(heads)[:, 0] * heads).long().tolist() == list(range(heads))
+        assert (every_choice(heads)[:, 0] * heads).long().tolist() == list(range(heads))
 
 
 def test_boundaries_are_no_class_and_images_are_refused_in_words() -> None:

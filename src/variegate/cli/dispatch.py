@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> None:
         tell(error)
         raise SystemExit(2) from None
     except BrokenPipeError:  # whoever read the output has seen enough, for example `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer has to go somewhere
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is still in the buffer has to go somewhere
         raise SystemExit(1) from None
     except OSError as error:
         if error.errno is None or error.filename is None:
@@ -89,9 +91,19 @@ def dispatch(words: list[str]) -> None:
         parsed.run(options_of(list(unknown)))
         return
     if unknown:
-        known = [f"--{field.name.replace('_', '-')}" for field in fields(verb)]
-        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
+        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(unknown[0], options_as_typed(verb))}")
     parsed.run()
+
+
+def options_as_typed(verb: type) -> list[str]:
+    """The options of a verb by the names that the command line knows, some of which differ from the fields'."""
+    hints = get_type_hints(verb, include_extras=True)
+    names = []
+    for field in fields(verb):
+        marks = get_args(hints[field.name])[1:] if get_origin(hints[field.name]) is Annotated else ()
+        typed = next((mark.name for mark in marks if getattr(mark, "name", None)), field.name)
+        names.append(f"--{typed.replace('_', '-')}")
+    return names
 
 
 def verb_in(words: list[str]) -> str:

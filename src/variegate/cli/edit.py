@@ -36,7 +36,8 @@ class Edit:
 
     def run(self) -> None:
         from ..model.model import Model
-        from .steps import apply, pick, refuse_replacing, save_edit
+        from .codes import given_codes, pick
+        from .steps import apply, refuse_replacing, save_edit
         from .typed import conditions_of
 
         if not self.steps:
@@ -50,8 +51,8 @@ class Edit:
         layout = find(self.layout)
         source = (layout, refuse_replacing(self.instances, out)) if self.instances else layout
         scene = model.edit(source, size_for(self.size, model.size))
-        code = model.codes(1, self.seed, self.index) if self.codes is None else pick(model, self.codes, self.index)
-        was, before = scene.layout, scene.draw(codes=code)
+        code = pick(model, given_codes(model, self.codes), self.seed, index=self.index)
+        was, before = scene.layout, scene.draw(codes=code[None])
         for step in self.steps:
             apply(scene, step, find)
         print(save_edit(out, scene, was, before))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -29,6 +30,8 @@ class Evaluate:
     """ONNX file that embeds faces, or a run of `variegate embed train`: measures how much identity varies"""
     normals: Path | None = None
     """ONNX file that estimates surface normals: measures their angle to those of the real image"""
+    codes: Literal["both", "trained", "new"] = "both"
+    """latent-dropout: the fixed codes of training first and then new ones, or only one kind"""
     guidance: float | None = None
     """flow: weight of the condition; default: as trained"""
     solver_steps: int | None = None
@@ -37,11 +40,16 @@ class Evaluate:
     """print the results, and nothing else, to standard output as JSON"""
 
     def run(self) -> None:
-        from ..evaluation.evaluate import evaluate
+        from ..evaluation.evaluate import Brought, evaluate
 
-        brought = {"detector": self.detector, "embedding": self.embedding, "normals": self.normals}
-        sampler = sampler_of(self.guidance, self.solver_steps)
-        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, sampler, **brought)
+        given = Brought(
+            detector=self.detector,
+            embedding=self.embedding,
+            normals=self.normals,
+            codes=self.codes,
+            sampler=sampler_of(self.guidance, self.solver_steps),
+        )
+        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given)
         if self.json:
             import json
 

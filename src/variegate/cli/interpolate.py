@@ -19,10 +19,14 @@ class Interpolate:
     condition: Positional[str] = ""
     """as for `variegate sample`"""
     start: Annotated[int, arg(name="from")] = 0
-    """index of an image of --seed, as used in the file names of `variegate sample`"""
+    """index of an image of --seed, as used in the file names of `variegate sample`, or of a code of --codes"""
     end: Annotated[int, arg(name="to")] = 1
     frames: int = 24
     seed: int = 0
+    codes: Path | None = None
+    """codes.safetensors of earlier samples, between two of which to morph"""
+    fixed_codes: bool = False
+    """between two of the fixed codes of training instead of new ones (latent-dropout, crn)"""
     size: str | None = None
     out: Path | None = None
     device: str = "cpu"
@@ -30,6 +34,7 @@ class Interpolate:
     def run(self) -> None:
         from ..model.model import Model
         from ..model.video import save_frames
+        from .codes import given_codes, pick
         from .typed import conditions_of
 
         out = folder_for(self.out, self.run_directory / "interpolation")
@@ -37,6 +42,8 @@ class Interpolate:
         given = named_or_none((self.condition,) if self.condition else (), model)
         [(_, condition)] = conditions_of(self.run_directory, given)
         size = size_for(self.size, model.size)
-        drawn = model.interpolate(condition, self.start, self.end, self.frames, self.seed, size)
+        codes = given_codes(model, self.codes, self.fixed_codes)
+        ends = pick(model, codes, self.seed, **{"from": self.start}), pick(model, codes, self.seed, to=self.end)
+        drawn = model.interpolate(condition, *ends, self.frames, size=size)
         drawn.grid(columns=self.frames).save(save_frames(drawn, out) / "strip.png")
         print(out)

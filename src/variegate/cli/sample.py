@@ -20,14 +20,15 @@ class Sample:
     conditions: Positional[tuple[str, ...]]
     """image files, or items of the run's data such as test:0 or val:3; class:NAME, vector:FILE:ROW or none for models
     that take these"""
-    n: Annotated[int, arg(aliases=["-n"])] = 16
+    n: Annotated[int | None, arg(aliases=["-n"])] = None
+    """images of each condition; default: 16, or as many as there are in --codes or --fixed-codes"""
     seed: int = 0
     size: str | None = None
     """resize conditions to this; default: the training size; `native` to keep their own"""
     codes: Path | None = None
     """codes.safetensors of earlier samples: the same styles on other conditions"""
     fixed_codes: bool = False
-    """use the fixed codes of training instead of new ones (latent-dropout)"""
+    """use the fixed codes of training instead of new ones (latent-dropout, crn)"""
     like: Path | None = None
     """an image whose style to use; for methods that can infer an image's code (bicyclegan, munit, flow)"""
     like_condition: str | None = None
@@ -48,23 +49,24 @@ class Sample:
 
     def run(self) -> None:
         from ..model.model import Model
-        from ..model.samples import read_codes
+        from .codes import given_codes
         from .typed import conditions_of
 
         given = {"--codes": self.codes, "--fixed-codes": self.fixed_codes, "--like": self.like}
         sources = [name for name, value in given.items() if value]
         if len(sources) > 1:
             raise ConfigError(f"{' and '.join(sources)} all choose the codes; give only one of them")
+        n = 16 if self.n is None else self.n
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
         model = Model.load(self.run_directory, self.device, *switches, sampler_of(self.guidance, self.solver_steps))
-        codes = read_codes(self.codes) if self.codes else model.fixed_codes() if self.fixed_codes else None
+        codes = given_codes(model, self.codes, self.fixed_codes, self.n)
         if self.like:
             whose = (self.like_condition,) if self.like_condition else ()
             codes = model.invert(self.like, *(condition for _, condition in conditions_of(self.run_directory, whose)))
         named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
         for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
             condition = (condition, self.mask) if self.mask else condition
-            drawn = model.sample(condition, self.n, self.seed, codes=codes, size=size_for(self.size, model.size))
+            drawn = model.sample(condition, n, self.seed, codes=codes, size=size_for(self.size, model.size))
             drawn.save(out, prefix)
         print(out)

@@ -20,11 +20,15 @@ class Sequence:
     conditions: Positional[tuple[str, ...]]
     """files or items such as test:0, in order; a folder of files; or an animated label map (GIF, PNG, TIFF)"""
     index: int = 0
-    """which image of --seed sets the style"""
+    """which image of --seed, or of --codes, sets the style"""
     start: Annotated[int | None, arg(name="from")] = None
     """with --to: move from the style of this image of --seed to that of another"""
     end: Annotated[int | None, arg(name="to")] = None
     seed: int = 0
+    codes: Path | None = None
+    """codes.safetensors of earlier samples, to take styles from"""
+    fixed_codes: bool = False
+    """take them from the fixed codes of training (latent-dropout, crn)"""
     size: str | None = None
     """resize layouts to this; default: the training size; `native` to keep their own"""
     out: Path | None = None
@@ -35,6 +39,7 @@ class Sequence:
         from ..model.model import Model
         from ..model.sequences import flicker
         from ..model.video import save_frames
+        from .codes import given_codes, pick
         from .typed import conditions_of
 
         if (self.start is None) != (self.end is None):
@@ -43,6 +48,12 @@ class Sequence:
         model = Model.load(self.run_directory, self.device)
         sources = [condition for _, condition in conditions_of(self.run_directory, self.conditions)]
         layouts = read_layouts(sources, model.condition, size_for(self.size, model.size))
-        drawn = model.sequence(layouts, self.index if self.start is None else self.start, self.seed, end=self.end)
+        codes = given_codes(model, self.codes, self.fixed_codes)
+        if self.start is None or self.end is None:
+            start, end = pick(model, codes, self.seed, index=self.index), None
+        else:
+            start = pick(model, codes, self.seed, **{"from": self.start})
+            end = pick(model, codes, self.seed, to=self.end)
+        drawn = model.sequence(layouts, start, end=end)
         save_frames(drawn, out, "sequence")
         print(flicker(model, layouts, drawn.images, self.seed).text(), out, sep="\n")

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..model.editing import Editor
-    from ..model.model import Model
     from ..model.samples import Samples
 
 FORMS = {
@@ -61,21 +60,6 @@ def numbers(text: str, *counts: int) -> Any:
     if len(found) not in counts:
         raise ValueError(text)
     return found
-
-
-def pick(model: Model, file: Path, index: int) -> Tensor:
-    """Read one of the codes of earlier samples: (1, D).
-
-    Raises:
-        CheckpointError: the file holds no codes.
-        ConfigError: the codes are those of another model, or `index` is out of range.
-    """
-    from ..model.samples import read_codes
-
-    codes = model.check_codes(read_codes(file))
-    if not 0 <= index < len(codes):
-        raise ConfigError(f"--index must be between 0 and {len(codes) - 1} for the codes of {file}, got {index}")
-    return codes[index : index + 1]
 
 
 def refuse_replacing(source: Any, folder: Path) -> Any:

@@ -34,6 +34,25 @@ def draw_many(seeds: Sequence[Seed], size: int, prior: Prior) -> Tensor:
     return torch.stack([draw(seed, index, size, prior) for seed, index in seeds])
 
 
+def every_choice(count: int) -> Tensor:
+    """Codes (count, 1) of all outputs of a network that has only so many: the middles of equal parts of [0, 1]."""
+    return ((torch.arange(count) + 0.5) / count).unsqueeze(1)
+
+
+def draw_choices(seeds: Sequence[Seed], count: int) -> Tensor:
+    """Codes (S, 1) that choose one of `count` outputs.
+
+    Images 0 to count - 1 of a seed are all different, and so are the next `count`: each such round has an order of its
+    own.
+    """
+    orders = {
+        (seed, round_): torch.from_numpy(np.argsort(draw(seed, round_, count, "uniform").numpy(), kind="stable"))
+        for seed, round_ in {(seed, index // count) for seed, index in seeds}
+    }
+    chosen = [int(orders[seed, index // count][index % count]) for seed, index in seeds]
+    return every_choice(count)[chosen]
+
+
 def check(codes: Tensor, size: int, model: str) -> Tensor:
     """Validate codes (n, D), and return them as float32.
 

@@ -107,6 +107,7 @@ class Generator(nn.Module, ABC):
 
     code_size: int
     prior: codes.Prior
+    alternatives: int | None = None  # different images of one condition, if there are only so many
 
     @abstractmethod
     def encode(self, condition: Tensor) -> Features:
@@ -135,7 +136,9 @@ class Generator(nn.Module, ABC):
         return weights
 
     def draw(self, seeds: Sequence[codes.Seed]) -> Tensor:
-        """Codes of (seed, index) pairs, on the CPU: (S, D)."""
+        """Codes of (seed, index) pairs, on the CPU: (S, D). Where there are only so many, without repetition."""
+        if self.alternatives is not None:
+            return codes.draw_choices(seeds, self.alternatives)
         return codes.draw_many(seeds, self.code_size, self.prior)
 
     def draw_for(self, keys: Tensor, samples: int) -> Tensor:

@@ -20,6 +20,7 @@ from ..embedding import Embedding
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.saved_model import load_weights
+from .drawn import WhichCodes
 from .measure import Evaluation, Extra, measure
 from .page import Report, write_report
 from .plugged import networks
@@ -31,7 +32,11 @@ Network = str | Path | Callable[[Tensor], Tensor]
 
 
 class Brought(TypedDict, total=False):
-    """The user's networks to measure with: ONNX files, or callables that take images (B, 3, H, W) in [-1, 1]."""
+    """How samples are drawn, and the user's networks to measure with: ONNX files, or callables that take images
+    (B, 3, H, W) in [-1, 1]. Each network adds its metrics."""
+
+    sampler: Mapping[str, Any] | None  # how a flow is solved, as for `variegate.load`
+    codes: WhichCodes  # of methods with fixed codes: those of training first, only those, or new ones; default: both
 
     detector: Network | None  # returns landmarks (B, P, 2) in pixels
     embedding: Network | None  # returns an embedding (B, D); or the path of a run of `variegate embed train`
@@ -44,7 +49,6 @@ def evaluate(
     protocol: str = "default",
     seed: int = 0,
     perceptual: bool = True,
-    sampler: Mapping[str, Any] | None = None,
     **brought: Unpack[Brought],
 ) -> dict[str, Any]:
     """Evaluate a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the metrics.
@@ -55,8 +59,7 @@ def evaluate(
         data: data to use instead of the run's, read in the same way.
         protocol: a name in `evaluation.protocols.DIVERSITY`, or "likelihood", which samples nothing.
         perceptual: include the metrics that need network weights.
-        sampler: how a flow is solved, as for `variegate.load`.
-        brought: `detector`, `embedding`, `normals`; each adds its metrics.
+        brought: see `Brought`.
 
     Returns:
         {"protocol": {metric: everything needed to reproduce it}, "metrics": {metric: {"value", "ci", ...}},
@@ -72,7 +75,11 @@ def evaluate(
         embedding = Embedding.load(embedding)
     at_hand = networks(brought.get("detector"), embedding, brought.get("normals"))
     check_writable(folder.path)
-    model, held, real = Model.load(folder.path, sampler=sampler), folder.pairs("held", data), folder.pairs("train")
+    model, held, real = (
+        Model.load(folder.path, sampler=brought.get("sampler")),
+        folder.pairs("held", data),
+        folder.pairs("train"),
+    )
     warnings = unseen_or_not(held, data)
     for line in warnings:
         logger.warning(line)
@@ -83,7 +90,8 @@ def evaluate(
         content.update(found.results.to_dict() | {"warnings": warnings, "skipped": found.skipped})
         write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
 
-    settings = Extra(perceptual=perceptual, networks=at_hand, raw=raw, keep=keep)
+    which = brought.get("codes", "both")
+    settings = Extra(perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep)
     found = measure(model.generator, held, real, protocol, seed, **settings)
     keep(found)
     if found.likelihood is not None:

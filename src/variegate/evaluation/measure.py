@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 import torch
-from torch import Tensor
 
 from ..core.capabilities import HasVelocity
 from ..core.errors import check_keywords
-from ..core.images import to_float, to_uint8
+from ..core.images import to_float
 from ..core.interfaces import Generator
 from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.dataset.pairs import Pairs
@@ -21,6 +20,7 @@ from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
 from ..runs.measured import Measured, Protocol, Results, libraries
 from .diversity import LPIPS, Distance, Pixel, diversity
+from .drawn import Drawn, WhichCodes, as_rgb, codes_for, words_of
 from .fidelity import WINDOW, fidelity, measures_for
 from .frechet import extractor, set_distances
 from .gathering import Gathered
@@ -54,31 +54,13 @@ class Evaluation:
     drawn: bool = True
 
 
-class Drawn:
-    """S samples of every condition of a split, generated once and stored as 8-bit images; grey ones as RGB."""
-
-    def __init__(self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int) -> None:
-        self.samples, self.truth, self.seed = [], [], seed
-        for i in range(min(inputs, len(pairs))):
-            codes = generator.draw([(seed, i * samples + s) for s in range(samples)])
-            self.samples.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
-            self.truth.append(as_rgb(pairs.raw(i)[1]))
-
-    def conditions(self) -> Iterator[Tensor]:
-        """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
-        return (to_float(images) for images in self.samples)
-
-    def with_truth(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, truth in zip(self.conditions(), self.truth):
-            yield images.unsqueeze(0), to_float(truth.unsqueeze(0))
-
-
 class Extra(TypedDict, total=False):
     """Further options of `measure`."""
 
     perceptual: bool  # include the metrics that need network weights; default: True
     networks: Networks | None  # the user's networks
     raw: Generator | None  # the same generator with raw weights (not the EMA); its likelihood is also measured
+    codes: WhichCodes  # of networks with fixed codes; default: both
     keep: Callable[[Evaluation], None]  # called with the results so far before the slow metrics start
 
 
@@ -104,7 +86,8 @@ def measure(
         return Evaluation(alone.results, likelihood=alone, drawn=False)
     preset = diversity_preset(protocol)
     networks.check_data(pairs)
-    drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed)
+    which = extra.get("codes", "both")
+    drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed, which)
     gathered = Gathered()
     quick_metrics(gathered, generator, pairs, drawn, preset)
     found = gathered.attempt("bits per dimension", lambda: likelihood(generator, pairs, preset.inputs, raw))
@@ -116,10 +99,12 @@ def measure(
     gathered.add("diversity score", lambda: feature_spread(drawn.conditions(), levels, networks.embedding))
     counts = None
     if pairs.name == "streets":
-        measured, counts = mode_results(generator, pairs, seed)
+        measured, counts = mode_results(generator, pairs, seed, which)
         gathered.results.add(measured)
     if isinstance(generator, HasVelocity):
         gathered.results.remark(generator.solved)
+    if (limited := words_of(generator, which)) is not None:
+        gathered.results.remark(limited)
     return Evaluation(gathered.results, counts, found, gathered.skipped)
 
 
@@ -159,11 +144,6 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Di
     gathered.add("LPIPS", lpips)
     gathered.add("FID and KID", lambda: distances(drawn, real, drawn.seed))
     return gathered.attempt("deviations of features", levels)
-
-
-def as_rgb(images: Tensor) -> Tensor:
-    """Images (..., C, H, W) with three channels: a grey channel is repeated, for measures that expect colour images."""
-    return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
 
 
 def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> None:
@@ -219,15 +199,16 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
 
 
 def mode_results(
-    generator: Generator, pairs: Pairs, seed: int, layouts: int = MODE_LAYOUTS, draws: int = MODE_DRAWS
+    generator: Generator, pairs: Pairs, seed: int, which: WhichCodes = "both", layouts: int = MODE_LAYOUTS
 ) -> tuple[dict[str, Measured], dict[tuple[str, ...], int]]:
     """Mode coverage, rare recall, precision and total variation on streets, and samples per mode over all layouts."""
     each: list[Modes] = []
     totals: dict[tuple[str, ...], int] = {}
+    draws = MODE_DRAWS if which != "trained" or generator.fixed_codes is None else len(generator.fixed_codes)
     for i in range(min(layouts, len(pairs))):
         layout = pairs.layout(i)
         assert layout is not None, "only streets have modes"
-        codes = generator.draw([(seed, i * draws + d) for d in range(draws)])
+        codes = codes_for(generator, i, draws, seed, which)
         each.append(modes(read(sample_pair(generator, pairs, i, codes), layout)))
         totals = {mode: totals.get(mode, 0) + n for mode, n in each[-1].counts.items()}
     words = {

@@ -39,7 +39,6 @@ class DiversityPreset(Config):
 LIKELIHOOD = "likelihood"  # the protocol that samples nothing
 LATENT_DROPOUT = (
     "unverified: whether latent dropout codes chooses the best sample for each measure by itself, as here",
-    "all codes are drawn anew, where latent dropout codes takes those of its training first",
 )
 
 DIVERSITY: dict[str, DiversityPreset] = {

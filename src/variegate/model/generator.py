@@ -64,11 +64,13 @@ class LoadedGenerator:
         return self.generator.draw(seeds)
 
     def fixed_codes(self) -> Tensor:
-        """The fixed codes (n, D) used throughout training; `codes` and `sample` draw new ones.
+        """The fixed codes (n, D) used throughout training, or those of all fixed heads; `sample` draws new ones.
 
         Raises:
             ConfigError: the model was trained with fresh codes.
         """
+        if self.generator.alternatives is not None:
+            return code_draws.every_choice(self.generator.alternatives)
         if self.generator.fixed_codes is None:
             raise ConfigError(
                 f"this {self.name} model was trained with fresh codes, not fixed ones; omit --fixed-codes"

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..core.codes import every_choice
 from ..core.errors import ConfigError
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
@@ -39,7 +40,7 @@ class ClassWise(Objective):
         if self.heads == 1:
             codes = generator.draw_for(batch.key, 1)
         else:
-            codes = every_head(self.heads).to(batch.image.device).expand(len(batch.image), -1, -1)
+            codes = every_choice(self.heads).to(batch.image.device).expand(len(batch.image), -1, -1)
         images = generator(batch.condition, codes)
         yield {"generator": {"perceptual": self.loss(images, batch).mean()}}
 
@@ -54,11 +55,6 @@ class ClassWise(Objective):
         layers = [layer.unflatten(0, (-1, self.heads)) for layer in maps]
         distances = class_distances(layers, target, weights, classes(batch.condition), batch.weight)
         return class_wise_best(distances, self.others)
-
-
-def every_head(heads: int) -> Tensor:
-    """Codes (k, 1) at the middle of each head's interval in [0, 1]."""
-    return ((torch.arange(heads) + 0.5) / heads).unsqueeze(1)
 
 
 def classes(condition: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core import codes
 from ..core.interfaces import Conv, Shapes
 from ..core.method import RandomnessConfig
 from .sites import AtSites, CodeLayer, convolution, in_format_of, normalisation, row_by_row
@@ -62,7 +63,7 @@ class Heads(AtSites):
     def fixed_codes(self, count: int) -> Tensor:
         """The middle of each head's interval in [0, 1]."""
         assert count == self.heads, "there must be one code per head"
-        return ((torch.arange(count) + 0.5) / count).unsqueeze(1)
+        return codes.every_choice(count)
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> HeadLayer:
         return HeadLayer(in_channels, out_channels, self.heads, **conv)

@@ -1,0 +1,45 @@
+"""Codes that a command line chooses: of a seed, of a file, or those of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..model.model import Model
+
+
+def given_codes(model: Model, file: Path | None, fixed: bool = False, n: int | None = None) -> Tensor | None:
+    """The codes (n, D) of --codes FILE or --fixed-codes, at most the first n; None if neither was given.
+
+    Raises:
+        CheckpointError: the file holds no codes.
+        ConfigError: both were given, the codes are those of another model, this one has no fixed codes, or n < 1.
+    """
+    from ..model.samples import read_codes
+
+    if file is not None and fixed:
+        raise ConfigError("--codes and --fixed-codes both choose the codes; give only one of them")
+    if n is not None and n < 1:
+        raise ConfigError(f"n must be at least 1, got {n}")
+    if file is not None:
+        return model.check_codes(read_codes(file))[:n]
+    return model.fixed_codes()[:n] if fixed else None
+
+
+def pick(model: Model, codes: Tensor | None, seed: int, **option: int) -> Tensor:
+    """The code (D,) at the index that an option names: of the codes, or of a seed if they are None.
+
+    Raises:
+        ConfigError: there is no such code.
+    """
+    [(name, index)] = option.items()
+    if codes is None:
+        return model.codes(1, seed, index)[0]
+    if not 0 <= index < len(codes):
+        raise ConfigError(f"--{name} must be between 0 and {len(codes) - 1} for these codes, got {index}")
+    return codes[index]

@@ -1,0 +1,79 @@
+"""Samples to measure, and the codes that they are drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.images import to_float, to_uint8
+from ..core.interfaces import Generator
+from ..data.dataset.pairs import Pairs
+from ..data.dataset.sampling import sample_pair
+
+WhichCodes = Literal["both", "trained", "new"]
+
+
+def codes_for(generator: Generator, item: int, samples: int, seed: int, which: WhichCodes) -> Tensor:
+    """The codes (S, D) of item `item`: fixed ones of training first, as in latent dropout codes, then new ones.
+
+    Where a condition has only so many images, none comes twice before all came once.
+
+    Raises:
+        ConfigError: more trained codes are asked for than there are.
+    """
+    each = samples
+    if generator.alternatives is not None:
+        each = -(-samples // generator.alternatives) * generator.alternatives
+    elif generator.fixed_codes is not None and which != "new":
+        fixed = generator.fixed_codes[:samples].cpu()
+        if which == "trained" and len(fixed) < samples:
+            raise ConfigError(
+                f"this protocol draws {samples} samples, but training had {len(fixed)} codes; give --codes both"
+            )
+        new = generator.draw([(seed, item * samples + s) for s in range(samples - len(fixed))])
+        return torch.cat([fixed, new])
+    return generator.draw([(seed, item * each + s) for s in range(samples)])
+
+
+def words_of(generator: Generator, which: WhichCodes) -> str | None:
+    """A note on the codes where they are not all new and independent."""
+    if generator.alternatives is not None:
+        return f"there are {generator.alternatives} images of a condition, drawn without repetition"
+    if generator.fixed_codes is None:
+        return None
+    fixed = len(generator.fixed_codes)
+    return {
+        "both": f"codes: the {fixed} of training first, then new ones",
+        "trained": f"codes: those of training, {fixed} in all",
+        "new": f"codes: new ones only, not the {fixed} of training",
+    }[which]
+
+
+def as_rgb(images: Tensor) -> Tensor:
+    """Images (..., C, H, W) with three channels: a grey channel is repeated, for measures that expect colour images."""
+    return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
+
+
+class Drawn:
+    """S samples of every condition of a split, generated once and stored as 8-bit images; grey ones as RGB."""
+
+    def __init__(
+        self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int, which: WhichCodes
+    ) -> None:
+        self.samples, self.truth, self.seed = [], [], seed
+        for i in range(min(inputs, len(pairs))):
+            codes = codes_for(generator, i, samples, seed, which)
+            self.samples.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
+            self.truth.append(as_rgb(pairs.raw(i)[1]))
+
+    def conditions(self) -> Iterator[Tensor]:
+        """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
+        return (to_float(images) for images in self.samples)
+
+    def with_truth(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, truth in zip(self.conditions(), self.truth):
+            yield images.unsqueeze(0), to_float(truth.unsqueeze(0))
