@@ -160,12 +160,9 @@ def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Netw
 
 
 def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
-    """Fréchet and kernel distance of all samples to training images."""
-    count_of_real = min(REAL_IMAGES, len(real))
-    batches = (
-        to_float(torch.stack([as_rgb(real.raw(i)[1]) for i in range(start, min(start + 32, count_of_real))]))
-        for start in range(0, count_of_real, 32)
-    )
+    """Fréchet and kernel distance of all samples to training images: all of them, or REAL_IMAGES of the seed."""
+    chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[:REAL_IMAGES].split(32)
+    batches = (to_float(torch.stack([as_rgb(real.raw(int(i))[1]) for i in some])) for some in chosen)
     return set_distances(
         batches, drawn.conditions(), extractor("auto"), "samples of held-out conditions, training images", seed
     )

@@ -100,7 +100,8 @@ class MultipleChoiceConfig(ObjectiveConfig):
     kind: Literal["multiple_choice"] = "multiple_choice"
     perceptual: PerceptualKind = "vgg16"
     weights: LayerWeights = Field(
-        None, description="one per feature map, or calibrated on the data; published for vgg16, else equal"
+        None,
+        description="one per feature map, or calibrated on the data; published for vgg16, GTA-5's for vgg19, else equal",
     )
     reduction: Reduction = Field("sum", description="weights multiply sums, as published, or means over elements")
     count: int = Field(20, ge=1, description="n: branches, each with one fixed code")
