@@ -41,20 +41,29 @@ class Weights(NamedTuple):
     source: str
 
 
+NO_PERCEPTUAL = (
+    "training needs no such file with `--perceptual laplacian` (of both stages, if there are two: also "
+    "`--previous.objective.perceptual laplacian`)"
+)
 NO_LPIPS = "the diversity `pixel` and the other LPIPS networks need no such file"
 KNOWN: dict[str, Known] = {
     "alexnet": Known("alexnet_features.safetensors", "AlexNet_Weights.IMAGENET1K_V1", NO_LPIPS),
     "squeezenet1_1": Known("squeezenet1_1.safetensors", "SqueezeNet1_1_Weights.IMAGENET1K_V1", NO_LPIPS),
-    "vgg16": Known("vgg16_features.safetensors", "VGG16_Weights.IMAGENET1K_V1", NO_LPIPS),
+    "vgg16": Known(
+        "vgg16_features.safetensors",
+        "VGG16_Weights.IMAGENET1K_V1",
+        "training needs no such file with `--perceptual laplacian --reduction mean --weight-decay 0`; of diversities, "
+        "`pixel` and the other LPIPS networks need none",
+    ),
     "vgg19": Known(
         "vgg19_features.safetensors",
         "VGG19_Weights.IMAGENET1K_V1",
-        "`perceptual: laplacian` and `perceptual: random` need no such file",
+        NO_PERCEPTUAL,
     ),
     "vgg19_conv1to3_caffe_bgr": Known(
         "vgg19_conv1to3_caffe_bgr.safetensors",
         None,
-        "`perceptual: laplacian` and `perceptual: random` need no such file",
+        NO_PERCEPTUAL,
     ),
     "inception": Known(
         "weights-inception-2015-12-05-6726825d.pth",  # not safetensors: torch-fidelity reads it, not `load`
