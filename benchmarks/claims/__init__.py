@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import basisgan, cimle, latent_dropout, mrgan, pixelcnn
+from . import anchor, basisgan, cimle, latent_dropout, mrgan, pixelcnn
 from .runs import Claim, Settings
 
 CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {
@@ -13,4 +13,5 @@ CLAIMS: dict[str, Callable[[Settings], list[Claim]]] = {
     "cimle": cimle.claims,
     "latent_dropout": latent_dropout.claims,
     "pixelcnn": pixelcnn.claims,
+    "anchor": anchor.claims,
 }

@@ -26,7 +26,16 @@ from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings
 
-METRICS = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "frechet_squeezenet")
+METRICS = (
+    "coverage",
+    "rare_recall",
+    "precision",
+    "total_variation",
+    "lpips",
+    "diversity_pixel",
+    "code_sensitivity",
+    "frechet_squeezenet",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Trial:
     """One configuration: a method, its settings, data and number of steps; tables use its name.
 
     Attributes:
-        predictor: a moment-predictor that is trained first, with the same seed, and passed on.
+        predictor: a moment-predictor, or a student's teacher, that is trained first with the same seed and passed on.
         saves: number of checkpoints during training; a predictor keeps the best of them.
     """
 
@@ -83,7 +92,8 @@ class Trial:
             predictor = self.predictor.run(seed, settings) if self.predictor is not None else None
             say(f"{self.name}, seed {seed}: training")
             run = ExecutionSettings(quiet=True, save_every=max(1, steps // self.saves))
-            given = {"resume": folder.exists(), "run": run, "predictor": predictor, **self.options}
+            role = "teacher" if self.method == "flow-student" else "predictor"
+            given = {"resume": folder.exists(), "run": run, role: predictor, **self.options}
             problem = None
             try:
                 train(self.method, self.data, folder, size=self.size, steps=steps, seed=seed, **given)

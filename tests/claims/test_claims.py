@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import basisgan, cimle, latent_dropout, mrgan
+from benchmarks.claims import anchor, basisgan, cimle, latent_dropout, mrgan
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import METRICS, Settings, Trial, every, prepare, words
@@ -236,3 +236,12 @@ def test_the_verdicts_of_latent_dropout_follow_the_numbers() -> None:
     rows = rows_of_latent()
     rows[latent_dropout.BESIDE["late"].name]["ssim_best"] = [0.4] * 3
     assert not latent_dropout.neighbours(rows).holds
+
+
+def test_the_anchor_is_judged_by_the_means_of_seeds_and_truth_stands_beside() -> None:
+    row = {"precision": [0.4, 0.6], "total_variation": [0.1, 0.12]}
+    good = anchor.reaches("flow", "paper", row, {"precision": 0.5, "total_variation": 0.12})
+    assert good.holds
+    assert "100 samples of the truth: coverage 0.9" in good.note
+    assert not anchor.reaches("flow", "paper", row, {"precision": 0.51}).holds
+    assert not anchor.reaches("flow", "paper", row, {"precision": 0.5, "total_variation": 0.1}).holds

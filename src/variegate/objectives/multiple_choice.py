@@ -101,7 +101,8 @@ class MultipleChoiceConfig(ObjectiveConfig):
     perceptual: PerceptualKind = "vgg16"
     weights: LayerWeights = Field(
         None,
-        description="one per feature map, or calibrated on the data; published for vgg16, GTA-5's for vgg19, else equal",
+        None,
+        description="one per feature map, or calibrated on the data; vgg16: published, vgg19: GTA-5's, else equal",
     )
     reduction: Reduction = Field("sum", description="weights multiply sums, as published, or means over elements")
     count: int = Field(20, ge=1, description="n: branches, each with one fixed code")
