@@ -101,7 +101,6 @@ class MultipleChoiceConfig(ObjectiveConfig):
     perceptual: PerceptualKind = "vgg16"
     weights: LayerWeights = Field(
         None,
-        None,
         description="one per feature map, or calibrated on the data; vgg16: published, vgg19: GTA-5's, else equal",
     )
     reduction: Reduction = Field("sum", description="weights multiply sums, as published, or means over elements")
