@@ -58,11 +58,20 @@ def test_generators_have_as_many_parameters_as_published(
     assert parameters(built(generator, randomness, channels)) == count
 
 
+def share_of_code(filters: torch.Tensor) -> float:
+    """The part of the filters' (N, D) energy that changes with the code."""
+    return float(filters.var(dim=0).mean() / filters.square().mean())
+
+
 def test_whole_filters_start_at_the_hosts_deviation_and_have_a_hundred_times_the_parameters() -> None:
     torch.manual_seed(0)
     randomness = WholeFiltersConfig(sites=("a", "b")).build(Shapes(3, 3, SIZE))
     layer = randomness.layer("a", 32, 32)
-    assert float(layer.filters(torch.randn(50, 64)).detach().std()) == pytest.approx(0.02, rel=0.15)
+    filters = layer.filters(torch.randn(50, 64)).detach().flatten(1)
+    assert float(filters.std()) == pytest.approx(0.02, rel=0.15)
+    based = BasisFiltersConfig(sites=("a",)).build(Shapes(3, 3, SIZE)).layer("a", 32, 32)
+    share, share_of_bases = map(share_of_code, (filters, based.filters(torch.randn(50, 64)).detach().flatten(1)))
+    assert share == pytest.approx(share_of_bases, abs=0.1)
     with torch.device("meta"):
         whole = randomness.layer("b", 256, 256, bias=False)
         based = BasisFiltersConfig(sites=("b",)).build(Shapes(3, 3, SIZE)).layer("b", 256, 256, bias=False)
