@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from variegate import train
-from variegate.core.errors import VariegateError
+from variegate.core.errors import Interrupted, VariegateError
 from variegate.core.images import sheet, to_float, to_pil, to_uint8
 from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.averaging import averaging_gain
@@ -122,6 +122,8 @@ class Row:
                 train(out=self.folder, resume=self.folder.exists(), quiet=True, **self.settings)
                 trained = {} if self.sampler else {"trained_s": round(time.monotonic() - began)}
                 found = trained | measure_run(self.folder, self.place, self.sampler)
+            except Interrupted:
+                raise
             except VariegateError as error:
                 found = {"problem": str(error)}
             self.place.mkdir(parents=True, exist_ok=True)

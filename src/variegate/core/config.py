@@ -179,14 +179,12 @@ class Budget(Config):
         options: those of all rungs.
         enough: steps below which a narrower network is better.
         first: share of the time for what is trained first, if anything is.
-        expect: what images look like after ten minutes on two cores, in words.
     """
 
     rungs: tuple[dict[str, Any], ...] = ({},)
     options: dict[str, Any] = Field(default_factory=dict)
     enough: int = 1000
     first: float = 0.4
-    expect: str = "not tried"
 
 
 def to_yaml(config: Config) -> str:

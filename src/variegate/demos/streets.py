@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 DATA = "streets:2000"
 
-FLOW = {"size": 32, "minutes": 2.5, "scale": 0.5}
+FLOW = {"size": 32, "minutes": 2, "scale": 0.5}
 # Conditional IMLE searches for the nearest of m samples for every image, and m decides whether rare appearances get
 # samples of their own. Small images are cheap: the search stays at 16x16, and training moves from small to large sizes.
 CIMLE = {
@@ -44,17 +44,18 @@ CIMLE = {
     "rebalance_classes": 1,  # facades: their colour reveals time, paint and weather
 }
 PHASES: list[dict[str, Any]] = [
-    {"size": 16, "steps": 72, "match_scale": 1, "learning_rate.generator": 3e-3},
-    {"size": 32, "steps": 24, "match_scale": 2, "learning_rate.generator": 2e-3, "schedule.kind": "linear"},
+    {"size": 16, "steps": 56, "match_scale": 1, "learning_rate.generator": 3e-3},
+    {"size": 32, "steps": 16, "match_scale": 2, "learning_rate.generator": 2e-3, "schedule.kind": "linear"},
 ]
 PIX2PIX = {
     "size": 32,
-    "minutes": 0.4,
+    "minutes": 0.5,
     "width": 16,
+    "generator.upsampling": "resize",
     "ema_decay": 0.99,
     "flip": False,
     "jitter": 1.0,
-    "learning_rate.generator": 5e-4,
+    "learning_rate.generator": 1e-3,
     "learning_rate.discriminator": 3e-4,
 }
 SETTINGS: dict[str, list[dict[str, Any]]] = {
