@@ -44,7 +44,7 @@ METRICS = {
 DATA: dict[str, dict[str, Any]] = {
     "streets": {"data": "streets:6000"},
     "facades": {"data": SHARED / "facades", "direction": "BtoA", "flip": True},
-    "camvid": {"data": SHARED / "camvid", "size": "64x96"},
+    "camvid": {"data": SHARED / "camvid", "size": (64, 96)},
     "faces": {"data": SHARED / "faces_landmarks", "condition": "landmarks"},
     "holes": {"data": SHARED / "photos", "condition": "inpaint"},
 }

@@ -14,7 +14,7 @@ from PIL import Image
 from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import ConfigError
 from variegate.data import open_data
-from variegate.data.statistics.rarity import Rarity
+from variegate.data.statistics.rarity import Rarity, class_colours
 from variegate.data.statistics.rarity_sheet import FRAME, NAMES, TALL, extremes, highlight, rarity_sheet
 
 pytestmark = pytest.mark.core
@@ -24,6 +24,18 @@ def test_extremes_are_sorted_and_never_the_same_image() -> None:
     scores = np.array([0, 3, 1, 2, 0, 5.0])
     assert extremes(scores, 5) == ([2, 3], [5, 1])
     assert extremes(scores, 1) == ([2], [5])
+
+
+def test_specks_have_no_score_if_so_wished(tmp_path: Path) -> None:
+    pairs = open_data("streets:40", 32)
+    everything, large = Rarity(pairs), Rarity(pairs, smallest=0.02)
+    _, shares = class_colours(pairs, pairs.condition.classes)  # type: ignore[union-attr]
+    assert (everything.scores[shares <= 0.02] > 0).any()
+    assert not large.scores[shares <= 0.02].any()
+    saved = json.loads(rarity_sheet(pairs, tmp_path, smallest=0.02).with_suffix(".json").read_text())
+    assert saved["smallest_share"] == 0.02
+    with pytest.raises(ConfigError, match="--smallest is a share of the image"):
+        rarity_sheet(pairs, tmp_path, smallest=1.5)
 
 
 @pytest.mark.parametrize("brightness", [40, 220])
@@ -88,6 +100,6 @@ def test_the_command_says_what_bounds_the_scores(tmp_path: Path) -> None:
     words = ["data", "rarity", "streets:20", "--size", "32", "--out", str(tmp_path / "out"), "--classes", "1"]
     done = subprocess.run([sys.executable, "-m", "variegate", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for bound in ("below 1%", "less than 0.1%", "fewer than 10 images", "rarity.png"):
+    for bound in ("below 1%", "at most 0.1%", "fewer than 10 images", "rarity.png"):
         assert bound in done.stdout
     assert (tmp_path / "out" / "rarity.png").is_file()

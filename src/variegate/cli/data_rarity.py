@@ -23,11 +23,13 @@ class Rarity:
     """number of images at each end of a row"""
     classes: int = 5
     """number of classes to show, largest area first"""
+    smallest: float = 0.001
+    """share of the image up to which a class has no score, as --rebalance-smallest of training"""
 
     def run(self) -> None:
         from ..data.dataset.opening import open_data
         from ..data.statistics.rarity_sheet import explanation, rarity_sheet
 
         pairs = open_data(self.path, parse_size(self.size))
-        written = rarity_sheet(pairs, self.out, self.count, self.classes)
-        print(f"{pairs.description}\n{explanation()}\n{written}\n{written.with_suffix('.json')}")
+        written = rarity_sheet(pairs, self.out, self.count, self.classes, self.smallest)
+        print(f"{pairs.description}\n{explanation(self.smallest)}\n{written}\n{written.with_suffix('.json')}")

@@ -142,6 +142,9 @@ class Training(Config):
         "published", description="loss weights relate classes by 1/density, as published, or have mean 1 per class"
     )
     rebalance_classes: int = Field(5, ge=1, description="data rebalancing covers this many classes, largest area first")
+    rebalance_smallest: float = Field(
+        0.001, ge=0, lt=1, description="share of the image up to which a class has no rarity; 0.02 leaves specks out"
+    )
     keep: Literal["last", "best"] = Field("last", description="the model to keep; best: by validation score")
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")

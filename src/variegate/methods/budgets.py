@@ -58,7 +58,7 @@ BUDGETS: dict[str, Budget] = {
     "crn": CRN,
     "dsgan": UNET,
     "filtergan": RESNET,
-    "flow": Budget(rungs=by("scale", 1.5, 1, 0.5), options={"learning_rate.generator": 2e-3}, enough=1500),
+    "flow": Budget(rungs=by("scale", 1.5, 1, 0.5), options={"learning_rate.generator": 2e-3}, enough=1200),
     "flow-student": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=60, first=0.5),
     "gated-pixelcnn": PIXELS,
     "glcic": UNET,

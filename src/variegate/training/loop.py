@@ -145,7 +145,8 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
 def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fabric, step: int) -> Iterator[Batch]:
     """Endless batches, starting at `step`, on the device."""
     even = settings.rebalance_masks == "even"
-    rarity = Rarity(pairs, settings.rebalance_classes, even) if settings.rebalance != "none" else None
+    given = (settings.rebalance_classes, even, settings.rebalance_smallest)
+    rarity = Rarity(pairs, *given) if settings.rebalance != "none" else None
     served = rarity.served if rarity else []  # loss rebalancing also does nothing if no class has a score
     place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
     order: InfiniteSampler

@@ -24,7 +24,7 @@ from ..conditions.labels import Labels
 from ..dataset.pairs import Pairs
 
 FLOOR = 0.01  # lowest density, as a share of the class's largest
-SMALLEST = 0.001  # share of the image below which a class's mean colour is unreliable
+SMALLEST = 0.001  # share of the image below which a class's mean colour is unreliable, by default
 FEWEST = 10  # images with a class needed to fit a density
 GRAIN = 1.0  # grey levels of 255: standard deviation of the noise added to colours before a density is fitted
 
@@ -35,21 +35,23 @@ class Rarity:
     Attributes:
         scores: (N, P) rarity of class p in image k, 1 / density in grey levels^-3, 0 where the class is absent.
         even: the same, scaled to mean 1 over the images that contain the class.
+        smallest: share of the image up to which a class has no score: the mean colour of a few pixels tells little.
 
     Raises:
         ConfigError: the conditions are images, which have no classes.
     """
 
-    def __init__(self, pairs: Pairs, served: int = 5, even: bool = False) -> None:
+    def __init__(self, pairs: Pairs, served: int = 5, even: bool = False, smallest: float = SMALLEST) -> None:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
                 f"rarity needs label maps, but the conditions of {pairs.name} are images; "
                 "give data with label maps, or train with --rebalance none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)
-        columns = [rarity(colours[:, p], shares[:, p] > SMALLEST) for p in range(shares.shape[1])]
+        columns = [rarity(colours[:, p], shares[:, p] > smallest) for p in range(shares.shape[1])]
         self.scores = np.stack(columns, axis=1)
         usable = np.where(self.scores.sum(axis=0) > 0, shares.sum(axis=0), 0.0)
+        self.smallest = smallest
         self._largest = [int(p) for p in np.argsort(-usable)[:served] if usable[p] > 0]
         self._name = f"{pairs.name} ({len(pairs)} images)"
         self.even = self.scores / np.maximum(mean_present(self.scores), np.finfo(float).tiny)
@@ -66,7 +68,7 @@ class Rarity:
         """
         if not self._largest:
             raise ConfigError(
-                f"rarity needs a class that covers more than {SMALLEST:.1%} of {FEWEST} images or more, and "
+                f"rarity needs a class that covers more than {self.smallest:.1%} of {FEWEST} images or more, and "
                 f"{self._name} has none; add images, or train with --rebalance none"
             )
         return self._largest

@@ -26,7 +26,9 @@ DIMMED, DARK, LIGHT = 0.2, 60, 215  # contrast outside the class, and the grey v
 FRAMED = 0.02  # classes with a smaller share of the image get a frame, so that they can be found
 
 
-def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int = 5) -> Path:
+def rarity_sheet(
+    pairs: Pairs, folder: str | Path, count: int = 5, classes: int = 5, smallest: float = SMALLEST
+) -> Path:
     """Write `rarity.png` and `rarity.json` into `folder`; returns the image's path.
 
     The image has a row for each served class: on the left the `count` images in which it looks commonest, on the
@@ -35,13 +37,16 @@ def rarity_sheet(pairs: Pairs, folder: str | Path, count: int = 5, classes: int 
 
     Args:
         classes: number of classes served, largest area first.
+        smallest: share of the image up to which a class has no score.
 
     Raises:
-        ConfigError: conditions are images, no class occurs in enough images, or `count` or `classes` is below 1.
+        ConfigError: conditions are images, no class occurs in enough images, or an argument is out of range.
     """
     if count < 1 or classes < 1:
         raise ConfigError(f"--count and --classes must be at least 1, got {count} and {classes}")
-    rarity = Rarity(pairs, classes)
+    if not 0 <= smallest < 1:
+        raise ConfigError(f"--smallest is a share of the image from 0 to 1, got {smallest:g}")
+    rarity = Rarity(pairs, classes, smallest=smallest)
     rows = [(p, *extremes(rarity.even[:, p], count)) for p in rarity.served]
     place, page = Path(folder), sheet_of(pairs, rarity, rows, count)
     place.mkdir(parents=True, exist_ok=True)
@@ -66,16 +71,16 @@ def record(pairs: Pairs, rarity: Rarity) -> dict[str, Any]:
         for p, name in enumerate(names)
         if rarity.even[:, p].any()
     }
-    bounds = {"lowest_density": FLOOR, "smallest_share": SMALLEST, "fewest_images": FEWEST}
+    bounds = {"lowest_density": FLOOR, "smallest_share": rarity.smallest, "fewest_images": FEWEST}
     return {"data": pairs.name, "served": [names[p] for p in rarity.served], **bounds, "scores": scores}
 
 
-def explanation() -> str:
+def explanation(smallest: float = SMALLEST) -> str:
     """Explain the scores and their bounds in words."""
     return (
         "A score is 1 / density of the class's mean colour among all images that contain the class, scaled to mean 1.\n"
         f"Densities below {FLOOR:.0%} of the class's largest are raised to it, so that no image fills the stream.\n"
-        f"Images with less than {SMALLEST:.1%} of a class, and classes in fewer than {FEWEST} images, get no score."
+        f"Images with at most {smallest:.1%} of a class, and classes in fewer than {FEWEST} images, get no score."
     )
 
 
