@@ -90,7 +90,16 @@ def test_methods_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> 
     main(["methods", "--json"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert {"pix2pix", "basisgan", "cimle"} <= set(rows)
-    assert set(rows["cimle"]) == {"name", "paper", "generator", "randomness", "objective", "condition", "summary"}
+    assert set(rows["cimle"]) == {
+        "name",
+        "paper",
+        "generator",
+        "randomness",
+        "objective",
+        "condition",
+        "summary",
+        "in_ten_minutes",
+    }
 
 
 @pytest.mark.core
