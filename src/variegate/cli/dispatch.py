@@ -34,9 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         tell(error)
         raise SystemExit(2) from None
     except BrokenPipeError:  # whoever read the output has seen enough, for example `head`
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is still in the buffer has to go somewhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
         raise SystemExit(1) from None
     except OSError as error:
         if error.errno is None or error.filename is None:

@@ -25,18 +25,16 @@ def codes_for(generator: Generator, item: int, samples: int, seed: int, which: W
     Raises:
         ConfigError: more trained codes are asked for than there are.
     """
-    each = samples
-    if generator.alternatives is not None:
-        each = -(-samples // generator.alternatives) * generator.alternatives
-    elif generator.fixed_codes is not None and which != "new":
-        fixed = generator.fixed_codes[:samples].cpu()
-        if which == "trained" and len(fixed) < samples:
-            raise ConfigError(
-                f"this protocol draws {samples} samples, but training had {len(fixed)} codes; give --codes both"
-            )
-        new = generator.draw([(seed, item * samples + s) for s in range(samples - len(fixed))])
-        return torch.cat([fixed, new])
-    return generator.draw([(seed, item * each + s) for s in range(samples)])
+    round_ = generator.alternatives or 1  # an item begins with a new round of all images
+    first = item * -(-samples // round_) * round_
+    if generator.alternatives is not None or generator.fixed_codes is None or which == "new":
+        return generator.draw([(seed, first + s) for s in range(samples)])
+    fixed = generator.fixed_codes[:samples].cpu()
+    if which == "trained" and len(fixed) < samples:
+        raise ConfigError(
+            f"this protocol draws {samples} samples, but training had {len(fixed)} codes; give --codes both"
+        )
+    return torch.cat([fixed, generator.draw([(seed, first + s) for s in range(samples - len(fixed))])])
 
 
 def words_of(generator: Generator, which: WhichCodes) -> str | None:
