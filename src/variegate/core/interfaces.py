@@ -65,6 +65,7 @@ class Randomness(nn.Module, ABC):
     sites: frozenset[str]
     size: int = 0  # D; may grow while a backbone asks for its layers
     prior: codes.Prior = "gaussian"
+    alternatives: int | None = None  # distinct codes, if there are only so many
 
     @abstractmethod
     def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:

@@ -283,7 +283,6 @@ class Method(Config):
     def _generator(self, shapes: Shapes) -> Generator:
         randomness = self.randomness.build(shapes)
         generator = self.generator.build(randomness, shapes)
-        generator.alternatives = self.randomness.alternatives()
         if count := self.objective.fixed_codes():
             # fixed codes are saved under their former name
             generator.register_buffer("training_codes", randomness.fixed_codes(count))

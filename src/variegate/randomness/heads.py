@@ -58,7 +58,7 @@ class Heads(AtSites):
 
     def __init__(self, sites: tuple[str, ...], heads: int) -> None:
         super().__init__(sites)
-        self.heads, self.size = heads, 1
+        self.heads, self.size, self.alternatives = heads, 1, heads
 
     def fixed_codes(self, count: int) -> Tensor:
         """The middle of each head's interval in [0, 1]."""
