@@ -1,4 +1,4 @@
-"""`python -m benchmarks.figures demo demo docs/images/demo.png`: the README's image, from `variegate demo`.
+"""`python -m benchmarks.figures demo demo docs/images/demo.png --scale 3`: the README's image, from `variegate demo`.
 
 `python -m benchmarks.figures run RUN OUT --items 0 3 7`: held-out conditions, their real images and samples of a run.
 """

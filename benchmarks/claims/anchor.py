@@ -16,16 +16,23 @@ from variegate.data.streets.streets import odds
 from variegate.evaluation.measure import MODE_DRAWS
 from variegate.evaluation.modes import NAMES, expected_coverage
 
-from .cimle import IMLE, INNER, NOISE, POOLS
+from .cimle import BATCH, IMLE, INNER, NOISE, POOLS
 from .runs import Claim, Settings, Trial, prepare, table, words
 
 DATA = "streets:6000"
 UPDATES = POOLS * INNER
-INNER_OF_STUDENT = 16  # updates in a step of the student, by default
+INNER_OF_STUDENT = 16
 claim = partial(Claim, data=f"{DATA} at 32x32")
 
 FLOW = Trial("flow", "flow", {}, data=DATA, steps=UPDATES)
-STUDENT = Trial("flow-student", "flow-student", {}, data=DATA, steps=UPDATES // INNER_OF_STUDENT, predictor=FLOW)
+STUDENT = Trial(
+    "flow-student",
+    "flow-student",
+    {"objective.inner_steps": INNER_OF_STUDENT, "objective.inner_batch": BATCH},
+    data=DATA,
+    steps=UPDATES // INNER_OF_STUDENT,
+    predictor=FLOW,
+)
 SHARPER = Trial(
     "cimle + discriminator",
     "cimle",

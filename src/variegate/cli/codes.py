@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from ..model.model import Model
 
 
+def refuse_several(given: Mapping[str, object]) -> None:
+    """Raise ConfigError if more than one of the options that choose codes was given."""
+    sources = [name for name, value in given.items() if value]
+    if len(sources) > 1:
+        raise ConfigError(f"{' and '.join(sources)} all choose the codes; give only one of them")
+
+
 def given_codes(model: Model, file: Path | None, fixed: bool = False, n: int | None = None) -> Tensor | None:
     """The codes (n, D) of --codes FILE or --fixed-codes, at most the first n; None if neither was given.
 
@@ -22,8 +30,7 @@ def given_codes(model: Model, file: Path | None, fixed: bool = False, n: int | N
     """
     from ..model.samples import read_codes
 
-    if file is not None and fixed:
-        raise ConfigError("--codes and --fixed-codes both choose the codes; give only one of them")
+    refuse_several({"--codes": file, "--fixed-codes": fixed})
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     if file is not None:
@@ -31,15 +38,14 @@ def given_codes(model: Model, file: Path | None, fixed: bool = False, n: int | N
     return model.fixed_codes()[:n] if fixed else None
 
 
-def pick(model: Model, codes: Tensor | None, seed: int, **option: int) -> Tensor:
-    """The code (D,) at the index that an option names: of the codes, or of a seed if they are None.
+def pick(model: Model, codes: Tensor | None, seed: int, option: str, index: int) -> Tensor:
+    """The code (D,) at the index given with an option: of the codes, or of a seed if they are None.
 
     Raises:
         ConfigError: there is no such code.
     """
-    [(name, index)] = option.items()
     if codes is None:
         return model.codes(1, seed, index)[0]
     if not 0 <= index < len(codes):
-        raise ConfigError(f"--{name} must be between 0 and {len(codes) - 1} for these codes, got {index}")
+        raise ConfigError(f"{option} must be between 0 and {len(codes) - 1} for these codes, got {index}")
     return codes[index]

@@ -51,7 +51,7 @@ class Edit:
         layout = find(self.layout)
         source = (layout, refuse_replacing(self.instances, out)) if self.instances else layout
         scene = model.edit(source, size_for(self.size, model.size))
-        code = pick(model, given_codes(model, self.codes), self.seed, index=self.index)
+        code = pick(model, given_codes(model, self.codes), self.seed, "--index", self.index)
         was, before = scene.layout, scene.draw(codes=code[None])
         for step in self.steps:
             apply(scene, step, find)

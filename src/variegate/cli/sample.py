@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from ..core.errors import ConfigError
 from .parsing import folder_for, named_or_none, prefixes, sampler_of, size_for
 
 
@@ -49,13 +48,10 @@ class Sample:
 
     def run(self) -> None:
         from ..model.model import Model
-        from .codes import given_codes
+        from .codes import given_codes, refuse_several
         from .typed import conditions_of
 
-        given = {"--codes": self.codes, "--fixed-codes": self.fixed_codes, "--like": self.like}
-        sources = [name for name, value in given.items() if value]
-        if len(sources) > 1:
-            raise ConfigError(f"{' and '.join(sources)} all choose the codes; give only one of them")
+        refuse_several({"--codes": self.codes, "--fixed-codes": self.fixed_codes, "--like": self.like})
         n = 16 if self.n is None else self.n
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)

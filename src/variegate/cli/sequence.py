@@ -50,10 +50,10 @@ class Sequence:
         layouts = read_layouts(sources, model.condition, size_for(self.size, model.size))
         codes = given_codes(model, self.codes, self.fixed_codes)
         if self.start is None or self.end is None:
-            start, end = pick(model, codes, self.seed, index=self.index), None
+            start, end = pick(model, codes, self.seed, "--index", self.index), None
         else:
-            start = pick(model, codes, self.seed, **{"from": self.start})
-            end = pick(model, codes, self.seed, to=self.end)
+            start = pick(model, codes, self.seed, "--from", self.start)
+            end = pick(model, codes, self.seed, "--to", self.end)
         drawn = model.sequence(layouts, start, end=end)
         save_frames(drawn, out, "sequence")
         print(flicker(model, layouts, drawn.images, self.seed).text(), out, sep="\n")

@@ -82,7 +82,8 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         summary[name] = {metric: measured[metric].value for metric in shown}
         summary[name] |= {"diversity": measured["diversity_pixel"].value, "seconds": seconds}
         logger.info(f"{name}: {describe(evaluation)}, trained in {seconds:.0f} s")
-    content = {"methods": summary, "protocol": rows["cimle"][1].results.to_dict()["protocol"], "seed": seed}
+    protocols = {name: evaluation.results.to_dict()["protocol"] for name, (_, evaluation) in rows.items()}
+    content = {"methods": summary, "protocol": protocols, "seed": seed}
     write_text(out / "metrics.json", json.dumps(content, indent=2))
     write_report(out / "report.html", report(out, rows))
     logger.info(f"see {out / 'report.html'}")

@@ -20,7 +20,9 @@ UNET = Budget(rungs=by("width", 64, 32, 16), options=BATCH)
 RESNET = Budget(rungs=by("width", 32, 16, 8), options={**BATCH, "blocks": 3})
 CRN = Budget(rungs=by("scale", 0.25, 0.125, 0.0625, 0.03125), options={**BATCH, "learning_rate.generator": 1e-3})
 PIXELS = Budget(rungs=by("width", 48, 24), options={"batch_size": 8})
-EXPECT = {  # after seven minutes of one core on 400 facades, and four on drawn streets, at 64x64
+# after seven minutes of one core on 400 facades and four on drawn streets, both at 64x64, as docs/gallery.md shows; of
+# pix2pix, after half a minute of the demo
+EXPECT = {
     "basisgan-dsgan": "different colours, blurred, with a checker pattern",
     "bicyclegan": "recognisable, a few colours, with a checker pattern",
     "cimle": "clean and soft; many kinds of drawn streets, but photographs that hardly differ",
