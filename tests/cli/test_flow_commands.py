@@ -43,9 +43,9 @@ def test_an_image_is_drawn_again_from_its_code(flow: Path, tmp_path: Path) -> No
 
 
 def test_a_trained_flow_is_solved_with_other_steps_and_guidance(flow: Path, tmp_path: Path) -> None:
-    given = ["--guidance", "3", "--solver-steps", "2"]
+    given = ["--guidance", "3", "--guided-from", "0.3", "--solver-steps", "2"]
     main(["sample", str(flow), "test:0", "-n", "1", *given, "--out", str(tmp_path)])
-    model = variegate.load(flow, sampler={"guidance": 3, "steps": 2})
+    model = variegate.load(flow, sampler={"guidance": 3, "guided_from": 0.3, "steps": 2})
     condition = RunFolder(flow).pairs("test").raw(0)[0]
     drawn = model.sample(condition, 1).images
     assert torch.equal(
@@ -57,10 +57,10 @@ def test_a_trained_flow_is_solved_with_other_steps_and_guidance(flow: Path, tmp_
 
 
 def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> None:
-    given = {"protocol": "quick", "perceptual": False, "sampler": {"steps": 1, "guidance": 2}}
+    given = {"protocol": "quick", "perceptual": False, "sampler": {"steps": 1, "guidance": 2, "guided_from": 0.5}}
     content = variegate.evaluate(flow, **given)
     records = [json.dumps(record) for record in content["protocol"].values()]
-    assert all("drawn with 1 steps of heun, guidance 2" in record for record in records)
+    assert all("drawn with 1 steps of heun, guidance 2 from 0.5 on" in record for record in records)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,7 @@ def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> No
     [
         ({"steps": 0}, "generator.sampler.steps: input should be greater than or equal to 1, got 0"),
         ({"guidance": -1}, "generator.sampler.guidance: input should be greater than or equal to 0, got -1"),
+        ({"guided_from": 1}, "generator.sampler.guided_from: input should be less than 1, got 1"),
         ({"step": 3}, "did you mean"),
     ],
 )

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from helpers.variants import ALL, preset
-from variegate.core.config import Schedule, from_mapping, override, to_yaml
+from variegate.core.config import Schedule, from_mapping, to_yaml
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Shapes
 from variegate.core.method import Method
+from variegate.core.overrides import override
 from variegate.methods import METHODS, method, method_from_mapping
 from variegate.methods.cimle import cimle
 from variegate.methods.pix2pix import pix2pix
@@ -155,3 +156,32 @@ def test_any_backbone_takes_any_randomness_under_any_objective() -> None:
 def test_schedules_follow_their_formula_over_progress(schedule: Schedule, factors: list[float]) -> None:
     assert [schedule.factor(t) for t in (0.0, 0.5, 0.75)] == pytest.approx(factors)
     assert schedule.factor(1.0) == {"constant": 1.0, "halve": 0.0625}.get(schedule.kind, 0.0)
+
+
+def test_an_option_reaches_what_is_trained_first_where_both_have_it_with_the_same_default() -> None:
+    fine = method("basisgan-hd", {"fine": True, "objective.perceptual": "squeeze", "learning_rate.generator": 1e-3})
+    assert fine.previous is not None
+    assert fine.previous.objective.perceptual == "squeeze"  # type: ignore[attr-defined]
+    assert fine.previous.training.learning_rate["generator"] == 1e-3
+    student = method("flow-student", {"widths": (8, 16), "generator.sampler.steps": 2, "batch_size": 16})
+    teacher = student.previous
+    assert teacher is not None
+    assert teacher.generator.widths == (8, 16)  # type: ignore[attr-defined]
+    assert teacher.generator.sampler.steps == 6, "a teacher is solved in more steps"  # type: ignore[attr-defined]
+    assert teacher.training.batch_size == 8, "a student's batch is a pool"
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({}, 20_000),
+        ({"training.steps": 150}, 2_000),
+        ({"training.steps": 1}, 13),
+        ({"training.steps": 150, "previous.training.steps": 7}, 7),
+        ({"previous.training.steps": 7, "training.steps": 150}, 7),
+    ],
+)
+def test_the_steps_of_what_is_trained_first_change_by_the_same_factor(options: dict[str, Any], steps: int) -> None:
+    teacher = method("flow-student", options).previous
+    assert teacher is not None
+    assert teacher.training.steps == steps

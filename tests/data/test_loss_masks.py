@@ -11,13 +11,13 @@ from lightning_fabric import Fabric
 from torch.nn import functional as F
 
 from helpers.tiny import ids, photo, save
-from variegate.core.config import Training
 from variegate.core.errors import ConfigError
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
 from variegate.data.dataset.sampler import WeightedInfiniteSampler
 from variegate.data.statistics.rarity import Rarity
 from variegate.losses.perceptual import feature_l1
+from variegate.methods import method
 from variegate.runs.settings import ExecutionSettings
 from variegate.training.loop import stream
 
@@ -83,16 +83,16 @@ def test_data_without_a_class_seen_often_enough_are_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize("rebalance", ["data", "loss", "both"])
 def test_training_is_told_that_there_is_nothing_to_rebalance(rebalance: str, tmp_path: Path) -> None:
     pairs = labelled(tmp_path, *[(0, 1)] * 6)
-    settings = Training.model_validate({"batch_size": 2, "rebalance": rebalance})
+    chosen = method("crn", {"batch_size": 2, "rebalance": rebalance})
     with pytest.raises(ConfigError, match="has none; add images, or train with --rebalance none"):
-        next(stream(pairs, settings, ExecutionSettings(), Fabric(accelerator="cpu"), 0))
+        next(stream(pairs, chosen, ExecutionSettings(), Fabric(accelerator="cpu"), 0))
 
 
 @pytest.mark.parametrize("rebalance", ["none", "data", "loss", "both"])
 def test_both_means_slots_by_rarity_and_masks(rebalance: str) -> None:
     pairs = open_data("streets:40", size=32)
-    settings = Training.model_validate({"batch_size": 10, "rebalance": rebalance})
-    batches = stream(pairs, settings, ExecutionSettings(seed=3, channels_last=False), Fabric(accelerator="cpu"), 0)
+    chosen = method("crn", {"batch_size": 10, "rebalance": rebalance})
+    batches = stream(pairs, chosen, ExecutionSettings(seed=3, channels_last=False), Fabric(accelerator="cpu"), 0)
     found = [next(batches) for _ in range(2)]
     index = torch.cat([batch.index for batch in found]).tolist()
     rarity = Rarity(pairs)

@@ -27,6 +27,7 @@ from variegate.data.statistics import neighbours as module
 from variegate.data.statistics.descriptors import Described, describe
 from variegate.data.statistics.neighbours import Found, key, neighbours, search, suggest
 from variegate.data.statistics.neighbours_sheet import neighbours_sheet, spread
+from variegate.methods.latent_dropout import latent_dropout
 from variegate.runs.settings import ExecutionSettings
 from variegate.training.loop import stream
 
@@ -245,8 +246,9 @@ def fabric(rank: int = 0, world: int = 1) -> Any:
 
 def batches(threshold: float, rank: int = 0, world: int = 1, step: int = 0, workers: int = 0) -> list[Any]:
     settings = Training(batch_size=4, jitter=1.2, flip=True, neighbours=Neighbours(threshold=threshold, most=4))
+    chosen = latent_dropout().model_copy(update={"training": settings})
     run = ExecutionSettings(quiet=True, workers=workers, channels_last=False)
-    return [*islice(stream(open_data("streets:30", 32), settings, run, fabric(rank, world), step), 3)]
+    return [*islice(stream(open_data("streets:30", 32), chosen, run, fabric(rank, world), step), 3)]
 
 
 def test_training_sees_the_same_neighbours_after_a_stop_in_two_processes_and_with_workers() -> None:

@@ -15,8 +15,13 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from variegate.core.errors import ConfigError, DataError
+from variegate.data import DataConfig
+from variegate.evaluation import measure
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
+from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.frechet import Extractor
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset, diversity_preset
+from variegate.methods.pix2pix import pix2pix
 from variegate.runs.measured import Measured, Protocol, Results, libraries, student
 
 pytestmark = pytest.mark.core
@@ -105,8 +110,25 @@ def test_papers_protocols() -> None:
     assert table["mrgan"] == (300, 10)
     assert table["cimle"] == (100, 40)
     assert DIVERSITY["dsgan"].version == "0.0"
+    assert DIVERSITY["dsgan"].in_sets == 20
     with pytest.raises(ConfigError, match="bicyclegan"):
         diversity_preset("bicycle-gan")
+
+
+def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Means(torch.nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.mean(dim=(2, 3))
+
+    found = Extractor(Means(), 3, "frechet_means", "kid_means", "means of colours", "none", {}, ("torch",))
+    monkeypatch.setattr(measure, "extractor", lambda _: found)
+    pairs = DataConfig(path="streets:6", size=(32, 32)).open()
+    generator = pix2pix(width=4).build_generator(pairs.shapes).eval()
+    drawn = Drawn(generator, pairs, inputs=3, samples=4, seed=0, which="both")
+    for most, count in ((None, 12), (2, 6)):
+        record = measure.distances(drawn, pairs, most)["frechet_means"].protocol
+        assert f"{count} against 6" in record.notes[0]
+        assert ("the first 2 samples" in record.notes[0]) == (most == 2)
 
 
 def test_diversity_is_the_mean_over_conditions_of_the_mean_over_pairs() -> None:

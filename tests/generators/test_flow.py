@@ -72,6 +72,16 @@ def test_guidance_of_one_is_what_was_learned_and_more_goes_further() -> None:
     assert torch.allclose(free, unseen, atol=1e-6)
 
 
+def test_before_its_time_guidance_changes_nothing() -> None:
+    condition, x = torch.rand(1, 2, 16, 24), torch.randn(1, 3, 16, 24)
+    one, two, late = (
+        small(sampler=Sampler(guidance=weight, guided_from=time)) for weight, time in ((1, 0), (2, 0), (2, 0.5))
+    )
+    features = one.encode(condition)
+    for time, like in ((0.49, one), (0.5, two)):
+        assert torch.equal(late.velocity(features, x, time), like.velocity(features, x, time))
+
+
 @pytest.mark.parametrize("kind", ["heun", "euler"])
 def test_an_image_has_a_code_that_draws_it(kind: str) -> None:
     flow = small(sampler=Sampler(kind=kind, steps=8))

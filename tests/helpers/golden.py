@@ -33,7 +33,13 @@ SMALL = {"size": "16", "data": "streets:20", "batch-size": "2"}
 GAN = {"width": "4", "objective.layers": "2"}
 RESNET = {**GAN, "blocks": "1"}
 HD = {**RESNET, "generator.downs": "2", "objective.scales": "1", "objective.perceptual-weight": "0"}
-MR = {"width": "4", "batch-size": "4", "samples": "3", "previous.training.steps": "3"}
+MR = {
+    "width": "4",
+    "batch-size": "4",
+    "samples": "3",
+    "previous.training.steps": "3",
+    "previous.training.batch_size": "16",
+}
 CRN = {"generator.widths": "[6, 6, 4]", "objective.perceptual": "laplacian"}
 CIMLE = {
     **CRN,

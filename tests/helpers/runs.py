@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +99,15 @@ def logged(folder: Path) -> list[dict[str, float]]:
 
 def at_batch(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
     """Do something when training asks for its `number`-th batch, counted from 1."""
-    original, seen = loop.to_batch, [0]
+    original = loop.stream
 
-    def counting(*args: Any) -> Any:
-        seen[0] += 1
-        if seen[0] == number:
-            act()
-        return original(*args)
+    def counting(*args: Any) -> Iterator[Any]:
+        for i, batch in enumerate(original(*args), start=1):
+            if i == number:
+                act()
+            yield batch
 
-    monkeypatch.setattr(loop, "to_batch", counting)
+    monkeypatch.setattr(loop, "stream", counting)
 
 
 def python(script: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "basis": ("basisgan", {"generator.norm": "instance", "objective.norm": "instance", "batch_size": 4}),
     "cimle": ("cimle", {"batch_size": 4}),
+    "pool": ("cimle", {"batch_size": 4, "inner_steps": 8, "updates_per_step": 2}),
     "munit": ("munit", {"batch_size": 4}),
     "bicyclegan": ("bicyclegan", {"batch_size": 4}),
     "batch": ("pix2pix", {"batch_size": 4}),

@@ -37,7 +37,7 @@ def verbs() -> Iterator[str]:
 
 def settings() -> Iterator[str]:
     """One line for each option of a method and each of its dotted settings."""
-    from variegate.core.config import dotted
+    from variegate.core.overrides import dotted
     from variegate.methods import METHODS
 
     for name, make in METHODS.items():

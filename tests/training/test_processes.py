@@ -47,6 +47,12 @@ def test_processes_hold_the_same_generator_after_training(folders: tuple[Path, P
     assert set(start) == set(ranks[0])
 
 
+def test_a_checkpoint_inside_a_pool_has_the_winners_of_all_processes(folders: tuple[Path, Path]) -> None:
+    one, two = (state_of(folder / "pool", STEPS)["objective"] for folder in folders)
+    assert two["matches.winners"].shape == one["matches.winners"].shape == (4, 1, 1)
+    assert two["matches.closest"].isfinite().all()
+
+
 def test_one_process_writes_the_run_folder_for_all(folders: tuple[Path, Path]) -> None:
     for name in RUNS:
         assert len(list((folders[1] / name).glob("events.out.tfevents.*"))) == 1

@@ -80,6 +80,25 @@ def test_the_checkpoint_holds_weights_ema_objective_and_every_optimiser(whole: t
     assert unequal(load_file(folder / "model" / "model.safetensors"), state["ema"]) == []
 
 
+@pytest.mark.parametrize("at", [2, 4, 6])
+def test_a_run_stopped_inside_a_pool_goes_on_with_its_winners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Pools of 5 updates in 3 steps, whose images are matched in the first."""
+    run = settings("cimle", 7, {"inner_steps": 5, "updates_per_step": 2, "rematch": 0.9})
+    start(run, tmp_path / "whole")
+    at_batch(monkeypatch, at, ask_to_stop)
+    with pytest.raises(Interrupted):
+        start(run, tmp_path / "run")
+    monkeypatch.undo()
+    assert saved_steps(tmp_path / "run")[-1] == at
+    assert len(state_of(tmp_path / "run", at)["objective"]["matches.winners"]) == (4 if at % 3 else 0)
+    start(run, tmp_path / "run", resume=True)
+    assert unequal(state_of(tmp_path / "run", 7), state_of(tmp_path / "whole", 7)) == []
+    taken = state_of(tmp_path / "run", 7)["optimizer/generator"]["state"][0]["step"]
+    assert int(taken) == 5 + 5 + 1
+
+
 @pytest.mark.core
 def test_a_resumed_run_has_no_step_twice_in_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers of steps after the last checkpoint, and a line cut short, are dropped before they come again."""

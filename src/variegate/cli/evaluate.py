@@ -34,6 +34,8 @@ class Evaluate:
     """latent-dropout: the fixed codes of training first and then new ones, or only one kind"""
     guidance: float | None = None
     """flow: weight of the condition; default: as trained"""
+    guided_from: float | None = None
+    """flow: the time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity"""
     solver_steps: int | None = None
     """flow: steps from noise to image; default: as trained"""
     json: bool = False
@@ -47,7 +49,7 @@ class Evaluate:
             embedding=self.embedding,
             normals=self.normals,
             codes=self.codes,
-            sampler=sampler_of(self.guidance, self.solver_steps),
+            sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps),
         )
         content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given)
         if self.json:

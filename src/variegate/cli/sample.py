@@ -34,6 +34,8 @@ class Sample:
     """flow: the condition of the image of --like, in any form that conditions have here"""
     guidance: float | None = None
     """flow: weight of the condition; default: as trained"""
+    guided_from: float | None = None
+    """flow: the time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity"""
     solver_steps: int | None = None
     """flow: steps from noise to image; default: as trained"""
     mask: Path | None = None
@@ -47,6 +49,7 @@ class Sample:
     """torch.compile: the first image is slow, many images are faster"""
 
     def run(self) -> None:
+        from ..core.progress import watched
         from ..model.model import Model
         from .codes import given_codes, refuse_several
         from .typed import conditions_of
@@ -55,13 +58,15 @@ class Sample:
         n = 16 if self.n is None else self.n
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
-        model = Model.load(self.run_directory, self.device, *switches, sampler_of(self.guidance, self.solver_steps))
+        sampler = sampler_of(self.guidance, self.guided_from, self.solver_steps)
+        model = Model.load(self.run_directory, self.device, *switches, sampler)
         codes = given_codes(model, self.codes, self.fixed_codes, self.n)
         if self.like:
             whose = (self.like_condition,) if self.like_condition else ()
             codes = model.invert(self.like, *(condition for _, condition in conditions_of(self.run_directory, whose)))
         named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
-        for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
+        each = zip(prefixes([name for name, _ in named]), named)
+        for prefix, (_, condition) in watched(each, "drawing samples", len(named)):
             condition = (condition, self.mask) if self.mask else condition
             drawn = model.sample(condition, n, self.seed, codes=codes, size=size_for(self.size, model.size))
             drawn.save(out, prefix)

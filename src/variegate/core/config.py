@@ -1,8 +1,7 @@
-"""Configuration: pydantic pieces shared by every component, YAML in and out, and overrides by dotted name."""
+"""Configuration: pydantic pieces shared by every component, and YAML in and out."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from math import ceil, prod
 from typing import Any, ClassVar, Literal, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import ConfigError, RenamedWarning, did_you_mean
+from .errors import ConfigError, did_you_mean
 
 RENAMED = {"average_decay": "ema_decay"}  # training settings: name in older runs -> current name
 
@@ -212,49 +211,3 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
         hint = did_you_mean(path, kind.model_fields) if path.isidentifier() else "it may come from a newer version"
         return f"there is no setting {path!r}; {hint}"
     return f"{path}: {first['msg'].lower()}, got {first['input']!r}"
-
-
-def override(config: C, changes: Mapping[str, Any]) -> C:
-    """A copy with the fields at dotted paths (`generator.width`) replaced; the end of a path is enough.
-
-    Former names still work, with a warning.
-
-    Raises:
-        ConfigError: a path does not exist (the message gives the closest one that does), or a value has the wrong type.
-    """
-    values = config.model_dump()
-    known = dotted(values)
-    for path, value in changes.items():
-        path = present_name(path.replace("-", "_"))
-        matches = [name for name in known if name == path or name.endswith(f".{path}")]
-        own = [name for name in matches if not name.startswith("previous.")]
-        exact = [name for name in matches if name == path] or own or matches
-        if not exact:
-            raise ConfigError(f"--{path}: there is no such setting; {did_you_mean(path, known)}")
-        if len(exact) > 1:
-            raise ConfigError(f"--{path} could be {' or '.join(exact)}; give the full name")
-        *parents, leaf = exact[0].split(".")
-        node = values
-        for parent in parents:
-            node = node[parent]
-        node[leaf] = value
-    return from_mapping(type(config), values, "options")
-
-
-def present_name(path: str) -> str:
-    """A dotted path with the current name of its last part; warns if it was a former name."""
-    *parents, leaf = path.split(".")
-    if leaf not in RENAMED:
-        return path
-    warnings.warn(f"--{path} is now called {RENAMED[leaf]}; the old name still works", RenamedWarning, stacklevel=3)
-    return ".".join([*parents, RENAMED[leaf]])
-
-
-def dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Names of every leaf and branch of a nested mapping: a, a.b, a.b.c."""
-    names = []
-    for key, value in values.items():
-        names.append(f"{prefix}{key}")
-        if isinstance(value, Mapping):
-            names += dotted(value, f"{prefix}{key}.")
-    return names

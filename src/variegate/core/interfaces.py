@@ -42,6 +42,12 @@ class Batch(NamedTuple):
     weight: Tensor | None = None  # (B, 1, H, W) rebalancing weight of each pixel
     neighbours: Tensor | None = None  # (B, N, C, H, W) other plausible images of the same condition
     present: Tensor | None = None  # (B, N) bool, which neighbours exist
+    encode: Callable[[Tensor], Tensor] | None = None  # of pools: turns `condition`, as read, into network input
+
+    def conditions(self, rows: Tensor) -> Tensor:
+        """Conditions of some rows (b,), encoded now if the batch is a pool: (b, K, H, W)."""
+        given = self.condition[rows]
+        return given if self.encode is None else self.encode(given)
 
 
 class Conv(TypedDict, total=False):

@@ -136,11 +136,13 @@ class ObjectiveConfig(Component):
 
     Attributes:
         weighs_pixels: losses are multiplied by `Batch.weight`.
+        pools: little of a batch is used at a time, so its conditions are encoded row by row.
     """
 
     group: ClassVar[str] = "objective"
     kinds: ClassVar[dict[str, type[Any]]] = {}
     weighs_pixels: ClassVar[bool] = False
+    pools: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, shapes: Shapes, opposite: Opposite) -> Objective:
@@ -153,6 +155,10 @@ class ObjectiveConfig(Component):
     def fixed_codes(self) -> int:
         """The number of codes drawn once, used throughout training and saved; 0: fresh ones at every visit."""
         return 0
+
+    def steps_per_batch(self) -> int:
+        """Steps in a row that get the same batch."""
+        return 1
 
     def targets(self) -> int:
         """The number of images of one condition that can be targets at once."""
@@ -284,8 +290,7 @@ class Method(Config):
         randomness = self.randomness.build(shapes)
         generator = self.generator.build(randomness, shapes)
         if count := self.objective.fixed_codes():
-            # fixed codes are saved under their former name
-            generator.register_buffer("training_codes", randomness.fixed_codes(count))
+            generator.register_buffer("training_codes", randomness.fixed_codes(count))  # by their former name
         return generator
 
     def _objective(self, shapes: Shapes) -> Objective:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.errors import ConfigError
 from ..core.images import to_float, to_uint8
 from ..core.interfaces import Generator
+from ..core.progress import watched
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair
 
@@ -63,15 +64,17 @@ class Drawn:
         self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int, which: WhichCodes
     ) -> None:
         self.samples, self.truth, self.seed = [], [], seed
-        for i in range(min(inputs, len(pairs))):
+        count = min(inputs, len(pairs))
+        for i in watched(range(count), "drawing samples", count):
             codes = codes_for(generator, i, samples, seed, which)
             self.samples.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
             self.truth.append(as_rgb(pairs.raw(i)[1]))
 
-    def conditions(self) -> Iterator[Tensor]:
-        """Samples (S, 3, H, W) in [-1, 1], one condition at a time."""
-        return (to_float(images) for images in self.samples)
+    def conditions(self, what: str = "measuring samples") -> Iterator[Tensor]:
+        """Samples (S, 3, H, W) in [-1, 1], one condition at a time; `what` is done, for progress."""
+        return (to_float(images) for images in watched(self.samples, what, len(self.samples)))
 
     def with_truth(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same as (1, S, 3, H, W), each with the real image (1, 3, H, W)."""
         for images, truth in zip(self.conditions(), self.truth):
             yield images.unsqueeze(0), to_float(truth.unsqueeze(0))

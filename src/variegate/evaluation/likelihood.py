@@ -18,6 +18,7 @@ from ..core.capabilities import HasLevels
 from ..core.errors import ConfigError, with_article
 from ..core.images import to_float
 from ..core.interfaces import Generator
+from ..core.progress import watched
 from ..data.conditions import ClassLabel
 from ..data.dataset.pairs import Pairs
 from ..runs.measured import Measured, Protocol, Results, libraries
@@ -115,7 +116,7 @@ def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw:
 @torch.no_grad()
 def bits_per_dim(generator: HasLevels, pairs: Pairs, count: int) -> Iterator[float]:
     """Bits per dimension of each of the first `count` images."""
-    for maps in surprisals(generator, pairs, range(count)):
+    for maps in watched(surprisals(generator, pairs, range(count)), "bits per dimension", count):
         yield float(maps.double().mean()) / pairs.image_channels
 
 

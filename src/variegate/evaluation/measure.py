@@ -13,6 +13,7 @@ from ..core.capabilities import HasVelocity
 from ..core.errors import check_keywords
 from ..core.images import to_float
 from ..core.interfaces import Generator
+from ..core.progress import watched
 from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair, sample_raw
@@ -134,7 +135,7 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Di
 
     def lpips() -> dict[str, Measured]:
         metric: Distance = LPIPS(preset.net, preset.version)
-        return {metric.name: diversity(drawn.conditions(), metric, preset, drawn.seed)}
+        return {metric.name: diversity(drawn.conditions("LPIPS"), metric, preset, drawn.seed)}
 
     def levels() -> Levels:
         found = Levels(preset.net)
@@ -142,7 +143,7 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Di
         return found
 
     gathered.add("LPIPS", lpips)
-    gathered.add("FID and KID", lambda: distances(drawn, real, drawn.seed))
+    gathered.add("FID and KID", lambda: distances(drawn, real, preset.in_sets))
     return gathered.attempt("deviations of features", levels)
 
 
@@ -159,13 +160,18 @@ def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Netw
         gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))
 
 
-def distances(drawn: Drawn, real: Pairs, seed: int) -> dict[str, Measured]:
-    """Fréchet and kernel distance of all samples to training images: all of them, or REAL_IMAGES of the seed."""
-    chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[:REAL_IMAGES].split(32)
-    batches = (to_float(torch.stack([as_rgb(real.raw(int(i))[1]) for i in some])) for some in chosen)
-    return set_distances(
-        batches, drawn.conditions(), extractor("auto"), "samples of held-out conditions, training images", seed
-    )
+def distances(drawn: Drawn, real: Pairs, most: int | None = None) -> dict[str, Measured]:
+    """Fréchet and kernel distance of samples to training images: all of them, or REAL_IMAGES of the seed.
+
+    Args:
+        most: samples of each condition; default: all.
+    """
+    chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(drawn.seed))[:REAL_IMAGES].split(32)
+    parts = watched(chosen, "features of training images", len(chosen))
+    batches = (to_float(torch.stack([as_rgb(real.raw(int(i))[1]) for i in some])) for some in parts)
+    samples = (images[:most] for images in drawn.conditions("features of samples"))
+    sets = f"{f'the first {most} ' if most else ''}samples of held-out conditions, training images"
+    return set_distances(batches, samples, extractor("auto"), sets, drawn.seed)
 
 
 def conditions_differ(pairs: Pairs) -> bool:
@@ -202,7 +208,8 @@ def mode_results(
     each: list[Modes] = []
     totals: dict[tuple[str, ...], int] = {}
     draws = MODE_DRAWS if which != "trained" or generator.fixed_codes is None else len(generator.fixed_codes)
-    for i in range(min(layouts, len(pairs))):
+    count = min(layouts, len(pairs))
+    for i in watched(range(count), "layouts whose modes are counted", count):
         layout = pairs.layout(i)
         assert layout is not None, "only streets have modes"
         codes = codes_for(generator, i, draws, seed, which)

@@ -23,6 +23,9 @@ class DiversityPreset(Config):
     samples: int = Field(ge=2)
     pairing: Pairing
     pairs: int | None = Field(default=None, ge=1, description="random: how many, drawn without replacement")
+    in_sets: int | None = Field(
+        default=None, ge=1, description="samples of each condition in distances of sets, the first; default: all"
+    )
     version: Literal["0.0", "0.1"] = "0.1"
     net: str = "alex"
     verified: bool = Field(default=True, description="all its numbers were found in the paper's text or public code")
@@ -72,8 +75,10 @@ DIVERSITY: dict[str, DiversityPreset] = {
             inputs=100,
             samples=40,
             pairing="disjoint",
+            in_sets=20,
             version="0.0",
-            description="DSGAN: 20 separate pairs, 100 inputs, LPIPS v0.0 (its code); here one of its 20 trials",
+            description="DSGAN: 20 separate pairs, 100 inputs, LPIPS v0.0, 20 samples of each in distances of sets "
+            "(its code); here one of its 20 trials",
         ),
         DiversityPreset(
             name="mrgan",

@@ -34,6 +34,12 @@ class Sampler(Config):
     steps: int = Field(6, ge=1, description="steps from noise to image")
     spacing: float = Field(1.5, gt=0, description="above 1: the first steps, which decide what is drawn, are shorter")
     guidance: float = Field(1.0, ge=0, description="weight of the condition beyond what is learned; 1: as learned")
+    guided_from: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity",
+    )
 
 
 class Flow(Generator):
@@ -59,7 +65,8 @@ class Flow(Generator):
     def solved(self) -> str:
         """How the equation is solved, in words."""
         sampler = self.config.sampler
-        return f"drawn with {sampler.steps} steps of {sampler.kind}, guidance {sampler.guidance:g}"
+        late = f" from {sampler.guided_from:g} on" if sampler.guided_from and sampler.guidance != 1 else ""
+        return f"drawn with {sampler.steps} steps of {sampler.kind}, guidance {sampler.guidance:g}{late}"
 
     def encode(self, condition: Tensor) -> Features:
         size = (condition.shape[-2], condition.shape[-1])
@@ -99,9 +106,9 @@ class Flow(Generator):
     def velocity(self, features: Features, x: Tensor, time: float) -> Tensor:
         """dx / dt at x (B, C, H, W), guided."""
         times = torch.full((len(x),), time, device=x.device)
-        weight = self.config.sampler.guidance
+        weight, guided_from = self.config.sampler.guidance, self.config.sampler.guided_from
         learned = self.slope(x, times, features.state)
-        if weight == 1 or not features.state:
+        if weight == 1 or time < guided_from or not features.state:
             return learned
         free = self.slope(x, times, tuple(torch.zeros_like(part) for part in features.state))
         return free + weight * (learned - free)

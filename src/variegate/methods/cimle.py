@@ -7,9 +7,10 @@ Differs from the paper   trains from scratch unless `--initial` names a trained 
                          features differ in scale from those the published layer weights are for; these stay the
                          default (`--objective.weights calibrated` measures them); weights are averaged for sampling
 
-One step is one outer epoch of Algorithm 1: `batch_size` is the pool S, `objective.inner_steps` is K. After 6 of 16 the
-noise encoder is re-initialised, Adam's state is reset, and the learning rate falls from 1e-4 to the paper's 1e-5, as in
-the released code; `--restart.at 0` leaves this out of short runs.
+`batch_size` is the pool S, `objective.inner_steps` is K. The 16 outer epochs of Algorithm 1 take 1,600 steps, since a
+step makes at most 100 updates (`objective.updates_per_step`); where K is less, a step is an outer epoch. After 6 of 16
+the noise encoder is re-initialised, Adam's state is reset, and the learning rate falls from 1e-4 to the paper's 1e-5,
+as in the released code; `--restart.at 0` leaves this out of short runs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def cimle(scale: float = 1.0) -> Method:
         randomness=NoiseInputConfig(),
         objective=NearestSampleConfig(),
         training=Training(
-            steps=16,
+            steps=16 * 100,
             batch_size=400,
             replacement=True,
             learning_rate={"generator": 1e-4, "discriminator": 1e-4},

@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 
-from ..core.config import explain, from_mapping, override
+from ..core.config import explain, from_mapping
 from ..core.errors import ConfigError, did_you_mean
 from ..core.method import Method
+from ..core.overrides import override
 from .budgets import EXPECT
 
 METHODS: dict[str, Callable[..., Method]] = {}

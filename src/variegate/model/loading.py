@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from ..core.capabilities import HasMemory
-from ..core.config import override
 from ..core.errors import CheckpointError, ConfigError
 from ..core.interfaces import Generator
+from ..core.overrides import override
 from ..methods import method_from_mapping
 from ..runs.saved_model import ModelRecord, load_weights, read_weights
 

@@ -40,8 +40,9 @@ class Distillation(NearestSample):
         if self.predictor is None:
             raise ConfigError("a student needs a teacher; train one first (method.previous) or give --teacher")
         images = []
-        for condition, keys in zip(*(part.split(self.config.chunk) for part in (batch.condition, batch.key))):
-            images.append(self.predictor(condition, self.predictor.draw_for(keys, self.config.images)))
+        for rows in torch.arange(len(batch.key), device=batch.key.device).split(self.config.chunk):
+            codes = self.predictor.draw_for(batch.key[rows], self.config.images)
+            images.append(self.predictor(batch.conditions(rows), codes))
         return torch.cat(images)
 
     def match_chunk(

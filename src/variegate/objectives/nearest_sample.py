@@ -2,9 +2,10 @@
 
     min E_z [ (1/n) sum_i min_j L(T(x_i, z_ij), y_i) ]                                            (Algorithm 1)
 
-The loader's batch is the pool S: one step draws m codes for each of its slots, keeps the best for each target, and
-makes K updates on random subsets of the pool with the winning codes fixed. Codes belong to slots, not images: an image
-may occur twice. A slot has one target, its image, or several, with other plausible images of the same condition.
+The loader's batch is the pool S: its first step draws m codes for each of its slots and keeps the best for each target.
+K updates on random subsets of the pool follow with the winning codes fixed, in one step or in several that share the
+batch. Codes belong to slots, not images: an image may occur twice. A slot has one target, its image, or several, with
+other plausible images of the same condition.
 
 Three changes of later papers are options: `reject` (RS-IMLE), `rematch` (Adaptive IMLE), `stages` (CHIMLE). A
 discriminator (`adversarial`) keeps what lies between two looks from being drawn.
@@ -12,6 +13,7 @@ discriminator (`adversarial`) keeps what lies between two looks from being drawn
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
@@ -27,6 +29,7 @@ from ..losses.perceptual import feature_l1
 from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 from .adversarial import AdversarialConfig, discriminator_of
+from .matches import Matches
 
 
 class Targets(NamedTuple):
@@ -64,6 +67,7 @@ class NearestSample(Objective):
     ) -> None:
         super().__init__()
         self.features, self.weights, self.discriminator, self.config = features, weights, discriminator, config
+        self.matches = Matches()
 
     def players(self, generator: Generator) -> dict[str, Iterable[nn.Parameter]]:
         players: dict[str, Iterable[nn.Parameter]] = {"generator": generator.parameters()}
@@ -71,13 +75,17 @@ class NearestSample(Objective):
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         config, targets = self.config, targets_of(batch)
-        winners, closest = self.match(generator, batch, targets)
-        rounds = torch.zeros_like(batch.key)  # of matching, by slot
+        part, parts = step % config.steps_per_batch(), config.steps_per_batch()
+        if part:
+            winners, closest, rounds = self.matches.recall()
+        else:
+            winners, closest = self.match(generator, batch, targets)
+            rounds = torch.zeros_like(batch.key)
         places = targets.present.nonzero()  # (slot, target) pairs
-        for _ in range(config.inner_steps):
+        for _ in range(config.inner_steps * part // parts, config.inner_steps * (part + 1) // parts):
             pick = places[torch.randint(len(places), (config.inner_batch,), device="cpu").to(places.device)]
             slots, which = pick.unbind(1)
-            condition, real = batch.condition[slots], targets.image[slots, which]
+            condition, real = batch.conditions(slots), targets.image[slots, which]
             codes = self.codes(generator, batch.key[slots], winners[slots, which].unsqueeze(1))
             images = generator(condition, codes)[:, 0]
             if self.discriminator is not None:
@@ -92,6 +100,10 @@ class NearestSample(Objective):
             if len(reached):
                 rounds[reached] += 1
                 winners[reached], closest[reached] = self.match(generator, batch, targets, reached, rounds[reached])
+        if part < parts - 1:
+            self.matches.keep(winners, closest, rounds)
+        else:
+            self.matches.forget()
 
     def judge_first(self, discriminator: nn.Module, condition: Tensor, real: Tensor, images: Tensor) -> Losses:
         """The discriminator's own update, on the images that the generator is then trained on."""
@@ -133,7 +145,7 @@ class NearestSample(Objective):
     ) -> tuple[Tensor, Tensor]:
         """`match` for some slots. Stages after the first draw the later parts of the best code yet anew."""
         config, present = self.config, targets.present[rows]
-        condition, image, mask = self.smaller(batch.condition[rows], targets.image[rows], weight_of(batch, rows))
+        condition, image, mask = self.smaller(batch.conditions(rows), targets.image[rows], weight_of(batch, rows))
         wanted = [maps.unflatten(0, present.shape) for maps in self.embed(image.flatten(0, 1))]
         fresh = turns[:, None] * config.candidates + torch.arange(config.candidates, device=rows.device)
         numbers = fresh.unsqueeze(2).repeat(1, 1, config.stages)  # (b, m, P)
@@ -217,6 +229,7 @@ def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
 
 class NearestSampleConfig(ObjectiveConfig):
     weighs_pixels: ClassVar[bool] = True
+    pools: ClassVar[bool] = True
     summary: ClassVar[str] = "every real image pulls the nearest of m samples, so none is left out"
 
     kind: Literal["nearest_sample"] = "nearest_sample"
@@ -226,6 +239,11 @@ class NearestSampleConfig(ObjectiveConfig):
     )
     candidates: int = Field(10, ge=1, description="m: codes tried for each slot of the pool")
     inner_steps: int = Field(10_000, ge=1, description="K: updates per pool")
+    updates_per_step: int = Field(
+        100,
+        ge=1,
+        description="most updates of a step; pools of more take several, between which there are logs and checkpoints",
+    )
     inner_batch: int = Field(1, ge=1, description="slots per update and process; processes share the pool, a batch")
     chunk: int = Field(10, ge=1, description="candidates held in memory at a time")
     match_scale: int = Field(
@@ -255,6 +273,9 @@ class NearestSampleConfig(ObjectiveConfig):
 
     def players(self) -> frozenset[str]:
         return frozenset({"generator", "discriminator"} if self.adversarial else {"generator"})
+
+    def steps_per_batch(self) -> int:
+        return math.ceil(self.inner_steps / self.updates_per_step)
 
     def targets(self) -> int:
         return self.candidates

@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 from pydantic import Field, model_validator
 
-from ..core.config import Budget, Config, from_mapping, override
+from ..core.config import Budget, Config, from_mapping
 from ..core.errors import CheckpointError, ConfigError
 from ..core.method import Method
+from ..core.overrides import override
 from ..data.dataset.opening import DataConfig, absolute
 from ..data.dataset.pairs import Pairs
 from ..methods import method as method_of_name

@@ -1,15 +1,13 @@
-"""What training reports: `metrics.jsonl`, TensorBoard and a progress line on standard error."""
+"""What training reports: `metrics.jsonl`, TensorBoard and a line of progress."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from ..core.progress import ProgressLine
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,47 +53,3 @@ def step_of(line: str) -> int:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError):
         return sys.maxsize
-
-
-class ProgressLine:
-    """A bar with rate and remaining time on a terminal; a line every ten seconds elsewhere."""
-
-    def __init__(self, title: str, done: int, total: int, quiet: bool = False) -> None:
-        self.title, self.done, self.total, self.quiet = title, done, total, quiet
-        self.console = Console(stderr=True)
-        self.started, self.first, self.said = time.monotonic(), done, time.monotonic()
-        self.bar: Progress | None = None
-        if self.console.is_terminal and not quiet:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-            )
-            self.bar = Progress(*columns, console=self.console)
-            self.bar.start()
-            self.task = self.bar.add_task(title, total=total, completed=done, rate="", note="")
-
-    def to(self, done: int, note: str = "") -> None:
-        self.done = done
-        elapsed = max(1e-9, time.monotonic() - self.started)
-        rate = (done - self.first) / elapsed
-        shown = f"{rate:.1f}/s" if rate >= 1 else f"{1 / max(rate, 1e-9):.1f} s each"
-        if self.bar:
-            self.bar.update(self.task, completed=done, rate=shown, note=note)
-        elif not self.quiet and (time.monotonic() - self.said > 10 or done == self.total):
-            self.said = time.monotonic()
-            left = (self.total - done) / max(rate, 1e-9)
-            self.console.out(f"{self.title}: {done}/{self.total}, {shown}, {left:.0f} s left {note}", highlight=False)
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            self.console.print(text, style="yellow", highlight=False)
-
-    def close(self) -> None:
-        if self.bar:
-            self.bar.stop()

@@ -10,6 +10,7 @@ import contextlib
 import math
 import signal
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     if initial and not saved:
         initial.load_into(state)
     state.set_up(fabric, settings)
-    batches = stream(pairs, settings, run, fabric, state.step)
+    batches = stream(pairs, method, run, fabric, state.step)
     intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema, state.objective)
     log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
@@ -142,13 +143,14 @@ def record_of(method: Method, pairs: Pairs, seed: int, step: int) -> ModelRecord
     )
 
 
-def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fabric, step: int) -> Iterator[Batch]:
-    """Endless batches, starting at `step`, on the device."""
+def stream(pairs: Pairs, method: Method, run: ExecutionSettings, fabric: Fabric, step: int) -> Iterator[Batch]:
+    """Endless batches, one for each step from `step`, on the device."""
+    settings, share = method.training, method.objective.steps_per_batch()
     even = settings.rebalance_masks == "even"
     given = (settings.rebalance_classes, even, settings.rebalance_smallest)
     rarity = Rarity(pairs, *given) if settings.rebalance != "none" else None
     served = rarity.served if rarity else []  # loss rebalancing also does nothing if no class has a score
-    place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step)
+    place = (settings.batch_size, run.seed, fabric.global_rank, fabric.world_size, step // share)
     order: InfiniteSampler
     if rarity and settings.rebalance in ("data", "both"):
         order = WeightedInfiniteSampler(rarity.scores[:, served], *place)
@@ -161,12 +163,24 @@ def stream(pairs: Pairs, settings: Training, run: ExecutionSettings, fabric: Fab
     visits = Visits(pairs, settings.jitter, settings.flip, others)
     for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers, collate_fn=collate):
         raw = fabric.to_device(visit)
-        batch = to_batch(raw, pairs.condition)
+        batch = to_batch(raw, pairs.condition, method.objective.pools)
         if rarity and settings.rebalance in ("loss", "both"):
             batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
-        if run.channels_last and not is_constant(batch.condition):  # constant planes stay views
-            batch = batch._replace(condition=batch.condition.contiguous(memory_format=torch.channels_last))
-        yield batch
+        if run.channels_last:
+            batch = laid_out(batch)
+        yield from repeat(batch, share - step % share)
+        step = 0
+
+
+def laid_out(batch: Batch) -> Batch:
+    """The batch with conditions, or what is encoded of them, channels last; constant planes stay views."""
+
+    def last(planes: Tensor) -> Tensor:
+        return planes if is_constant(planes) else planes.contiguous(memory_format=torch.channels_last)
+
+    if (encode := batch.encode) is None:
+        return batch._replace(condition=last(batch.condition))
+    return batch._replace(encode=lambda read: last(encode(read)))
 
 
 def update(

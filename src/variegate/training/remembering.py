@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.capabilities import HasMemory
 from ..core.interfaces import Generator
+from ..core.progress import watched
 from ..data.dataset.pairs import Pairs
 from ..runs.saved_model import load_weights, read_record, read_weights, write_model
 
@@ -37,6 +38,7 @@ def remember_images(folder: Path, generator: Generator, pairs: Pairs, device: to
 
 def batches(pairs: Pairs, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """All pairs in order: conditions as networks read them, images as they are stored."""
-    for i in range(0, len(pairs), BATCH):
+    starts = range(0, len(pairs), BATCH)
+    for i in watched(starts, "storing training images", len(starts)):
         raw, images = zip(*(pairs.raw(k) for k in range(i, min(i + BATCH, len(pairs)))))
         yield pairs.condition.encode(torch.stack(raw).to(device)), torch.stack(images).to(device)

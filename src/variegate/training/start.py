@@ -49,6 +49,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     if config.initial is not None and not begun:
         read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
+    if begun:
+        config = with_earlier_steps(config, folder)
     if config.method.previous is not None and needed:
         start(earlier(config, config.method.previous, pairs.size), previous, previous.exists())
     fabric = config.run.fabric()
@@ -123,6 +125,16 @@ def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
     scale = config.method.previous_scale
     data = config.data.model_copy(update={"size": (size[0] // scale, size[1] // scale)})
     return config.model_copy(update={"method": method, "data": data, "initial": None, "predictor": None})
+
+
+def with_earlier_steps(config: RunConfig, folder: Path) -> RunConfig:
+    """The configuration with the steps that `previous` had: a longer run does not train that again."""
+    saved, method = RunFolder(folder).config.method.previous, config.method
+    if method.previous is None or saved is None:
+        return config
+    training = method.previous.training.model_copy(update={"steps": saved.training.steps})
+    previous = method.previous.model_copy(update={"training": training})
+    return config.model_copy(update={"method": method.model_copy(update={"previous": previous})})
 
 
 def refuse_foreign(folder: Path) -> None:

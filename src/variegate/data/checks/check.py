@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.config import from_mapping
 from ...core.errors import DataError
+from ...core.progress import watched
 from ..conditions import ClassLabel, Condition, Labels, Normals
 from ..conditions.landmarks import check_inside
 from ..dataset.choice import depth_problems, folder_condition, folder_labels
@@ -80,10 +81,10 @@ def _check_folder(report: Report, folder: Folder, config: DataConfig, way: Direc
     condition = _condition(report, folder, config, way)
     areas = np.zeros(256, dtype=np.int64)
     known = {problem.partition(": ")[0] for problem in report.problems}  # one sentence per file is enough
-    for items in folder.splits.values():
-        for item in items[:limit]:
-            report.problems += _check_pair(item, folder, condition, known, report.sizes, areas)
-            report.opened += 1
+    items = [item for some in folder.splits.values() for item in some[:limit]]
+    for item in watched(items, "opening files", len(items)):
+        report.problems += _check_pair(item, folder, condition, known, report.sizes, areas)
+        report.opened += 1
     if condition is not None and condition.part(ClassLabel) is not None:
         report.classes = class_shares(folder.classes, labels_of(folder))
     if isinstance(condition, Labels):

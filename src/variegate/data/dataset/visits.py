@@ -94,10 +94,16 @@ def pixel_of(planes: Tensor) -> Tensor:
     return planes[:, :1, :1] if is_constant(planes) else planes
 
 
-def to_batch(raw: Mapping[str, Tensor], condition: Condition) -> Batch:
-    """Convert collated visits on the device to network input: condition (B, K, H, W), images in [-1, 1]."""
+def to_batch(raw: Mapping[str, Tensor], condition: Condition, pool: bool = False) -> Batch:
+    """Convert collated visits on the device to network input: condition (B, K, H, W), images in [-1, 1].
+
+    Args:
+        pool: conditions stay as read, since encoded label maps of hundreds of slots fill gigabytes; see `Batch.encode`.
+    """
     given = raw["condition"].expand(-1, -1, *raw["image"].shape[-2:])
-    batch = Batch(condition.encode(given), to_float(raw["image"]), raw["index"], raw["key"])
+    encoded = given if pool else condition.encode(given)
+    encode = condition.encode if pool else None
+    batch = Batch(encoded, to_float(raw["image"]), raw["index"], raw["key"], encode=encode)
     if "neighbours" in raw:
         batch = batch._replace(neighbours=to_float(raw["neighbours"]), present=raw["present"])
     return batch

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.errors import ConfigError
+from ...core.progress import watched
 from ..conditions import Condition, Labels, Landmarks
 from ..conditions.landmarks import points_of
 from ..dataset.pairs import Pairs
@@ -52,7 +53,7 @@ def describe(pairs: Pairs) -> Described:
             "leave training.neighbours.threshold at 0"
         )
     conditions, colours = [], []
-    for k in range(len(pairs)):
+    for k in watched(range(len(pairs)), "comparing conditions", len(pairs)):
         raw, image = pairs.raw(k)
         conditions.append(describe_condition(pairs.condition, raw))
         colours.append(histograms(image))

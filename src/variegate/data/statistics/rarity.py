@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.errors import ConfigError
+from ...core.progress import watched
 from ..conditions.labels import Labels
 from ..dataset.pairs import Pairs
 
@@ -92,7 +93,7 @@ class Rarity:
 def class_colours(pairs: Pairs, classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean colour (N, P, 3) in 0..255 and share of the area (N, P) of every class in every image."""
     colours, shares = np.zeros((len(pairs), classes, 3)), np.zeros((len(pairs), classes))
-    for k in range(len(pairs)):
+    for k in watched(range(len(pairs)), "mean colours of classes", len(pairs)):
         raw, image = pairs.raw(k)
         image = image.expand(3, -1, -1)
         ids = raw[0].flatten().numpy()

@@ -1,0 +1,38 @@
+"""What a pool's slots were matched with, kept from step to step and in checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.processes import gather_rows, own_rows
+
+NAMES = ("winners", "closest", "rounds")
+
+
+class Matches(nn.Module):
+    """Winning candidates (B, T, P), their distances (B, T), and rounds of matching (B,), of every process's slots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forget()
+
+    def forget(self) -> None:
+        for name in NAMES:
+            self.register_buffer(name, torch.empty(0))
+
+    def keep(self, winners: Tensor, closest: Tensor, rounds: Tensor) -> None:
+        for name, rows in zip(NAMES, (winners, closest, rounds)):
+            self.register_buffer(name, gather_rows(rows))
+
+    def recall(self) -> list[Tensor]:
+        """What this process kept."""
+        return [own_rows(self.get_buffer(name)) for name in NAMES]
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in NAMES:  # as large as they were; checkpoints of earlier versions have none
+            saved = state.setdefault(prefix + name, torch.empty(0))
+            self.register_buffer(name, torch.empty_like(saved))
+        super()._load_from_state_dict(state, prefix, *rest)
