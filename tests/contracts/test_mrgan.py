@@ -19,6 +19,7 @@ from variegate.cli.dispatch import dispatch
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.data.conditions import Labels
+from variegate.evaluation.doctor import diagnose
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.losses import moments as m
 from variegate.methods import method
@@ -242,6 +243,8 @@ def test_what_cannot_work_is_refused_in_a_sentence() -> None:
     refused("raise training.batch_size", "srgan", batch_size=1)
     refused("never used; give --proxy false", **{"objective.proxy": False})
     refused("never used; give --proxy false", **{"objective.moments": 0})
+    refused("two halves of 4 or more samples", **{"objective.unbiased": True, "objective.samples": 3})
+    refused("with a predictor", proxy=False, **{"objective.unbiased": True})
     refused("needs to know where the hole is", "glcic", **{"objective.conditional": False})
     refused("need a generator that fills holes", **{"objective.masked": True})
     refused("generator.scale is 2, but its data is superres:4; give --scale", "srgan", **{"generator.scale": 2})
@@ -291,6 +294,35 @@ def test_the_predictor_is_trained_first_or_given(tmp_path: Path) -> None:
     again = torch.load(run / "checkpoints/step-00000002/state.pt", weights_only=True)["generator"]
     mine = torch.load(given / "checkpoints/step-00000002/state.pt", weights_only=True)["generator"]
     assert all(torch.equal(again[key], mine[key]) for key in mine), "the same predictor, the same run"
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        (("--objective.samples", "24"), True),
+        (("--objective.first", "1e9"), False),
+        (("--objective.first", "1e9", "--objective.unbiased", "true", "--objective.samples", "4"), None),
+    ],
+)
+def test_the_doctor_says_what_variance_the_moments_ask_for(
+    tmp_path: Path, more: tuple[str, ...], found: bool | None
+) -> None:
+    run = train("mrgan", tmp_path / "run", *MRGAN, *more)
+    told = [line for line in diagnose(run)[1] if "of the predicted variance" in line]
+    assert len(told) == (found is not None)
+    if found is False:
+        assert told == [
+            "Its loss is smallest where samples have 0% of the predicted variance; raise --objective.samples, or give "
+            "--objective.unbiased true."
+        ]
+
+
+def test_a_longer_run_keeps_the_predictor_that_it_began_with(tmp_path: Path) -> None:
+    run = train("mrgan", tmp_path / "run", *MRGAN)
+    before = (run / "previous" / "config.yaml").read_text()
+    train("mrgan", run, *MRGAN, "--steps", "4", "--resume")
+    assert (run / "previous" / "config.yaml").read_text() == before
+    assert RunFolder(run).config.method.previous.training.steps == 2
 
 
 def test_a_resumed_run_has_its_predictor_with_it(tmp_path: Path) -> None:

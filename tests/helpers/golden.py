@@ -74,7 +74,7 @@ METHODS: dict[str, dict[str, str]] = {
     "srgan": {"width": "4", "noise": "input", "generator.blocks": "1"},
     "glcic": {"width": "4", "noise": "input"},
     "mrgan": {**MR, "objective.layers": "2"},
-    "mrgan-superres": {**MR, "generator.blocks": "1"},
+    "mrgan-superres": {**MR, "generator.blocks": "1", "previous.training.batch_size": "32"},
     "mrgan-inpainting": MR,
     "moment-predictor": {"width": "4", "batch-size": "4", "family": "laplace"},
     "basisgan": RESNET,

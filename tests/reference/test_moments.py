@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -117,3 +118,52 @@ def test_one_sample_has_no_variance() -> None:
     with pytest.raises(ValueError, match="draw at least 2"):
         m.moment_reconstruction_2("gaussian", image, drawn)
     assert m.moment_reconstruction_1("gaussian", image, drawn).shape == image.shape
+
+
+VARIANCES = torch.linspace(0, 0.12, 61)  # of which the best is sought, for a predicted variance of 0.06
+
+
+def best_variance(losses: Callable[[Tensor], Tensor], samples: int, draws: int = 60_000) -> float:
+    """The variance of K samples of one pixel at which the mean loss is smallest; the same noise for all variances."""
+    noise = torch.randn(draws, samples, 1, 1, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    means = [float(losses(0.3 + noise * math.sqrt(variance)).mean()) for variance in VARIANCES]
+    return float(VARIANCES[int(np.argmin(means))])
+
+
+@pytest.mark.parametrize(("samples", "first", "second"), [(8, 10, 10), (24, 10, 10), (8, 10, 100), (4, 750, 187.5)])
+def test_squared_errors_of_moments_are_smallest_at_too_small_a_variance(
+    samples: int, first: float, second: float
+) -> None:
+    predicted = m.Moments(torch.full((1, 1, 1, 1), 0.3), torch.full((1, 1, 1, 1), 0.06))
+    assert predicted.dispersion is not None
+
+    def losses(drawn: Tensor) -> Tensor:
+        one, two = m.proxy_reconstruction("gaussian", predicted, drawn)
+        assert two is not None
+        return first * one + second * two
+
+    formula = float(m.optimal_variance(predicted.dispersion, samples, first, second))
+    assert formula < 0.056
+    assert best_variance(losses, samples) == pytest.approx(formula, abs=0.0025)
+
+
+@pytest.mark.parametrize("samples", [4, 8])
+def test_products_of_halves_are_smallest_at_the_predicted_variance(samples: int) -> None:
+    predicted = m.Moments(torch.full((1, 1, 1, 1), 0.3), torch.full((1, 1, 1, 1), 0.06))
+
+    def losses(drawn: Tensor) -> Tensor:
+        one, two = m.proxy_reconstruction("gaussian", predicted, drawn, unbiased=True)
+        assert two is not None
+        return one + two
+
+    assert best_variance(losses, samples, 200_000) == pytest.approx(0.06, abs=0.005)
+
+
+@pytest.mark.parametrize("samples", [6, 12])
+def test_the_likelihood_of_images_is_highest_at_too_large_a_variance(samples: int) -> None:
+    """MR2: s^2 (K - 1) / (K - 3), where images have the variance s^2 = 0.03."""
+    image = (
+        0.3 + torch.randn(60_000, 1, 1, 1, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 0.03**0.5
+    )
+    best = best_variance(lambda drawn: m.moment_reconstruction_2("gaussian", image, drawn), samples)
+    assert best == pytest.approx(0.03 * (samples - 1) / (samples - 3), abs=0.003)

@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.capabilities import HasMoments
 from ..core.errors import DataError, VariegateError
 from ..core.images import to_unit, uint8_to_unit
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair
+from ..losses.moments import optimal_variance
 from ..model.model import Model
+from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..runs.folder import RunFolder
 from ..runs.health import IGNORED, branch_use, mean_distance, verdict
 from ..runs.saved_model import ModelRecord
@@ -22,6 +25,7 @@ from .measure import conditions_differ, sensitivity
 
 MOST_INITIAL = 0.1  # maximum share of the initial weights in the saved EMA
 LEAST_CONTRAST = 0.4  # minimum, relative to real images
+LEAST_VARIANCE = 0.5  # minimum of the variance that a loss of moments asks for, relative to the predicted one
 PANEL = 4  # held-out conditions to sample
 
 
@@ -44,6 +48,7 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     lines.append("The model loads, and all its weights are finite.")
     findings = [weights_forget(model.record, folder.config.method.training.ema_decay)]
     try:
+        findings.append(moments_allow_variance(folder))
         findings += looks(model, folder)
     except DataError as error:
         lines.append(f"Its samples could not be checked: {error}")
@@ -64,6 +69,30 @@ def weights_forget(record: ModelRecord, decay: float) -> tuple[bool, str] | None
     return False, (
         f"The saved weights are a moving average that still contains {share:.0%} of the initial weights; train longer."
     )
+
+
+def moments_allow_variance(folder: RunFolder) -> tuple[bool, str] | None:
+    """(enough, sentence): whether MR-GAN's loss, which has a predictor, is smallest where samples differ.
+
+    Raises:
+        DataError: the data are no longer where they were.
+    """
+    objective, place = folder.config.method.objective, folder.predictor
+    if not isinstance(objective, MomentReconstructionConfig) or place is None:
+        return None
+    if (objective.family, objective.moments) != ("gaussian", 2) or objective.unbiased or not objective.second:
+        return None
+    predictor, held = Model.load(place), folder.pairs("held")
+    raw = torch.stack([held.raw(i)[0] for i in range(min(PANEL, len(held)))])
+    assert isinstance(predictor.generator, HasMoments)
+    with torch.no_grad():
+        predicted = predictor.generator.deviation(held.condition.encode(raw)).square()
+    best = optimal_variance(predicted, objective.samples, objective.first, objective.second)
+    share = float(best.mean() / predicted.mean().clamp(min=1e-12))
+    told = f"Its loss is smallest where samples have {share:.0%} of the predicted variance"
+    if share < LEAST_VARIANCE:
+        return False, f"{told}; raise --objective.samples, or give --objective.unbiased true."
+    return True, f"{told}."
 
 
 def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:

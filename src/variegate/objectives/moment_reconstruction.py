@@ -66,7 +66,8 @@ class MomentReconstruction(Objective):
         config, terms = self.config, {}
         hole = (condition[:, -1:] > 0).to(image.dtype) if config.masked else None
         if config.moments and config.proxy:
-            first, second = m.proxy_reconstruction(config.family, self.predict(condition), samples)
+            predicted = self.predict(condition)
+            first, second = m.proxy_reconstruction(config.family, predicted, samples, config.unbiased)
             terms["moment1"] = config.first * average(first, hole)
             if second is not None:
                 terms["moment2"] = config.second * average(second, hole)
@@ -106,6 +107,9 @@ class MomentReconstructionConfig(ObjectiveConfig):
     first: float = Field(10.0, ge=0, description="weight of the only term, or of the centre (two moments, proxy)")
     second: float = Field(10.0, ge=0, description="weight of the dispersion (two moments, proxy)")
     samples: int = Field(10, ge=1, description="K: samples per condition")
+    unbiased: bool = Field(
+        False, description="proxy moments: not the paper's squares, whose optimum has too little variance if K is small"
+    )
     share: float = Field(0.5, gt=0, le=1, description="share of the batch for which K samples are drawn")
     generator_steps: int = Field(1, ge=1, description="batches from one discriminator update to the next")
     min_noise: float = Field(0.0, ge=0, description="added to the error inside the likelihood (MR2)")
@@ -138,6 +142,9 @@ class MomentReconstructionConfig(ObjectiveConfig):
             return "moments need samples that differ; without randomness they are all the same"
         if self.moments == 2 and self.samples < 2:
             return "objective.samples is 1, but one sample has no variance; set it to 2 or more, or give --moments 1"
+        if self.unbiased and (not self.proxy or self.samples < 2 * self.moments):
+            least = 2 * self.moments
+            return f"objective.unbiased compares two halves of {least} or more samples with a predictor (--proxy true)"
         if self.proxy and method.previous is None:
             return "proxy moments need a predictor; give --proxy true, which trains one first"
         family = None if method.previous is None else method.previous.generator.moments_family()
