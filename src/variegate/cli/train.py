@@ -26,6 +26,8 @@ class Train:
     size: str | None = None
     """64 or 96x128 (height x width); default: the images' own size"""
     steps: int | None = None
+    epochs: float | None = None
+    """instead of --steps: how many times every pair is visited"""
     minutes: float | None = None
     """train for about so long: width, batch, steps and (unless given) size are chosen by timing a few steps here"""
     seed: int = 0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import ConfigError
 from ..core.method import Method
+from ..core.overrides import override
 from ..data.dataset.opening import DataConfig
 from ..runs.config import RunConfig, run_config
 from ..runs.folder import RunFolder
@@ -32,21 +35,36 @@ def train(
         resume: continue the run in `out`.
         minutes: choose width, batch, steps and, unless given, size so that training takes about so long here.
         settings: those of `runs.config.run_config`: data settings (`size`, `condition`, ...), execution settings
-            (`seed`, `quiet`, ... or all of them as `run`), `steps`, `initial`, `predictor`, `teacher`, and the
-            method's own (`noise="input"`, `**{"generator.width": 16}`).
+            (`seed`, `quiet`, ... or all of them as `run`), `steps` or `epochs` (visits of every pair), `initial`,
+            `predictor`, `teacher`, and the method's own (`noise="input"`, `**{"generator.width": 16}`).
 
     Raises:
         VariegateError: the message says what is wrong and how to fix it.
         Interrupted: a signal stopped training; continue with `resume`.
     """
+    epochs = settings.pop("epochs", None)
     config = run_config(method, data, **settings)
     folder = (
         Path(out) if out else Path("runs") / f"{config.method.name}-{Path(config.data.path.replace(':', '-')).name}"
     )
+    if epochs is not None:
+        if minutes is not None or settings.get("steps") is not None or "training.steps" in settings:
+            raise ConfigError("--epochs, --steps and --minutes say the same thing in different ways; give one of them")
+        config = with_epochs(config, epochs)
     if minutes is not None:
         config = in_minutes(minutes, method, data, settings, folder, resume)
     start(config, folder, resume)
     return folder
+
+
+def with_epochs(config: RunConfig, epochs: float) -> RunConfig:
+    """The configuration with as many steps as visit every pair so many times."""
+    if not 0 < epochs < math.inf:
+        raise ConfigError(f"--epochs must be above 0, got {epochs:g}")
+    method, pairs = config.method, config.data.open()
+    batches = max(1, round(epochs * len(pairs) / method.training.batch_size))
+    steps = {"training.steps": batches * method.objective.steps_per_batch()}
+    return config.model_copy(update={"method": override(method, steps)})
 
 
 def in_minutes(
