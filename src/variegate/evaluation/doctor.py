@@ -27,6 +27,13 @@ MOST_INITIAL = 0.1  # maximum share of the initial weights in the saved EMA
 LEAST_CONTRAST = 0.4  # minimum, relative to real images
 LEAST_VARIANCE = 0.5  # minimum of the variance that a loss of moments asks for, relative to the predicted one
 PANEL = 4  # held-out conditions to sample
+HELD_OUT = {
+    "val/bits_per_dim": "bits per dimension of held-out images",
+    "val/error": "error on held-out pairs",
+    "val/best_of_8": "best-of-8 error",
+}
+RISEN = 1.05  # a factor beyond which an error is no chance
+SMOOTHED = 5  # log lines that are averaged
 
 
 def diagnose(run: str | Path) -> tuple[bool, list[str]]:
@@ -40,7 +47,10 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         lines.append(f"Training stopped at step {done} of {wanted}; repeat the command with --resume to continue.")
     else:
         lines.append(f"Training finished at step {done}.")
-    lines += progress(folder.log())
+    log = folder.log()
+    heart = by_heart(log)
+    lines += progress(log) if heart is None else [heart]
+    healthy &= heart is None
     try:
         model = Model.load(folder.path)
     except VariegateError as error:
@@ -173,10 +183,44 @@ def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
     return branch_use(torch.stack(drawn), uint8_to_unit(torch.stack(images)))
 
 
+def by_heart(log: list[dict[str, Any]]) -> str | None:
+    """A sentence if the error on held-out pairs has risen since its best step while that on training pairs fell."""
+    for key, name in HELD_OUT.items():
+        looks = [line for line in log if key in line]
+        if not looks:
+            continue
+        best, last = min(looks, key=lambda line: line[key]), looks[-1]
+        before, after = (training_error(log, at["step"]) for at in (best, last))
+        if last[key] < RISEN * best[key] or before is None or after is None or after >= before:
+            return None
+        told = (
+            f"It learns its images by heart: {name} rose from {best[key]:.3f} at step {best['step']} to {last[key]:.3f}"
+        )
+        told += ", while the error on training images fell"
+        used = [line.get("val/code_sensitivity") for line in (best, last)]
+        if None not in used and used[1] < used[0] / RISEN:
+            told += f", and codes change less ({used[0]:.2f} to {used[1]:.2f})"
+        advice = (
+            f"Give more pairs, --flip true, --jitter 1.1 or a narrower network; --keep best keeps step {best['step']}"
+        )
+        return f"{told}. {advice}."
+    return None
+
+
+def training_error(log: list[dict[str, Any]], step: int) -> float | None:
+    """The sum of the generator's terms in the last log lines up to a step, without those of a game."""
+    terms = [
+        {name: value for name, value in line.items() if name.startswith("generator/") and "adversarial" not in name}
+        for line in log
+        if line["step"] <= step
+    ]
+    sums = [sum(one.values()) for one in terms if one][-SMOOTHED:]
+    return sum(sums) / len(sums) if sums else None
+
+
 def progress(log: list[dict[str, Any]]) -> list[str]:
-    """Is the validation metric still falling: bits per dimension if logged, else the best-of-8 error?"""
-    known = ("val/bits_per_dim", "bits per dimension of held-out images"), ("val/best_of_8", "best-of-8 error")
-    for key, name in known:
+    """Is the validation metric still falling?"""
+    for key, name in HELD_OUT.items():
         values = [line[key] for line in log if key in line]
         if len(values) >= 4:
             before, after = min(values[: len(values) // 2]), min(values[len(values) // 2 :])
