@@ -33,8 +33,8 @@ def test_learning_by_heart_is_told_with_what_helps() -> None:
     told = by_heart(lines([0.3, 0.2, 0.21, 0.25], [0.4, 0.3, 0.2, 0.1]))
     assert told == (
         "It learns its images by heart: best-of-8 error rose from 0.200 at step 200 to 0.250, while the error on "
-        "training images fell, and codes change less (0.25 to 0.12). Give more pairs, --flip true, --jitter 1.1 or a narrower "
-        "network; --keep best keeps step 200."
+        "training images fell, and codes change less (0.25 to 0.12). Give more pairs, --flip true, --jitter 1.1 or a "
+        "narrower network; --keep best keeps step 200."
     )
 
 
