@@ -197,9 +197,9 @@ def by_heart(log: list[dict[str, Any]]) -> str | None:
             f"It learns its images by heart: {name} rose from {best[key]:.3f} at step {best['step']} to {last[key]:.3f}"
         )
         told += ", while the error on training images fell"
-        used = [line.get("val/code_sensitivity") for line in (best, last)]
-        if None not in used and used[1] < used[0] / RISEN:
-            told += f", and codes change less ({used[0]:.2f} to {used[1]:.2f})"
+        earlier, later = (float(line.get("val/code_sensitivity", 0)) for line in (best, last))
+        if later < earlier / RISEN:
+            told += f", and codes change less ({earlier:.2f} to {later:.2f})"
         advice = (
             f"Give more pairs, --flip true, --jitter 1.1 or a narrower network; --keep best keeps step {best['step']}"
         )
