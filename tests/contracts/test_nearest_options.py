@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, Shapes
 from variegate.methods import method
 from variegate.objectives.distillation import Distillation
-from variegate.objectives.nearest_sample import NearestSample, targets_of
+from variegate.objectives.matches import targets_of
+from variegate.objectives.nearest_sample import NearestSample
 
 VECTOR = "cimle vector encoder"
 SIZE = (16, 32)
@@ -172,7 +174,17 @@ def test_a_student_of_codes_is_trained_on_the_image_of_its_own_code() -> None:
     loss = next(objective.updates(generator, given, 0))["generator"]["nearest"]
     taught, code = objective.teach(given), generator.draw_for(given.key, 1)
     image = generator(given.condition, code)[:, 0]
-    assert loss.item() == pytest.approx(float(objective.distance(image, objective.embed(taught[:, 0]), None)), rel=1e-5)
+    distance = float(objective.distance(image, objective.embed(taught[:, 0]), None))
+    assert loss.item() == pytest.approx(math.log(distance), rel=1e-5)
+
+
+def test_a_power_below_one_lets_what_is_far_from_its_target_count_less() -> None:
+    near, far = torch.tensor(0.01, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    for power, ratio in ((1.0, 1), (0.5, 10), (0.0, 100), (-0.5, 1000)):
+        objective = method("flow-student", {"scale": 0.25, "objective.power": power}).build_objective(SHAPES)
+        assert isinstance(objective, Distillation)
+        slopes = torch.autograd.grad(objective.mean(torch.stack([near, far])), [near, far])
+        assert float(slopes[0] / slopes[1]) == pytest.approx(ratio, rel=1e-4)
 
 
 @pytest.mark.parametrize(

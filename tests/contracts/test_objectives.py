@@ -15,7 +15,8 @@ from helpers.variants import CONDITION, IMAGE, conditions, generator_of, preset,
 from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.methods import method
 from variegate.objectives.adversarial import Adversarial
-from variegate.objectives.nearest_sample import NearestSample, targets_of
+from variegate.objectives.matches import targets_of
+from variegate.objectives.nearest_sample import NearestSample
 from variegate.training.loop import update
 
 pytestmark = pytest.mark.core

@@ -19,7 +19,8 @@ from ..core.errors import ConfigError
 from ..core.interfaces import Batch, Generator, Losses, Shapes
 from ..core.method import Method, Opposite
 from ..networks.perceptual import PerceptualKind, perceptual
-from .nearest_sample import NearestSample, NearestSampleConfig, Targets
+from .matches import Targets
+from .nearest_sample import NearestSample, NearestSampleConfig
 
 
 class Distillation(NearestSample):
@@ -61,6 +62,7 @@ class DistillationConfig(NearestSampleConfig):
     kind: Literal["distillation"] = "distillation"  # type: ignore[assignment]
     matching: Literal["code", "nearest"] = Field("code", description="which sample a teacher's image is the target of")
     images: int = Field(1, ge=1, description="N: images that the teacher draws of each condition of the pool")
+    power: float = Field(0.0, ge=-1, le=1, description="as of nearest_sample; where a teacher jumps, take a side")
     perceptual: PerceptualKind = "laplacian"
     candidates: int = Field(16, ge=1, description="m: samples among which the nearest is searched")
     inner_steps: int = Field(16, ge=1, description="K: updates per pool")

@@ -1,15 +1,23 @@
-"""What a pool's slots were matched with, kept from step to step and in checkpoints."""
+"""What a pool's slots are matched with, and the matches, kept from step to step and in checkpoints."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ..core.interfaces import Batch
 from ..core.processes import gather_rows, own_rows
 
 NAMES = ("winners", "closest", "rounds")
+
+
+class Targets(NamedTuple):
+    """What the slots of a pool are matched with."""
+
+    image: Tensor  # (B, T, C, H, W) in [-1, 1]; the first is the slot's own
+    present: Tensor  # bool (B, T)
 
 
 class Matches(nn.Module):
@@ -36,3 +44,11 @@ class Matches(nn.Module):
             saved = state.setdefault(prefix + name, torch.empty(0))
             self.register_buffer(name, torch.empty_like(saved))
         super()._load_from_state_dict(state, prefix, *rest)
+
+
+def targets_of(batch: Batch) -> Targets:
+    """The image of each slot, and its neighbours if there are any."""
+    own, here = batch.image.unsqueeze(1), torch.ones_like(batch.key, dtype=torch.bool).unsqueeze(1)
+    if batch.neighbours is None or batch.present is None:
+        return Targets(own, here)
+    return Targets(torch.cat([own, batch.neighbours], dim=1), torch.cat([here, batch.present], dim=1))

@@ -29,14 +29,9 @@ from ..losses.perceptual import feature_l1
 from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 from .adversarial import AdversarialConfig, discriminator_of
-from .matches import Matches
+from .matches import Matches, Targets, targets_of
 
-
-class Targets(NamedTuple):
-    """What the slots of a pool are matched with."""
-
-    image: Tensor  # (B, T, C, H, W) in [-1, 1]; the first is the slot's own
-    present: Tensor  # bool (B, T)
+NEAREST = 1e-6  # of distances, whose powers would otherwise have no bound
 
 
 class Slots(NamedTuple):
@@ -91,7 +86,7 @@ class NearestSample(Objective):
             if self.discriminator is not None:
                 yield self.judge_first(self.discriminator, condition, real, images)
             distance = self.distance(images, self.embed(real), weight_of(batch, slots))
-            terms = {"nearest": distance.mean()}
+            terms = {"nearest": self.mean(distance)}
             if self.discriminator is not None:
                 fooled = generator_loss(logits(self.discriminator(condition, images)), config.mode)
                 terms["adversarial"] = config.adversarial * fooled
@@ -104,6 +99,13 @@ class NearestSample(Objective):
             self.matches.keep(winners, closest, rounds)
         else:
             self.matches.forget()
+
+    def mean(self, distances: Tensor) -> Tensor:
+        """Of distances (b,), or of (d^p - 1) / p, for p = 0 of log d: the slope is d^(p-1), so far ones pull less."""
+        near, power = distances.clamp(min=NEAREST), self.config.power
+        if power == 1:
+            return distances.mean()
+        return (near.log() if power == 0 else (near.pow(power) - 1) / power).mean()
 
     def judge_first(self, discriminator: nn.Module, condition: Tensor, real: Tensor, images: Tensor) -> Losses:
         """The discriminator's own update, on the images that the generator is then trained on."""
@@ -215,14 +217,6 @@ class NearestSample(Objective):
         return feature_l1(maps, targets, self.weights or [1.0] * len(maps), mask)
 
 
-def targets_of(batch: Batch) -> Targets:
-    """The image of each slot, and its neighbours if there are any."""
-    own, here = batch.image.unsqueeze(1), torch.ones_like(batch.key, dtype=torch.bool).unsqueeze(1)
-    if batch.neighbours is None or batch.present is None:
-        return Targets(own, here)
-    return Targets(torch.cat([own, batch.neighbours], dim=1), torch.cat([here, batch.present], dim=1))
-
-
 def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
     return None if batch.weight is None else batch.weight[rows]
 
@@ -243,6 +237,9 @@ class NearestSampleConfig(ObjectiveConfig):
         100,
         ge=1,
         description="most updates of a step; pools of more take several, between which there are logs and checkpoints",
+    )
+    power: float = Field(
+        1.0, ge=-1, le=1, description="p of the distances; 1: as published; below, those far from a target count less"
     )
     inner_batch: int = Field(1, ge=1, description="slots per update and process; processes share the pool, a batch")
     chunk: int = Field(10, ge=1, description="candidates held in memory at a time")
