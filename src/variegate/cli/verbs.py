@@ -15,6 +15,7 @@ from .edit import Edit
 from .embed_apply import EmbedApply
 from .embed_train import EmbedTrain
 from .evaluate import Evaluate
+from .filters import Filters
 from .import_weights import Import
 from .interpolate import Interpolate
 from .methods import Methods
@@ -42,6 +43,7 @@ VERBS = {
     "edit": Edit,
     "sequence": Sequence,
     "moments": Moments,
+    "filters": Filters,
     "toy ring": ToyRing,
     "import": Import,
     "compress": Compress,

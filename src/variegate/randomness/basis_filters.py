@@ -85,9 +85,13 @@ class BasisConv(SampledConv):
         shape = (in_channels, bases, out_channels) if self.transposed else (out_channels, bases, in_channels)
         self.coefficients = nn.Parameter(torch.randn(shape) / (in_channels * bases) ** 0.5)
 
+    def psi(self, code: Tensor) -> Tensor:
+        """The bases of codes (B, D): (B, K, L L)."""
+        drawn: Tensor = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
+        return drawn.reshape(len(code), self.bases, self.kernel**2)
+
     def filters(self, code: Tensor) -> Tensor:
-        psi = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
-        psi = psi.reshape(len(code), 1, self.bases, self.kernel**2).transpose(2, 3)  # (B, 1, L L, K)
+        psi = self.psi(code).unsqueeze(1).transpose(2, 3)  # (B, 1, L L, K)
         filters = (psi @ self.coefficients).unflatten(2, (self.kernel, self.kernel))  # (B, C, L, L, C')
         return filters.permute(0, 1, 4, 2, 3)  # already in the memory layout of channels-last convolutions
 
