@@ -34,6 +34,20 @@ def made(name: str, seed: int = 0, **options: str) -> Generator:
     return method(name, {**WIDTHS, **options}).build_generator(Shapes(LABELS, 3, SIZE)).eval()
 
 
+def test_without_a_condition_it_draws_from_noise_alone() -> None:
+    torch.manual_seed(0)
+    made = method("cimle", {**WIDTHS, **NOISE}).build_generator(Shapes(0, 3, SIZE)).eval()
+    nothing = torch.zeros(2, 0, *SIZE)
+    codes = made.draw([(0, i) for i in range(6)]).unflatten(0, (2, 3))
+    images = made(nothing, codes)
+    assert images.shape == (2, 3, 3, *SIZE)
+    assert torch.allclose(made(nothing[:1], codes[1:])[0], images[1], atol=1e-5), "nothing else changes them"
+    assert (images[0, 0] - images[0, 1]).abs().mean() > 1e-4
+    elsewhere = {**WIDTHS, **NOISE, "randomness.sites": ["level2.conv1"]}
+    with pytest.raises(ConfigError, match="without a condition only from noise that its first level reads"):
+        method("cimle", elsewhere).build_generator(Shapes(0, 3, SIZE))
+
+
 def layout(count: int = 1) -> Tensor:
     ids = torch.randint(LABELS, (count, *SIZE), generator=torch.Generator().manual_seed(4))
     return F.one_hot(ids, LABELS).permute(0, 3, 1, 2).float()

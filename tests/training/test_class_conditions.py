@@ -121,8 +121,10 @@ def test_several_conditions_at_once_are_trained(desk: Path) -> None:
 
 
 def test_methods_that_need_a_condition_say_so(desk: Path) -> None:
-    with pytest.raises(ConfigError, match="cimle: it needs conditions, but --condition none gives it none"):
-        train("cimle", desk / "marks.npz", desk / "none", steps=2, run=QUIET, condition="none", **OPTIONS)
+    with pytest.raises(ConfigError, match="pix2pix: it needs conditions, but --condition none gives it none"):
+        train("pix2pix", desk / "marks.npz", desk / "none", steps=2, run=QUIET, condition="none")
+    with pytest.raises(ConfigError, match="without a condition only from noise that its first level reads"):
+        train("crn", desk / "marks.npz", desk / "none", steps=2, run=QUIET, condition="none", perceptual="laplacian")
 
 
 @pytest.mark.parametrize(

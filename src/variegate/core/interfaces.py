@@ -77,6 +77,10 @@ class Randomness(nn.Module, ABC):
     def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
         """A module `(x, code) -> x` (convolution, then its normalisation). Outside `sites` it ignores the code."""
 
+    def feeds(self, site: str) -> bool:
+        """Whether a layer reads noise as further input channels, so that it may have no other input."""
+        return False
+
     def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
         """Transform the code once per decode, before any layer reads it (a noise encoder); the identity by default."""
         return code

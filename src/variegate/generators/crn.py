@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..core.errors import ConfigError
 from ..core.interfaces import Conv, Features, Randomness, Shapes
-from ..core.method import GeneratorConfig
+from ..core.method import GeneratorConfig, Given
 from ..networks.blocks import Norm, init_glorot, norm_layer
 from ..randomness.heads import HeadLayer
 from ..randomness.sites import CodeLayer, PlainLayer
@@ -74,7 +74,8 @@ class CRN(Staged):
         """The layout at every level, finest first, by repeated 2x2 means."""
         pyramid = [condition]
         for _ in range(self.levels - 1):
-            pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+            last = pyramid[-1]
+            pyramid.append(F.avg_pool2d(last, 2) if last.shape[1] else last[..., ::2, ::2])  # nothing is not averaged
         return tuple(pyramid)
 
     def decode_all(self, features: Features, code: Tensor) -> Tensor:
@@ -99,8 +100,16 @@ class CRNConfig(GeneratorConfig):
     coarsest: int = Field(4, ge=1, description="height of the first level")
     norm: Norm = "layer"
 
+    def check_data(self, condition: Given) -> None:
+        """Without a condition it draws from noise alone, if its first level reads some."""
+
     def build(self, randomness: Randomness, shapes: Shapes) -> CRN:
         size = shapes.size
+        if not shapes.condition_channels and not randomness.feeds("level1.conv1"):
+            raise ConfigError(
+                "generator crn draws without a condition only from noise that its first level reads; give a condition, "
+                "or train cimle"
+            )
         if self.widths:
             widths = list(self.widths)
         else:

@@ -88,6 +88,9 @@ class NoiseInput(AtSites):
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> NoiseInputLayer:
         return NoiseInputLayer(in_channels, out_channels, self.channels, **conv)
 
+    def feeds(self, site: str) -> bool:
+        return self.matches(site)
+
     def prepare(self, code: Tensor, condition: Tensor) -> Tensor:
         noise = code if self.mapping is None else self.mapping(code)
         field = tile_to(noise.unflatten(1, self.shape), (condition.shape[-2], condition.shape[-1]))

@@ -123,10 +123,13 @@ class AtSites(Randomness):
 
     def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
         self.asked.append(site)
-        if not any(fnmatchcase(site, pattern) for pattern in self.patterns):
+        if not self.matches(site):
             return PlainLayer(in_channels, out_channels, **conv)
         self.sites |= {site}
         return self.code_layer(in_channels, out_channels, **conv)
+
+    def matches(self, site: str) -> bool:
+        return any(fnmatchcase(site, pattern) for pattern in self.patterns)
 
     @abstractmethod
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> CodeLayer:
