@@ -13,6 +13,9 @@ from PIL import Image
 
 from variegate.cli import main
 from variegate.cli.parsing import prefixes
+from variegate.core.images import to_uint8
+from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
 
 QUICK = [
     "--noise",
@@ -237,6 +240,23 @@ def test_an_interpolation_is_a_strip_and_a_moving_image(run: Path, tmp_path: Pat
     assert Image.open(tmp_path / "strip.png").size == (5 * 16 + 4 * 2, 16)
     assert Image.open(tmp_path / "morph.gif").n_frames == 5
     assert len(list((tmp_path / "frames").glob("0*.png"))) == 5
+
+
+def test_an_interpolation_may_be_straight(run: Path, tmp_path: Path) -> None:
+    words = ["interpolate", str(run), "val:1", "--frames", "3", "--out"]
+    main([*words, str(tmp_path / "arc")])
+    main([*words, str(tmp_path / "line"), "--straight"])
+    model, condition = Model.load(run), RunFolder(run).pairs("val").raw(1)[0]
+    middle = model.decode(condition, model.codes(2).mean(dim=0, keepdim=True))[0]
+    frames = {
+        name: [np.array(Image.open(file)) for file in sorted((tmp_path / name / "frames").glob("0*.png"))]
+        for name in ("arc", "line")
+    }
+    assert np.array_equal(frames["line"][1], to_uint8(middle * 2 - 1).movedim(0, -1).numpy())
+    assert np.array_equal(frames["line"][0], frames["arc"][0])
+    assert not np.array_equal(frames["line"][1], frames["arc"][1])
+    with pytest.raises(SystemExit):
+        main(["interpolate", str(run), "val:1", "--frames", "0", "--straight"])
 
 
 def test_an_evaluation_prints_numbers_with_protocols_and_nothing_else(

@@ -22,6 +22,8 @@ class Interpolate:
     """index of an image of --seed, as used in the file names of `variegate sample`, or of a code of --codes"""
     end: Annotated[int, arg(name="to")] = 1
     frames: int = 24
+    straight: bool = False
+    """along the line between the codes, not the arc, for Gaussian codes; in the middle, images are duller"""
     seed: int = 0
     codes: Path | None = None
     """codes.safetensors of earlier samples, between two of which to morph"""
@@ -32,6 +34,7 @@ class Interpolate:
     device: str = "cpu"
 
     def run(self) -> None:
+        from ..core.codes import line
         from ..model.model import Model
         from ..model.video import save_frames
         from .codes import given_codes, pick
@@ -45,6 +48,9 @@ class Interpolate:
         codes = given_codes(model, self.codes, self.fixed_codes)
         start = pick(model, codes, self.seed, "--from", self.start)
         end = pick(model, codes, self.seed, "--to", self.end)
-        drawn = model.interpolate(condition, start, end, self.frames, size=size)
+        if self.straight:
+            drawn = model.sample(condition, codes=line(start, end, self.frames), size=size)
+        else:
+            drawn = model.interpolate(condition, start, end, self.frames, size=size)
         drawn.grid(columns=self.frames).save(save_frames(drawn, out) / "strip.png")
         print(out)

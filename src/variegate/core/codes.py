@@ -77,11 +77,23 @@ def path(start: Tensor, end: Tensor, steps: int, prior: Prior) -> Tensor:
     Gaussian codes move along the arc between them, which keeps their typical length; a straight line would pass
     through unusually short codes. Uniform codes move along the line, which stays inside the unit cube.
     """
-    t = torch.linspace(0, 1, steps).unsqueeze(1)
     if prior == "uniform":
-        return start + t * (end - start)
+        return line(start, end, steps)
     cosine = torch.dot(start, end) / (start.norm() * end.norm()).clamp_min(1e-12)
     angle = torch.arccos(cosine.clamp(-1, 1))
     if angle < 1e-4 or torch.pi - angle < 1e-4:  # parallel codes leave the arc undefined
-        return start + t * (end - start)
+        return line(start, end, steps)
+    t = shares(steps)
     return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+
+
+def line(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """A straight path between two codes (D,), both ends included: (steps, D)."""
+    return start + shares(steps) * (end - start)
+
+
+def shares(steps: int) -> Tensor:
+    """How much of the way is behind at every step, (steps, 1)."""
+    if steps < 1:
+        raise ConfigError(f"frames must be at least 1, got {steps}")
+    return torch.linspace(0, 1, steps).unsqueeze(1)

@@ -230,8 +230,6 @@ class Model(LoadedGenerator):
 
         `start` and `end` are indices of `seed`, (seed, index) pairs or codes (D,).
         """
-        if frames < 1:
-            raise ConfigError(f"frames must be at least 1, got {frames}")
         ends = (self.code_of(start, seed), self.code_of(end, seed))
         way = code_draws.path(*ends, frames, self.generator.prior)
         return self.sample(condition, codes=way, size=size)
