@@ -14,7 +14,7 @@ from variegate.cli.dispatch import dispatch
 from variegate.core.errors import ConfigError
 from variegate.evaluation.filters import Filters, sampled_filters, spectrum
 from variegate.model.model import Model
-from variegate.randomness.basis_filters import BasisConv
+from variegate.randomness.basis_filters import BasisConv, BasisFiltersConfig
 from variegate.randomness.whole_filters import WholeConv
 
 
@@ -31,7 +31,7 @@ def test_the_spectrum_is_that_of_the_papers_matrix(transposed: bool) -> None:
 
 def test_filters_of_k_bases_have_at_most_k_dimensions() -> None:
     torch.manual_seed(0)
-    layer = BasisConv(6, 5, 3, 16, 16, False, slice(0, 16), kernel_size=3)
+    layer = BasisConv(6, 5, BasisFiltersConfig(bases=3, latent=16), slice(0, 16), kernel_size=3)
     shares = spectrum(layer, torch.randn(20, 16)).detach()
     assert float(shares[:3].sum()) == pytest.approx(1)
     assert Filters("layer", torch.zeros(1, 3, 3, 3), shares).rank <= 3.001

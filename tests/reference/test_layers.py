@@ -35,7 +35,8 @@ def count(module: nn.Module) -> int:
 def basis_conv(inputs: int, outputs: int, bases: int = 5, separate: bool = False, code: int = 64, **conv) -> BasisConv:
     torch.manual_seed(0)
     numbers = code * (bases if separate else 1)
-    layer = BasisConv(inputs, outputs, bases, code, 64, separate, slice(3, 3 + numbers), **conv)
+    config = BasisFiltersConfig(bases=bases, latent=code, separate=separate)
+    layer = BasisConv(inputs, outputs, config, slice(3, 3 + numbers), **conv)
     if layer.bias is not None:
         nn.init.normal_(layer.bias)
     return layer

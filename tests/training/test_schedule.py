@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from helpers.runs import OPTIONS
 from variegate import train
 from variegate.core.config import Training
 from variegate.core.errors import ConfigError
+from variegate.core.interfaces import Shapes
 from variegate.runs.folder import RunFolder
 
 pytestmark = pytest.mark.core
@@ -44,3 +47,29 @@ def test_epochs_that_say_nothing_are_refused(tmp_path: Path) -> None:
         train("pix2pix", "streets:20", tmp_path / "run", epochs=2, steps=5)
     with pytest.raises(ConfigError, match="--epochs must be above 0, got -1"):
         train("pix2pix", "streets:20", tmp_path / "run", epochs=-1)
+
+
+def test_parts_of_the_generator_may_learn_at_a_rate_of_their_own(tmp_path: Path) -> None:
+    options = {"width": 4, "blocks": 1, "objective.layers": 1, "batch_size": 2, "quiet": True, "randomness.depth": 2}
+
+    def trained(name: str, factors: dict[str, float]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        given = {**options, "training.rate_factors": factors} if factors else options
+        run = train("basisgan", "streets:20", tmp_path / name, size=(16, 16), steps=2, **given)
+        state = torch.load(run / "checkpoints/step-00000002/state.pt", weights_only=True)
+        return state["generator"], state["optimizer/generator"]
+
+    (plain, _), (slow, optimizer) = trained("plain", {}), trained("slow", {"*basis_generator*": 1e-6})
+    assert [group["factor"] for group in optimizer["param_groups"]] == [1.0, 1e-6]
+    ours = [name for name in plain if "basis_generator" in name and name.endswith("weight")]
+    torch.manual_seed(0)  # as a run of seed 0 begins
+    first = RunFolder(tmp_path / "slow").config.method.build_generator(Shapes(8, 3, (16, 16))).state_dict()
+    assert len(ours) == 3, "two hidden layers and the last"
+    for name in ours:
+        assert torch.allclose(slow[name], first[name], atol=1e-7)
+        assert not torch.allclose(plain[name], first[name], atol=1e-5)
+    given = {**options, "training.rate_factors": {"*basis_generator*": 1e-6}}
+    train("basisgan", "streets:20", tmp_path / "slow", size=(16, 16), steps=3, resume=True, **given)
+    with pytest.raises(
+        ConfigError, match="no part of the generator matches 'bases'; its parts have"
+    ):
+        trained("wrong", {"bases": 0.1})

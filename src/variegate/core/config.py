@@ -122,6 +122,9 @@ class Training(Config):
     steps: int = Field(100_000, ge=1, description="batches drawn from the data, over all processes together")
     batch_size: int = Field(1, ge=1, description="global batch, split over the processes")
     learning_rate: dict[str, float] = Field({"generator": 2e-4}, description="one per player")
+    rate_factors: dict[str, float] = Field(
+        {}, description="of the generator's rate for parts whose names match, such as {'*basis_generator*': 0.1}"
+    )
     optimizer: Literal["adam", "amsgrad", "rmsprop"] = "adam"
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = Field(0.0, ge=0)

@@ -62,7 +62,7 @@ class DistillationConfig(NearestSampleConfig):
     kind: Literal["distillation"] = "distillation"  # type: ignore[assignment]
     matching: Literal["code", "nearest"] = Field("code", description="which sample a teacher's image is the target of")
     images: int = Field(1, ge=1, description="N: images that the teacher draws of each condition of the pool")
-    power: float = Field(0.0, ge=-1, le=1, description="as of nearest_sample; where a teacher jumps, take a side")
+    power: float = Field(-0.5, ge=-1, le=1, description="as of nearest_sample; where a teacher jumps, take a side")
     perceptual: PerceptualKind = "laplacian"
     candidates: int = Field(16, ge=1, description="m: samples among which the nearest is searched")
     inner_steps: int = Field(16, ge=1, description="K: updates per pool")

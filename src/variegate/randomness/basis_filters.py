@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
+from itertools import pairwise
 from typing import ClassVar, Literal, Unpack
 
 import torch
@@ -60,9 +61,7 @@ class BasisConv(SampledConv):
     """Filters composed of sampled bases.
 
     Args:
-        bases: K.
-        latent: length of the code that the basis generator reads in one pass.
-        separate: K codes pass through a shared network for one basis each, instead of one code for all K.
+        config: K and the basis generator's sizes.
         part: entries of the code that this layer reads.
     """
 
@@ -70,20 +69,19 @@ class BasisConv(SampledConv):
         self,
         in_channels: int,
         out_channels: int,
-        bases: int,
-        latent: int,
-        hidden: int,
-        separate: bool,
+        config: BasisFiltersConfig,
         part: slice,
         **conv: Unpack[Conv],
     ) -> None:
         super().__init__(out_channels, **conv)
-        self.bases, self.latent, self.part = bases, latent, part
-        numbers = self.kernel**2 * (1 if separate else bases)
-        self.basis_generator = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, numbers))
+        self.bases, self.latent, self.part = config.bases, config.latent, part
+        numbers = self.kernel**2 * (1 if config.separate else self.bases)
+        widths = [config.latent, *[config.hidden] * config.depth]
+        layers = [part for sizes in pairwise(widths) for part in (nn.Linear(*sizes), nn.ReLU())]
+        self.basis_generator = nn.Sequential(*layers, nn.Linear(config.hidden, numbers))
         # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
-        shape = (in_channels, bases, out_channels) if self.transposed else (out_channels, bases, in_channels)
-        self.coefficients = nn.Parameter(torch.randn(shape) / (in_channels * bases) ** 0.5)
+        first, last = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        self.coefficients = nn.Parameter(torch.randn(first, self.bases, last) / (in_channels * self.bases) ** 0.5)
 
     def psi(self, code: Tensor) -> Tensor:
         """The bases of codes (B, D): (B, K, L L)."""
@@ -99,16 +97,14 @@ class BasisConv(SampledConv):
 class BasisFilters(AtSites):
     prior = "gaussian"
 
-    def __init__(
-        self, sites: tuple[str, ...], bases: int, latent: int, hidden: int, separate: bool, shared: bool
-    ) -> None:
-        super().__init__(sites)
-        self.bases, self.latent, self.hidden, self.separate, self.shared = bases, latent, hidden, separate, shared
+    def __init__(self, config: BasisFiltersConfig) -> None:
+        super().__init__(config.sites)
+        self.config = config
 
     def code_layer(self, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> BasisConv:
-        numbers = self.latent * (self.bases if self.separate else 1)
-        part = slice(0, numbers) if self.shared and self.size else self.reserve(numbers)
-        return BasisConv(in_channels, out_channels, self.bases, self.latent, self.hidden, self.separate, part, **conv)
+        numbers = self.config.latent * (self.config.bases if self.config.separate else 1)
+        part = slice(0, numbers) if self.config.shared and self.size else self.reserve(numbers)
+        return BasisConv(in_channels, out_channels, self.config, part, **conv)
 
 
 class BasisFiltersConfig(RandomnessConfig):
@@ -118,9 +114,10 @@ class BasisFiltersConfig(RandomnessConfig):
     sites: tuple[str, ...] = ("block*.conv2",)
     bases: int = Field(5, ge=1, description="K: 5 in the text; other implementations use 7")
     latent: int = Field(64, ge=1)
-    hidden: int = Field(64, ge=1)
+    hidden: int = Field(64, ge=1, description="units of the basis generator's hidden layers")
+    depth: int = Field(1, ge=1, description="their number")
     separate: bool = Field(False, description="one code per basis through a shared network")
     shared: bool = Field(False, description="one code for all layers (BasisGAN + DSGAN)")
 
     def build(self, shapes: Shapes) -> BasisFilters:
-        return BasisFilters(self.sites, self.bases, self.latent, self.hidden, self.separate, self.shared)
+        return BasisFilters(self)

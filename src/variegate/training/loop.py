@@ -214,7 +214,7 @@ def update(
 def set_rates(optimizers: Mapping[str, Any], settings: Training, factor: float, names: Mapping[str, Any]) -> None:
     for name in names:
         for group in optimizers[name].param_groups:
-            group["lr"] = settings.learning_rate[name] * factor
+            group["lr"] = settings.learning_rate[name] * factor * group.get("factor", 1.0)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from ..core.capabilities import HasLikelihood, HasMemory, HasMoments, HasVelocity
 from ..core.config import Training
+from ..core.errors import ConfigError
 from ..core.interfaces import Generator, Shapes
 from ..core.method import Method
 from ..runs.saved_model import load_weights
@@ -61,7 +62,8 @@ class State:
         players = self.objective.players(self.generator)
         self.players = {name: list(parameters) for name, parameters in players.items()}
         for name, parameters in self.players.items():
-            optimizer = optimizer_for(name, parameters, settings)
+            parts = parts_of(self.generator, parameters, settings.rate_factors) if name == "generator" else parameters
+            optimizer = optimizer_for(name, parts, settings)
             if self.saved:
                 optimizer.load_state_dict(self.saved[f"optimizer/{name}"])
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
@@ -123,7 +125,27 @@ def wrap(fabric: Fabric, module: nn.Module) -> nn.Module:
     return ready
 
 
-def optimizer_for(name: str, parameters: list[nn.Parameter], settings: Training) -> Optimizer:
+def parts_of(generator: nn.Module, parameters: list[nn.Parameter], factors: dict[str, float]) -> list[Any]:
+    """The parameters, in groups by the factors of their learning rate if there are any.
+
+    Raises:
+        ConfigError: a pattern matches no name.
+    """
+    names = {id(parameter): name for name, parameter in generator.named_parameters()}
+    for pattern in factors:
+        if not any(fnmatchcase(name, pattern) for name in names.values()):
+            raise ConfigError(
+                f"training.rate_factors: no part of the generator matches {pattern!r}; its parts have names such as "
+                f"{next(iter(names.values()))}"
+            )
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        own = [factor for pattern, factor in factors.items() if fnmatchcase(names.get(id(parameter), ""), pattern)]
+        groups.setdefault(own[0] if own else 1.0, []).append(parameter)
+    return [{"params": own, "factor": factor} for factor, own in groups.items()] if factors else [*parameters]
+
+
+def optimizer_for(name: str, parameters: list[Any], settings: Training) -> Optimizer:
     rate, decay = settings.learning_rate[name], settings.weight_decay
     if settings.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
