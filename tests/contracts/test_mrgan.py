@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -413,7 +414,13 @@ def test_moments_need_two_samples_and_no_run_directory(tmp_path: Path) -> None:
     assert isinstance(variegate.load(run).condition, Labels)
     Image.new("L", (16, 16), 1).save(picture)
     dispatch(["moments", str(run / "model"), str(picture), "-n", "2", "--out", str(tmp_path / "seen")])
-    assert {path.name for path in (tmp_path / "seen").iterdir()} == {"mean.png", "deviation.png"}
+    files = {"mean.png", "deviation.png", "scale.png", "moments.npz"}
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == files
+    with np.load(tmp_path / "seen" / "moments.npz") as arrays:
+        mean = np.asarray(Image.open(tmp_path / "seen" / "mean.png"))
+        assert np.abs(arrays["mean"] * 255 - mean).max() <= 0.51
+        assert arrays["deviation"].shape == mean.shape[:2]
+        assert arrays["deviation"].min() >= 0
 
 
 def test_the_toy_is_a_command_of_two_words(tmp_path: Path) -> None:

@@ -69,7 +69,5 @@ def test_parts_of_the_generator_may_learn_at_a_rate_of_their_own(tmp_path: Path)
         assert not torch.allclose(plain[name], first[name], atol=1e-5)
     given = {**options, "training.rate_factors": {"*basis_generator*": 1e-6}}
     train("basisgan", "streets:20", tmp_path / "slow", size=(16, 16), steps=3, resume=True, **given)
-    with pytest.raises(
-        ConfigError, match="no part of the generator matches 'bases'; its parts have"
-    ):
+    with pytest.raises(ConfigError, match="no part of the generator matches 'bases'; its parts have"):
         trained("wrong", {"bases": 0.1})

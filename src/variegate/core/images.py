@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
@@ -74,3 +75,15 @@ def heat(values: Tensor, top: float) -> Tensor:
     share = (place - below).unsqueeze(-1)
     mixed = colours[below] * (1 - share) + colours[below + 1] * share
     return mixed.round().to(torch.uint8).permute(2, 0, 1).contiguous()
+
+
+def heat_scale(top: float, size: tuple[int, int] = (36, 160)) -> Tensor:
+    """The colours of `heat` from 0 to `top`, with both numbers below: uint8 (3, H, W)."""
+    height, width = size
+    bar = heat(torch.linspace(0, 1, width).expand(height // 2, -1), 1)
+    page = Image.new("RGB", (width, height), "white")
+    page.paste(to_pil(bar))
+    pen, letters = ImageDraw.Draw(page), ImageFont.load_default(11)
+    pen.text((2, height), "0", "black", letters, "ld")
+    pen.text((width - 2, height), f"{top:.3g}", "black", letters, "rd")
+    return torch.from_numpy(np.array(page)).permute(2, 0, 1).contiguous()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .capabilities import HasMoments
 from .errors import ConfigError
-from .images import heat, to_pil, to_uint8, to_unit
+from .images import heat, heat_scale, to_pil, to_uint8, to_unit
 from .interfaces import Generator
 
 
@@ -43,11 +44,17 @@ class Moments(NamedTuple):
     deviation: Tensor  # (H, W): standard deviation, root of the mean square over colours
 
     def save(self, folder: str | Path, name: str = "", top: float | None = None) -> None:
-        """Write `NAMEmean.png` and `NAMEdeviation.png`, a heat map up to `top` (default: its maximum)."""
+        """Write `NAMEmean.png`, `NAMEdeviation.png`, a heat map up to `top` (default: its maximum), and its scale.
+
+        `NAMEmoments.npz` has both as arrays of [0, 1]: `mean` (H, W, C) and `deviation` (H, W).
+        """
         Path(folder).mkdir(parents=True, exist_ok=True)
         to_pil(to_uint8(self.mean * 2 - 1)).save(Path(folder) / f"{name}mean.png")
-        shown = heat(self.deviation, float(self.deviation.max()) if top is None else top)
-        to_pil(shown).save(Path(folder) / f"{name}deviation.png")
+        top = float(self.deviation.max()) if top is None else top
+        to_pil(heat(self.deviation, top)).save(Path(folder) / f"{name}deviation.png")
+        to_pil(heat_scale(top)).save(Path(folder) / f"{name}scale.png")
+        mean, deviation = self.mean.movedim(0, -1).numpy(), self.deviation.numpy()
+        np.savez_compressed(Path(folder) / f"{name}moments.npz", mean=mean, deviation=deviation)
 
 
 @torch.no_grad()
