@@ -31,6 +31,21 @@ def test_sensitivity_is_the_distance_of_codes_over_the_distance_of_conditions(va
     assert code_sensitivity(constant(values)) == pytest.approx(sensitivity, abs=1e-6)
 
 
+def test_of_images_with_a_hole_the_sensitivity_is_that_of_the_hole() -> None:
+    """Codes change the hole alone, by 0.5; conditions change all of it by 1, and what is given by 9."""
+    images = torch.zeros(2, 2, 1, 4, 4)
+    images[1] = 9.0
+    hole = torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+    hole[..., 1:3, 1:3] = True
+    filled = torch.tensor([[0.0, 0.5], [1.0, 1.5]])[:, :, None, None, None].expand(-1, -1, 1, 2, 2)
+    images[..., 1:3, 1:3] = filled
+    assert code_sensitivity(images, hole) == pytest.approx(0.5)
+    assert code_sensitivity(images) == pytest.approx(0.5 * 4 / (1 * 4 + 9 * 12))
+    elsewhere = hole.clone()
+    elsewhere[1] = elsewhere[1].roll(2, dims=-1)  # where codes change nothing, and conditions 9
+    assert code_sensitivity(images, elsewhere) == pytest.approx((0.5 + 0) / 2 / ((1 + 9) / 2))
+
+
 def test_the_best_of_n_is_the_nearest_sample_of_each_condition() -> None:
     images, truth = constant([[-1.0, 0.5], [0.0, 3.0]]), constant([[1.0], [1.0]])[:, 0]
     # 0.5 is 0.5 away, in units of a range of 2; 3.0 is clipped to 1 and exact

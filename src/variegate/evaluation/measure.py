@@ -185,7 +185,8 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
     raw = torch.stack([pairs.raw(i)[0] for i in range(min(conditions, len(pairs)))])
     codes = generator.draw([(0, i) for i in range(samples)])
     images = sample_raw(generator, pairs.condition, raw, codes)
-    value = code_sensitivity(images)
+    hole = pairs.condition.hole(raw)
+    value = code_sensitivity(images, hole)
     if math.isnan(value):
         return None
     record = Protocol(
@@ -197,6 +198,7 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
         samples=samples,
         pairs="all",
         size=pairs.size,
+        notes=() if hole is None else ("of pixels in the hole of each condition, since the others are given",),
     )
     return Measured(value=value, n=len(raw), unit="ratio", better="higher", protocol=record)
 

@@ -31,7 +31,8 @@ FORESEEN = (
 def samples_section(model: Model, pairs: Pairs) -> Section:
     items = range(min(SHOWN, len(pairs)))
     images = contact_sheets.sample(model, pairs, items, model.codes(SAMPLES))
-    sensitivity = code_sensitivity(images.float())
+    raw = torch.stack([pairs.raw(i)[0] for i in items])
+    sensitivity = code_sensitivity(images.float(), pairs.condition.hole(raw))
     text = verdict(sensitivity, model.generator.code_size) or ""
     if not model.generator.code_size:
         text = "This model has no code: it generates one image per condition, whatever the seed."

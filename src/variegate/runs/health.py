@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -10,16 +11,26 @@ from torch import Tensor
 IGNORED = 0.05  # below this, images of one condition differ so little that people see a single image
 
 
-def code_sensitivity(images: Tensor) -> float:
+def code_sensitivity(images: Tensor, hole: Tensor | None = None) -> float:
     """Mean L1 distance between codes of one condition over mean L1 distance between conditions of one code.
 
     About 0 means that the code is ignored; NaN for a single condition, and if conditions change nothing.
-    images: (B, S, C, H, W) with the same S codes for every condition.
+
+    Args:
+        images: (B, S, C, H, W) with the same S codes for every condition.
+        hole: bool (B, 1, H, W), not empty: which pixels of a condition are compared, as others are given; default: all.
     """
     if len(images) < 2:
         return math.nan  # one condition has nothing to compare with
-    between_codes = mean_distance(images.transpose(0, 1).flatten(2))
-    between_conditions = mean_distance(images.flatten(2))
+    if hole is None:
+        between_codes = mean_distance(images.transpose(0, 1).flatten(2))
+        between_conditions = mean_distance(images.flatten(2))
+    else:
+        inside = [(i, images[..., own]) for i, own in enumerate(hole[:, 0]) if own.any()]  # (B, S, C, pixels) each
+        between_codes = fmean(mean_distance(pixels[i]) for i, pixels in inside)
+        between_conditions = fmean(
+            mean_distance(pixels[[i, j]]) for i, pixels in inside for j in range(len(images)) if j != i
+        )
     if not between_conditions and between_codes:
         return math.nan  # conditions change nothing, as when there are none
     return between_codes / max(between_conditions, 1e-12)

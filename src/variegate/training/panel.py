@@ -46,7 +46,7 @@ class Panel:
         device = next(self.generator.parameters()).device
         images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
         self.score = best_of_n(images, to_float(self.truth))
-        sensitivity = code_sensitivity(images)
+        sensitivity = code_sensitivity(images, self.condition.hole(self.raw))
         numbers = {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity}
         log.numbers(step, {name: value for name, value in numbers.items() if math.isfinite(value)})
         self.note = f"code sensitivity {sensitivity:.2f}"

@@ -157,6 +157,10 @@ class Condition(Registered, ABC):
     def to_image(self, raw: Tensor) -> Tensor:
         """Convert raw (c, H, W) to RGB uint8 (3, H, W), for display."""
 
+    def hole(self, raw: Tensor) -> Tensor | None:
+        """Where raw (B, c, H, W) leaves a hole to fill, bool (B, 1, H, W); None if all of the image is to be drawn."""
+        return None
+
     def check_mirroring(self) -> None:
         """Raise ConfigError if mirroring would break the match of image and condition."""
 

@@ -55,6 +55,9 @@ class ImageCondition(Condition):
         """Whether it is the target image itself."""
         return isinstance(self.derived, Self)
 
+    def hole(self, raw: Tensor) -> Tensor | None:
+        return raw[:, 3:] > 0 if self.channels == 4 else None
+
     def describe(self) -> str:
         what = {1: "grey images", 3: "colour images", 4: "colour images with a hole and its mask"}
         made = f", derived from the image: {self.derived}" if self.derived is not None else ""
