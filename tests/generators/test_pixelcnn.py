@@ -15,6 +15,7 @@ from variegate.core.interfaces import Shapes, Size
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.methods import method
 from variegate.networks.pixelcnn.gated_stacks import GatedLayer
+from variegate.networks.pixelcnn.masked import Masked
 from variegate.randomness.none import NoRandomness
 from variegate.randomness.sites import tile_to
 
@@ -284,3 +285,26 @@ def test_masks_hold_after_steps_of_an_optimiser(stacks: str) -> None:
 def test_sizes_that_cannot_be_masked_are_refused(settings: dict[str, int], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         built(3, (4, 4), **settings)
+
+
+@pytest.mark.parametrize("stacks", ["gated", "plain"])
+def test_scaled_weights_count_what_masks_leave_so_that_signals_reach_the_end(stacks: str) -> None:
+    settings = {"stacks": stacks, "layers": 12, "width": 48, "head": 48, "bits": 4}
+    nothing, image = torch.zeros(4, 0, 16, 16), torch.rand(4, 3, 16, 16) * 2 - 1
+
+    def made(scaled: bool) -> tuple[PixelCNN, float]:
+        """The generator, and the deviation of the maps that its head reads."""
+        torch.manual_seed(0)
+        generator = PixelCNNConfig(**settings, scaled=scaled).build(NoRandomness(), Shapes(0, 3, (16, 16)))
+        read: list[float] = []
+        generator.head.register_forward_pre_hook(lambda _, maps: read.append(float(maps[0].std())))
+        bits = -float(generator.log_prob(nothing, image).mean()) / (3 * 16 * 16 * math.log(2))
+        assert bits == pytest.approx(4, abs=0.05), "odds begin even"
+        return generator, read[0]
+
+    (_, usual), (generator, deviation) = made(False), made(True)
+    assert deviation > 3 * usual
+    for layer in generator.modules():
+        if isinstance(layer, Masked) and layer.mask is not None:
+            gain = layer.weights().flatten(1).square().sum(dim=1).sqrt().mean()
+            assert float(gain) == pytest.approx(0.1 if layer is generator.head.logits else 1, rel=0.15)

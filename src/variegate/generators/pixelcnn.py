@@ -28,11 +28,14 @@ from ..networks.pixelcnn.colour_head import ColourHead
 from ..networks.pixelcnn.deconvolution import Deconvolution
 from ..networks.pixelcnn.gated_stacks import GatedStacks
 from ..networks.pixelcnn.gated_steps import GatedSteps
+from ..networks.pixelcnn.masked import scale_by_visible
 from ..networks.pixelcnn.masked_stack import MaskedStack
 from ..networks.pixelcnn.masked_steps import MaskedSteps
 from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
 from .pixelcnn_sampling import Choose, by_field, sample, shade
+
+FLAT = 0.1  # of the logits' weights, so that all levels are about as likely at first
 
 
 class PixelCNN(Generator):
@@ -172,6 +175,7 @@ class PixelCNNConfig(GeneratorConfig):
     first_filter: int = Field(7, ge=3, description="the same for the first layer")
     head: int = Field(96, ge=1, description="maps between the last layer and the logits")
     bits: int = Field(8, ge=2, le=8, description="bits per colour")
+    scaled: bool = Field(False, description="weights begin scaled by the inputs that masks leave, logits by a tenth")
     conditioning: Literal["direct", "deconv"] = Field(
         "direct", description="deconv: make a map from a condition that is a vector"
     )
@@ -210,4 +214,7 @@ class PixelCNNConfig(GeneratorConfig):
         head = ColourHead(stack.maps, self.head, image_channels, 2**self.bits)
         generator = PixelCNN(stack, head, self.bits, size, unfold, encoder)
         init_glorot(generator)
+        if self.scaled:
+            for network, gain in ((stack, 1.0), (head.hidden, 1.0), (head.logits, FLAT)):
+                scale_by_visible(network, gain)
         return generator

@@ -74,6 +74,21 @@ def pointwise(inputs: int, outputs: int, colours: int) -> Masked:
     return Masked(inputs, outputs, (0, 0, 0), "B", colours)
 
 
+@torch.no_grad()
+def scale_by_visible(network: nn.Module, gain: float = 1.0) -> None:
+    """Draw weights anew with deviations of gain / sqrt(inputs that a map sees through its mask), and no biases.
+
+    PyTorch's own initialisation also counts what masks hide.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            mask = layer.mask if isinstance(layer, Masked) else None
+            seen = (torch.ones_like(layer.weight) if mask is None else mask).flatten(1).sum(dim=1).clamp(min=1)
+            layer.weight.normal_().mul_((gain / seen.sqrt())[:, None, None, None])
+            if layer.bias is not None:
+                layer.bias.zero_()
+
+
 def project(layers: Iterable[nn.Module], condition: Tensor) -> Iterator[Tensor | None]:
     """V h of each layer by its own `condition`, an unmasked 1x1 convolution; None if K is 0."""
     for layer in layers:
