@@ -71,13 +71,8 @@ OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("holes", "rcgan"): ("rcgan", {"task": "inpainting"}),
     ("faces", "latent-dropout"): ("latent-dropout", {**PERCEPTUAL, "task": "landmarks"}),
 }
-for name in (
-    "basisgan-dsgan",
-    "bicyclegan",
-    "mrgan",
-    "rcgan",
-):  # they mirror by default, but landmarks are left or right
-    OTHERWISE["faces", name] = (METHODS[name][0], {**METHODS[name][1], "flip": False})
+MIRROR = ("basisgan-dsgan", "bicyclegan", "mrgan", "rcgan")  # by default; landmarks are left or right
+OTHERWISE |= {("faces", name): (METHODS[name][0], {**METHODS[name][1], "flip": False}) for name in MIRROR}
 SOLVED_ANEW = {"recommended": {"guidance": 1.5}}  # rows of flow's run, whose training knows nothing of the guidance
 
 

@@ -68,7 +68,8 @@ def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> No
     [
         ({"steps": 0}, "generator.sampler.steps: input should be greater than or equal to 1, got 0"),
         ({"guidance": -1}, "generator.sampler.guidance: input should be greater than or equal to 0, got -1"),
-        ({"guided_from": 1}, "generator.sampler.guided_from: input should be less than 1, got 1"),
+        ({"guidance": 2, "guided_from": 1}, "generator.sampler.guided_from: input should be less than 1, got 1"),
+        ({"guided_from": 0.5}, "guided_from changes nothing with a guidance of 1; give --guidance too"),
         ({"step": 3}, "did you mean"),
     ],
 )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from variegate.core import progress
-from variegate.core.progress import ProgressLine, watched
+from variegate.core.progress import ProgressLine, quietly, watched
 
 
 @pytest.fixture
@@ -40,6 +40,12 @@ def test_long_work_says_how_far_it_is_and_the_time_left(clock: list[float], caps
         "counting: 5/6, 4.8 s each, 5 s left",
         "counting: 6/6, 4.0 s each, 0 s left",
     ]
+
+
+def test_quiet_work_is_silent(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with quietly():
+        assert list(watched(slowly(clock, 4, 6), "counting", 6)) == list(range(6))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_work_that_is_left_early_ends_its_line(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:

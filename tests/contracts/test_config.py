@@ -171,6 +171,30 @@ def test_an_option_reaches_what_is_trained_first_where_both_have_it_with_the_sam
     assert teacher.training.batch_size == 8, "a student's batch is a pool"
 
 
+def test_names_of_parts_stay_with_the_network_that_has_them() -> None:
+    sites, factors = ["fine_block*.conv2"], {"stages.up*": 0.1}
+    fine = method("basisgan-hd", {"fine": True, "randomness.sites": sites}).previous
+    assert fine is not None
+    assert fine.randomness.sites == ("block*.conv2",)  # type: ignore[attr-defined]
+    predictor = method("mrgan", {"training.rate_factors": factors, "restart.modules": ["stages.up1"]}).previous
+    assert predictor is not None
+    assert not predictor.training.rate_factors
+    assert not predictor.training.restart.modules
+
+
+def test_what_is_trained_first_may_be_left_out() -> None:
+    assert method("pix2pixhd", {"fine": True, "previous": None, "training.steps": 4}).previous is None
+    with pytest.raises(ConfigError, match="training is 'x', which has no settings"):
+        method("pix2pix", {"training": "x", "training.steps": 4})
+
+
+def test_pools_of_runs_of_earlier_versions_are_one_step() -> None:
+    saved = method("cimle", {"inner_steps": 300}).model_dump(mode="json")
+    assert method_from_mapping(saved, "config.yaml").objective.steps_per_batch() == 3
+    del saved["objective"]["updates_per_step"]
+    assert method_from_mapping(saved, "config.yaml").objective.steps_per_batch() == 1
+
+
 @pytest.mark.parametrize(
     ("options", "steps"),
     [

@@ -246,6 +246,7 @@ def test_what_cannot_work_is_refused_in_a_sentence() -> None:
     refused("never used; give --proxy false", **{"objective.moments": 0})
     refused("two halves of 4 or more samples", **{"objective.unbiased": True, "objective.samples": 3})
     refused("with a predictor", proxy=False, **{"objective.unbiased": True})
+    refused("deviations of few samples", family="laplace", **{"objective.unbiased": True})
     refused("needs to know where the hole is", "glcic", **{"objective.conditional": False})
     refused("need a generator that fills holes", **{"objective.masked": True})
     refused("generator.scale is 2, but its data is superres:4; give --scale", "srgan", **{"generator.scale": 2})
@@ -313,8 +314,8 @@ def test_the_doctor_says_what_variance_the_moments_ask_for(
     assert len(told) == (found is not None)
     if found is False:
         assert told == [
-            "Its loss is smallest where samples have 0% of the predicted variance; raise --objective.samples, or give "
-            "--objective.unbiased true."
+            "Its moment terms are smallest where samples have 0% of the predicted variance; raise --objective.samples, "
+            "or give --objective.unbiased true."
         ]
 
 

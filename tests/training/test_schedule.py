@@ -14,6 +14,7 @@ from variegate import train
 from variegate.core.config import Training
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Shapes
+from variegate.methods import method
 from variegate.runs.folder import RunFolder
 
 pytestmark = pytest.mark.core
@@ -40,6 +41,22 @@ def test_epochs_are_visits_of_every_pair(name: str, options: dict[str, Any], ste
     run = train(name, "streets:20", tmp_path / "run", size=(32, 32), quiet=True, **options)
     assert RunFolder(run).config.method.training.steps == steps
     assert RunFolder(run).checkpoints.steps()[-1] == steps
+
+
+def test_a_second_phase_begins_with_a_pool(tmp_path: Path) -> None:
+    chosen = method("cimle", {**OPTIONS["cimle"], "inner_steps": 8, "updates_per_step": 2, "restart.at": 0.3})
+    training = chosen.training.model_copy(update={"steps": 10})
+    share = chosen.objective.steps_per_batch()
+    assert training.restart.step(10) == 3
+    assert training.restart.step(10, share) == share == 4
+    assert [training.rate_factor(step, share) for step in (3, 4)] == [1.0, pytest.approx(0.1)]
+
+
+def test_epochs_leave_what_is_said_about_the_training_before(tmp_path: Path) -> None:
+    small = {"scale": 0.25, "batch_size": 8, "inner_steps": 1, "inner_batch": 1, "quiet": True, "size": (16, 16)}
+    run = train("flow-student", "streets:20", tmp_path / "run", epochs=1, **small, **{"previous.training.steps": 2})
+    assert RunFolder(run).config.method.training.steps == 2
+    assert RunFolder(run / "previous").config.method.training.steps == 2
 
 
 def test_epochs_that_say_nothing_are_refused(tmp_path: Path) -> None:

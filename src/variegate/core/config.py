@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, prod
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -102,9 +102,9 @@ class Restart(Config):
     modules: tuple[str, ...] = Field((), description="parts that are re-initialised, such as randomness.encoder")
     factor: float = Field(1.0, gt=0, description="multiplies every learning rate from then on")
 
-    def step(self, steps: int) -> int | None:
-        """The first step of the second phase, given the total number of steps."""
-        return ceil(self.at * steps - 1e-9) if self.at else None
+    def step(self, steps: int, share: int = 1) -> int | None:
+        """The first step of the second phase, given the total number of steps; a multiple of `share`, steps a batch."""
+        return ceil(ceil(self.at * steps - 1e-9) / share) * share if self.at else None
 
 
 class Neighbours(Config):
@@ -119,11 +119,15 @@ class Neighbours(Config):
 class Training(Config):
     """All settings of training outside the networks and the losses."""
 
-    steps: int = Field(100_000, ge=1, description="batches drawn from the data, over all processes together")
+    steps: int = Field(
+        100_000,
+        ge=1,
+        description="batches drawn from the data, over all processes together; cimle: see updates_per_step",
+    )
     batch_size: int = Field(1, ge=1, description="global batch, split over the processes")
     learning_rate: dict[str, float] = Field({"generator": 2e-4}, description="one per player")
-    rate_factors: dict[str, float] = Field(
-        {}, description="of the generator's rate for parts whose names match, such as {'*basis_generator*': 0.1}"
+    rate_factors: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        {}, description="of the generator's rate, by the first pattern that matches: {'*basis_generator*': 0.1}"
     )
     optimizer: Literal["adam", "amsgrad", "rmsprop"] = "adam"
     betas: tuple[float, float] = (0.5, 0.999)
@@ -168,9 +172,9 @@ class Training(Config):
         """How much of the average is still the weights that training began with, after so many steps of one update."""
         return prod(map(self.ema_decay_at, range(steps)))
 
-    def rate_factor(self, step: int) -> float:
-        """The factor of every learning rate at a step."""
-        second = self.restart.step(self.steps)
+    def rate_factor(self, step: int, share: int = 1) -> float:
+        """The factor of every learning rate at a step, if so many steps share a batch."""
+        second = self.restart.step(self.steps, share)
         phase = 1.0 if second is None or step < second else self.restart.factor
         rising = min(1.0, (step + 1) / max(1, self.schedule.warmup_steps))
         return rising * phase * self.schedule.factor(step / self.steps)

@@ -11,6 +11,7 @@ from .errors import ConfigError, RenamedWarning, did_you_mean
 
 C = TypeVar("C", bound=Config)
 PARTS = ("generator", "randomness", "objective", "training")
+NAMING = ("randomness.sites", "training.rate_factors", "training.hold", "training.restart")  # parts of one network
 
 
 def override(config: C, changes: Mapping[str, Any]) -> C:
@@ -46,13 +47,14 @@ def full_name(path: str, known: list[str]) -> str:
 def hand_on(values: dict[str, Any], defaults: Mapping[str, Any], path: str, value: Any) -> None:
     """Set it for `previous` too if that is a component of the same kind with the same default.
 
-    The number of steps changes by the same factor instead, so that 4 steps do not follow 100,000.
+    The number of steps changes by the same factor instead, so that 4 steps do not follow 100,000. What names parts of a
+    network is not handed on, since another may not have them.
     """
     before, (part, _, rest) = defaults.get("previous"), path.partition(".")
-    if not before:
+    if not before or not isinstance(values.get("previous"), dict) or path.startswith(NAMING):
         return
     if part == "previous":
-        return hand_on(values[part], before, rest, value)
+        return hand_on(values[part], before, rest, value) if rest else None
     if path == "training.steps" and isinstance(value, int):
         value = max(1, round(value * get(before, path) / get(defaults, path)))
     elif part not in PARTS or any(get(before, name) != get(defaults, name) for name in (f"{part}.kind", path)):
@@ -73,6 +75,8 @@ def put(values: dict[str, Any], path: str, value: Any) -> None:
     *parents, leaf = path.split(".")
     for parent in parents:
         values = values[parent]
+        if not isinstance(values, dict):
+            raise ConfigError(f"--{path}: {parent} is {values!r}, which has no settings; leave one of the two out")
     values[leaf] = value
 
 

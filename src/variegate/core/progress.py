@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TypeVar
 
 from rich.console import Console
@@ -13,19 +15,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds of silence
+_quiet = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quietly(quiet: bool = True) -> Iterator[None]:
+    """Within it, `watched` says nothing."""
+    before = _quiet.set(quiet)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
 
 
 def watched(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """The items, one by one; if all of them take longer than PATIENCE, how far they are.
+    """The items, one by one; if all of them take longer than PATIENCE, the first process says how far they are.
 
     Args:
         title: what is done with them, such as "drawing samples".
         total: their number.
     """
     started, line = time.monotonic(), None
+    silent = _quiet.get() or os.environ.get("RANK", "0") != "0"
     try:
         for done, item in enumerate(items):
-            if line is None and time.monotonic() - started > PATIENCE:
+            if not silent and line is None and time.monotonic() - started > PATIENCE:
                 line = ProgressLine(title, 0, total, started=started)
             if line is not None:
                 line.to(done)

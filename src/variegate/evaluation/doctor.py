@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.capabilities import HasMoments
+from ..core.config import Training
 from ..core.errors import DataError, VariegateError
 from ..core.images import to_unit, uint8_to_unit
 from ..data.dataset.pairs import Pairs
@@ -27,11 +28,8 @@ MOST_INITIAL = 0.1  # maximum share of the initial weights in the saved EMA
 LEAST_CONTRAST = 0.4  # minimum, relative to real images
 LEAST_VARIANCE = 0.5  # minimum of the variance that a loss of moments asks for, relative to the predicted one
 PANEL = 4  # held-out conditions to sample
-HELD_OUT = {
-    "val/bits_per_dim": "bits per dimension of held-out images",
-    "val/error": "error on held-out pairs",
-    "val/best_of_8": "best-of-8 error",
-}
+ERRORS = {"val/bits_per_dim": "bits per dimension of held-out images", "val/error": "error on held-out pairs"}
+HELD_OUT = {**ERRORS, "val/best_of_8": "best-of-8 error"}
 RISEN = 1.05  # a factor beyond which an error is no chance
 SMOOTHED = 5  # log lines that are averaged
 
@@ -47,18 +45,19 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         lines.append(f"Training stopped at step {done} of {wanted}; repeat the command with --resume to continue.")
     else:
         lines.append(f"Training finished at step {done}.")
-    log = folder.log()
-    heart = by_heart(log)
+    log, training = folder.log(), folder.config.method.training
+    heart = by_heart(log, training)
     lines += progress(log) if heart is None else [heart]
-    healthy &= heart is None
+    healthy &= heart is None or training.keep == "best"
     try:
         model = Model.load(folder.path)
     except VariegateError as error:
         return False, [*lines, f"The model cannot be used: {error}"]
     lines.append("The model loads, and all its weights are finite.")
     findings = [weights_forget(model.record, folder.config.method.training.ema_decay)]
-    try:
+    with suppress(VariegateError):  # a predictor that cannot be used says nothing about this run
         findings.append(moments_allow_variance(folder))
+    try:
         findings += looks(model, folder)
     except DataError as error:
         lines.append(f"Its samples could not be checked: {error}")
@@ -98,8 +97,10 @@ def moments_allow_variance(folder: RunFolder) -> tuple[bool, str] | None:
     with torch.no_grad():
         predicted = predictor.generator.deviation(held.condition.encode(raw)).square()
     best = optimal_variance(predicted, objective.samples, objective.first, objective.second)
-    share = float(best.mean() / predicted.mean().clamp(min=1e-12))
-    told = f"Its loss is smallest where samples have {share:.0%} of the predicted variance"
+    if not predicted.any():
+        return None
+    share = float(best.mean() / predicted.mean())
+    told = f"Its moment terms are smallest where samples have {share:.0%} of the predicted variance"
     if share < LEAST_VARIANCE:
         return False, f"{told}; raise --objective.samples, or give --objective.unbiased true."
     return True, f"{told}."
@@ -183,9 +184,12 @@ def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
     return branch_use(torch.stack(drawn), uint8_to_unit(torch.stack(images)))
 
 
-def by_heart(log: list[dict[str, Any]]) -> str | None:
-    """A sentence if the error on held-out pairs has risen since its best step while that on training pairs fell."""
-    for key, name in HELD_OUT.items():
+def by_heart(log: list[dict[str, Any]], training: Training) -> str | None:
+    """A sentence if the error on held-out pairs has risen since its best step while that on training pairs fell.
+
+    Only errors of the objective itself are compared: the best of 8 samples may get worse as samples get sharper.
+    """
+    for key, name in ERRORS.items():
         looks = [line for line in log if key in line]
         if not looks:
             continue
@@ -200,10 +204,10 @@ def by_heart(log: list[dict[str, Any]]) -> str | None:
         earlier, later = (float(line.get("val/code_sensitivity", 0)) for line in (best, last))
         if later < earlier / RISEN:
             told += f", and codes change less ({earlier:.2f} to {later:.2f})"
-        advice = (
-            f"Give more pairs, --flip true, --jitter 1.1 or a narrower network; --keep best keeps step {best['step']}"
-        )
-        return f"{told}. {advice}."
+        if training.keep == "best":
+            return f"{told}. The model of step {best['step']} is kept; more steps will not help, more pairs may."
+        flip = "" if training.flip else "--flip true, "
+        return f"{told}. Give more pairs, {flip}--jitter 1.1, a narrower network, or --keep best."
     return None
 
 

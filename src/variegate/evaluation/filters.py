@@ -22,7 +22,7 @@ from ..randomness.basis_filters import BasisConv, SampledConv
 
 STACKED = 100  # codes whose filters are stacked
 SHOWN_CODES, SHOWN_BASES, SHOWN_SHARES = 6, 7, 16
-CELL, GAP, NAMES, CHART = 8, 4, 150, 160  # pixels: a value of a basis, between tiles, names on the left, the spectrum
+CELL, GAP, CHART = 8, 4, 160  # pixels: a value of a basis, between tiles, the spectrum
 INK, BAR, PAPER = (29, 28, 26), (47, 111, 143), (255, 255, 255)
 NEGATIVE, POSITIVE = np.array([47, 111, 143.0]), np.array([168, 69, 44.0])
 
@@ -95,16 +95,18 @@ def page_of(found: list[Filters]) -> Image.Image:
 
 def band_of(one: Filters) -> Image.Image:
     codes, count, side = len(one.bases), min(SHOWN_BASES, one.bases.shape[1]), one.bases.shape[-1] * CELL
-    height, width = codes * (side + GAP) + 2 * GAP, NAMES + count * (side + GAP) + 4 * GAP
-    band = Image.new("RGB", (width + CHART, height), PAPER)
-    pen, letters = ImageDraw.Draw(band), ImageFont.load_default(11)
+    letters = ImageFont.load_default(11)
     words = (one.name, f"effective rank {one.rank:.1f}", f"rows: bases of {codes} codes", "bars: shares of spectrum")
+    names = 3 * GAP + max(round(letters.getlength(word)) for word in words)
+    height, width = codes * (side + GAP) + 2 * GAP, names + count * (side + GAP) + 4 * GAP
+    band = Image.new("RGB", (width + CHART, height), PAPER)
+    pen = ImageDraw.Draw(band)
     pen.text((GAP, GAP), "\n".join(words), INK, letters)
     largest = float(one.bases.abs().amax().clamp(min=1e-12))
     for row, bases in enumerate(one.bases):
         for column, basis in enumerate(bases[:count]):
             tile = Image.fromarray(coloured(basis.numpy() / largest)).resize((side, side), Image.Resampling.NEAREST)
-            band.paste(tile, (NAMES + column * (side + GAP), GAP + row * (side + GAP)))
+            band.paste(tile, (names + column * (side + GAP), GAP + row * (side + GAP)))
     foot, step = height - 2 * GAP, (CHART - 2 * GAP) // SHOWN_SHARES
     for i, share in enumerate(one.shares[:SHOWN_SHARES].tolist()):
         left = width + i * step

@@ -50,5 +50,8 @@ def with_sampler(record: ModelRecord, changes: Mapping[str, Any]) -> ModelRecord
     if "sampler" not in record.method["generator"]:
         raise ConfigError(f"this {name} model solves no equation, so there are no steps and no guidance to choose")
     method = method_from_mapping(record.method, f"this {name} model")
+    sampler = {"guidance": method.generator.sampler.guidance, **changes}  # type: ignore[attr-defined]
+    if "guided_from" in changes and sampler["guidance"] == 1:
+        raise ConfigError("guided_from changes nothing with a guidance of 1; give --guidance too")
     changed = override(method, {f"generator.sampler.{key}": value for key, value in changes.items()})
     return record.model_copy(update={"method": changed.model_dump(mode="json")})

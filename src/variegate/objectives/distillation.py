@@ -66,6 +66,7 @@ class DistillationConfig(NearestSampleConfig):
     perceptual: PerceptualKind = "laplacian"
     candidates: int = Field(16, ge=1, description="m: samples among which the nearest is searched")
     inner_steps: int = Field(16, ge=1, description="K: updates per pool")
+    updates_per_step: int = Field(10_000, ge=1, description="as of nearest_sample; a teacher draws anew for every step")
     inner_batch: int = Field(8, ge=1, description="targets per update and process")
     chunk: int = Field(64, ge=1, description="conditions, or candidates, held in memory at a time")
 

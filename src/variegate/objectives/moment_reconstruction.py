@@ -145,6 +145,8 @@ class MomentReconstructionConfig(ObjectiveConfig):
         if self.unbiased and (not self.proxy or self.samples < 2 * self.moments):
             least = 2 * self.moments
             return f"objective.unbiased compares two halves of {least} or more samples with a predictor (--proxy true)"
+        if self.unbiased and (self.family, self.moments) == ("laplace", 2):
+            return "deviations of few samples from their own median are too small, also in halves; leave out --unbiased"
         if self.proxy and method.previous is None:
             return "proxy moments need a predictor; give --proxy true, which trains one first"
         family = None if method.previous is None else method.previous.generator.moments_family()

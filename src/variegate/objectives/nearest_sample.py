@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -267,6 +267,14 @@ class NearestSampleConfig(ObjectiveConfig):
     mode: Mode = "lsgan"
     width: int = Field(32, ge=1, description="base width of the discriminator")
     layers: int = Field(2, ge=1, description="strided layers of the discriminator")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_step_as_before(cls, values: Any) -> Any:
+        """Where only K is given, as in runs of earlier versions, a pool is one step."""
+        if isinstance(values, dict) and "inner_steps" in values and "updates_per_step" not in values:
+            return values | {"updates_per_step": values["inner_steps"]}
+        return values
 
     def players(self) -> frozenset[str]:
         return frozenset({"generator", "discriminator"} if self.adversarial else {"generator"})

@@ -77,7 +77,7 @@ class BasisConv(SampledConv):
         self.bases, self.latent, self.part = config.bases, config.latent, part
         numbers = self.kernel**2 * (1 if config.separate else self.bases)
         widths = [config.latent, *[config.hidden] * config.depth]
-        layers = [part for sizes in pairwise(widths) for part in (nn.Linear(*sizes), nn.ReLU())]
+        layers = [layer for sizes in pairwise(widths) for layer in (nn.Linear(*sizes), nn.ReLU())]
         self.basis_generator = nn.Sequential(*layers, nn.Linear(config.hidden, numbers))
         # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
         first, last = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)

@@ -109,10 +109,10 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
 
 
 def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
-    """Every update of one batch; returns the losses of each."""
-    if state.step == settings.restart.step(settings.steps):
+    """Every update of one step; returns the losses of each."""
+    if state.step == settings.restart.step(settings.steps, state.share):
         state.fresh.restart(state.optimizers, seed)
-    factor = settings.rate_factor(state.step)
+    factor = settings.rate_factor(state.step, state.share)
     torch.manual_seed((seed << 32) + state.step)
     logs: dict[str, list[Tensor]] = {}
     players = state.moving(settings)

@@ -174,7 +174,7 @@ def time_steps(config: RunConfig, pairs: Pairs, limit: float | None) -> float | 
             values[-1].item()  # waits for the device
         return time.monotonic() - began
 
-    times = [step()]  # the first also prepares
+    times = [step() for _ in range(min(share, 2))]  # the first also prepares
     while sum(times[1:]) < TIMED and sum(times) < 4 * TIMED and not (limit and min(times) > SLOWER * limit):
         times.append(step())
     pace = median(times[1:] or times)

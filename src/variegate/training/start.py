@@ -50,7 +50,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
         read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
     if begun:
-        config = with_earlier_steps(config, folder)
+        config = with_previous_as_it_was(config, folder)
     if config.method.previous is not None and needed:
         start(earlier(config, config.method.previous, pairs.size), previous, previous.exists())
     fabric = config.run.fabric()
@@ -127,14 +127,17 @@ def earlier(config: RunConfig, method: Method, size: Size) -> RunConfig:
     return config.model_copy(update={"method": method, "data": data, "initial": None, "predictor": None})
 
 
-def with_earlier_steps(config: RunConfig, folder: Path) -> RunConfig:
-    """The configuration with the steps that `previous` had: a longer run does not train that again."""
+def with_previous_as_it_was(config: RunConfig, folder: Path) -> RunConfig:
+    """The configuration with what was trained first: that is finished, and not trained again for other settings."""
     saved, method = RunFolder(folder).config.method.previous, config.method
     if method.previous is None or saved is None:
         return config
-    training = method.previous.training.model_copy(update={"steps": saved.training.steps})
-    previous = method.previous.model_copy(update={"training": training})
-    return config.model_copy(update={"method": method.model_copy(update={"previous": previous})})
+    one, two = (without_words(each.model_dump(mode="json")) for each in (saved, method.previous))
+    if changed := differences(one, two):
+        logger.warning(
+            "%s: %s was trained first and stays as it is, with its own %s", folder, saved.name, ", ".join(changed)
+        )
+    return config.model_copy(update={"method": method.model_copy(update={"previous": saved})})
 
 
 def refuse_foreign(folder: Path) -> None:

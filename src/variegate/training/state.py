@@ -34,6 +34,7 @@ class State:
     def __init__(self, method: Method, shapes: Shapes, run: ExecutionSettings, saved: dict[str, Any] | None) -> None:
         torch.manual_seed(run.seed)
         self.step: int = saved["step"] if saved else 0
+        self.share = method.objective.steps_per_batch()
         self.generator = method.build_generator(shapes)
         if isinstance(self.generator, HasMemory):
             self.generator.get_ready()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from ..core.method import Method
-from ..core.overrides import override
+from ..core.progress import quietly
 from ..data.dataset.opening import DataConfig
 from ..runs.config import RunConfig, run_config
 from ..runs.folder import RunFolder
@@ -50,21 +50,21 @@ def train(
     if epochs is not None:
         if minutes is not None or settings.get("steps") is not None or "training.steps" in settings:
             raise ConfigError("--epochs, --steps and --minutes say the same thing in different ways; give one of them")
-        config = with_epochs(config, epochs)
+        config = run_config(method, data, **settings, steps=steps_of(config, epochs))
     if minutes is not None:
         config = in_minutes(minutes, method, data, settings, folder, resume)
-    start(config, folder, resume)
+    with quietly(config.run.quiet):
+        start(config, folder, resume)
     return folder
 
 
-def with_epochs(config: RunConfig, epochs: float) -> RunConfig:
-    """The configuration with as many steps as visit every pair so many times."""
+def steps_of(config: RunConfig, epochs: float) -> int:
+    """Steps that visit every pair so many times, on average where pairs are drawn independently."""
     if not 0 < epochs < math.inf:
         raise ConfigError(f"--epochs must be above 0, got {epochs:g}")
     method, pairs = config.method, config.data.open()
     batches = max(1, round(epochs * len(pairs) / method.training.batch_size))
-    steps = {"training.steps": batches * method.objective.steps_per_batch()}
-    return config.model_copy(update={"method": override(method, steps)})
+    return batches * method.objective.steps_per_batch()
 
 
 def in_minutes(

@@ -126,6 +126,10 @@ class CompositeCondition(Condition):
         pieces = zip(self.parts, self.split(raw))
         return torch.cat([part.encode(piece) for part, piece in pieces], dim=1)
 
+    def hole(self, raw: Tensor) -> Tensor | None:
+        found = (part.hole(piece) for part, piece in zip(self.parts, self.split(raw)))
+        return next((hole for hole in found if hole is not None), None)
+
     def to_image(self, raw: Tensor) -> Tensor:
         """The parts stacked vertically, each shrunk to its share of the height."""
         height, width = raw.shape[1:]
