@@ -388,8 +388,8 @@ def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> 
 def test_where_it_is_ambiguous_can_be_seen_predicted_and_of_samples(tmp_path: Path) -> None:
     run = train("mrgan", tmp_path / "run", *MRGAN, "--previous.training.steps", "2")
     dispatch(["moments", str(run), "test:0", "test:1", "-n", "3", "--out", str(tmp_path / "seen")])
-    words = ("mean", "deviation", "predicted-mean", "predicted-deviation")
-    names = {f"test{i}-{word}.png" for i in (0, 1) for word in words}
+    files = ("mean.png", "deviation.png", "scale.png", "moments.npz")
+    names = {f"test{i}-{word}{file}" for i in (0, 1) for word in ("", "predicted-") for file in files}
     assert {path.name for path in (tmp_path / "seen").iterdir()} == names
     model, alone = variegate.load(run), variegate.load(run / "previous")
     raw = RunFolder(run).pairs("test").raw(0)[0]
@@ -415,8 +415,8 @@ def test_moments_need_two_samples_and_no_run_directory(tmp_path: Path) -> None:
     assert isinstance(variegate.load(run).condition, Labels)
     Image.new("L", (16, 16), 1).save(picture)
     dispatch(["moments", str(run / "model"), str(picture), "-n", "2", "--out", str(tmp_path / "seen")])
-    files = {"mean.png", "deviation.png", "scale.png", "moments.npz"}
-    assert {path.name for path in (tmp_path / "seen").iterdir()} == files
+    files = ("mean.png", "deviation.png", "scale.png", "moments.npz")
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == {*files}
     with np.load(tmp_path / "seen" / "moments.npz") as arrays:
         mean = np.asarray(Image.open(tmp_path / "seen" / "mean.png"))
         assert np.abs(arrays["mean"] * 255 - mean).max() <= 0.51
