@@ -35,10 +35,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_conditional_imle_restarts_after_six_of_sixteen_epochs_as_released() -> None:
-    training = method("cimle").training
+    training, steps = method("cimle").training, method("cimle").objective.steps_per_batch()
     assert training.restart == Restart(at=6 / 16, modules=("randomness.encoder",), factor=0.1)
-    rates = [training.learning_rate["generator"] * training.rate_factor(step) for step in range(16)]
-    assert rates == pytest.approx([1e-4] * 6 + [1e-5] * 10)
+    rates = [training.learning_rate["generator"] * training.rate_factor(step) for step in range(16 * steps)]
+    assert rates == pytest.approx([1e-4] * 6 * steps + [1e-5] * 10 * steps)
     assert method("cimle", {"restart.at": 0}).training.restart.step(16) is None
     assert method("pix2pix").training.restart.step(1000) is None
 

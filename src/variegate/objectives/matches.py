@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,16 @@ class Targets(NamedTuple):
 
     image: Tensor  # (B, T, C, H, W) in [-1, 1]; the first is the slot's own
     present: Tensor  # bool (B, T)
+
+
+class Slots(NamedTuple):
+    """Slots of a pool that are matched together, their targets embedded."""
+
+    keys: Tensor  # (b,)
+    condition: Tensor  # (b, K, H, W)
+    maps: Sequence[Tensor]  # feature maps of the targets, (b, T, C_l, H_l, W_l)
+    present: Tensor  # bool (b, T)
+    mask: Tensor | None  # (b, 1, H, W)
 
 
 class Matches(nn.Module):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -29,19 +29,9 @@ from ..losses.perceptual import feature_l1
 from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 from .adversarial import AdversarialConfig, discriminator_of
-from .matches import Matches, Targets, targets_of
+from .matches import Matches, Slots, Targets, targets_of
 
 NEAREST = 1e-6  # of distances, whose powers would otherwise have no bound
-
-
-class Slots(NamedTuple):
-    """Slots of a pool that are matched together, their targets embedded."""
-
-    keys: Tensor  # (b,)
-    condition: Tensor  # (b, K, H, W)
-    maps: Sequence[Tensor]  # feature maps of the targets, (b, T, C_l, H_l, W_l)
-    present: Tensor  # bool (b, T)
-    mask: Tensor | None  # (b, 1, H, W)
 
 
 class NearestSample(Objective):
