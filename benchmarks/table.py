@@ -87,8 +87,8 @@ def real_section(content: dict[str, Any]) -> str:
         height, width = done[0]["size"]
         cells = [
             f"{height}x{width}",
-            f"{done[0]['steps']:,}",
-            f"{done[0]['parameters'] / 1e6:.2g} M",
+            extent([f"{steps:,}" for steps in sorted(row["steps"] for row in done)]),
+            extent([f"{count / 1e6:.2g} M" for count in sorted(row["parameters"] for row in done)]),
             words([1000 * row["seconds_per_image"] for row in done]),
             *(shorter(words([row["metrics"].get(name) for row in done])) for name in names),
         ]
@@ -100,6 +100,11 @@ def real_section(content: dict[str, Any]) -> str:
         f"{machine['processor']}, Python {content['versions']['python']}, torch {content['versions']['torch']}.",
     ]
     return "\n".join(lines)
+
+
+def extent(ordered: Sequence[str]) -> str:
+    """The first and the last, or one if they are the same: seeds may get networks of other widths."""
+    return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
 
 
 def shorter(text: str) -> str:
