@@ -11,6 +11,7 @@ from torch import Tensor
 
 from helpers.runs import OPTIONS
 from variegate import train
+from variegate.cli.dispatch import dispatch
 from variegate.core.config import Training
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Shapes
@@ -57,6 +58,27 @@ def test_epochs_leave_what_is_said_about_the_training_before(tmp_path: Path) -> 
     run = train("flow-student", "streets:20", tmp_path / "run", epochs=1, **small, **{"previous.training.steps": 2})
     assert RunFolder(run).config.method.training.steps == 2
     assert RunFolder(run / "previous").config.method.training.steps == 2
+
+
+def test_epochs_can_be_typed(tmp_path: Path) -> None:
+    """The command line passes on all of its options, also --steps, which is then None."""
+    small = [
+        "--width",
+        "4",
+        "--objective.layers",
+        "1",
+        "--batch-size",
+        "4",
+        "--size",
+        "32",
+        "--device",
+        "cpu",
+        "--quiet",
+    ]
+    dispatch(["train", "pix2pix", "--data", "streets:20", "--epochs", "1", "--out", str(tmp_path / "run"), *small])
+    assert RunFolder(tmp_path / "run").checkpoints.steps()[-1] == 5
+    with pytest.raises(ConfigError, match="--epochs, --steps and --minutes"):
+        dispatch(["train", "pix2pix", "--data", "streets:20", "--epochs", "1", "--steps", "2", *small])
 
 
 def test_epochs_that_say_nothing_are_refused(tmp_path: Path) -> None:

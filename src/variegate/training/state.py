@@ -132,6 +132,8 @@ def parts_of(generator: nn.Module, parameters: list[nn.Parameter], factors: dict
     Raises:
         ConfigError: a pattern matches no name.
     """
+    if not factors:
+        return [*parameters]
     names = {id(parameter): name for name, parameter in generator.named_parameters()}
     for pattern in factors:
         if not any(fnmatchcase(name, pattern) for name in names.values()):
@@ -143,7 +145,7 @@ def parts_of(generator: nn.Module, parameters: list[nn.Parameter], factors: dict
     for parameter in parameters:
         own = [factor for pattern, factor in factors.items() if fnmatchcase(names.get(id(parameter), ""), pattern)]
         groups.setdefault(own[0] if own else 1.0, []).append(parameter)
-    return [{"params": own, "factor": factor} for factor, own in groups.items()] if factors else [*parameters]
+    return [{"params": own, "factor": factor} for factor, own in groups.items()]
 
 
 def optimizer_for(name: str, parameters: list[Any], settings: Training) -> Optimizer:

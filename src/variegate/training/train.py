@@ -50,7 +50,7 @@ def train(
     if epochs is not None:
         if minutes is not None or settings.get("steps") is not None or "training.steps" in settings:
             raise ConfigError("--epochs, --steps and --minutes say the same thing in different ways; give one of them")
-        config = run_config(method, data, **settings, steps=steps_of(config, epochs))
+        config = run_config(method, data, **settings | {"steps": steps_of(config, epochs)})
     if minutes is not None:
         config = in_minutes(minutes, method, data, settings, folder, resume)
     with quietly(config.run.quiet):
