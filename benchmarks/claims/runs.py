@@ -21,6 +21,7 @@ from variegate import train
 from variegate.core.errors import TrainingError
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
+from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measure import measure
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
@@ -116,7 +117,7 @@ class Trial:
         path = folder / "measured.json"
         if not path.is_file():
             model, held = Model.load(folder), RunFolder(folder).pairs("held")
-            evaluation = measure(model.generator, held, RunFolder(folder).pairs(), "quick", 0)
+            evaluation = measure(model.generator, held, training_images(folder), "quick", 0)
             found = {name: value.value for name, value in evaluation.results.measured.items() if name in METRICS}
             found["parameters"] = sum(p.numel() for p in model.generator.parameters()) / 1e6
             path.write_text(json.dumps(found))
@@ -127,6 +128,18 @@ class Trial:
     def over_seeds(self, settings: Settings) -> dict[str, list[float]]:
         """Return one value per seed for every metric."""
         return by_name([self.measure(seed, settings) for seed in settings.seeds])
+
+
+TRAINING_IMAGES: dict[str, Pairs] = {}
+
+
+def training_images(folder: Path) -> Pairs:
+    """The training images of a run: the same object for runs on the same data, so that their features are kept."""
+    run = RunFolder(folder)
+    data = run.config.data.model_dump_json() + str(run.data_path())
+    if data not in TRAINING_IMAGES:
+        TRAINING_IMAGES[data] = run.pairs()
+    return TRAINING_IMAGES[data]
 
 
 def by_name(each: Sequence[dict[str, float]]) -> dict[str, list[float]]:

@@ -31,9 +31,7 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trial, "run", lambda *_: Path("nowhere"))
     for module in (basisgan, mrgan):
         monkeypatch.setattr(module, "prepare", lambda *_, **__: None)
-    stream = torch.Generator().manual_seed(0)
-    thin = torch.randn(500, 3, generator=stream).double() @ torch.randn(3, 99, generator=stream).double()
-    monkeypatch.setattr(basisgan, "filters_of", lambda *_: thin)
+    monkeypatch.setattr(basisgan, "shares_after", lambda *_: torch.full((3,), 1 / 3))
     monkeypatch.setattr(basisgan, "distances_to_input", lambda *_: (0.1, 0.01))
     monkeypatch.setattr(basisgan, "cost", lambda _: {"step_seconds": 0.5, "megabytes": 2.0})
 
@@ -60,13 +58,17 @@ def test_verdicts_follow_the_numbers(invented: None, tmp_path: Path, monkeypatch
     assert {name: found[name]["holds"] for name in expected} == expected
     monkeypatch.setitem(LPIPS, "pix2pix + noise", 0.05)
     monkeypatch.setitem(LPIPS, "dsgan", 0.5)
-    monkeypatch.setattr(basisgan, "distances_to_input", lambda *_: (0.1, 0.05))
+    monkeypatch.setattr(basisgan, "shares_after", lambda *_: torch.full((50,), 1 / 50))
+    distances = {"with": (0.1, 0.05), "without": (0.04, 0.0)}
+    monkeypatch.setattr(Trial, "run", lambda self, *_: "without" if self.name.endswith("without codes") else "with")
+    monkeypatch.setattr(basisgan, "distances_to_input", distances.get)
     found = run(tmp_path)
-    assert (found["codes"]["holds"], found["with-dsgan"]["holds"], found["autoencoder"]["holds"]) == (
+    assert [found[name]["holds"] for name in ("codes", "rank", "with-dsgan", "autoencoder")] == [
+        False,
         False,
         False,
         True,
-    )
+    ]
 
 
 RATIOS = {
@@ -161,15 +163,6 @@ def test_claims_become_tables_of_the_page(invented: None, tmp_path: Path) -> Non
     assert all(claim["claim"] in text for name, claim in found.items() if name != "table")
     for trial in basisgan.FAMILY:
         assert f"| {trial.name} | 0.5 ± 0 |" in text
-
-
-def test_the_effective_rank_of_equal_and_of_single_directions() -> None:
-    rows = torch.cat([torch.eye(8), -torch.eye(8)]).double()
-    assert basisgan.effective_rank(rows)[0] == pytest.approx(8)
-    line = torch.linspace(-1, 1, 20).double()[:, None] * torch.ones(1, 8).double() + 5
-    rank, shares = basisgan.effective_rank(line)
-    assert rank == pytest.approx(1)
-    assert shares[0] == pytest.approx(1)
 
 
 def test_a_run_is_known_by_its_configuration_and_seed_alone(tmp_path: Path) -> None:

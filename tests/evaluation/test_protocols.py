@@ -118,8 +118,10 @@ def test_papers_protocols() -> None:
 def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch: pytest.MonkeyPatch) -> None:
     class Means(torch.nn.Module):
         def forward(self, images: Tensor) -> Tensor:
+            seen.append(len(images))
             return images.mean(dim=(2, 3))
 
+    seen: list[int] = []
     found = Extractor(Means(), 3, "frechet_means", "kid_means", "means of colours", "none", {}, ("torch",))
     monkeypatch.setattr(measure, "extractor", lambda _: found)
     pairs = DataConfig(path="streets:6", size=(32, 32)).open()
@@ -129,6 +131,7 @@ def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch:
         record = measure.distances(drawn, pairs, most)["frechet_means"].protocol
         assert f"{count} against 6" in record.notes[0]
         assert ("the first 2 samples" in record.notes[0]) == (most == 2)
+    assert sum(seen) == 6 + 12 + 6, "features of the same training images are kept"
 
 
 def test_diversity_is_the_mean_over_conditions_of_the_mean_over_pairs() -> None:

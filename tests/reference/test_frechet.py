@@ -87,14 +87,12 @@ def pictures(count: int, seed: int) -> Tensor:
 
 def test_distances_carry_the_name_of_their_network_and_a_full_protocol(folder: Path) -> None:
     network = extractor("squeezenet")
-    results = set_distances([pictures(6, 0), pictures(2, 1)], [pictures(8, 2)], network, sets="test against training")
+    real, fake = [pictures(6, 0), pictures(2, 1)], [pictures(8, 2)]
+    features = [features_of(images, network.network) for images in (real, fake)]
+    results = set_distances(*features, network, sets="test against training")
     assert set(results) == {"frechet_squeezenet", "kid_squeezenet"}
     value = results["frechet_squeezenet"]
-    rows = [
-        features_of([pictures(6, 0), pictures(2, 1)], network.network)[0],
-        features_of([pictures(8, 2)], network.network)[0],
-    ]
-    assert value.value == pytest.approx(frechet_distance(*rows))
+    assert value.value == pytest.approx(frechet_distance(*(each.values for each in features)))
     assert value.protocol.size == (40, 48)
     assert list(value.protocol.weights.values()) == [weights.file_digest(folder / "squeezenet1_1.safetensors")]
     assert any("biased upward" in note for note in value.protocol.notes)
@@ -139,8 +137,9 @@ def test_one_image_is_no_set() -> None:
 def test_images_that_are_not_finite_are_refused() -> None:
     broken = torch.full((3, 3, 4, 4), float("nan"))
     pixels = Extractor(torch.nn.Flatten(), 48, "frechet_pixels", "kid_pixels", "pixels", "none", {}, ("torch",))
+    features = features_of([broken], pixels.network)
     with pytest.raises(DataError, match="NaN or infinite"):
-        set_distances([broken], [broken], pixels)
+        set_distances(features, features, pixels)
 
 
 @pytest.mark.core

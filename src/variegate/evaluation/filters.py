@@ -36,8 +36,7 @@ class Filters(NamedTuple):
 
     @property
     def rank(self) -> float:
-        """The effective rank: exp of the entropy of the shares."""
-        return float((-(self.shares * self.shares.clamp(min=1e-30).log()).sum()).exp())
+        return effective_rank(self.shares)
 
 
 @torch.no_grad()
@@ -72,6 +71,11 @@ def spectrum(layer: SampledConv, codes: Tensor) -> Tensor:
     gram = stack @ stack.T if len(stack) < stack.shape[1] else stack.T @ stack
     squares = torch.linalg.eigvalsh(gram).clamp(min=0).flip(0).cpu()
     return squares / squares.sum().clamp(min=1e-300)
+
+
+def effective_rank(shares: Tensor) -> float:
+    """Exp of the entropy of a spectrum's shares."""
+    return float((-(shares * shares.clamp(min=1e-30).log()).sum()).exp())
 
 
 def save_filters(found: list[Filters], folder: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..core.errors import DataError, WeightsError
 from ..core.images import to_uint8
+from ..core.interfaces import Size
 from ..networks import weights
 from ..networks.features import PooledFeatures, pooled_features
 from ..runs.measured import Measured, Protocol, libraries
@@ -38,6 +39,13 @@ class Extractor(NamedTuple):
     digests: dict[str, str]
     packages: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+class Features(NamedTuple):
+    """Features (N, D), float64 on the CPU, of images of size (H, W)."""
+
+    values: Tensor
+    size: Size
 
 
 class Inception(nn.Module):
@@ -137,8 +145,8 @@ def classifier(network: Literal["squeezenet", "alexnet"]) -> Extractor:
 
 
 @torch.no_grad()
-def features_of(batches: Iterable[Tensor], network: nn.Module) -> tuple[Tensor, tuple[int, int]]:
-    """Features (N, D), float64 on the CPU, of batches (n, 3, H, W) in [-1, 1], and the images' size."""
+def features_of(batches: Iterable[Tensor], network: nn.Module) -> Features:
+    """Features of batches (n, 3, H, W) in [-1, 1] on the network's device."""
     rows: list[Tensor] = []
     size = (0, 0)
     for images in batches:
@@ -148,7 +156,7 @@ def features_of(batches: Iterable[Tensor], network: nn.Module) -> tuple[Tensor, 
         rows.append(network(images).double().cpu())
     if sum(map(len, rows)) < 2:
         raise DataError("a distance between sets needs at least two images in each set")
-    return torch.cat(rows), size
+    return Features(torch.cat(rows), size)
 
 
 def frechet_distance(real: Tensor, fake: Tensor) -> float:
@@ -183,20 +191,19 @@ def kernel_distance(
 
 
 def set_distances(
-    real: Iterable[Tensor],
-    fake: Iterable[Tensor],
+    real: Features,
+    fake: Features,
     extractor: Extractor,
     sets: str = "generated images against real images",
     seed: int = 0,
 ) -> dict[str, Measured]:
-    """Fréchet and kernel distance of two sets of images, with one pass of each image through the network.
+    """Fréchet and kernel distance of two sets of images, both from the same features.
 
     Args:
-        real, fake: batches (n, 3, H, W) in [-1, 1], on the network's device.
+        extractor: the network that they are features of.
         sets: description of the images (papers compare with the training images); recorded in the protocol.
     """
-    features, size = features_of(real, extractor.network)
-    others, _ = features_of(fake, extractor.network)
+    features, others = real.values, fake.values
     smaller = min(len(features), len(others))
     if not (features.isfinite().all() and others.isfinite().all()):
         raise DataError("some features are NaN or infinite; check the images for NaN or infinity")
@@ -209,7 +216,7 @@ def set_distances(
         weights=extractor.digests,
         resize=extractor.resize,
         value_range="[-1, 1]",
-        size=size,
+        size=real.size,
         notes=(counts, *extractor.notes, *bias(smaller, extractor.features)),
     )
     subset = min(SUBSET_SIZE, smaller)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -23,7 +24,7 @@ from ..runs.measured import Measured, Protocol, Results, libraries
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .drawn import Drawn, WhichCodes, as_rgb, codes_for, words_of
 from .fidelity import WINDOW, fidelity, measures_for
-from .frechet import extractor, set_distances
+from .frechet import Extractor, Features, extractor, features_of, set_distances
 from .gathering import Gathered
 from .landmark_error import landmark_error
 from .likelihood import Likelihood, likelihood, only_likelihood
@@ -36,6 +37,7 @@ from .spread import Levels, centre_distances, feature_spread
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions used to find out whether the code matters
 REAL_IMAGES = 2000  # maximum of training images for distances of sets
+KEPT: WeakKeyDictionary[Pairs, dict[tuple[str, int], Features]] = WeakKeyDictionary()  # by network and seed
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,22 @@ def distances(drawn: Drawn, real: Pairs, most: int | None = None) -> dict[str, M
     Args:
         most: samples of each condition; default: all.
     """
-    chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(drawn.seed))[:REAL_IMAGES].split(32)
-    parts = watched(chosen, "features of training images", len(chosen))
-    batches = (to_float(torch.stack([as_rgb(real.raw(int(i))[1]) for i in some])) for some in parts)
+    network = extractor("auto")
     samples = (images[:most] for images in drawn.conditions("features of samples"))
     sets = f"{f'the first {most} ' if most else ''}samples of held-out conditions, training images"
-    return set_distances(batches, samples, extractor("auto"), sets, drawn.seed)
+    real_features = features_of_training(real, network, drawn.seed)
+    return set_distances(real_features, features_of(samples, network.network), network, sets, drawn.seed)
+
+
+def features_of_training(real: Pairs, network: Extractor, seed: int) -> Features:
+    """Features of all training images, or of REAL_IMAGES of the seed; kept for as long as `real` is."""
+    kept = KEPT.setdefault(real, {})
+    if (network.frechet, seed) not in kept:
+        chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[:REAL_IMAGES].split(32)
+        parts = watched(chosen, "features of training images", len(chosen))
+        batches = (to_float(torch.stack([as_rgb(real.raw(int(i))[1]) for i in some])) for some in parts)
+        kept[network.frechet, seed] = features_of(batches, network.network)
+    return kept[network.frechet, seed]
 
 
 def conditions_differ(pairs: Pairs) -> bool:
