@@ -19,8 +19,10 @@ from variegate.data import DataConfig
 from variegate.evaluation import measure
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
 from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.frechet import Extractor
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset, diversity_preset
+from variegate.methods.mrgan import glcic
 from variegate.methods.pix2pix import pix2pix
 from variegate.runs.measured import Measured, Protocol, Results, libraries, student
 
@@ -132,6 +134,26 @@ def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch:
         assert f"{count} against 6" in record.notes[0]
         assert ("the first 2 samples" in record.notes[0]) == (most == 2)
     assert sum(seen) == 6 + 12 + 6, "features of the same training images are kept"
+
+
+def test_what_is_measured_of_holes_is_measured_inside_them() -> None:
+    pairs = DataConfig(path="streets:4", size=(32, 32), condition="inpaint:centre").open()
+    generator = glcic(width=4).build_generator(pairs.shapes).eval()
+    measured = measure.measure(generator, pairs, pairs, "quick", perceptual=False).results.measured
+    drawn = Drawn(generator, pairs, inputs=4, samples=2, seed=0, which="both")
+    for hole, images, (whole, _) in zip(drawn.holes, drawn.inside(), drawn.with_truth()):
+        assert hole is not None
+        assert images.shape == (2, 3, 1, int(hole.sum()))
+        assert torch.equal(images.squeeze(2), whole[0][..., hole])
+    values = [
+        float(per_sample(whole, truth, MEASURES["rmse"], hole).mean())
+        for hole, (whole, truth) in zip(drawn.holes, drawn.with_truth())
+    ]
+    assert measured["rmse_mean"].value == pytest.approx(sum(values) / 4, rel=1e-3)
+    for name in ("rmse_mean", "diversity_pixel", "centre_max", "code_sensitivity"):
+        protocol = measured[name].protocol
+        assert protocol.size == (32, 32)
+        assert any("inside the hole" in note for note in protocol.notes)
 
 
 def test_diversity_is_the_mean_over_conditions_of_the_mean_over_pairs() -> None:

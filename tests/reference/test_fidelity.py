@@ -46,6 +46,29 @@ def test_psnr_and_ssim_equal_piq() -> None:
     assert torch.allclose(per_sample(images, truth, MEASURES["ssim"]), ssim, atol=1e-5)
 
 
+def test_inside_a_hole_only_its_own_pixels_count() -> None:
+    images, truth = pair()
+    hole = torch.zeros(32, 37, dtype=torch.bool)
+    hole[8:20, 10:30] = True
+    spoiled = torch.where(hole, images, -truth[:, None])
+    levels, target = ((x.double().numpy() + 1) * 127.5 for x in (images, truth))
+    apart = ((levels - target[:, None]) ** 2)[..., 8:20, 10:30]
+    expected = np.sqrt(apart.mean(axis=(2, 3, 4)))
+    np.testing.assert_allclose(per_sample(spoiled, truth, MEASURES["rmse"], hole).numpy(), expected, rtol=1e-5)
+    ratios = 20 * np.log10(255 / expected)
+    np.testing.assert_allclose(per_sample(spoiled, truth, MEASURES["psnr"], hole).numpy(), ratios, rtol=1e-5)
+    deep = torch.zeros_like(hole)
+    deep[13:15, 15:25] = True  # whole windows around these pixels are inside
+    alike = [per_sample(each, truth, MEASURES["ssim"], deep) for each in (images, spoiled)]
+    assert torch.allclose(*alike, atol=1e-4)
+    assert not torch.allclose(alike[0], per_sample(images, truth, MEASURES["ssim"]), atol=1e-2)
+    parts = [(images[i : i + 1], truth[i : i + 1]) for i in range(3)]
+    found = fidelity(parts, holes=[hole, hole, None])["rmse_mean"].value
+    assert found == pytest.approx((expected[:2].sum() + per_sample(*parts[2], MEASURES["rmse"]).sum().item()) / 12)
+    with pytest.raises(DataError, match="nearer to the border"):
+        per_sample(images, truth, MEASURES["ssim"], ~torch.ones_like(hole).index_fill(0, torch.tensor([0]), False))
+
+
 def test_fsim_uses_colour_and_falls_with_the_distance() -> None:
     piq = pytest.importorskip("piq")
     images, truth = pair(conditions=1)

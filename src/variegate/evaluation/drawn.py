@@ -14,6 +14,7 @@ from ..core.interfaces import Generator
 from ..core.progress import watched
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair
+from .fidelity import pixels_of
 
 WhichCodes = Literal["both", "trained", "new"]
 
@@ -58,21 +59,33 @@ def as_rgb(images: Tensor) -> Tensor:
 
 
 class Drawn:
-    """S samples of every condition of a split, generated once and stored as 8-bit images; grey ones as RGB."""
+    """S samples of every condition of a split, generated once and stored as 8-bit images; grey ones as RGB.
+
+    Attributes:
+        holes: the pixels (H, W) that a condition leaves open, bool; None: all.
+    """
 
     def __init__(
         self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int, which: WhichCodes
     ) -> None:
         self.samples, self.truth, self.seed = [], [], seed
+        self.holes: list[Tensor | None] = []
         count = min(inputs, len(pairs))
         for i in watched(range(count), "drawing samples", count):
             codes = codes_for(generator, i, samples, seed, which)
             self.samples.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
-            self.truth.append(as_rgb(pairs.raw(i)[1]))
+            raw, truth = pairs.raw(i)
+            self.truth.append(as_rgb(truth))
+            hole = pairs.condition.hole(raw.unsqueeze(0))
+            self.holes.append(None if hole is None else hole[0, 0])
 
     def conditions(self, what: str = "measuring samples") -> Iterator[Tensor]:
         """Samples (S, 3, H, W) in [-1, 1], one condition at a time; `what` is done, for progress."""
         return (to_float(images) for images in watched(self.samples, what, len(self.samples)))
+
+    def inside(self) -> Iterator[Tensor]:
+        """The same; where only a hole is to be filled, its pixels as an image of one row (S, 3, 1, P)."""
+        return map(pixels_of, self.conditions(), self.holes)
 
     def with_truth(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The same as (1, S, 3, H, W), each with the real image (1, 3, H, W)."""

@@ -34,6 +34,7 @@ from .plugged import Networks
 from .protocols import LIKELIHOOD, DiversityPreset, diversity_preset
 from .spread import Levels, centre_distances, feature_spread
 
+INSIDE = "pixels inside the hole only, except for FSIM"
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions used to find out whether the code matters
 REAL_IMAGES = 2000  # maximum of training images for distances of sets
@@ -115,10 +116,8 @@ def quick_metrics(
     gathered: Gathered, generator: Generator, pairs: Pairs, drawn: Drawn, preset: DiversityPreset
 ) -> None:
     """Measure the metrics that need no network weights."""
-    gathered.add(
-        "pixel diversity", lambda: {"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, drawn.seed)}
-    )
-    gathered.add("distance to the mean image", lambda: centre_distances(drawn.conditions()))
+    gathered.add("pixel diversity", lambda: {"diversity_pixel": diversity(drawn.inside(), Pixel(), preset, drawn.seed)})
+    gathered.add("distance to the mean image", lambda: centre_distances(drawn.inside()))
     if conditions_differ(pairs):  # code sensitivity is relative to the effect of conditions
         matters = sensitivity(generator, pairs)
         gathered.results.add({"code_sensitivity": matters} if matters else {})
@@ -126,10 +125,15 @@ def quick_metrics(
             gathered.skip("code sensitivity: conditions do not change this model's samples")
     if not pairs.unpaired:
         measures = measures_for(pairs.size)
-        gathered.add("closeness to the real image", lambda: fidelity(drawn.with_truth(), measures, preset.remarks))
+        gathered.add(
+            "closeness to the real image",
+            lambda: fidelity(drawn.with_truth(), measures, preset.remarks, drawn.holes),
+        )
         if "ssim" not in measures:
             height, width = pairs.size
             gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, but images have only {width}x{height}")
+    if any(hole is not None for hole in drawn.holes):
+        gathered.results.remark(INSIDE, size=pairs.size)
 
 
 def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: DiversityPreset) -> Levels | None:

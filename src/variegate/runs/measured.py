@@ -102,10 +102,10 @@ class Results:
             raise ConfigError(f"{taken[0]} was measured twice; give the second one another name")
         self.measured.update(measured)
 
-    def remark(self, note: str) -> None:
-        """Add a note to the protocol of every value."""
+    def remark(self, note: str, **changes: Any) -> None:
+        """Add a note to the protocol of every value so far, and change its fields."""
         for name, one in self.measured.items():
-            record = one.protocol.model_copy(update={"notes": (*one.protocol.notes, note)})
+            record = one.protocol.model_copy(update={**changes, "notes": (*one.protocol.notes, note)})
             self.measured[name] = one.model_copy(update={"protocol": record})
 
     def to_dict(self) -> dict[str, Any]:
