@@ -16,6 +16,7 @@ from variegate.core.errors import ConfigError, DataError, WeightsError
 from variegate.core.interfaces import Generator, Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
+from variegate.evaluation.drawn import Drawn
 from variegate.evaluation.measure import measure
 from variegate.evaluation.plugged import Networks, networks, plug
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset
@@ -110,7 +111,7 @@ def test_networks_of_the_command_line_add_their_numbers(tmp_path: Path, capsys: 
     capsys.readouterr()
     normals = write_onnx(tmp_path / "normals.onnx", ("Identity",), ANY)
     embedding = write_onnx(tmp_path / "means.onnx", ("GlobalAveragePool", "Flatten"), ANY)
-    brought = ["--normals", str(normals), "--embedding", str(embedding)]
+    brought = ["--normals", str(normals), "--embedding", str(embedding), "--segmenter", str(normals)]
     main(["evaluate", str(run), "--protocol", "quick", "--no-perceptual", "--json", *brought])
     content = json.loads(capsys.readouterr().out)
     assert content == json.loads((run / "metrics.json").read_text())
@@ -141,6 +142,41 @@ def test_landmarks_of_conditions_are_the_truth_of_a_detector(tmp_path: Path) -> 
     measured = measure(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=brought).results.measured
     assert measured["landmark_error_best"].value == pytest.approx(5 / 32)
     assert measured["landmark_error_best"].protocol.samples == 5
+
+
+def test_a_segmenters_classes_are_compared_with_the_label_map_as_by_scikit_learn(pairs: Pairs) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    classes = pairs.condition.channels
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(3, classes, 3, padding=1).requires_grad_(False)
+    preset, drawer = DIVERSITY["quick"], generator(pairs)
+    brought = networks(segmenter=network)
+    measured = measure(drawer, pairs, pairs, "quick", perceptual=False, networks=brought).results.measured
+    drawn = Drawn(drawer, pairs, preset.inputs, preset.samples, 0, "both")
+    true, found, real = [], [], []
+    for i, (samples, truth) in enumerate(drawn.with_truth()):
+        ids = pairs.raw(i)[0][0].long()
+        true.append(ids.expand(preset.samples, -1, -1))
+        found.append(network(samples[0]).argmax(dim=1))
+        real.append(network(truth).argmax(dim=1).expand(preset.samples, -1, -1))
+    flat, occurring = torch.cat(true).flatten(), torch.cat(true).unique()
+    for suffix, classes_found in (("", found), ("_real", real)):
+        one = torch.cat(classes_found).flatten()
+        iou = metrics.jaccard_score(flat, one, labels=occurring, average="macro")
+        assert measured["miou" + suffix].value == pytest.approx(iou, abs=1e-5)
+        assert measured["pixel_accuracy" + suffix].value == pytest.approx(float((flat == one).float().mean()), abs=1e-5)
+    assert measured["miou"].protocol.weights == {"Conv2d": tensor_digest(network.state_dict())}
+    assert (measured["miou"].protocol.samples, measured["miou_real"].protocol.samples) == (preset.samples, 1)
+
+
+def test_a_segmenter_of_other_classes_or_without_label_maps_is_refused(pairs: Pairs, tmp_path: Path) -> None:
+    other = networks(segmenter=torch.nn.Conv2d(3, 4, 1).requires_grad_(False))
+    found = measure(generator(pairs), pairs, pairs, "quick", perceptual=False, networks=other)
+    assert "miou" not in found.results.measured
+    assert any("a score for each of the 8 classes" in line for line in found.skipped)
+    images = open_data("streets:20", size=32, split="test", condition="grey")
+    with pytest.raises(ConfigError, match="--segmenter: streets has no label maps"):
+        other.check_data(images)
 
 
 @pytest.mark.parametrize(

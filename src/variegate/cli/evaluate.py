@@ -30,6 +30,8 @@ class Evaluate:
     """ONNX file that embeds faces, or a run of `variegate embed train`: measures how much identity varies"""
     normals: Path | None = None
     """ONNX file that estimates surface normals: measures their angle to those of the real image"""
+    segmenter: Path | None = None
+    """ONNX file that gives every pixel a score for each class: compares them with the label map"""
     codes: Literal["both", "trained", "new"] = "both"
     """latent-dropout: the fixed codes of training first and then new ones, or only one kind"""
     guidance: float | None = None
@@ -48,6 +50,7 @@ class Evaluate:
             detector=self.detector,
             embedding=self.embedding,
             normals=self.normals,
+            segmenter=self.segmenter,
             codes=self.codes,
             sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps),
         )

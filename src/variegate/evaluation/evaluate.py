@@ -41,6 +41,7 @@ class Brought(TypedDict, total=False):
     detector: Network | None  # returns landmarks (B, P, 2) in pixels
     embedding: Network | None  # returns an embedding (B, D); or the path of a run of `variegate embed train`
     normals: Network | None  # returns unit normals (B, 3, H, W)
+    segmenter: Network | None  # returns scores (B, classes, H, W)
 
 
 def evaluate(
@@ -73,7 +74,7 @@ def evaluate(
     folder, embedding = run_folder(run), brought.get("embedding")
     if isinstance(embedding, str | Path) and Path(embedding).is_dir():
         embedding = Embedding.load(embedding)
-    at_hand = networks(brought.get("detector"), embedding, brought.get("normals"))
+    at_hand = networks(brought.get("detector"), embedding, brought.get("normals"), brought.get("segmenter"))
     check_writable(folder.path)
     model, held, real = (
         Model.load(folder.path, sampler=brought.get("sampler")),

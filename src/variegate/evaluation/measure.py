@@ -15,6 +15,7 @@ from ..core.errors import check_keywords
 from ..core.images import to_float
 from ..core.interfaces import Generator
 from ..core.progress import watched
+from ..data.conditions.labels import Labels
 from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair, sample_raw
@@ -32,6 +33,7 @@ from .modes import RARE, Modes, modes
 from .normal_consistency import normal_consistency
 from .plugged import Networks
 from .protocols import LIKELIHOOD, DiversityPreset, diversity_preset
+from .segmentation import segmentation
 from .spread import Levels, centre_distances, feature_spread
 
 INSIDE = "pixels inside the hole only, except for FSIM"
@@ -154,8 +156,8 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Di
 
 
 def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> None:
-    """Measure the metrics of a landmark detector and a normal estimator, if given."""
-    detector, normals = networks.detector, networks.normals
+    """Measure the metrics of a landmark detector, a normal estimator and a segmenter, if given."""
+    detector, normals, segmenter = networks.detector, networks.normals, networks.segmenter
     if detector is not None:
         true = (points_of(pairs.raw(i)[0]) for i in range(len(drawn.samples)))
         both = zip(drawn.conditions(), true)
@@ -164,6 +166,10 @@ def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Netw
         gathered.skip("landmark error: needs a network that detects the landmarks; give --detector FILE.onnx")
     if normals is not None:
         gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))
+    if segmenter is not None and isinstance(labels := pairs.condition, Labels):
+        ids = (pairs.raw(i)[0][0] for i in range(len(drawn.samples)))
+        shown = ((images[0], real[0], one) for (images, real), one in zip(drawn.with_truth(), ids))
+        gathered.add("segmentation", lambda: segmentation(shown, labels, segmenter, preset.remarks))
 
 
 def distances(drawn: Drawn, real: Pairs, most: int | None = None) -> dict[str, Measured]:

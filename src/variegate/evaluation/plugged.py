@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, DataError, with_article
-from ..data.conditions import Landmarks
+from ..data.conditions import Labels, Landmarks
 from ..data.dataset.pairs import Pairs
 from ..networks.onnx import OnnxNetwork
 from ..networks.weights import tensor_digest
 
 Images = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [-1, 1] to what the kind says
-Kind = Literal["detector", "embedding", "normals"]
+Kind = Literal["detector", "embedding", "normals", "segmenter"]
 CHUNK = 16  # images at a time
 
 
@@ -25,7 +25,7 @@ class Plugged(NamedTuple):
     """A network and its description for protocols.
 
     A detector returns landmarks (B, P, 2), pixels (x, y); an embedding (B, D); normals unit vectors (B, 3, H, W), zero
-    where there is none.
+    where there is none; a segmenter scores (B, classes, H, W).
     """
 
     network: Images
@@ -75,6 +75,7 @@ class Networks(NamedTuple):
     detector: Plugged | None = None
     embedding: Plugged | None = None
     normals: Plugged | None = None
+    segmenter: Plugged | None = None
 
     def check_data(self, pairs: Pairs) -> None:
         """Raise ConfigError, before any sampling, if a network has nothing to compare with."""
@@ -82,6 +83,11 @@ class Networks(NamedTuple):
             raise ConfigError(
                 f"--detector: the condition of {pairs.name}, {with_article(pairs.condition.noun)}, does not contain "
                 "landmarks; omit it, or evaluate a model trained on landmarks"
+            )
+        if self.segmenter is not None and (pairs.unpaired or not isinstance(pairs.condition, Labels)):
+            raise ConfigError(
+                f"--segmenter: {pairs.name} has no label maps of its images to compare with; omit it, or evaluate a "
+                "model trained on label maps"
             )
         if self.normals is not None and pairs.unpaired:
             raise ConfigError(
@@ -93,6 +99,7 @@ def networks(
     detector: Images | str | Path | None = None,
     embedding: Images | str | Path | None = None,
     normals: Images | str | Path | None = None,
+    segmenter: Images | str | Path | None = None,
 ) -> Networks:
     """Wrap callables and ONNX files; see `plug`.
 
@@ -104,6 +111,7 @@ def networks(
         detector=None if detector is None else plug(detector, "detector"),
         embedding=None if embedding is None else plug(embedding, "embedding"),
         normals=None if normals is None else plug(normals, "normals"),
+        segmenter=None if segmenter is None else plug(segmenter, "segmenter"),
     )
 
 
