@@ -22,6 +22,7 @@ from variegate.randomness.sites import tile_to
 pytestmark = pytest.mark.core
 
 STACKS = ("gated", "plain")
+MIXTURE = {"output": "mixture", "components": 3}
 
 
 def built(colours: int, size: Size, conditions: int = 0, **settings: Any) -> PixelCNN:
@@ -54,13 +55,16 @@ def jacobian(generator: PixelCNN, colours: int, size: Size) -> Tensor:
 @pytest.mark.parametrize("stacks", STACKS)
 @pytest.mark.parametrize(("filter", "layers"), [(3, 7), (5, 4), (4, 7)])
 @pytest.mark.parametrize(("colours", "size"), [(3, (5, 5)), (3, (4, 6)), (1, (6, 5))])
+@pytest.mark.parametrize("output", ["softmax", "mixture"])
 def test_a_value_depends_on_what_was_drawn_before_it_and_two_stacks_see_all_of_that(
-    stacks: str, filter: int, layers: int, colours: int, size: Size
+    stacks: str, filter: int, layers: int, colours: int, size: Size, output: str
 ) -> None:
-    generator = built(colours, size, stacks=stacks, filter=filter, first_filter=filter, layers=layers)
+    generator = built(colours, size, stacks=stacks, filter=filter, first_filter=filter, layers=layers, output=output)
     if stacks == "gated":  # no ReLU may hide what is seen
         generator.stack.layers[-1].output.bias.data += 100
         generator.head.hidden.bias.data += 10_000
+        if output == "mixture":  # of numbers in the range of a network's
+            generator.head.logits.weight.data /= 10_000
     found = jacobian(generator, colours, size)
     allowed = torch.ones_like(found, dtype=torch.bool).tril(-1)
     assert bool((found[~allowed] == 0).all()), "a value sees itself or what comes later"
@@ -106,6 +110,8 @@ CASES = [
     (3, 0, "spatial", {"filter": 4, "first_filter": 6}),
     (1, 0, "spatial", {"layers": 2, "bits": 8}),
     (3, 2, "constant", {"conditioning": "deconv", "bits": 2}),
+    (3, 4, "spatial", MIXTURE),
+    (1, 0, "spatial", {**MIXTURE, "bits": 8}),
 ]
 
 
@@ -170,11 +176,12 @@ def test_a_level_is_found_again_in_the_image_that_shows_it(bits: int) -> None:
 
 @pytest.mark.parametrize("stacks", STACKS)
 @pytest.mark.parametrize(("colours", "size"), [(1, (2, 2)), (3, (1, 2))])
+@pytest.mark.parametrize("settings", [{}, MIXTURE], ids=["softmax", "mixture"])
 @torch.no_grad()
 def test_all_images_there_are_have_probability_one_together_and_are_drawn_that_often(
-    stacks: str, colours: int, size: Size
+    stacks: str, colours: int, size: Size, settings: dict[str, Any]
 ) -> None:
-    generator = built(colours, size, 1, stacks=stacks, bits=2)
+    generator = built(colours, size, 1, stacks=stacks, bits=2, **settings)
     values = colours * size[0] * size[1]
     levels = torch.tensor(list(itertools.product(range(4), repeat=values))).double().view(-1, colours, *size)
     condition = torch.ones(1, 1, *size).double()
@@ -189,9 +196,10 @@ def test_all_images_there_are_have_probability_one_together_and_are_drawn_that_o
     assert float(((share - log_prob.exp()) / deviation.clamp(min=1e-4)).abs().max()) < 5
 
 
+@pytest.mark.parametrize("settings", [{}, MIXTURE], ids=["softmax", "mixture"])
 @torch.no_grad()
-def test_the_likelihood_is_that_of_a_plain_loop_over_values() -> None:
-    generator = built(3, (3, 4), 2)
+def test_the_likelihood_is_that_of_a_plain_loop_over_values(settings: dict[str, Any]) -> None:
+    generator = built(3, (3, 4), 2, **settings)
     image = torch.randint(256, (2, 3, 3, 4), generator=torch.Generator().manual_seed(1))
     condition = torch.randn(2, 2, 3, 4, dtype=torch.float64)
     logits = generator.logits(condition, image.double() / 127.5 - 1)
@@ -297,7 +305,7 @@ def test_scaled_weights_count_what_masks_leave_so_that_signals_reach_the_end(sta
         torch.manual_seed(0)
         generator = PixelCNNConfig(**settings, scaled=scaled).build(NoRandomness(), Shapes(0, 3, (16, 16)))
         read: list[float] = []
-        generator.head.register_forward_pre_hook(lambda _, maps: read.append(float(maps[0].std())))
+        generator.head.hidden.register_forward_pre_hook(lambda _, maps: read.append(float(maps[0].std())))
         bits = -float(generator.log_prob(nothing, image).mean()) / (3 * 16 * 16 * math.log(2))
         assert bits == pytest.approx(4, abs=0.05), "odds begin even"
         return generator, read[0]

@@ -105,6 +105,7 @@ OPTIONS: dict[str, tuple[str, dict[str, Any], Size]] = {
     "pixelnn unet": ("pixelnn", {"backbone": "unet", "backbone.width": 4, **LAPLACIAN}, (16, 16)),
     "gated pixelcnn": ("gated-pixelcnn", PIXELS, (8, 10)),
     "gated pixelcnn 3 bits": ("gated-pixelcnn", {**PIXELS, "filter": 5, "bits": 3}, (8, 10)),
+    "gated pixelcnn mixture": ("gated-pixelcnn", {**PIXELS, "generator.output": "mixture"}, (8, 10)),
     "pixelcnn": ("pixelcnn", PIXELS, (8, 10)),
     "pixelcnn autoencoder": ("pixelcnn-autoencoder", {**PIXELS, "encoder_scale": 0.05}, (8, 10)),
     "conv autoencoder none code": ("conv-autoencoder", {"encoder_scale": 0.05, "maps": 6}, (16, 32)),

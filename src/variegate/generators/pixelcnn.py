@@ -1,4 +1,4 @@
-"""PixelCNN: p(image | condition) as a product over pixels and colour channels, each a softmax over all levels.
+"""PixelCNN: p(image | condition) as a product over pixels and colour channels, each a distribution over all levels.
 
 Gated: van den Oord et al., Conditional image generation with PixelCNN decoders, NIPS 2016 (eqs. 1 to 5). Plain: van den
 Oord, Kalchbrenner, Kavukcuoglu, Pixel recurrent neural networks, ICML 2016.
@@ -16,7 +16,6 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..core.errors import ConfigError
 from ..core.images import is_constant, to_float, to_uint8
@@ -31,6 +30,7 @@ from ..networks.pixelcnn.gated_steps import GatedSteps
 from ..networks.pixelcnn.masked import scale_by_visible
 from ..networks.pixelcnn.masked_stack import MaskedStack
 from ..networks.pixelcnn.masked_steps import MaskedSteps
+from ..networks.pixelcnn.mixture_head import MixtureHead
 from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
 from .pixelcnn_sampling import Choose, by_field, sample, shade
@@ -83,8 +83,8 @@ class PixelCNN(Generator):
     def nats(self, condition: Tensor, image: Tensor) -> Tensor:
         """Negative log-probability of every value, given those before it, (B, C, H, W)."""
         level = self.quantise(image)
-        logits = self.network(shade(level, self.head.levels), self.projections(condition))
-        return F.cross_entropy(logits.transpose(1, 2), level.long(), reduction="none")
+        shades = shade(level, self.head.levels)
+        return self.head.nats(self.stack(shades, self.projections(condition)), shades, level)
 
     def logits(self, condition: Tensor, image: Tensor) -> Tensor:
         """Logits (B, C, levels, H, W) of every value, given what comes before it in images (B, C, H, W)."""
@@ -92,7 +92,7 @@ class PixelCNN(Generator):
 
     def network(self, shades: Tensor, projections: Iterator[Tensor | None]) -> Tensor:
         """Logits (B, C, levels, H, W) of shades (B, C, H, W) in [-1, 1], in one parallel pass."""
-        logits: Tensor = self.head(self.stack(shades, projections))
+        logits: Tensor = self.head(self.stack(shades, projections), shades)
         return logits
 
     def projections(self, condition: Tensor) -> Iterator[Tensor | None]:
@@ -174,6 +174,10 @@ class PixelCNNConfig(GeneratorConfig):
     filter: int = Field(3, ge=3, description="n: side of the window that a layer sees")
     first_filter: int = Field(7, ge=3, description="the same for the first layer")
     head: int = Field(96, ge=1, description="maps between the last layer and the logits")
+    output: Literal["softmax", "mixture"] = Field(
+        "softmax", description="levels as classes, or by a mixture of logistic distributions (PixelCNN++)"
+    )
+    components: int = Field(10, ge=1, description="of the mixture")
     bits: int = Field(8, ge=2, le=8, description="bits per colour")
     scaled: bool = Field(False, description="weights begin scaled by the inputs that masks leave, logits by a tenth")
     conditioning: Literal["direct", "deconv"] = Field(
@@ -211,10 +215,12 @@ class PixelCNNConfig(GeneratorConfig):
         kind = GatedStacks if self.stacks == "gated" else MaskedStack
         channels = self.maps if unfolds else channels
         stack = kind(image_channels, self.width, self.layers, self.filter, self.first_filter, channels)
-        head = ColourHead(stack.maps, self.head, image_channels, 2**self.bits)
+        sizes = (stack.maps, self.head, image_channels, 2**self.bits)
+        head = MixtureHead(*sizes, self.components) if self.output == "mixture" else ColourHead(*sizes)
         generator = PixelCNN(stack, head, self.bits, size, unfold, encoder)
         init_glorot(generator)
         if self.scaled:
             for network, gain in ((stack, 1.0), (head.hidden, 1.0), (head.logits, FLAT)):
                 scale_by_visible(network, gain)
+        head.start()
         return generator

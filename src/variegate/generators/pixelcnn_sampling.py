@@ -48,7 +48,7 @@ def sample(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known:
             for colour in range(head.colours):
                 steps.colour(colour)
                 if not kept:
-                    level[colour] = choose(torch.softmax(last.logits(colour), dim=1))
+                    level[colour] = choose(torch.softmax(last.logits(colour, value[:colour]), dim=1))
                     value[colour] = shade(level[colour], head.levels)
                 steps.put(x, colour, value[colour])
             steps.keep(x)
