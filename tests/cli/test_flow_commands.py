@@ -70,7 +70,8 @@ def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> No
         ({"guidance": -1}, "generator.sampler.guidance: input should be greater than or equal to 0, got -1"),
         ({"guidance": 2, "guided_from": 1}, "generator.sampler.guided_from: input should be less than 1, got 1"),
         ({"guided_from": 0.5}, "guided_from changes nothing with a guidance of 1; give --guidance too"),
-        ({"step": 3}, "did you mean"),
+        ({"step": 3}, "this flow model has no step to choose; did you mean 'steps'"),
+        ({"temperature": 0.5}, "no temperature to choose; known: guidance, guided_from"),
     ],
 )
 def test_other_ways_to_solve_are_refused(flow: Path, changes: dict[str, float], words: str) -> None:
@@ -80,7 +81,7 @@ def test_other_ways_to_solve_are_refused(flow: Path, changes: dict[str, float], 
 
 def test_what_draws_in_one_pass_has_no_steps_to_choose(tmp_path: Path) -> None:
     gan = trained("basisgan", tmp_path / "gan", "--width", "4", "--blocks", "1", "--objective.layers", "1")
-    with pytest.raises(ConfigError, match="this basisgan model solves no equation"):
+    with pytest.raises(ConfigError, match="this basisgan model has no guidance to choose; its way of drawing is fixed"):
         variegate.load(gan, sampler={"guidance": 2})
 
 

@@ -136,6 +136,28 @@ def test_fast_drawing_is_slow_drawing_value_by_value(
     assert float((single - expected).abs().max()) < 1e-6
 
 
+@pytest.mark.parametrize("settings", [{}, MIXTURE], ids=["softmax", "mixture"])
+@torch.no_grad()
+def test_a_temperature_sharpens_what_is_drawn_and_leaves_likelihoods_alone(settings: dict[str, Any]) -> None:
+    plain, cold = (built(1, (1, 2), sampler={"temperature": t}, **settings) for t in (1, 0.5))
+    nothing, codes = torch.zeros(1, 0, 1, 2).double(), torch.rand(1, 20_000, 2)
+    image = plain(nothing, codes[:, :1])[0]
+    assert torch.equal(plain.log_prob(nothing, image), cold.log_prob(nothing, image))
+    odds = plain.logits(nothing, image)[0, 0, :, 0, 0].softmax(dim=0).square()
+    drawn = cold.quantise(cold(nothing, codes)[0])[:, 0, 0, 0].long()
+    share = torch.bincount(drawn, minlength=8) / 20_000
+    assert float((share - odds / odds.sum()).abs().max()) < 0.015
+    seen: list[Tensor] = []
+    for generator in (plain, cold):  # compression codes by the likelihood
+
+        def first(p: Tensor) -> Tensor:
+            seen.append(p)
+            return p.argmax(dim=1)
+
+        generator.walk(nothing, first)
+    assert torch.equal(seen[0], seen[2])
+
+
 @pytest.mark.parametrize("stacks", STACKS)
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (3, 12)])
 @torch.no_grad()

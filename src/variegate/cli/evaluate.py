@@ -40,6 +40,8 @@ class Evaluate:
     """flow: the time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity"""
     solver_steps: int | None = None
     """flow: steps from noise to image; default: as trained"""
+    temperature: float | None = None
+    """PixelCNNs: below 1, likelier values and fewer different images; default: as trained, 1"""
     json: bool = False
     """print the results, and nothing else, to standard output as JSON"""
 
@@ -52,7 +54,7 @@ class Evaluate:
             normals=self.normals,
             segmenter=self.segmenter,
             codes=self.codes,
-            sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps),
+            sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature),
         )
         content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given)
         if self.json:

@@ -32,9 +32,11 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
     return None if text == "native" else parse_size(text) or trained
 
 
-def sampler_of(guidance: float | None, guided_from: float | None, steps: int | None) -> dict[str, float]:
-    """Those of a flow's settings that were given."""
-    given = {"guidance": guidance, "guided_from": guided_from, "steps": steps}
+def sampler_of(
+    guidance: float | None, guided_from: float | None, steps: int | None, temperature: float | None
+) -> dict[str, float]:
+    """Those settings of drawing that were given."""
+    given = {"guidance": guidance, "guided_from": guided_from, "steps": steps, "temperature": temperature}
     return {name: value for name, value in given.items() if value is not None}
 
 

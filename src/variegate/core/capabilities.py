@@ -71,14 +71,19 @@ class HasMemory(Protocol):
 
 
 @runtime_checkable
-class HasVelocity(Protocol):
-    """A generator that follows a learned velocity from noise to image: flow matching.
+class HasSampler(Protocol):
+    """A generator whose way of drawing may be changed after training.
 
     Attributes:
-        solved: how, in words, for the records of measurements.
+        drawn_how: this way in words, for the records of measurements.
     """
 
-    solved: str
+    drawn_how: str
+
+
+@runtime_checkable
+class HasVelocity(HasSampler, Protocol):
+    """A generator that follows a learned velocity from noise to image: flow matching."""
 
     def velocity_error(self, condition: Tensor, image: Tensor, noise: Tensor, times: Tensor, kept: Tensor) -> Tensor:
         """Squared errors (B,) between images and noise (B, C, H, W) at times (B,); `kept`: the condition is seen."""

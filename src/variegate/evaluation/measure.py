@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from ..core.capabilities import HasVelocity
+from ..core.capabilities import HasSampler
 from ..core.errors import check_keywords
 from ..core.images import to_float
 from ..core.interfaces import Generator
@@ -107,8 +107,8 @@ def measure(
     if pairs.name == "streets":
         measured, counts = mode_results(generator, pairs, seed, which)
         gathered.results.add(measured)
-    if isinstance(generator, HasVelocity):
-        gathered.results.remark(generator.solved)
+    if isinstance(generator, HasSampler):
+        gathered.results.remark(generator.drawn_how)
     if (limited := words_of(generator, which)) is not None:
         gathered.results.remark(limited)
     return Evaluation(gathered.results, counts, found, gathered.skipped)

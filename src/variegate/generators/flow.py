@@ -62,7 +62,7 @@ class Flow(Generator):
         self.stride = config.patch * 2 ** (len(config.widths) - 1)
 
     @property
-    def solved(self) -> str:
+    def drawn_how(self) -> str:
         """How the equation is solved, in words."""
         sampler = self.config.sampler
         late = f" from {sampler.guided_from:g} on" if sampler.guided_from and sampler.guidance != 1 else ""

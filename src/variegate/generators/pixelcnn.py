@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ..core.config import Config
 from ..core.errors import ConfigError
 from ..core.images import is_constant, to_float, to_uint8
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
@@ -38,6 +39,14 @@ from .pixelcnn_sampling import Choose, by_field, sample, shade
 FLAT = 0.1  # of the logits' weights, so that all levels are about as likely at first
 
 
+class PixelSampler(Config):
+    """How images are drawn."""
+
+    temperature: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="1: as learned; below, likelier values and fewer different images"
+    )
+
+
 class PixelCNN(Generator):
     """An autoregressive generator with exact likelihood.
 
@@ -46,6 +55,7 @@ class PixelCNN(Generator):
         bits: bits per colour; images are rounded down to 2 ** bits levels.
         unfold: makes a map from a condition that is one vector everywhere; None: conditions are used as they are.
         encoder: makes a vector from a condition that is an image; None: conditions are used as they are.
+        sampler: concerns what is drawn, not likelihoods or compression.
     """
 
     prior = "uniform"
@@ -58,11 +68,18 @@ class PixelCNN(Generator):
         size: Size,
         unfold: Deconvolution | None,
         encoder: Bottleneck | None,
+        sampler: PixelSampler,
     ) -> None:
         super().__init__()
         self.stack, self.head, self.bits, self.unfold, self.encoder = stack, head, bits, unfold, encoder
+        self.sampler = sampler
         self.shape = (stack.colours, *size)
         self.code_size = stack.colours * size[0] * size[1]
+
+    @property
+    def drawn_how(self) -> str:
+        """The temperature, in words."""
+        return f"drawn at a temperature of {self.sampler.temperature:g}, which likelihoods do not depend on"
 
     def quantise(self, image: Tensor) -> Tensor:
         """Levels 0 .. 2 ** bits - 1, integers in the images' dtype, of 8-bit images scaled to [-1, 1]."""
@@ -146,7 +163,7 @@ class PixelCNN(Generator):
             field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight)
             level = self.quantise(image.to(weight)).expand(shape).flatten(0, 1)
             steps = self.steps(features, len(field))
-            drawn = sample(steps, self.head, by_field(field, known), level, known)
+            drawn = sample(steps, self.head, by_field(field, known), level, known, self.sampler.temperature)
         return self.show(drawn.clone()).unflatten(0, shape[:2])
 
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
@@ -186,6 +203,7 @@ class PixelCNNConfig(GeneratorConfig):
     maps: int = Field(16, ge=1, description="channels of that map")
     bottleneck: int = Field(0, ge=0, description="length of the vector an image is encoded to; 0: no encoder")
     encoder_scale: float = Field(1.0, gt=0, description="multiplies the encoder's widths of 100, 150 and 200")
+    sampler: PixelSampler = PixelSampler()
 
     def refusal(self, method: Method) -> str | None:
         if method.randomness.has_code:
@@ -217,7 +235,7 @@ class PixelCNNConfig(GeneratorConfig):
         stack = kind(image_channels, self.width, self.layers, self.filter, self.first_filter, channels)
         sizes = (stack.maps, self.head, image_channels, 2**self.bits)
         head = MixtureHead(*sizes, self.components) if self.output == "mixture" else ColourHead(*sizes)
-        generator = PixelCNN(stack, head, self.bits, size, unfold, encoder)
+        generator = PixelCNN(stack, head, self.bits, size, unfold, encoder, self.sampler)
         init_glorot(generator)
         if self.scaled:
             for network, gain in ((stack, 1.0), (head.hidden, 1.0), (head.logits, FLAT)):

@@ -27,11 +27,14 @@ def by_field(uniform: Tensor, known: int) -> Choose:
     return lambda probabilities: inverse(probabilities, next(numbers))
 
 
-def sample(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int) -> Tensor:
+def sample(
+    steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int, temperature: float = 1.0
+) -> Tensor:
     """Sample levels (N, C, H, W): integers in a floating-point dtype.
 
     Args:
         choose: picks levels (N,) given probabilities (N, levels), for each value in order.
+        temperature: of which logits are divided by; below 1, likely levels are even likelier.
         image: levels (N, C, H, W), of which the first `known` pixels in raster order are kept.
     """
     height, width = image.shape[-2:]
@@ -48,7 +51,7 @@ def sample(steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known:
             for colour in range(head.colours):
                 steps.colour(colour)
                 if not kept:
-                    level[colour] = choose(torch.softmax(last.logits(colour, value[:colour]), dim=1))
+                    level[colour] = choose(torch.softmax(last.logits(colour, value[:colour]) / temperature, dim=1))
                     value[colour] = shade(level[colour], head.levels)
                 steps.put(x, colour, value[colour])
             steps.keep(x)

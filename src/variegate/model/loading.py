@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from ..core.capabilities import HasMemory
-from ..core.errors import CheckpointError, ConfigError
+from ..core.errors import CheckpointError, ConfigError, did_you_mean
 from ..core.interfaces import Generator
 from ..core.overrides import override
 from ..methods import method_from_mapping
@@ -41,17 +41,19 @@ def load_networks(folder: Path, record: ModelRecord, device: str) -> tuple[Gener
 
 
 def with_sampler(record: ModelRecord, changes: Mapping[str, Any]) -> ModelRecord:
-    """The record of a model that solves its equation otherwise; weights stay as they are.
+    """The record of a model that draws otherwise; weights stay as they are.
 
     Raises:
-        ConfigError: the model draws images in one pass, or there is no such setting or value.
+        ConfigError: there is nothing to choose once the model is trained, or there is no such setting or value.
     """
     name = record.method["name"]
-    if "sampler" not in record.method["generator"]:
-        raise ConfigError(f"this {name} model solves no equation, so there are no steps and no guidance to choose")
     method = method_from_mapping(record.method, f"this {name} model")
-    sampler = {"guidance": method.generator.sampler.guidance, **changes}  # type: ignore[attr-defined]
-    if "guided_from" in changes and sampler["guidance"] == 1:
+    sampler = method.generator.model_dump().get("sampler", {})
+    for key in changes:
+        if key not in sampler:
+            what = f"this {name} model has no {key.replace('_', ' ')} to choose"
+            raise ConfigError(f"{what}; {did_you_mean(key, sampler) if sampler else 'its way of drawing is fixed'}")
+    if "guided_from" in changes and {**sampler, **changes}["guidance"] == 1:
         raise ConfigError("guided_from changes nothing with a guidance of 1; give --guidance too")
     changed = override(method, {f"generator.sampler.{key}": value for key, value in changes.items()})
     return record.model_copy(update={"method": changed.model_dump(mode="json")})
