@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import variegate
@@ -121,6 +123,28 @@ def test_every_kind_of_condition_is_measured_as_by_hand(kind: str, desk: Path, t
     assert page.count("<h2>Surprisal</h2>") == 1
     assert "<h2>Samples</h2>" not in page, "nothing is drawn"
     assert ("Each class" in page) == named
+
+
+def test_simple_images_that_were_never_seen_are_told_by_the_bits_beyond_those_of_png(tmp_path: Path) -> None:
+    """After training on noise, noise costs nearly all its bits, a flat image few, although it is the odd one."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "noise.npz", images=noise)
+    flat = np.full_like(noise, 90)
+    np.savez(tmp_path / "both.npz", images=np.stack([noise, flat], axis=1).reshape(80, 16, 16))
+    shared = {"condition": "none", "bits": 4, **SMALL}
+    run = train("gated-pixelcnn", tmp_path / "noise.npz", tmp_path / "run", steps=2, run=QUIET, **shared)
+    variegate.evaluate(run, protocol="likelihood", data=tmp_path / "both.npz")
+    held = RunFolder(run).pairs("held", tmp_path / "both.npz")
+    beyond: dict[bool, list[float]] = {True: [], False: []}
+    for i, row in enumerate(csv.DictReader((run / "likelihood.csv").open())):
+        image, file = held.raw(i)[1], io.BytesIO()
+        Image.fromarray(image[0].numpy() >> 4).save(file, "PNG", optimize=True)
+        ours, png, more = (float(row[f"bits_per_dim{end}"]) for end in ("", "_png", "_beyond_png"))
+        assert (png, more) == pytest.approx((8 * file.tell() / 256, ours - png))
+        beyond[bool((image == image[0, 0, 0]).all())].append(more)
+    assert min(map(len, beyond.values())) > 0
+    assert min(beyond[True]) > max(beyond[False]) + 1
 
 
 def by_hand(model: Model, raw: Tensor, image: Tensor) -> float:

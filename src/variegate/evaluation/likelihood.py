@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..core.capabilities import HasLevels
 from ..core.errors import ConfigError, with_article
-from ..core.images import to_float
+from ..core.images import to_float, to_pil
 from ..core.interfaces import Generator
 from ..core.progress import watched
 from ..data.conditions import ClassLabel
@@ -39,9 +39,14 @@ def is_of_class(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """For the first images of a split: the bits per dimension and the class, if any, of each, and the metrics."""
+    """For the first images of a split: the bits per dimension and the class, if any, of each, and the metrics.
+
+    Simple images are likely, also where a model has never seen their like, so likelihood alone does not tell what is
+    out of its data; bits beyond those of a compressor that knows no data do (Serra et al., ICLR 2020).
+    """
 
     bits: list[float]
+    png: list[float]  # bits per dimension of the image as PNG
     raw: list[float] | None  # the same with the raw weights (not the EMA), if available
     classes: list[str | None]
     results: Results
@@ -55,6 +60,8 @@ class Likelihood:
         columns[BITS] = self.bits
         if self.raw is not None:
             columns[f"{BITS}_raw"] = self.raw
+        columns[f"{BITS}_png"] = self.png
+        columns[f"{BITS}_beyond_png"] = [ours - png for ours, png in zip(self.bits, self.png)]
         text = io.StringIO()
         lines = csv.writer(text, lineterminator="\n")
         lines.writerow(columns)
@@ -85,7 +92,8 @@ def likelihood(
         own = [value for value, one in zip(bits, classes) if one == name]
         told = f"images of the class {name} only"
         results.add({OF_CLASS + name: mean_of(own, OF_CLASS + name, pairs, generator.bits, AVERAGED, told)})
-    return Likelihood(bits, others, classes, results)
+    png = [png_bits(pairs.raw(i)[1], generator.bits) for i in range(count)]
+    return Likelihood(bits, png, others, classes, results)
 
 
 def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw: Generator | None) -> Likelihood:
@@ -111,6 +119,13 @@ def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw:
             "protocol, or evaluate a model such as gated-pixelcnn"
         )
     return found
+
+
+def png_bits(image: Tensor, bits: int = 8) -> float:
+    """Bits per dimension of an image, uint8 (C, H, W), as PNG, after rounding to `bits` bits as the model does."""
+    file = io.BytesIO()
+    to_pil(image >> (8 - bits)).save(file, "PNG", optimize=True)
+    return 8 * file.tell() / image.numel()
 
 
 @torch.no_grad()
