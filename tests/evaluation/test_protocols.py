@@ -11,16 +11,19 @@ import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor
 
 from variegate.core.errors import ConfigError, DataError
+from variegate.core.images import to_float
 from variegate.data import DataConfig
 from variegate.evaluation import measure
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
 from variegate.evaluation.drawn import Drawn
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.frechet import Extractor
+from variegate.evaluation.low_resolution import against_low_resolution
 from variegate.evaluation.protocols import DIVERSITY, DiversityPreset, diversity_preset
 from variegate.methods.mrgan import glcic
 from variegate.methods.pix2pix import pix2pix
@@ -154,6 +157,26 @@ def test_what_is_measured_of_holes_is_measured_inside_them() -> None:
         protocol = measured[name].protocol
         assert protocol.size == (32, 32)
         assert any("inside the hole" in note for note in protocol.notes)
+
+
+def test_super_resolution_stands_beside_the_bicubic_enlargement_and_what_was_given() -> None:
+    pairs = DataConfig(path="streets:3", size=(32, 32), condition="superres:4").open()
+    low = [Image.fromarray(pairs.raw(i)[0][:, ::4, ::4].permute(1, 2, 0).numpy()) for i in range(3)]
+    truths = [to_float(pairs.raw(i)[1]) for i in range(3)]
+    large = [torch.from_numpy(np.array(one.resize((32, 32), Image.Resampling.BICUBIC))) for one in low]
+    expected = [float((a.permute(2, 0, 1) - (b + 1) * 127.5).square().mean().sqrt()) for a, b in zip(large, truths)]
+    exact = ((truth.expand(1, 2, -1, -1, -1), truth[None]) for truth in truths)
+    raws = [pairs.raw(i)[0] for i in range(3)]
+    found = against_low_resolution(exact, raws, 4, ["rmse", "psnr"])
+    assert found["rmse_bicubic"].value == pytest.approx(sum(expected) / 3, rel=0.03)
+    assert found["psnr_bicubic"].value == pytest.approx(np.mean([20 * math.log10(255 / e) for e in expected]), rel=0.02)
+    assert found["reduced_error"].value == 0
+    assert found["reduced_error"].protocol.samples == 2
+    darker = ((truth.expand(1, 2, -1, -1, -1) - 0.2, truth[None]) for truth in truths)
+    assert 15 < against_low_resolution(darker, raws, 4, ["rmse"])["reduced_error"].value < 26
+    generator = pix2pix(width=4).build_generator(pairs.shapes).eval()
+    measured = measure.measure(generator, pairs, pairs, "quick", perceptual=False).results.measured
+    assert {"rmse_bicubic", "ssim_bicubic", "reduced_error"} <= set(measured)
 
 
 def test_diversity_is_the_mean_over_conditions_of_the_mean_over_pairs() -> None:

@@ -19,6 +19,7 @@ from ..data.conditions.labels import Labels
 from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair, sample_raw
+from ..data.derived.derived import SuperRes
 from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
 from ..runs.measured import Measured, Protocol, Results, libraries
@@ -29,6 +30,7 @@ from .frechet import Extractor, Features, extractor, features_of, set_distances
 from .gathering import Gathered
 from .landmark_error import landmark_error
 from .likelihood import Likelihood, likelihood, only_likelihood
+from .low_resolution import against_low_resolution
 from .modes import RARE, Modes, modes
 from .normal_consistency import normal_consistency
 from .plugged import Networks
@@ -131,6 +133,9 @@ def quick_metrics(
             "closeness to the real image",
             lambda: fidelity(drawn.with_truth(), measures, preset.remarks, drawn.holes),
         )
+        if isinstance(pairs.derived, SuperRes):
+            factor, raws = pairs.derived.factor, [pairs.raw(i)[0] for i in range(len(drawn.samples))]
+            gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))
         if "ssim" not in measures:
             height, width = pairs.size
             gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, but images have only {width}x{height}")
