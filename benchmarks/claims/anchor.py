@@ -28,7 +28,12 @@ FLOW = Trial("flow", "flow", {}, data=DATA, steps=UPDATES)
 STUDENT = Trial(
     "flow-student",
     "flow-student",
-    {"objective.inner_steps": INNER_OF_STUDENT, "objective.inner_batch": BATCH},
+    {
+        "objective.inner_steps": INNER_OF_STUDENT,
+        "objective.inner_batch": BATCH,
+        "objective.adversarial": 1.0,
+        "learning_rate.discriminator": 4e-4,
+    },
     data=DATA,
     steps=UPDATES // INNER_OF_STUDENT,
     predictor=FLOW,

@@ -28,7 +28,7 @@ MIXTURE = {"output": "mixture", "components": 3}
 def built(colours: int, size: Size, conditions: int = 0, **settings: Any) -> PixelCNN:
     """Small, in double precision, with weights that are all different and strong enough to matter."""
     torch.manual_seed(0)
-    small = {"layers": 3, "width": 6, "head": 6, "filter": 3, "first_filter": 5, "bits": 3}
+    small = {"layers": 3, "width": 6, "head": 6, "filter": 3, "first_filter": 5, "bits": 3, "scaled": False}
     generator = (
         PixelCNNConfig(**{**small, **settings}).build(NoRandomness(), Shapes(conditions, colours, size)).double()
     )

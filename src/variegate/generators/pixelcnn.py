@@ -196,7 +196,9 @@ class PixelCNNConfig(GeneratorConfig):
     )
     components: int = Field(10, ge=1, description="of the mixture")
     bits: int = Field(8, ge=2, le=8, description="bits per colour")
-    scaled: bool = Field(False, description="weights begin scaled by the inputs that masks leave, logits by a tenth")
+    scaled: bool = Field(
+        True, description="weights begin scaled by the inputs that masks leave, logits by a tenth; false: Glorot"
+    )
     conditioning: Literal["direct", "deconv"] = Field(
         "direct", description="deconv: make a map from a condition that is a vector"
     )
