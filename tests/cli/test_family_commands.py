@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import variegate
@@ -56,10 +57,39 @@ def test_the_style_of_a_given_image_can_be_drawn_on_another_layout(tmp_path: Pat
     assert not np.allclose(model.invert(picture(tmp_path / "other.png", seed=1)), code)
 
 
-def test_a_method_without_an_encoder_says_so(tmp_path: Path) -> None:
+def test_without_an_encoder_the_code_of_an_image_is_searched(tmp_path: Path) -> None:
     run = trained("msgan", tmp_path / "run")
-    with pytest.raises(ConfigError, match="has no encoder from images to codes; train bicyclegan or munit"):
-        variegate.load(run).invert(picture(tmp_path / "style.png"))
+    model, held = variegate.load(run), RunFolder(run).pairs("test").raw(0)[0]
+    wanted = model.sample(held, 1, seed=5)
+    wanted.pil()[0].save(tmp_path / "style.png")
+    with pytest.raises(ConfigError, match=r"depends on its label map here; give invert\(image, label map\)"):
+        model.invert(tmp_path / "style.png")
+    code = model.invert(tmp_path / "style.png", held)
+    assert torch.equal(code, model.invert(tmp_path / "style.png", held)), "the same candidates every time"
+
+    def off(codes: torch.Tensor) -> torch.Tensor:
+        return (model.sample(held, codes=codes).images - wanted.images).abs().mean(dim=(1, 2, 3))
+
+    assert float(off(code)) < 0.7 * float(off(model.codes(64, seed=9)).min()), "nearer than the best of a first round"
+    like = ["--like", str(tmp_path / "style.png"), "--like-condition", "test:0"]
+    main(["sample", str(run), "test:0", *like, "--out", str(tmp_path / "drawn")])
+    drawn = np.asarray(Image.open(tmp_path / "drawn" / "0000.png"))
+    assert np.array_equal(drawn, np.asarray(model.sample(held, codes=code).pil()[0]))
+    with pytest.raises(ConfigError, match="candidates must be at least 1"):
+        model.invert(tmp_path / "style.png", held, candidates=0)
+
+
+def test_a_network_of_several_heads_is_searched_in_full(tmp_path: Path) -> None:
+    def of_heads(count: int) -> Path:
+        small = {"generator.widths": [6, 6, 4], "objective.perceptual": "laplacian", "heads": count, "batch_size": 2}
+        return variegate.train("crn", "streets:20", tmp_path / f"heads-{count}", size=32, steps=2, quiet=True, **small)
+
+    model, held = variegate.load(run := of_heads(3)), RunFolder(run).pairs("test").raw(0)[0]
+    codes = model.fixed_codes()
+    model.sample(held, codes=codes[1:2]).pil()[0].save(tmp_path / "style.png")
+    assert torch.equal(model.invert(tmp_path / "style.png", held), codes[1:2])
+    with pytest.raises(ConfigError, match="draws one image per condition, so there is no code"):
+        variegate.load(trained("pix2pix", tmp_path / "one", "--noise", "none")).invert(tmp_path / "style.png", held)
 
 
 def test_munit_learns_from_folders_that_do_not_belong_together(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

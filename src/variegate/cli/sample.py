@@ -29,9 +29,9 @@ class Sample:
     fixed_codes: bool = False
     """use the fixed codes of training instead of new ones (latent-dropout, crn)"""
     like: Path | None = None
-    """an image whose style to use; for methods that can infer an image's code (bicyclegan, munit, flow)"""
+    """an image whose style to use; its code is found by the encoder (bicyclegan, munit), else with --like-condition"""
     like_condition: str | None = None
-    """flow: the condition of the image of --like, in any form that conditions have here"""
+    """the condition of the image of --like, in any form that conditions have here; bicyclegan and munit need none"""
     guidance: float | None = None
     """flow: weight of the condition; default: as trained"""
     guided_from: float | None = None

@@ -12,12 +12,11 @@ from torch import Tensor
 from ..core.capabilities import Completes, HasVelocity
 from ..core.errors import ConfigError
 from ..core.images import to_float, to_unit, uint8_to_unit
-from ..core.interfaces import Features, Generator, Size
+from ..core.interfaces import Features, Size
 from ..data.conditions import Condition, ImageCondition
 from ..data.files.sources import Source
 
 CHUNK = 16  # images sampled at a time
-UNDONE = 0.05  # mean difference in [-1, 1] between an image and what is drawn from its code
 HIDDEN = 128  # mid grey: pixels not kept, on sheets
 
 Images = Sequence[Source] | Tensor
@@ -54,21 +53,6 @@ def read_images(images: Images, reader: ImageCondition, size: Size | None) -> Te
         found = f"images have different sizes, {sizes}" if raw else "there are no images"
         raise ConfigError(f"{found}; give images of one size")
     return torch.stack(raw)
-
-
-@torch.no_grad()
-def invert_steps(generator: HasVelocity, condition: Tensor, images: Tensor) -> Tensor:
-    """The codes (n, D) that a flow carries to images (n, C, H, W) in [-1, 1].
-
-    Raises:
-        ConfigError: the flow does not get back to the images, because its steps are too long to be undone.
-    """
-    codes = generator.invert(condition, images)
-    assert isinstance(generator, Generator)
-    again = generator(condition, codes.unsqueeze(1))[:, 0]
-    if not float((again - images).abs().mean()) < UNDONE:
-        raise ConfigError("this flow takes steps too long to be undone; train it with more --generator.sampler.steps")
-    return codes.cpu()
 
 
 def log_density(generator: HasVelocity, condition: Tensor, images: Tensor, probes: int) -> tuple[Tensor, Tensor]:

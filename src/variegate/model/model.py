@@ -22,12 +22,12 @@ from ..data.files.sources import Source
 from ..data.scenes.layouts import read_layouts
 from ..runs.saved_model import model_folder, read_record, write_model
 from .generator import LoadedGenerator, Precision
+from .inversion import invert_steps, search_code
 from .likelihood import (
     Images,
     ask_of_each,
     check_keep,
     complete,
-    invert_steps,
     log_density,
     own_condition,
     read_images,
@@ -271,26 +271,29 @@ class Model(LoadedGenerator):
             raise ConfigError(f"this {self.name} model reads images, not label maps, so it has no objects to edit")
         return Editor(self.condition, self.sample, layout, size)
 
-    def invert(self, image: Source, condition: Source | None = None) -> Tensor:
+    def invert(self, image: Source, condition: Source | None = None, candidates: int = 64) -> Tensor:
         """The code (1, D) of an image, resized to the training size; `sample(condition, codes=...)` uses its style.
 
+        By the model's encoder if it has one; flows undo their steps; otherwise by a search, see `inversion`.
+
         Args:
-            condition: what the image is an image of, needed by flows alone, which undo their own steps.
+            condition: what the image is an image of; only encoders do without.
+            candidates: codes tried in each of the five rounds of a search.
 
         Raises:
-            ConfigError: the model has no way from images to codes, lacks the condition, or its steps cannot be undone.
+            ConfigError: there is no code, the condition is lacking, or a flow's steps cannot be undone.
         """
         pixels = to_float(self.image_reader.read(image, self.size).unsqueeze(0).to(self.device))
+        if self.inverter is not None:
+            mean: Tensor = self.inverter(pixels)[0]
+            return mean.cpu()
+        if condition is None and self.condition.channels:
+            noun = self.condition.noun
+            raise ConfigError(f"the code of an image depends on its {noun} here; give invert(image, {noun})")
+        encoded = self.encode(self.condition.read("none" if condition is None else condition, self.size))
         if isinstance(self.generator, HasVelocity):
-            if condition is None and self.condition.channels:
-                noun = self.condition.noun
-                raise ConfigError(f"the code of an image depends on its {noun} here; give invert(image, {noun})")
-            raw = self.condition.read("none" if condition is None else condition, self.size)
-            return invert_steps(self.generator, self.encode(raw), pixels)
-        if self.inverter is None:
-            raise ConfigError(f"this {self.name} model has no encoder from images to codes; train bicyclegan or munit")
-        mean: Tensor = self.inverter(pixels)[0]
-        return mean.cpu()
+            return invert_steps(self.generator, encoded, pixels)
+        return search_code(self.generator, encoded, pixels, candidates, self.record.method["objective"])
 
 
 load = Model.load
