@@ -41,6 +41,18 @@ def section(measured: Result) -> str:
     return "\n".join(lines)
 
 
+def ledger(files: dict[str, list[dict[str, Any]]]) -> str:
+    """Format how many claims of each paper hold, and which do not."""
+    lines = ["| claims | judged | hold | do not hold |", "|---|---|---|---|"]
+    every: list[bool] = []
+    for name, found in files.items():
+        judged = {claim["id"]: claim["holds"] for claim in found if claim["holds"] is not None}
+        every += judged.values()
+        failed = ", ".join(id for id, holds in judged.items() if not holds)
+        lines.append(f"| [{name}](#{name}) | {len(judged)} | {sum(judged.values())} | {failed} |")
+    return "\n".join([*lines, f"| all | {len(every)} | {sum(every)} | |"])
+
+
 def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     """Format a paper's claims and what was measured, then the methods side by side: mean and deviation over seeds."""
     lines = [f"### {name}", "", "| claim | data | verdict | measured |", "|---|---|---|---|"]
@@ -134,9 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     page = chosen.page.read_text() if chosen.page.is_file() else "# Benchmarks\n"
     page = fill(page, "speed", "\n\n".join(section(one) for one in measured))
-    judged = sorted(chosen.claims.glob("*.json"))
+    judged = {path.stem: json.loads(path.read_text()) for path in sorted(chosen.claims.glob("*.json"))}
     if judged:
-        page = fill(page, "claims", "\n\n".join(claims_section(p.stem, json.loads(p.read_text())) for p in judged))
+        page = fill(page, "ledger", ledger(judged))
+        page = fill(page, "claims", "\n\n".join(claims_section(name, found) for name, found in judged.items()))
     if (gallery := chosen.page.with_name("gallery.md")).is_file():
         text = gallery.read_text()
         for path in sorted(chosen.real.glob("*.json")):

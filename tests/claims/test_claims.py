@@ -163,6 +163,9 @@ def test_claims_become_tables_of_the_page(invented: None, tmp_path: Path) -> Non
     assert all(claim["claim"] in text for name, claim in found.items() if name != "table")
     for trial in basisgan.FAMILY:
         assert f"| {trial.name} | 0.5 ± 0 |" in text
+    judged = {name: claim["holds"] for name, claim in found.items() if claim["holds"] is not None}
+    failed = ", ".join(name for name, holds in judged.items() if not holds)
+    assert f"| [basisgan](#basisgan) | {len(judged)} | {sum(judged.values())} | {failed} |" in text
 
 
 def test_a_run_is_known_by_its_configuration_and_seed_alone(tmp_path: Path) -> None:
