@@ -41,8 +41,8 @@ TOLD = (
 @pytest.mark.parametrize(
     ("training", "advice"),
     [
-        (Training(), "Give more pairs, --flip true, --jitter 1.1, a narrower network, or --keep best."),
-        (Training(flip=True), "Give more pairs, --jitter 1.1, a narrower network, or --keep best."),
+        (Training(), "Give more pairs, --flip true, --jitter 1.1, a narrower network, or --keep best --patience 5."),
+        (Training(flip=True), "Give more pairs, --jitter 1.1, a narrower network, or --keep best --patience 5."),
         (Training(keep="best"), "The model of step 200 is kept; more steps will not help, more pairs may."),
     ],
 )

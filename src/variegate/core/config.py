@@ -152,6 +152,9 @@ class Training(Config):
         0.001, ge=0, lt=1, description="share of the image up to which a class has no rarity; 0.02 leaves specks out"
     )
     keep: Literal["last", "best"] = Field("last", description="the model to keep; best: by validation score")
+    patience: int = Field(
+        0, ge=0, description="with keep best: training ends after so many checkpoints without a better score; 0: never"
+    )
     jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
     neighbours: Neighbours = Neighbours()

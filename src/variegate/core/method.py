@@ -198,10 +198,9 @@ class Method(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        components = (self.objective, self.generator, self.randomness)
-        reasons = [*(component.refusal(self) for component in components), self._training_refusal()]
-        reason = next(filter(None, reasons), None)
-        if reason:
+        parts = (self.objective, self.generator, self.randomness)
+        reasons = [*(part.refusal(self) for part in parts), self._training_refusal()]
+        if reason := next(filter(None, reasons), None):
             raise ConfigError(f"{self.name}: {reason}")
         return self
 
@@ -214,12 +213,12 @@ class Method(Config):
         if wanted.threshold and objective.targets() == 1:
             return "its objective has one target per condition; training.neighbours.threshold must be 0"
         if wanted.threshold and wanted.most > objective.targets():
-            return (
-                f"training.neighbours.most is {wanted.most}, but there are only {objective.targets()} branches; "
-                "raise --branches or lower it"
-            )
-        missing = sorted(objective.players() - set(training.learning_rate))
-        return f"training.learning_rate has no entry for {', '.join(missing)}" if missing else None
+            few = f"training.neighbours.most is {wanted.most}, but there are only {objective.targets()} branches"
+            return f"{few}; raise --branches or lower it"
+        if training.patience and training.keep != "best":
+            return "training.patience waits for a better validation score, so it needs training.keep best"
+        missing = ", ".join(sorted(objective.players() - set(training.learning_rate)))
+        return f"training.learning_rate has no entry for {missing}" if missing else None
 
     @property
     def frozen(self) -> Self | None:

@@ -41,7 +41,10 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     lines, healthy = [], True
     steps = folder.checkpoints.steps()
     done = steps[-1] if steps else 0
-    if done < wanted:
+    waited, patience = folder.checkpoints.waited(), folder.config.method.training.patience
+    if patience and waited >= patience * folder.config.run.intervals(wanted).save:
+        lines.append(f"Training ended at step {done}: the validation score had not improved for {waited} steps.")
+    elif done < wanted:
         lines.append(f"Training stopped at step {done} of {wanted}; repeat the command with --resume to continue.")
     else:
         lines.append(f"Training finished at step {done}.")
@@ -207,7 +210,7 @@ def by_heart(log: list[dict[str, Any]], training: Training) -> str | None:
         if training.keep == "best":
             return f"{told}. The model of step {best['step']} is kept; more steps will not help, more pairs may."
         flip = "" if training.flip else "--flip true, "
-        return f"{told}. Give more pairs, {flip}--jitter 1.1, a narrower network, or --keep best."
+        return f"{told}. Give more pairs, {flip}--jitter 1.1, a narrower network, or --keep best --patience 5."
     return None
 
 

@@ -43,6 +43,11 @@ class Checkpoints:
         known = {step: score for step, score in scores.items() if score is not None}
         return min(known, key=lambda step: known[step]) if known else None
 
+    def waited(self) -> int:
+        """Steps from the best checkpoint to the last one."""
+        best, steps = self.best(), self.steps()
+        return 0 if best is None else steps[-1] - best
+
     def score(self, step: int) -> float | None:
         path = self.path(step) / "score.json"
         score: float | None = json.loads(path.read_text())["score"] if path.is_file() else None

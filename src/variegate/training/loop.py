@@ -47,7 +47,7 @@ Players = dict[str, list[nn.Parameter]]
 
 
 def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial: InitialWeights | None = None) -> None:
-    """Train until `method.training.steps`, continuing from the last checkpoint in `folder` if there is one.
+    """Train until `method.training.steps`, or as long as its `patience` lasts, from the last checkpoint in `folder` on.
 
     Args:
         initial: weights of earlier training; ignored if there is a checkpoint.
@@ -70,9 +70,9 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
     def keep() -> None:
-        """Evaluate the panel, then write the checkpoint and the model."""
+        """Evaluate the panel, then write the checkpoint and the model, unless that was done."""
         check_finite(state.generator, state.step, checkpoints)
-        if log:
+        if log and state.step not in (0, *checkpoints.steps()):
             panel.look(folder / "samples", state.step, log)
             checkpoints.save(state.step, state.to_save(), panel.score)
             if settings.keep == "last" or checkpoints.best() in (state.step, None):
@@ -80,32 +80,32 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
                 write_model(folder / "model", state.ema, record, state.objective.inverter())
         fabric.barrier()
 
+    patience = settings.patience * intervals.save
+    done = waited(fabric, checkpoints, patience, log)
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
-        while state.step < settings.steps and not agree_to_stop(fabric, stop.asked > 0):
+        while state.step < settings.steps and not done and not agree_to_stop(fabric, stop.asked > 0):
             try:
                 batch = next(batches)
             except DataError:  # a damaged file must not lose the progress so far
-                if state.step and state.step not in checkpoints.steps():
-                    keep()
+                keep()
                 raise
-            logs = one_step(fabric, state, batch, settings, run.seed)
-            numbers = finite(fabric, logs, state.step, checkpoints)
+            numbers = finite(fabric, one_step(fabric, state, batch, settings, run.seed), state.step, checkpoints)
             if log:
                 if state.step % intervals.log == 0 or state.step == settings.steps:
                     log.numbers(state.step, numbers)
                 log.progress.to(state.step, panel.note)
             if state.step % intervals.save == 0 or state.step == settings.steps:
                 keep()
-        if state.step and state.step not in checkpoints.steps():
-            keep()
-        if log and state.step >= settings.steps and isinstance(state.ema, HasMemory):
+                done = waited(fabric, checkpoints, patience, log)
+        keep()
+        done |= state.step >= settings.steps
+        if log and done and isinstance(state.ema, HasMemory):
             log.say(f"{method.name} now stores its {len(pairs)} training images, which it copies from when sampling")
             remember_images(folder / "model", state.ema, pairs, fabric.device)
         fabric.barrier()
-    if state.step < settings.steps:
-        raise Interrupted(
-            f"{folder}: stopped at step {state.step}; continue with --resume", stop.asked or signal.SIGTERM
-        )
+    if not done:
+        told = f"{folder}: stopped at step {state.step}; continue with --resume"
+        raise Interrupted(told, stop.asked or signal.SIGTERM)
 
 
 def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
@@ -247,8 +247,16 @@ def advice(checkpoints: Checkpoints) -> str:
     return f"{good}; lower the learning rate or set --training.clip_norm"
 
 
+def waited(fabric: Fabric, checkpoints: Checkpoints, patience: int, log: Log | None) -> bool:
+    """Whether the validation score has not improved for `patience` steps; 0: never."""
+    over = patience > 0 and agree_to_stop(fabric, checkpoints.waited() >= patience)
+    if over and log:
+        log.say(f"the validation score has not improved since step {checkpoints.best()}, so training ends here")
+    return over
+
+
 def agree_to_stop(fabric: Fabric, asked: bool) -> bool:
-    """Whether any process was asked to stop."""
+    """Whether any process wants to stop."""
     if fabric.world_size == 1:
         return asked
     flag = fabric.all_reduce(torch.tensor(float(asked), device=fabric.device), reduce_op="sum")
