@@ -152,6 +152,15 @@ def test_a_change_keeps_what_is_enclosed(model: Model) -> None:
     assert int((layout == BUILDING).sum()) == 6
 
 
+def test_a_class_is_changed_or_removed_as_a_whole(model: Model) -> None:
+    before = torch.from_numpy(scene())
+    layout = model.edit(scene()).change("road", "sky").layout
+    assert not (layout == ROAD).any()
+    assert torch.equal(layout != before, before == ROAD)
+    gone = model.edit(scene()).delete("car").layout
+    assert torch.equal(gone != before, (before == CAR) | (before == WINDOW))
+
+
 def test_boxes_masks_and_crops_are_added(model: Model) -> None:
     mask = np.zeros(SIZE, bool)
     mask[0, 0] = mask[3, 3] = True
@@ -212,6 +221,8 @@ def test_touching_objects_are_told_apart_by_their_instances() -> None:
         (lambda editor: editor.delete(np.ones((3, 3), bool)), r"got shape \(3, 3\)"),
         (lambda editor: editor.delete(np.ones(SIZE, bool)), "cannot delete the whole image"),
         (lambda editor: editor.delete((0.5, 3)), "whole pixels"),
+        (lambda editor: editor.delete("pavement"), "this label map has no pavement, only sky"),
+        (lambda editor: editor.change("raod", "sky"), "no class 'raod'; did you mean 'road'"),
         (lambda editor: editor.delete((float("nan"), 3)), "whole pixels"),
         (
             lambda editor: editor.add("sky", Crop(scene(), (0, 0, 9, 9), (10**20, 1))),
@@ -247,10 +258,11 @@ def run(model: Model, tmp_path: Path) -> Path:
 def test_the_command_does_the_steps_in_order_and_writes_before_and_after(run: Path, model: Model) -> None:
     layout, out = run.parent / "layout.png", run.parent / "out"
     steps = ["move:5,22:14,0", "delete:21,10", "change:20,22:roof", f"add:car:{layout}:0,18,20,32:0,18"]
+    steps += ["change:roof:building", "delete:car"]
     main(["edit", str(run), str(layout), "--steps", *steps, "--index", "2", "--seed", "1", "--out", str(out)])
     editor = model.edit(scene())
     expected = editor.move((5, 22), 14, 0).delete((21, 10)).change((20, 22), ROOF)
-    expected = expected.add(CAR, Crop(scene(), (0, 18, 20, 32), (0, 18)))
+    expected = expected.add(CAR, Crop(scene(), (0, 18, 20, 32), (0, 18))).change("roof", "building").delete("car")
     written = Image.open(out / "layout.png")
     assert written.mode == "P"
     assert np.array_equal(np.asarray(written), expected.layout.numpy())
@@ -271,6 +283,8 @@ def test_the_command_does_the_steps_in_order_and_writes_before_and_after(run: Pa
         ("move:1,1:2", "expected move"),
         ("delete:a,b", "expected delete:X,Y"),
         ("change:0,0:tee", "did you mean 'tree'"),
+        ("change:raod:tree", "expected change:X,Y:CLASS or change:CLASS:CLASS"),
+        ("delete:pavement", "this label map has no pavement"),
         ("add:car:1,2,3", "expected add:CLASS"),
         ("delete:99,0", "outside the image"),
     ],

@@ -21,7 +21,8 @@ class Edit:
     """a label map, or an item of the run's data such as test:0"""
     steps: tuple[str, ...]
     """applied in order: move:X,Y:DX,DY delete:X,Y change:X,Y:CLASS add:CLASS:BOX add:CLASS:LAYOUT:BOX:X,Y; a box
-    LEFT,TOP,RIGHT,BOTTOM can replace the point X,Y of an object; all in pixels of the label map file"""
+    LEFT,TOP,RIGHT,BOTTOM can replace the point X,Y of an object, and a class name stands for all of its pixels in
+    delete:CLASS and change:CLASS:CLASS; all in pixels of the label map file"""
     index: int = 0
     """which image of --seed, or of --codes, sets the style"""
     seed: int = 0

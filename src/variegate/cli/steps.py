@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 FORMS = {
     "move": "move:X,Y:DX,DY",
-    "delete": "delete:X,Y",
-    "change": "change:X,Y:CLASS",
+    "delete": "delete:X,Y or delete:CLASS",
+    "change": "change:X,Y:CLASS or change:CLASS:CLASS",
     "add": "add:CLASS:LEFT,TOP,RIGHT,BOTTOM or add:CLASS:LAYOUT:LEFT,TOP,RIGHT,BOTTOM:X,Y",
 }
 
@@ -38,11 +38,11 @@ def apply(scene: Editor, step: str, find: Callable[[str], Any]) -> None:
     name, _, place = rest.partition(":")
     try:
         if verb == "delete":
-            scene.delete(numbers(rest, 2, 4))
+            scene.delete(place_of(rest, scene))
         elif verb == "move":
             scene.move(numbers(name, 2, 4), *numbers(place, 2))
         elif verb == "change":
-            scene.change(numbers(name, 2, 4), place)
+            scene.change(place_of(name, scene), place)
         elif ":" in place:
             other, box, at = place.rsplit(":", 2)
             scene.add(name, Crop(find(other), numbers(box, 4), numbers(at, 2)))
@@ -52,6 +52,11 @@ def apply(scene: Editor, step: str, find: Callable[[str], Any]) -> None:
         raise ConfigError(f"--steps {step}: {error}") from None
     except ValueError:
         raise ConfigError(f"--steps {step}: expected {FORMS[verb]}") from None
+
+
+def place_of(text: str, scene: Editor) -> Any:
+    """The name of a class, or else a point or a box."""
+    return text if text in scene.condition.names else numbers(text, 2, 4)
 
 
 def numbers(text: str, *counts: int) -> Any:

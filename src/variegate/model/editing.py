@@ -26,7 +26,7 @@ from .samples import Samples
 
 Point = tuple[int, int]  # x to the right, y down, in pixels from 0
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are just outside
-Place = Point | Box | NDArray[Any] | Tensor  # or a mask (H, W), not 0 inside
+Place = Point | Box | str | NDArray[Any] | Tensor  # or the name of a class, or a mask (H, W), not 0 inside
 
 FARTHEST = 2**31  # pixels; no image reaches that far
 
@@ -45,7 +45,8 @@ class Editor:
 
     An object is selected by a point (x, y) inside it: the connected region of the point's class or, where there are
     instance ids (other than 0), the point's instance. It is moved and deleted with everything that it encloses, such as
-    a car with its windows; `change` leaves enclosed regions alone. A box or a mask can be given instead of a point.
+    a car with its windows; `change` leaves enclosed regions alone. A box, a mask or the name of a class, for all of its
+    pixels, can be given instead of a point.
 
     Uncovered pixels take the class of the nearest remaining pixel. A step that fails changes nothing.
     """
@@ -150,10 +151,8 @@ class Editor:
         part = other[top:bottom, left:right]
         mask = with_enclosed(part == number)
         if not mask.any():
-            there = ", ".join(self.condition.names[i] for i in np.unique(part))
-            raise ConfigError(
-                f"the crop {crop.box} of the other layout has no {self.condition.names[number]}, only {there}"
-            )
+            name, there = self.condition.names[number], self._there(part)
+            raise ConfigError(f"the crop {crop.box} of the other layout has no {name}, only {there}")
         height, width = self.planes.shape[1:]
         rows, columns = np.nonzero(mask)
         x, y = columns + whole_number(crop.at[0]), rows + whole_number(crop.at[1])
@@ -165,6 +164,9 @@ class Editor:
         planes[0, y[seen], x[seen]] = part[mask][seen]
         return self._now(planes)
 
+    def _there(self, ids: NDArray[Any]) -> str:
+        return ", ".join(self.condition.names[i] for i in np.unique(ids))
+
     def _next_instance(self) -> int:
         return int(self.planes[-1].max()) + 1
 
@@ -172,8 +174,13 @@ class Editor:
         return with_enclosed(self._place(where))
 
     def _place(self, where: Place) -> Mask:
-        """A point's region, a box or a mask as (H, W)."""
+        """A point's region, a class, a box or a mask as (H, W)."""
         height, width = self.planes.shape[1:]
+        if isinstance(where, str):
+            found: Mask = self.planes[0] == class_id(self.condition, where)
+            if not found.any():
+                raise ConfigError(f"this label map has no {where}, only {self._there(self.planes[0])}")
+            return found
         if len(np.shape(where)) == 1 and len(where) == 2:
             x, y = (whole_number(value) for value in where)
             self._inside(x, y)
