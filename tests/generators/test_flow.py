@@ -68,7 +68,7 @@ def test_guidance_of_one_is_what_was_learned_and_more_goes_further() -> None:
     x, features = torch.randn(1, 3, 16, 24), one.encode(condition)
     learned, free = one.velocity(features, x, 0.5), none.velocity(features, x, 0.5)
     assert torch.allclose(two.velocity(features, x, 0.5), free + 2 * (learned - free), atol=1e-5)
-    unseen = one.slope(x, torch.full((1,), 0.5), tuple(torch.zeros_like(part) for part in features.state))
+    unseen = one.slope(x, torch.full((1,), 0.5), tuple(map(torch.zeros_like, features.state)), features.condition)
     assert torch.allclose(free, unseen, atol=1e-6)
 
 
@@ -152,6 +152,33 @@ def test_only_holes_are_filled_where_the_rest_is_known() -> None:
     assert not torch.equal(image[:, ~outside], condition[0, :3, ~outside])
 
 
+@pytest.mark.parametrize("predicts", ["velocity", "image"])
+def test_what_is_known_is_seen_without_noise_and_costs_nothing(predicts: str) -> None:
+    torch.manual_seed(3)
+    given = FlowConfig(**SMALL, predicts=predicts).for_condition("inpaint:centre")
+    flow = Flow(Shapes(4, 3, (16, 24)), given)
+    for parameter in flow.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    image, noise, condition = torch.rand(2, 3, 16, 24) * 2 - 1, torch.randn(2, 3, 16, 24), torch.zeros(2, 4, 16, 24)
+    condition[:, 3] = -1
+    condition[0, 3, 4:8, 4:12] = 1
+    condition[1, 3, 2:14, 2:5] = 1
+    hole = condition[:, 3:] > 0
+    condition[:, :3] = torch.where(hole, 0, image)
+    times, kept = torch.tensor([0.3, 0.8]), torch.tensor([True, True])
+    other = torch.where(hole, noise, torch.randn_like(noise))
+    errors = [flow.velocity_error(condition, image, one, times, kept) for one in (noise, other)]
+    assert torch.allclose(*errors), "the noise around a hole is not seen, and its error does not count"
+    codes = [one.flatten(1)[:, None] for one in (noise, other)]
+    assert torch.equal(flow(condition, codes[0]), flow(condition, codes[1]))
+    if predicts == "velocity":
+        again = flow(condition, flow.invert(condition, flow(condition, codes[0])[:, 0])[:, None])
+        assert torch.allclose(again, flow(condition, codes[0]), atol=0.02)
+    with torch.no_grad():
+        densities = [flow.log_density(condition, one, probes=2, steps=4)[0] for one in (image, image.where(hole, 0.5))]
+    assert torch.allclose(*densities), "the density of what fills the hole, given what is around it"
+
+
 def test_steps_are_shorter_where_it_is_decided_what_is_drawn() -> None:
     even = small(sampler=Sampler(steps=4, spacing=1)).times()
     assert even == [(0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1)]
@@ -176,12 +203,12 @@ def test_the_error_is_that_of_image_minus_noise() -> None:
     condition = torch.rand(3, 2, 16, 24)
     x = noise + times[:, None, None, None] * (image - noise)
     parts = tuple(part * kept[:, None, None, None] for part in flow.network.parts(condition))
-    found = flow.slope(x, times, parts)
+    found = flow.slope(x, times, parts, condition)
     expected = (found - (image - noise)).square().flatten(1).mean(1)
     assert torch.allclose(flow.velocity_error(condition, image, noise, times, kept), expected, rtol=1e-5)
     other = small(predicts="image")
     errors = other.velocity_error(condition, image, noise, times, kept)
-    away = (other.slope(x, times, parts) - (image - noise)).square().flatten(1).mean(1)
+    away = (other.slope(x, times, parts, condition) - (image - noise)).square().flatten(1).mean(1)
     assert torch.allclose(errors[:2], away[:2], rtol=1e-4)
     assert errors[2] == pytest.approx(float(away[2]) * 0.05**2 / 0.2**2, rel=1e-3)  # near the image it is bounded
 

@@ -107,21 +107,27 @@ class Flow(Generator):
         """dx / dt at x (B, C, H, W), guided."""
         times = torch.full((len(x),), time, device=x.device)
         weight, guided_from = self.config.sampler.guidance, self.config.sampler.guided_from
-        learned = self.slope(x, times, features.state)
+        learned = self.slope(x, times, features.state, features.condition)
         if weight == 1 or time < guided_from or not features.state:
             return learned
-        free = self.slope(x, times, tuple(torch.zeros_like(part) for part in features.state))
+        free = self.slope(x, times, tuple(torch.zeros_like(part) for part in features.state), features.condition)
         return free + weight * (learned - free)
 
-    def slope(self, x: Tensor, times: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
+    def slope(self, x: Tensor, times: Tensor, parts: tuple[Tensor, ...], condition: Tensor) -> Tensor:
         """The velocity at x (B, C, H, W) and times (B,), whichever of the two the network predicts."""
-        found: Tensor = self.network(x, times, parts)
-        if self.config.predicts == "velocity":
-            return found
-        return (found - x) / (1 - times).clamp(min=NEAREST_END)[:, None, None, None]
+        hole = self.hole(condition)
+        seen = x if hole is None else torch.where(hole, x, condition[:, :-1])
+        found: Tensor = self.network(seen, times, parts)
+        if self.config.predicts == "image":
+            found = (found - x) / (1 - times).clamp(min=NEAREST_END)[:, None, None, None]
+        return found if hole is None else found * hole
+
+    def hole(self, condition: Tensor) -> Tensor | None:
+        """Where noise becomes an image, bool (B, 1, H, W); None: everywhere."""
+        return condition[:, -1:] > 0 if self.config.shows_known else None
 
     def velocity_error(self, condition: Tensor, image: Tensor, noise: Tensor, times: Tensor, kept: Tensor) -> Tensor:
-        """Mean squared error (B,) of the velocity at x_t, for training.
+        """Mean squared error (B,) of the velocity at x_t, or of that inside holes, for training.
 
         If the network predicts the image, that is the error of the image divided by the greater of
         (1 - t)^2 and `end`^2.
@@ -134,10 +140,18 @@ class Flow(Generator):
         x = noise + times[:, None, None, None] * (image - noise)
         condition, x = pad_to_multiple(condition, self.stride), pad_to_multiple(x, self.stride)
         parts = [part * kept[:, None, None, None] for part in self.network.parts(condition)]
+        hole = self.hole(condition)
+        x = x if hole is None else torch.where(hole, x, condition[:, :-1])
         found = self.network(x, times, tuple(parts))[..., :height, :width]
-        if self.config.predicts == "velocity":
-            return (found - (image - noise)).square().flatten(1).mean(dim=1)
-        return (found - image).square().flatten(1).mean(dim=1) / (1 - times).clamp(min=self.config.end) ** 2
+        velocity = self.config.predicts == "velocity"
+        error = (found - (image - noise if velocity else image)).square()
+        if hole is None:
+            error = error.flatten(1).mean(dim=1)
+        else:
+            hole = hole[..., :height, :width]
+            inside = (error.mean(dim=1, keepdim=True) * hole).flatten(1).sum(dim=1)
+            error = inside / hole.flatten(1).sum(dim=1).clamp(min=1)
+        return error if velocity else error / (1 - times).clamp(min=self.config.end) ** 2
 
     def invert(self, condition: Tensor, image: Tensor, iterations: int = 30) -> Tensor:
         """Codes (B, D) that `decode` carries to images (B, C, H, W) of the training size: each step is undone.
@@ -159,7 +173,7 @@ class Flow(Generator):
 
             log p(x_1) = log N(x_0) - integral of div v(x_t, t) dt
 
-        Of images as vectors in [-1, 1], by Heun's method with `steps` even steps from image to noise.
+        Of images as vectors in [-1, 1], or of what fills their holes, by Heun's method with `steps` even steps.
 
         Args:
             condition, image: (B, K, H, W) and (B, C, H, W), of the training size.
@@ -178,7 +192,8 @@ class Flow(Generator):
             slope, stretch = self.divergence(features, x, i * step, signs)
             back, more = self.divergence(features, x - step * slope, (i - 1) * step, signs)
             x, total = x - step / 2 * (slope + back), total + step / 2 * (stretch + more)
-        normal = -0.5 * (x.square() + math.log(2 * math.pi)).flatten(1).sum(1)
+        hole, normal = self.hole(features.condition), -0.5 * (x.square() + math.log(2 * math.pi))
+        normal = (normal if hole is None else normal * hole).flatten(1).sum(1)
         if not probes:
             return normal - total.sum(0), torch.zeros_like(normal)
         error = total.std(dim=0) / math.sqrt(probes) if probes > 1 else torch.full_like(normal, math.inf)
@@ -209,14 +224,19 @@ class FlowConfig(GeneratorConfig):
     end: float = Field(0.2, gt=0, le=1, description="least 1 - t by which the error of a predicted image is divided")
     sampler: Sampler = Sampler()
     keep_known: bool = Field(False, description="only holes are filled; set by --condition inpaint")
+    shows_known: bool = Field(
+        False,
+        description="the network sees the pixels around holes without noise and learns those inside; set likewise",
+    )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
-        if self.keep_known and shapes.condition_channels != shapes.image_channels + 1:
+        if (self.keep_known or self.shows_known) and shapes.condition_channels != shapes.image_channels + 1:
             raise ConfigError("generator.keep_known needs holes; give --condition inpaint")
         return Flow(shapes, self)
 
     def for_condition(self, condition: str) -> FlowConfig:
-        return self.model_copy(update={"keep_known": True}) if condition.partition(":")[0] == "inpaint" else self
+        holes = condition.partition(":")[0] == "inpaint"
+        return self.model_copy(update={"keep_known": True, "shows_known": True}) if holes else self
 
     def in_one_pass(self) -> FlowConfig:
         return self.model_copy(update={"sampler": Sampler(kind="euler", steps=1)})
