@@ -42,7 +42,7 @@ class Likelihood:
     """For the first images of a split: the bits per dimension and the class, if any, of each, and the metrics.
 
     Simple images are likely, also where a model has never seen their like, so likelihood alone does not tell what is
-    out of its data; bits beyond those of a compressor that knows no data do (Serra et al., ICLR 2020).
+    out of its data; bits beyond those of a compressor that knows no data do (Serrà et al., ICLR 2020).
     """
 
     bits: list[float]

@@ -31,7 +31,7 @@ def segmentation(
     Raises:
         DataError: the segmenter's output is not one score per class and pixel.
     """
-    drawn, real = (torch.zeros(labels.classes, labels.classes) for _ in range(2))
+    drawn, real = (torch.zeros(labels.classes, labels.classes, dtype=torch.double) for _ in range(2))
     size, samples, count = (0, 0), 0, 0
     for images, truth, ids in batches:
         size, samples, count = (images.shape[-2], images.shape[-1]), len(images), count + 1
@@ -77,7 +77,7 @@ def confusion(segmenter: Plugged, images: Tensor, ids: Tensor, labels: Labels) -
         scores = F.interpolate(scores, tuple(ids.shape), mode="bilinear", align_corners=False)
     found, true = scores.argmax(dim=1), ids.long().expand(len(images), -1, -1)
     counted: Tensor = multiclass_confusion_matrix(found, true, labels.classes, ignore_index=labels.void)
-    return counted.float()
+    return counted.double()
 
 
 def mean_iou(matrix: Tensor) -> float:
