@@ -79,7 +79,7 @@ def test_uniform_levels_cost_as_many_bits_as_they_have_and_the_record_says_how_m
     generator, pairs = noise(desk, bits)
     found = likelihood(generator, pairs)
     assert found is not None
-    assert found.results.measured["bits_per_dim"].value > bits, "nobody can foresee noise"
+    assert found.results.measured["bits_per_dim"].value > bits - 0.01, "nobody can foresee noise"
     for parameter in generator.head.logits.parameters():
         parameter.zero_()
     found = likelihood(generator, pairs, 7)
