@@ -288,8 +288,8 @@ class Model(LoadedGenerator):
             mean: Tensor = self.inverter(pixels)[0]
             return mean.cpu()
         if condition is None and self.condition.channels:
-            noun = self.condition.noun
-            raise ConfigError(f"the code of an image depends on its {noun} here; give invert(image, {noun})")
+            what = f"the code of an image depends on its {self.condition.noun} here"
+            raise ConfigError(f"{what}; give invert(image, {self.condition.noun}), or --like-condition")
         encoded = self.encode(self.condition.read("none" if condition is None else condition, self.size))
         if isinstance(self.generator, HasVelocity):
             return invert_steps(self.generator, encoded, pixels)
