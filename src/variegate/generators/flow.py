@@ -79,10 +79,7 @@ class Flow(Generator):
             x = self.advance(features, x, start, end)
         height, width = features.size
         x = x[..., :height, :width].clamp(-1, 1)
-        if not self.config.keep_known:
-            return x
-        given = features.condition[..., :height, :width]
-        return torch.where(given[:, -1:] > 0, x, given[:, :-1])
+        return with_known(x, features.condition[..., :height, :width]) if self.config.keep_known else x
 
     def field(self, code: Tensor, features: Features) -> Tensor:
         """The noise (B, C, H', W') of codes (B, D), repeated where images are larger than in training."""
@@ -116,11 +113,14 @@ class Flow(Generator):
     def slope(self, x: Tensor, times: Tensor, parts: tuple[Tensor, ...], condition: Tensor) -> Tensor:
         """The velocity at x (B, C, H, W) and times (B,), whichever of the two the network predicts."""
         hole = self.hole(condition)
-        seen = x if hole is None else torch.where(hole, x, condition[:, :-1])
-        found: Tensor = self.network(seen, times, parts)
+        found: Tensor = self.network(self.seen(x, condition), times, parts)
         if self.config.predicts == "image":
             found = (found - x) / (1 - times).clamp(min=NEAREST_END)[:, None, None, None]
         return found if hole is None else found * hole
+
+    def seen(self, x: Tensor, condition: Tensor) -> Tensor:
+        """What the network reads of x."""
+        return with_known(x, condition) if self.config.shows_known else x
 
     def hole(self, condition: Tensor) -> Tensor | None:
         """Where noise becomes an image, bool (B, 1, H, W); None: everywhere."""
@@ -140,12 +140,10 @@ class Flow(Generator):
         x = noise + times[:, None, None, None] * (image - noise)
         condition, x = pad_to_multiple(condition, self.stride), pad_to_multiple(x, self.stride)
         parts = [part * kept[:, None, None, None] for part in self.network.parts(condition)]
-        hole = self.hole(condition)
-        x = x if hole is None else torch.where(hole, x, condition[:, :-1])
-        found = self.network(x, times, tuple(parts))[..., :height, :width]
+        found = self.network(self.seen(x, condition), times, tuple(parts))[..., :height, :width]
         velocity = self.config.predicts == "velocity"
         error = (found - (image - noise if velocity else image)).square()
-        if hole is None:
+        if (hole := self.hole(condition)) is None:
             error = error.flatten(1).mean(dim=1)
         else:
             hole = hole[..., :height, :width]
@@ -209,6 +207,11 @@ class Flow(Generator):
                 for sign in signs
             ]
         return slope.detach(), torch.stack(products)
+
+
+def with_known(x: Tensor, condition: Tensor) -> Tensor:
+    """x inside holes, and around them the pixels that a condition (B, C + 1, H, W) gives."""
+    return torch.where(condition[:, -1:] > 0, x, condition[:, :-1])
 
 
 class FlowConfig(GeneratorConfig):

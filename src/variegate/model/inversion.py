@@ -18,7 +18,6 @@ from ..networks.perceptual import LaplacianPyramid, perceptual
 
 CHUNK = 16  # images at a time
 UNDONE = 0.05  # mean difference in [-1, 1] between an image and what is drawn from its code
-SMALLEST = 64  # side of an image that every network of features takes
 SEED = 2**31  # of candidates, far from those of samples
 RADII = (0.6, 0.35, 0.2, 0.1)  # of the later rounds, in deviations around the best code so far
 
@@ -63,6 +62,7 @@ def search_code(
     features, weights = features_of(objective)
     features.to(image.device)
     target, encoded = features(image), generator.encode(condition)
+    weights = weights or (1.0,) * len(target)
 
     def nearest(codes: Tensor) -> tuple[float, Tensor]:
         """The smallest distance of the samples of codes (n, D) to the image, and its code (D,)."""
@@ -73,21 +73,23 @@ def search_code(
 
     if generator.alternatives is not None:
         return nearest(code_draws.every_choice(generator.alternatives))[1][None]
-    draw = [generator.draw([(SEED + round_, i) for i in range(candidates)]) for round_ in range(len(RADII) + 1)]
-    distance, code = nearest(draw[0])
-    for radius, step in zip(RADII, draw[1:] if generator.prior == "gaussian" else []):
-        closer, candidate = nearest((1 - radius**2) ** 0.5 * code + radius * step)
+
+    def draw(round_: int) -> Tensor:
+        return generator.draw([(SEED + round_, i) for i in range(candidates)])
+
+    distance, code = nearest(draw(0))
+    for round_, radius in enumerate(RADII if generator.prior == "gaussian" else (), start=1):
+        closer, candidate = nearest((1 - radius**2) ** 0.5 * code + radius * draw(round_))
         if closer < distance:
             distance, code = closer, candidate
     return code[None]
 
 
-def features_of(objective: Mapping[str, Any]) -> tuple[nn.Module, tuple[float, ...]]:
-    """The features that the objective compares images by, or else a Laplacian pyramid, and their weights."""
+def features_of(objective: Mapping[str, Any]) -> tuple[nn.Module, tuple[float, ...] | None]:
+    """The features that the objective compares images by, or else a Laplacian pyramid, and their weights, if any."""
     try:
         features, weights = perceptual(objective.get("perceptual", "laplacian"), objective.get("weights"))
     except WeightsError as error:
         logger.warning("searching by a Laplacian pyramid, since %s", error)
         features, weights = LaplacianPyramid(), None
-    count = len(features(torch.zeros(1, 3, SMALLEST, SMALLEST)))
-    return features.eval().requires_grad_(False), weights or (1.0,) * count
+    return features.eval().requires_grad_(False), weights
