@@ -34,6 +34,8 @@ METRICS = {
     "lpips": "LPIPS",
     "frechet_squeezenet": "Fréchet",
     "rmse_best": "best of 5",
+    "rmse_bicubic": "bicubic",
+    "reduced_error": "made small",
     "averaging_gain": "calibration",
     "coverage": "coverage",
     "rare_recall": "rare recall",
@@ -47,6 +49,7 @@ DATA: dict[str, dict[str, Any]] = {
     "camvid": {"data": SHARED / "camvid", "size": (64, 96)},
     "faces": {"data": SHARED / "faces_landmarks", "condition": "landmarks"},
     "holes": {"data": SHARED / "photos", "condition": "inpaint"},
+    "superres": {"data": SHARED / "faces_landmarks", "condition": "superres:4"},
 }
 PERCEPTUAL = {"objective.perceptual": "squeeze"}  # weights of 5 MB, where VGG-19's are not at hand
 DISCRIMINATOR = {"objective.adversarial": 0.05, "learning_rate.discriminator": 4e-4}
@@ -69,6 +72,8 @@ OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("streets", "cimle + discriminator"): ("cimle", {**PERCEPTUAL, **DISCRIMINATOR, "rebalance": "data"}),
     ("holes", "mrgan"): ("mrgan-inpainting", {}),
     ("holes", "rcgan"): ("rcgan", {"task": "inpainting"}),
+    ("superres", "mrgan"): ("mrgan-superres", {}),
+    ("superres", "rcgan"): ("rcgan", {"task": "superres"}),
     ("faces", "latent-dropout"): ("latent-dropout", {**PERCEPTUAL, "task": "landmarks"}),
 }
 MIRROR = ("basisgan-dsgan", "bicyclegan", "mrgan", "rcgan")  # by default; landmarks are left or right

@@ -1,0 +1,110 @@
+"""MR-GAN's claims for its two other tasks: small photographs made large, and streets with a hole, at 64x64."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+
+from variegate.model.model import Model
+from variegate.runs.folder import RunFolder
+
+from .runs import Claim, Settings, Trial, every, prepare, table, words
+
+PAPER = "Lee, Ha, Kim 2019"
+PHOTOS = str(Path(__file__).parents[3] / "shared" / "data" / "photos")
+NARROW: dict[str, Any] = {"generator.width": 16, "objective.width": 16, "ema_decay": 0.99, "flip": False}
+PREDICTOR = {"generator.backbone.width": 16, "learning_rate.generator": 4e-4, "flip": False}
+IMAGES = 12_000  # that a predictor sees
+
+
+def trials_of(
+    task: str, base: str, ours: str, data: str, shape: dict[str, Any], own: dict[str, Any], samples: int
+) -> tuple[Trial, Trial]:
+    """Build the baseline with noise and MR-GAN."""
+    on = partial(Trial, data=data, size=64)
+    rate = {"learning_rate.generator": 1e-3}
+    shared = {**NARROW, **rate, **own, **{f"generator.{name}": value for name, value in shape.items()}}
+    moments = {"objective.samples": samples, "objective.share": 0.5}
+    predictor = {**PREDICTOR, **rate, "batch_size": own["batch_size"], "task": task}
+    predictor |= {f"generator.backbone.{name}": value for name, value in shape.items()}
+    first = on(f"predictor, {task}", "moment-predictor", predictor, steps=IMAGES // own["batch_size"], saves=6)
+    return (
+        on(f"{base} + noise", base, {**shared, "noise": "input"}, steps=1000),
+        on(ours, ours, {**shared, **moments}, steps=1000, predictor=first),
+    )
+
+
+SUPERRES = trials_of(
+    "superres",
+    "srgan",
+    "mrgan-superres",
+    PHOTOS,
+    {"blocks": 2},
+    {"learning_rate.discriminator": 4e-4, "batch_size": 8},
+    6,
+)
+HOLES = {"learning_rate.discriminator": 1e-4, "batch_size": 16}
+# not photographs: with either method their holes stay grey for as long as we can train here
+INPAINTING = trials_of("inpainting", "glcic", "mrgan-inpainting", "streets:2000", {"width": 8}, HOLES, 6)
+UNBIASED = replace(
+    INPAINTING[1],
+    name="mrgan-inpainting, unbiased",
+    options=INPAINTING[1].options | {"objective.unbiased": True},
+)
+TASKS = {"superres": SUPERRES, "inpainting": INPAINTING, "inpainting-unbiased": (INPAINTING[0], UNBIASED)}
+PAPERS = {"inpainting-unbiased": "ours, after Lee, Ha, Kim 2019"}
+TRIED = {
+    "inpainting": ". With 4 samples, on 600 streets: LPIPS 0.0063, one seed of three without any variance",
+}
+
+
+def more_tasks(settings: Settings) -> list[Claim]:
+    tasks = {name: pair for name, pair in TASKS.items() if pair[0].data != PHOTOS or Path(PHOTOS).is_dir()}
+    trials = {trial.name: trial for pair in tasks.values() for trial in pair}
+    first = {trial.predictor.name: trial.predictor for trial in trials.values() if trial.predictor is not None}
+    prepare([*first.values()], settings, measure=False)
+    prepare([*trials.values()], settings)
+    return [more_diverse(task, pair, settings) for task, pair in tasks.items()]
+
+
+@torch.no_grad()
+def difference_when_small(folder: Path, items: int = 16) -> float:
+    """Return the RMS difference between the low-resolution input and reduced samples, in units of [0, 1]."""
+    model, held = Model.load(folder), RunFolder(folder).pairs("held")
+    errors = []
+    for raw in (held.raw(i)[0] for i in range(items)):
+        drawn = model.decode(raw, model.codes(4))
+        small = torch.nn.functional.interpolate(drawn, scale_factor=1 / 4, mode="bicubic", antialias=True)
+        errors.append((small - raw[None, :, ::4, ::4] / 255).square().mean())
+    return float(torch.stack(errors).mean().sqrt())
+
+
+def more_diverse(task: str, pair: tuple[Trial, Trial], settings: Settings) -> Claim:
+    rows = {trial.name: trial.over_seeds(settings) for trial in pair}
+    if task == "superres":
+        for trial in pair:
+            found = [difference_when_small(trial.run(seed, settings)) for seed in settings.seeds]
+            rows[trial.name]["difference_when_small"] = found
+    shown = ("lpips", "diversity_pixel", "frechet_squeezenet", "difference_when_small")
+    few, many = rows.values()
+    near = mean(many["frechet_squeezenet"]) <= 1.2 * mean(few["frechet_squeezenet"])
+    note = "; ".join(
+        f"{metric}: " + ", ".join(f"{name} {words(row[metric])}" for name, row in rows.items())
+        for metric in shown
+        if metric in few
+    )
+    return Claim(
+        task,
+        f"{task}: MR-GAN is far more diverse than the baseline with noise (5 times its LPIPS) at a Fréchet distance of "
+        "at most 1.2 times its",
+        every(many["lpips"], few["lpips"], 5) and near,
+        note + TRIED.get(task, ""),
+        table(rows, *shown),
+        data=f"{Path(pair[0].data).name} at 64x64",
+        paper=PAPERS.get(task, PAPER),
+    )

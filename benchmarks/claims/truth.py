@@ -1,0 +1,41 @@
+"""What real images score where samples are measured: the LPIPS of a layout's true images, and of unrelated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from variegate.core.images import to_float
+from variegate.data.dataset.pairs import Pairs
+from variegate.data.streets.scene import FACTORS
+from variegate.data.streets.streets import paint, pick
+from variegate.evaluation.diversity import LPIPS, diversity
+from variegate.evaluation.protocols import DiversityPreset, diversity_preset
+
+QUICK = diversity_preset("quick")
+
+
+def lpips_of(groups: Iterable[Tensor], preset: DiversityPreset = QUICK) -> float:
+    """Their LPIPS by the protocol; groups of images (S, 3, H, W) in [-1, 1], in the place of a condition's samples."""
+    return diversity(groups, LPIPS(preset.net, preset.version), preset).value
+
+
+def true_samples(held: Pairs, samples: int = QUICK.samples) -> Iterator[Tensor]:
+    """For every held-out street, its layout painted anew with factors drawn by their odds."""
+    rng = np.random.default_rng(0)
+    for i in range(len(held)):
+        layout = held.raw(i)[0]
+        drawn = [
+            paint(layout, {f.name: pick(f, chance) for f, chance in zip(FACTORS, rng.random(len(FACTORS)))}, seed=j)
+            for j in range(samples)
+        ]
+        yield to_float(torch.stack(drawn))
+
+
+def unrelated(held: Pairs, samples: int = QUICK.samples) -> Iterator[Tensor]:
+    """Groups of held-out images of different conditions: the row "random real data" of MR-GAN's Table 1."""
+    for first in range(0, len(held) - samples + 1, samples):
+        yield to_float(torch.stack([held.raw(i)[1] for i in range(first, first + samples)]))
