@@ -17,7 +17,7 @@ from variegate.data.streets.streets import odds
 from variegate.evaluation.measure import MODE_DRAWS
 from variegate.evaluation.modes import NAMES, expected_coverage
 
-from .cimle import BATCH, IMLE, INNER, NOISE, POOLS
+from .cimle_trials import BATCH, IMLE, INNER, NOISE, POOLS
 from .runs import Claim, Settings, Trial, prepare, table, words
 
 DATA = "streets:6000"

@@ -10,78 +10,36 @@ import json
 from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from variegate.core.codes import path
 from variegate.data.streets.factors import read
-from variegate.data.streets.streets import CLASSES, moving_car, odds
+from variegate.data.streets.streets import FACTORS, moving_car, odds
 from variegate.model.model import Model
 from variegate.model.sequences import flicker
 from variegate.runs.folder import RunFolder
 
+from .cimle_trials import (
+    CRN,
+    CRN_BALANCED,
+    CRN_NOISE,
+    FULL,
+    HD,
+    HD_BALANCED,
+    IMLE,
+    NOISE,
+    OTHERS,
+    OURS,
+    REBALANCED,
+    UNBALANCED,
+    UNENCODED,
+)
+from .cimle_variants import perceived_diversity, through_the_hours
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 
 claim = partial(Claim, data="streets:2000 at 32x32", paper="Li, Zhang, Malik 2019")
 CAMVID = str(Path(__file__).parents[3] / "shared" / "data" / "camvid")
-POOLS, POOL, INNER, BATCH = 96, 64, 64, 8  # outer epochs, S, K, updates' batch: 6,144 updates
-WIDTHS = [32, 24, 16, 12]
-STREETS: dict[str, Any] = {
-    "generator.widths": WIDTHS,
-    "objective.perceptual": "laplacian",
-    "learning_rate.generator": 2e-3,
-    "schedule.kind": "linear",
-}
-NOISE = {"randomness.vector": 5, "randomness.channels": 12, "randomness.encoder": True, "randomness.hidden": 16}
-PLAIN = {"randomness.vector": 12, "randomness.channels": 12, "randomness.mapping": 0, "randomness.encoder": False}
-IMLE = {
-    **STREETS,
-    "objective.candidates": 64,
-    "objective.chunk": 1024,
-    "objective.match_scale": 2,
-    "objective.inner_steps": INNER,
-    "objective.inner_batch": BATCH,
-    "batch_size": POOL,
-    "ema_decay": 0.98,
-    "restart.at": 0,  # at the published fraction, training this short would leave no time to recover from a restart
-}
-REBALANCED = {"rebalance": "both"}
-
-
-def imle(name: str, **options: Any) -> Trial:
-    return Trial(name, "cimle", {**IMLE, **options}, data="streets:2000", steps=POOLS, saves=6)
-
-
-def crn(name: str, **options: Any) -> Trial:
-    settings = {**STREETS, "batch_size": BATCH, "ema_decay": 0.99, **options}
-    return Trial(name, "crn", settings, data="streets:2000", steps=POOLS * INNER)
-
-
-FULL = imle("cimle", **NOISE, **REBALANCED)
-UNBALANCED = imle("cimle without rebalancing", **NOISE)
-UNENCODED = imle("cimle without noise encoder", **PLAIN, **REBALANCED)
-CRN = crn("crn")
-CRN_NOISE = crn("crn + noise", noise="input", **NOISE)
-CRN_BALANCED = crn("crn + noise, rebalanced", noise="input", **NOISE, **REBALANCED)
-GAN = {
-    "width": 12,
-    "blocks": 2,
-    "noise": "input",
-    "objective.perceptual": "laplacian",
-    "objective.layers": 2,
-    "learning_rate.generator": 4e-4,
-    "learning_rate.discriminator": 4e-4,
-    "ema_decay": 0.99,
-    "flip": False,
-    "batch_size": BATCH,
-}
-HD_BALANCED, HD = (
-    Trial(f"pix2pixhd + noise{word}", "pix2pixhd", GAN | more, data="streets:2000", steps=1500)
-    for word, more in ((", rebalanced", {"rebalance": "data"}), ("", {}))
-)
-OURS, OTHERS = (FULL, UNBALANCED, UNENCODED), (CRN, CRN_NOISE, CRN_BALANCED, HD, HD_BALANCED)
 
 
 def claims(settings: Settings) -> list[Claim]:
@@ -91,11 +49,11 @@ def claims(settings: Settings) -> list[Claim]:
     shown = ("coverage", "rare_recall", "precision", "lpips", "diversity_pixel", "code_sensitivity", "parameters")
     found = [
         coverage(rows),
-        perceived_diversity(rows),
+        perceived_diversity(settings),
         rare_modes(rows),
         style_is_kept(settings),
         steady_sequences(settings),
-        monotone_brightness(settings),
+        *through_the_hours(settings),
         no_image_left_out(settings),
         claim("table", "all of them in one table", None, "", table(rows, *shown)),
     ]
@@ -114,18 +72,6 @@ def coverage(rows: Rows) -> Claim:
         "noise encoder (means of seeds)",
         falls(values) and encoder,
         "coverage; " + "; ".join(f"{name} {words(values[name])}" for name in plain(rows)),
-        values,
-    )
-
-
-def perceived_diversity(rows: Rows) -> Claim:
-    values = {name: row["lpips"] for name, row in rows.items() if "lpips" in row}
-    told = [f"{name} {words(values[name])}" for name in plain(rows) if name in values]
-    return claim(
-        "lpips",
-        "LPIPS: the full model above that without rebalancing, above CRN and CRN + noise (means of seeds)",
-        falls(values) if values else None,
-        "LPIPS; " + "; ".join(told),
         values,
     )
 
@@ -162,6 +108,7 @@ def rare_modes(rows: Rows) -> Claim:
 def style_is_kept(settings: Settings, codes: int = 48, layouts: int = 8) -> Claim:
     """Measure agreement: over pairs of layouts with readable images of one code, the fraction with equal values."""
     found: dict[str, list[float]] = {"time": [], "paint": []}
+    readable: dict[str, list[float]] = {factor.name: [] for factor in FACTORS}
     for seed in settings.seeds:
         folder = FULL.run(seed, settings)
         model, held = Model.load(folder), RunFolder(folder).pairs("held")
@@ -170,13 +117,20 @@ def style_is_kept(settings: Settings, codes: int = 48, layouts: int = 8) -> Clai
             factors.append(read(model.decode(raw, drawn) * 2 - 1, raw).factors)
         for column, name in enumerate(found):
             found[name].append(agreement(torch.stack(factors)[..., column]))
+        for column, factor in enumerate(FACTORS):
+            readable[factor.name].append(float((torch.stack(factors)[..., column] >= 0).float().mean()))
     chance = {name: float((odds((name,)) ** 2).sum()) for name in found}
     return claim(
         "style",
         "the same code gives the same factors on different layouts (at least 90 % of pairs)",
         all(min(values) >= 0.9 for values in found.values()),
-        "; ".join(f"{name} {words(values)}, by chance {chance[name]:.2f}" for name, values in found.items()),
-        found | {f"{name}, by chance": [value] for name, value in chance.items()},
+        "; ".join(f"{name} {words(values)}, by chance {chance[name]:.2f}" for name, values in found.items())
+        + "; readable in "
+        + ", ".join(f"{name} {words(values)}" for name, values in readable.items())
+        + " of the images",
+        {f"{name}, readable": values for name, values in readable.items()}
+        | found
+        | {f"{name}, by chance": [value] for name, value in chance.items()},
     )
 
 
@@ -209,48 +163,6 @@ def steady_sequences(settings: Settings, frames: int = 16, codes: int = 8) -> Cl
         "; ".join(f"{name} {words(values)}" for name, values in rows.items()),
         rows,
     )
-
-
-@torch.no_grad()
-def monotone_brightness(settings: Settings, steps: int = 9, pairs: int = 8) -> Claim:
-    """Measure the fractions of steps from a night to a day image whose sky gets brighter, or not visibly darker.
-
-    Apart from weather, the sky's brightness depends only on the time; the image's also on paint, which the two codes
-    may not share. Near both ends all steps look alike, and a change of less than 1 % of the range is not visible.
-    """
-    rows: dict[str, list[float]] = {"not darker": [], "brighter": [], "night to day": []}
-    for seed in settings.seeds:
-        folder = FULL.run(seed, settings)
-        model, raw = Model.load(folder), RunFolder(folder).pairs("held").raw(0)[0]
-        codes, sky = model.codes(128), raw[0] == CLASSES.index("sky")
-        times = read(model.decode(raw, codes) * 2 - 1, raw).factors[:, 0]
-        days, nights = ((times == value).nonzero().flatten()[:pairs].tolist() for value in (0, 2))
-        moves = [
-            model.decode(raw, path(codes[n], codes[d], steps, model.generator.prior))[..., sky].mean(dim=(1, 2)).diff()
-            for n, d in zip(nights, days)
-        ]
-        for values, found in zip(rows.values(), brightening(moves)):
-            values.append(found)
-    kept, brighter, whole = rows.values()
-    return claim(
-        "brightness",
-        "interpolation from a night to a day code grows brighter step by step (at least 95 % of steps are not darker "
-        "by 1 % of the range, in the sky)",
-        all(share >= 0.95 for share in kept),
-        f"not darker {words(kept)}, brighter at all {words(brighter)}, from night to day by {words(whole)}"
-        if all(share == share for share in kept)
-        else "some model draws no day or no night",
-        rows,
-    )
-
-
-def brightening(moves: list[Tensor]) -> tuple[float, float, float]:
-    """Return the fractions of steps not darker by 1/100 and of steps brighter at all, and the mean total change."""
-    if not moves:
-        return float("nan"), float("nan"), float("nan")
-    together = torch.stack(moves)
-    shares = ((together > -0.01).float().mean(), (together > 0).float().mean())
-    return float(shares[0]), float(shares[1]), float(together.sum(dim=1).mean())
 
 
 def no_image_left_out(settings: Settings) -> Claim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from torch import Tensor
 from variegate.core.images import to_float
 from variegate.data.dataset.pairs import Pairs
 from variegate.data.streets.scene import FACTORS
-from variegate.data.streets.streets import paint, pick
+from variegate.data.streets.streets import Variant, draw_factors, paint
 from variegate.evaluation.diversity import LPIPS, diversity
 from variegate.evaluation.protocols import DiversityPreset, diversity_preset
 
+Odds = Variant | Literal["equal"]
 QUICK = diversity_preset("quick")
 
 
@@ -23,16 +25,17 @@ def lpips_of(groups: Iterable[Tensor], preset: DiversityPreset = QUICK) -> float
     return diversity(groups, LPIPS(preset.net, preset.version), preset).value
 
 
-def true_samples(held: Pairs, samples: int = QUICK.samples) -> Iterator[Tensor]:
-    """For every held-out street, its layout painted anew with factors drawn by their odds."""
+def true_samples(held: Pairs, samples: int = QUICK.samples, odds: Odds = "plain") -> Iterator[Tensor]:
+    """For every held-out street, its layout painted anew with factors drawn by such odds."""
     rng = np.random.default_rng(0)
     for i in range(len(held)):
         layout = held.raw(i)[0]
-        drawn = [
-            paint(layout, {f.name: pick(f, chance) for f, chance in zip(FACTORS, rng.random(len(FACTORS)))}, seed=j)
-            for j in range(samples)
-        ]
+        drawn = [paint(layout, draw_factors(rng, odds) if odds != "equal" else equally(rng), j) for j in range(samples)]
         yield to_float(torch.stack(drawn))
+
+
+def equally(rng: np.random.Generator) -> dict[str, float]:
+    return {factor.name: int(rng.integers(len(factor.odds))) for factor in FACTORS}
 
 
 def unrelated(held: Pairs, samples: int = QUICK.samples) -> Iterator[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ def signed(image: Tensor) -> Tensor:
     return image[None] / 127.5 - 1
 
 
-def truth(streets: Streets, i: int) -> list[int]:
+def truth(streets: Streets, i: int) -> list[float]:
     return list(streets.factors(i).values())
 
 
@@ -90,7 +90,7 @@ def test_mistakes_are_explained() -> None:
 @pytest.mark.core
 def test_factors_follow_their_odds() -> None:
     streets, n = Streets(count=4000, seed=1), 4000
-    drawn = np.array([truth(streets, i) for i in range(n)])
+    drawn = np.array([truth(streets, i) for i in range(n)], int)
     for column, factor in enumerate(FACTORS):
         shares = np.bincount(drawn[:, column], minlength=len(factor.odds)) / n
         margin = 4 * np.sqrt(np.array(factor.odds) * (1 - np.array(factor.odds)) / n)
@@ -98,6 +98,31 @@ def test_factors_follow_their_odds() -> None:
     joint = np.zeros((3, 4))
     np.add.at(joint, (drawn[:, 0], drawn[:, 1]), 1 / n)
     assert np.abs(joint - odds(("time", "paint"))).max() < 0.03  # independent
+
+
+@pytest.mark.core
+def test_skewed_streets_have_the_cubes_of_the_odds_and_the_same_layouts() -> None:
+    plain, skewed = Streets(count=3000), Streets(count=3000, variant="skewed")
+    assert torch.equal(plain.layout(7), skewed.layout(7))
+    drawn = np.array([truth(skewed, i) for i in range(3000)], int)
+    for column, factor in enumerate(FACTORS):
+        expected = np.array(factor.odds) ** 3 / (np.array(factor.odds) ** 3).sum()
+        shares = np.bincount(drawn[:, column], minlength=len(expected)) / 3000
+        assert (np.abs(shares - expected) < 4 * np.sqrt(expected * (1 - expected) / 3000) + 1e-9).all(), factor.name
+
+
+@pytest.mark.core
+def test_any_hour_is_between_the_times_of_day() -> None:
+    streets = Streets((32, 32), 400, variant="hours")
+    hours = np.array([streets.factors(i)["time"] for i in range(400)])
+    assert 0 <= hours.min() < 0.05 and 1.95 < hours.max() < 2 and abs(hours.mean() - 1) < 0.12
+    layout = streets.layout(0)
+    sky = layout[0] == CLASSES.index("sky")
+    brightness = [float(paint(layout, {"time": hour / 8})[:, sky].float().mean()) for hour in range(17)]
+    assert all(earlier > later for earlier, later in pairwise(brightness))
+    middle = paint(layout, {"time": 0.5}).float()
+    ends = (paint(layout, {"time": 0}).float() + paint(layout, {"time": 1}).float()) / 2
+    assert (middle - ends).abs().max() <= 2  # each of the three is rounded
 
 
 @pytest.mark.core

@@ -20,12 +20,14 @@ from ..readers.direction import check_direction, choose_direction
 from ..readers.folders import recognise
 from ..readers.items import SPLITS, Direction, Folder, hold_out
 from ..readers.two_sides import named_folders
+from ..streets.streets import Streets, Variant
 from .arrays import open_arrays
 from .choice import depth_problems, fits_model, folder_condition, streets_condition, with_white
 from .origins import Files, Procedural, native_size, renumbered
 from .pairs import DataSource, Pairs
 
 STREETS_COUNT, STREETS_SIZE = 2000, (64, 64)
+VARIANTS: dict[str, Variant] = {"plain": "plain", "skewed": "skewed", "hours": "hours"}
 
 
 class DataConfig(Config):
@@ -36,7 +38,8 @@ class DataConfig(Config):
     """
 
     path: str = Field(
-        description="a folder, condition=DIR,image=DIR, an .npz file, streets[:COUNT], digits or cifar10[:FOLDER]"
+        description="a folder, condition=DIR,image=DIR, an .npz file, streets[:COUNT][:VARIANT], digits or "
+        "cifar10[:FOLDER]"
     )
     size: Size | None = Field(None, description="H, W; default: that of the arrays, or of the image of median area")
     direction: Direction | None = Field(None, description="which of A and B is the condition; default: the flatter one")
@@ -89,19 +92,30 @@ class DataConfig(Config):
                 "streets cannot be read in grey, as required by --grey or by a model of grey images, because colours "
                 "determine their factors; use other data"
             )
-        _, _, number = self.path.partition(":")
-        if number and not (number.isdecimal() and int(number) > 0):
-            raise DataError(f"{self.path}: expected streets:COUNT, such as streets:500")
+        number, variant = self._which_streets()
         size = self.size or STREETS_SIZE
         condition = streets_condition(given, spec, size)
-        count = int(number or STREETS_COUNT)
-        held = max(1, min(200, count // 10))
-        counts = {name: count if name == "train" else held for name in SPLITS}
-        origins = {name: Procedural(size, n, name, condition, self.unpaired) for name, n in counts.items()}
+        counts = {name: number if name == "train" else max(1, min(200, number // 10)) for name in SPLITS}
+        origins = {
+            name: Procedural(Streets(size, n, split=name, variant=variant), condition, self.unpaired)
+            for name, n in counts.items()
+        }
         what = "street layouts" if spec is None else f"streets, with the condition {str(spec)!r},"
-        told = f"{'unpaired: ' if self.unpaired else ''}{what} generated procedurally, with known factors: "
+        how = {"plain": "", "skewed": " of skewed odds", "hours": ", at any hour"}[variant]
+        told = f"{'unpaired: ' if self.unpaired else ''}{what} generated procedurally, with known factors{how}: "
         told += ", ".join(f"{n} {s}" for s, n in counts.items())
-        return DataSource("streets", origins, condition, size, told, self.unpaired)
+        named = "streets" if variant == "plain" else f"streets, {variant}"  # whose modes have other odds
+        return DataSource(named, origins, condition, size, told, self.unpaired)
+
+    def _which_streets(self) -> tuple[int, Variant]:
+        """The number of training pairs and the variant in `streets:COUNT:VARIANT`."""
+        _, _, rest = self.path.partition(":")
+        count, _, named = rest.rpartition(":") if rest.endswith(tuple(VARIANTS)) else (rest, "", "plain")
+        if count and not (count.isdecimal() and int(count) > 0):
+            raise DataError(
+                f"{self.path}: expected streets:COUNT, such as streets:500, or streets:500:skewed (streets:500:hours)"
+            )
+        return int(count or STREETS_COUNT), VARIANTS[named]
 
     def _arrays(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource | None:
         """Open arrays of images; None if the path is anything else."""

@@ -23,6 +23,7 @@ from ..files.landmarks import Points
 from ..files.sources import Source
 from ..readers.direction import spread
 from ..readers.items import Direction, Item, mixed_index
+from ..streets.streets import Streets
 
 MEASURED = 200  # images whose size is read to estimate the typical size
 
@@ -220,11 +221,9 @@ class Procedural(Origin):
     If unpaired, each item has the image of another item.
     """
 
-    def __init__(self, size: Size, count: int, split: str, condition: Condition, unpaired: bool = False) -> None:
-        from ..streets.streets import Streets
-
-        self.size, self.split, self.condition, self.unpaired = size, split, condition, unpaired
-        self.streets: Any = Streets(size=size, count=count, split=split)
+    def __init__(self, streets: Streets, condition: Condition, unpaired: bool = False) -> None:
+        self.size, self.split, self.condition, self.unpaired = streets.size, streets.split, condition, unpaired
+        self.streets = streets
 
     @property
     def names(self) -> Sequence[str]:

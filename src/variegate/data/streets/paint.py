@@ -97,9 +97,12 @@ def mark_dashes(labels: Bytes, result: Bytes) -> None:
     result[line][(labels[line] == ROAD) & phase] = DASH
 
 
-def colours(factors: Mapping[str, int]) -> Floats:
-    """The colour of every material in [0, 1]: (materials, 3)."""
-    time, paint, season, car, weather = (factors.get(factor.name, 0) for factor in FACTORS)
+def colours(factors: Mapping[str, float]) -> Floats:
+    """The colour of every material in [0, 1]: (materials, 3); between two times of day, those of both mixed."""
+    time, paint, season, car, weather = (int(factors.get(factor.name, 0)) for factor in FACTORS)
+    if passed := factors.get("time", 0) - time:
+        before, after = ({**factors, "time": hour} for hour in (time, time + 1))
+        return np.float32(1 - passed) * colours(before) + np.float32(passed) * colours(after)
     gain, offset = np.array(LIGHT[time])
 
     def lit(colour: Sequence[float], shade: float = 1.0) -> npt.NDArray[np.float64]:
@@ -122,7 +125,7 @@ def colours(factors: Mapping[str, int]) -> Floats:
     return table.clip(0, 1).astype(np.float32)
 
 
-def render(labels: Bytes, factors: Mapping[str, int], rng: np.random.Generator | None) -> Bytes:
+def render(labels: Bytes, factors: Mapping[str, float], rng: np.random.Generator | None) -> Bytes:
     """Paint an oversampled label map and average it down to uint8 (3, H, W). Without `rng` there is no texture."""
     k = OVERSAMPLING
     height, width = labels.shape[0] // k, labels.shape[1] // k

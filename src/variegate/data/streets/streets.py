@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 SPLITS = ("train", "val", "test")
+Variant = Literal["plain", "skewed", "hours"]
+SKEW = 3  # power of the odds
 GEOMETRY, CAUSES, TEXTURE = range(1, 4)  # independent streams of an item; 0 is for codes of the same (seed, index)
 
 
@@ -52,13 +54,20 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         size: H and W, each divisible by 8, at least 16.
         split: items of different splits never share a random stream: item i of split number s (train 0, val 1, test 2)
             draws from the counter (seed, s * 2^40 + i). `count` can therefore change without changing any item.
+        variant: skewed streets have the cubes of the odds, so that rare values are rarer still; those of hours any time
+            from day (0) over dusk (1) to night (2), all equally likely. Layouts are the same.
     """
 
     classes = CLASSES
     palette = PALETTE
 
     def __init__(
-        self, size: tuple[int, int] = (64, 64), count: int = 2000, seed: int = 0, split: str = "train"
+        self,
+        size: tuple[int, int] = (64, 64),
+        count: int = 2000,
+        seed: int = 0,
+        split: str = "train",
+        variant: Variant = "plain",
     ) -> None:
         height, width = size
         if height % 8 or width % 8 or min(size) < 16:
@@ -67,7 +76,7 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
             raise DataError(f"streets have no split {split!r}; {did_you_mean(split, SPLITS)}")
         if count < 1:
             raise DataError(f"streets need at least one item, got count {count}")
-        self.size, self.count, self.seed, self.split = (height, width), count, seed, split
+        self.size, self.count, self.seed, self.split, self.variant = (height, width), count, seed, split, variant
         self.items: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
@@ -96,10 +105,9 @@ class Streets(Dataset[tuple[Tensor, Tensor]]):
         """Surface normals, unit vectors (H, W, 3), zero in the sky; see `geometry`."""
         return survey(self.size, self.stream(i, GEOMETRY)).normals()
 
-    def factors(self, i: int) -> dict[str, int]:
-        """The index of the hidden value of every factor."""
-        chances = self.stream(i, CAUSES).random(len(FACTORS))
-        return {factor.name: pick(factor, chance) for factor, chance in zip(FACTORS, chances)}
+    def factors(self, i: int) -> dict[str, float]:
+        """The index of the hidden value of every factor; times of `hours` lie between indices."""
+        return draw_factors(self.stream(i, CAUSES), self.variant)
 
     def stream(self, i: int, purpose: int) -> np.random.Generator:
         """The random stream of item i for one purpose."""
@@ -133,9 +141,18 @@ def counter(seed: int, index: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, purpose], np.uint64)))
 
 
-def pick(factor: Factor, chance: float) -> int:
-    """The value at which the cumulative odds pass `chance` in [0, 1)."""
-    return min(int(np.searchsorted(np.cumsum(factor.odds), chance, side="right")), len(factor.odds) - 1)
+def draw_factors(rng: np.random.Generator, variant: Variant = "plain") -> dict[str, float]:
+    """The value of every factor, by its index."""
+    chances, skew = rng.random(len(FACTORS)).tolist(), SKEW if variant == "skewed" else 1
+    drawn: dict[str, float] = {factor.name: pick(factor, chance, skew) for factor, chance in zip(FACTORS, chances)}
+    time = FACTORS[0]
+    return drawn | {time.name: chances[0] * (len(time.values) - 1)} if variant == "hours" else drawn
+
+
+def pick(factor: Factor, chance: float, skew: float = 1) -> int:
+    """The value at which the cumulative odds, to the power of `skew`, pass `chance` in [0, 1)."""
+    odds = np.array(factor.odds) ** skew
+    return min(int(np.searchsorted(np.cumsum(odds / odds.sum()), chance, side="right")), len(odds) - 1)
 
 
 def odds(names: Sequence[str] = ("time", "paint")) -> npt.NDArray[np.float64]:
@@ -151,7 +168,7 @@ def find(name: str) -> Factor:
     return table[name]
 
 
-def paint(layout: Tensor | Bytes, factors: Mapping[str, int], seed: int = 0) -> Tensor:
+def paint(layout: Tensor | Bytes, factors: Mapping[str, float], seed: int = 0) -> Tensor:
     """Paint any label map (H, W) or (1, H, W) of class ids 0 .. 7; returns uint8 (3, H, W).
 
     Factors that are not named take their first, most likely value. `seed` only changes the fine texture.
@@ -162,7 +179,7 @@ def paint(layout: Tensor | Bytes, factors: Mapping[str, int], seed: int = 0) -> 
             f"class ids of a street layout must be 0 to {len(CLASSES) - 1}, got {labels.min()} to {labels.max()}"
         )
     for name, value in factors.items():
-        if not 0 <= value < len(find(name).values):
+        if not 0 <= value <= len(find(name).values) - 1:
             raise DataError(f"factor {name!r} has values 0 to {len(find(name).values) - 1}, got {value}")
     return torch.from_numpy(render(enlarge(labels.astype(np.uint8)), factors, counter(seed, 0, TEXTURE)))
 
@@ -188,8 +205,8 @@ def export(folder: str | Path, *streets: Streets) -> Path:
     return folder
 
 
-def write_split(folder: Path, streets: Streets) -> dict[str, dict[str, str]]:
-    """Write both PNGs of every item; returns the names of each file's factor values."""
+def write_split(folder: Path, streets: Streets) -> dict[str, dict[str, Any]]:
+    """Write both PNGs of every item; returns the names of each file's factor values; a time in between is a number."""
     labels, images = folder / f"{streets.split}_label", folder / f"{streets.split}_img"
     labels.mkdir()
     images.mkdir()
@@ -199,5 +216,8 @@ def write_split(folder: Path, streets: Streets) -> dict[str, dict[str, str]]:
         layout, image = streets[i]
         Image.fromarray(layout[0].numpy(), "L").save(labels / name)
         Image.fromarray(image.permute(1, 2, 0).contiguous().numpy(), "RGB").save(images / name)
-        truth[name] = {key: find(key).values[value] for key, value in streets.factors(i).items()}
+        truth[name] = {
+            key: find(key).values[value] if isinstance(value, int) else value
+            for key, value in streets.factors(i).items()
+        }
     return truth
