@@ -115,7 +115,9 @@ def test_skewed_streets_have_the_cubes_of_the_odds_and_the_same_layouts() -> Non
 def test_any_hour_is_between_the_times_of_day() -> None:
     streets = Streets((32, 32), 400, variant="hours")
     hours = np.array([streets.factors(i)["time"] for i in range(400)])
-    assert 0 <= hours.min() < 0.05 and 1.95 < hours.max() < 2 and abs(hours.mean() - 1) < 0.12
+    assert 0 <= hours.min() < 0.05
+    assert 1.95 < hours.max() < 2
+    assert abs(hours.mean() - 1) < 0.12
     layout = streets.layout(0)
     sky = layout[0] == CLASSES.index("sky")
     brightness = [float(paint(layout, {"time": hour / 8})[:, sky].float().mean()) for hour in range(17)]
