@@ -69,7 +69,10 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "latent-dropout": ("latent-dropout", PERCEPTUAL),
 }
 OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
-    ("streets", "cimle + discriminator"): ("cimle", {**PERCEPTUAL, **DISCRIMINATOR, "rebalance": "data"}),
+    ("streets", "cimle + discriminator"): (
+        "cimle",
+        {**PERCEPTUAL, **DISCRIMINATOR, "rebalance": "data", "rebalance_classes": 1},
+    ),
     ("holes", "mrgan"): ("mrgan-inpainting", {}),
     ("holes", "rcgan"): ("rcgan", {"task": "inpainting"}),
     ("superres", "mrgan"): ("mrgan-superres", {}),

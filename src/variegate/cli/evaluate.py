@@ -42,6 +42,8 @@ class Evaluate:
     """flow: steps from noise to image; default: as trained"""
     temperature: float | None = None
     """PixelCNNs: below 1, likelier values and fewer different images; default: as trained, 1"""
+    consistent: bool = False
+    """super-resolution, inpainting: change samples so that, made small or around the hole, they are as given"""
     json: bool = False
     """print the results, and nothing else, to standard output as JSON"""
 
@@ -54,7 +56,7 @@ class Evaluate:
             normals=self.normals,
             segmenter=self.segmenter,
             codes=self.codes,
-            sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature),
+            sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent),
         )
         content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given)
         if self.json:

@@ -33,10 +33,16 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
 
 
 def sampler_of(
-    guidance: float | None, guided_from: float | None, steps: int | None, temperature: float | None
+    guidance: float | None, guided_from: float | None, steps: int | None, temperature: float | None, consistent: bool
 ) -> dict[str, float]:
     """Those settings of drawing that were given."""
-    given = {"guidance": guidance, "guided_from": guided_from, "steps": steps, "temperature": temperature}
+    given = {
+        "guidance": guidance,
+        "guided_from": guided_from,
+        "steps": steps,
+        "temperature": temperature,
+        "consistent": consistent or None,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 

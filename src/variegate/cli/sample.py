@@ -40,6 +40,8 @@ class Sample:
     """flow: steps from noise to image; default: as trained"""
     temperature: float | None = None
     """PixelCNNs: below 1, likelier values and fewer different images; default: as trained, 1"""
+    consistent: bool = False
+    """super-resolution, inpainting: change samples so that, made small or around the hole, they are as given"""
     mask: Path | None = None
     """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
@@ -60,7 +62,7 @@ class Sample:
         n = 16 if self.n is None else self.n
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
-        sampler = sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature)
+        sampler = sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent)
         model = Model.load(self.run_directory, self.device, *switches, sampler)
         codes = given_codes(model, self.codes, self.fixed_codes, self.n)
         if self.like:

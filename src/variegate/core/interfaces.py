@@ -113,9 +113,17 @@ class Features(NamedTuple):
         return Features(repeated[0], tuple(repeated[1:]), self.size)
 
 
-class Generator(nn.Module, ABC):
-    """images = generator(condition, codes). The deterministic part runs once per condition, the rest once per code."""
+Agree = Callable[[Tensor, Tensor], Tensor]  # encoded condition (1, K, H, W), images (S, C, H, W) to such images
 
+
+class Generator(nn.Module, ABC):
+    """images = generator(condition, codes). The deterministic part runs once per condition, the rest once per code.
+
+    Attributes:
+        agree: after training, changes samples so that they agree with what their condition tells; None: nothing does.
+    """
+
+    agree: Agree | None = None
     code_size: int
     prior: codes.Prior
     alternatives: int | None = None  # different images of one condition, if there are only so many

@@ -33,7 +33,8 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
     for row, row_codes in zip(condition.split(1), codes):
         features = generator.encode(row)
         parts = [generator.decode_all(features, part[None].to(condition.device))[0] for part in row_codes.split(chunk)]
-        images.append(torch.cat(parts).clamp(-1, 1).float().cpu())
+        drawn = torch.cat(parts).clamp(-1, 1).float()
+        images.append((drawn if generator.agree is None else generator.agree(row, drawn)).cpu())
     return torch.stack(images)
 
 

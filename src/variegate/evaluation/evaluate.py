@@ -35,7 +35,7 @@ class Brought(TypedDict, total=False):
     """How samples are drawn, and the user's networks to measure with: ONNX files, or callables that take images
     (B, 3, H, W) in [-1, 1]. Each network adds its metrics."""
 
-    sampler: Mapping[str, Any] | None  # how a flow is solved, as for `variegate.load`
+    sampler: Mapping[str, Any] | None  # how samples are drawn, as for `variegate.load`
     codes: WhichCodes  # of methods with fixed codes: those of training first, only those, or new ones; default: both
 
     detector: Network | None  # returns landmarks (B, P, 2) in pixels

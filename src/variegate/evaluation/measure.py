@@ -111,6 +111,8 @@ def measure(
         gathered.results.add(measured)
     if isinstance(generator, HasSampler):
         gathered.results.remark(generator.drawn_how)
+    if generator.agree is not None:
+        gathered.results.remark("samples were made to agree with what their condition tells (--consistent)")
     if (limited := words_of(generator, which)) is not None:
         gathered.results.remark(limited)
     return Evaluation(gathered.results, counts, found, gathered.skipped)

@@ -12,15 +12,25 @@ from ..core.capabilities import HasMemory
 from ..core.errors import CheckpointError, ConfigError, did_you_mean
 from ..core.interfaces import Generator
 from ..core.overrides import override
+from ..data.conditions import condition_from_mapping
+from ..data.conditions.agreement import agreement
 from ..methods import method_from_mapping
 from ..runs.saved_model import ModelRecord, load_weights, read_weights
 
+CONSISTENT = "consistent"  # a way of drawing that every method has
 
-def load_networks(folder: Path, record: ModelRecord, device: str) -> tuple[Generator, nn.Module | None]:
+
+def load_networks(
+    folder: Path, record: ModelRecord, device: str, consistent: bool = False
+) -> tuple[Generator, nn.Module | None]:
     """The generator in eval mode, and the encoder from images to codes if training produced one.
+
+    Args:
+        consistent: samples are made to agree with what their condition tells of the image.
 
     Raises:
         CheckpointError: weights are missing or damaged, or a model that copies from training images has none yet.
+        ConfigError: `consistent`, but conditions tell nothing of the image.
     """
     method = method_from_mapping(record.method, str(folder / "config.json"))
     generator = method.build_generator(record.shapes)
@@ -37,6 +47,8 @@ def load_networks(folder: Path, record: ModelRecord, device: str) -> tuple[Gener
         load_weights(inverter, read_weights(folder, "inverter"), folder / "inverter.safetensors")
         inverter.eval().requires_grad_(False).to(device)
     generator.eval().requires_grad_(False).to(device)
+    if consistent:
+        generator.agree = agreement(condition_from_mapping(record.condition))
     return generator, inverter
 
 
@@ -49,6 +61,9 @@ def with_sampler(record: ModelRecord, changes: Mapping[str, Any]) -> ModelRecord
     name = record.method["name"]
     method = method_from_mapping(record.method, f"this {name} model")
     sampler = method.generator.model_dump().get("sampler", {})
+    changes = {key: value for key, value in changes.items() if key != CONSISTENT}
+    if not changes:
+        return record
     for key in changes:
         if key not in sampler:
             what = f"this {name} model has no {key.replace('_', ' ')} to choose"

@@ -75,7 +75,8 @@ class Model(LoadedGenerator):
             precision: arithmetic of convolutions and matrix products; bfloat16 changes images by about 1/100 of the
                 range, `channels_last` (memory layout) and `compile` by 1/10,000.
             compile: use `torch.compile`; the first image of every size is slow, and CPUs need a C++ compiler.
-            sampler: flows only: {"steps": 12, "guidance": 2, ...} instead of what was chosen in training.
+            sampler: flows: {"steps": 12, "guidance": 2, ...} instead of what was chosen before; low resolutions and
+                holes: {"consistent": True}, so that samples agree with what is given.
 
         Raises:
             CheckpointError: there is no model there, or it is damaged.
@@ -83,8 +84,8 @@ class Model(LoadedGenerator):
         """
         require_device(device)
         folder = model_folder(Path(path))
-        record = with_sampler(read_record(folder), sampler) if sampler else read_record(folder)
-        generator, inverter = load_networks(folder, record, device)
+        record = with_sampler(read_record(folder), sampler or {})
+        generator, inverter = load_networks(folder, record, device, consistent=bool((sampler or {}).get("consistent")))
         if channels_last:
             generator.to(memory_format=torch.channels_last)
         if compile:
