@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Shapes
-from variegate.generators.flow import Flow, FlowConfig, Sampler
+from variegate.generators.flow import DETAIL, Flow, FlowConfig, Sampler
 from variegate.methods import method
 from variegate.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from variegate.randomness.none import NoRandomnessConfig
@@ -177,6 +179,45 @@ def test_what_is_known_is_seen_without_noise_and_costs_nothing(predicts: str) ->
     with torch.no_grad():
         densities = [flow.log_density(condition, one, probes=2, steps=4)[0] for one in (image, image.where(hole, 0.5))]
     assert torch.allclose(*densities), "the density of what fills the hole, given what is around it"
+
+
+def test_detail_is_added_to_the_enlargement_of_a_low_resolution() -> None:
+    torch.manual_seed(4)
+    shapes, given = Shapes(3, 3, (16, 24)), FlowConfig(**SMALL).for_condition("superres:4")
+    with pytest.raises(ConfigError, match="enlarges needs a low resolution alone"):
+        given.build(NoRandomnessConfig().build(shapes), Shapes(4, 3, (16, 24)))
+    flow = Flow(shapes, given).eval()
+    small = torch.rand(2, 3, 4, 6) * 1.6 - 0.8
+    condition = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    enlarged = nn.functional.interpolate(small, scale_factor=4, mode="bicubic")
+    torch.testing.assert_close(flow.enlarged(condition), enlarged)
+
+    codes = flow.draw([(0, 0), (0, 1)])
+    for parameter in flow.network.parameters():
+        nn.init.zeros_(parameter)  # no velocity: the noise itself is the detail
+    image = flow.decode(flow.encode(condition), codes)
+    torch.testing.assert_close(image, (enlarged + DETAIL * codes.view(2, 3, 16, 24)).clamp(-1, 1))
+    noise, times, kept = torch.zeros_like(image), torch.tensor([0.3, 0.7]), torch.tensor([True, False])
+    error = flow.velocity_error(condition, enlarged + DETAIL, noise, times, kept)
+    torch.testing.assert_close(error, torch.ones(2))  # the detail is 1 everywhere
+
+
+def test_the_detail_of_an_image_has_a_code_and_a_density() -> None:
+    torch.manual_seed(5)
+    flow = Flow(Shapes(1, 1, (2, 4)), FlowConfig(widths=(8,), patch=1, enlarges=2))
+    for parameter in flow.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    small = torch.rand(1, 1, 1, 2) - 0.5
+    condition = small.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    image = flow.enlarged(condition) + 0.05 * torch.randn(1, 1, 2, 4)
+    code = flow.invert(condition, image)
+    torch.testing.assert_close(flow.decode(flow.encode(condition), code), image, atol=1e-4, rtol=0)
+    plain = Flow(Shapes(1, 1, (2, 4)), FlowConfig(widths=(8,), patch=1))
+    plain.load_state_dict(flow.state_dict())
+    detail = (image - flow.enlarged(condition)) / DETAIL
+    of_detail = plain.log_density(flow.enlarged(condition), detail, probes=0)[0]
+    of_image = flow.log_density(condition, image, probes=0)[0]
+    torch.testing.assert_close(of_image, of_detail - 8 * math.log(DETAIL))
 
 
 def test_steps_are_shorter_where_it_is_decided_what_is_drawn() -> None:

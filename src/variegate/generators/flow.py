@@ -4,6 +4,7 @@ Liu, Gong, Liu, ICLR 2023).
     x_t = (1 - t) noise + t image        dx / dt = v(x_t, t, condition) = image - noise
 
 The code is the noise, a field of the image's shape. The solver is deterministic, so the same code gives the same image.
+For super-resolution, what is learned is the detail that the bicubic enlargement of the condition lacks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..core.config import Config
 from ..core.errors import ConfigError
@@ -25,6 +27,7 @@ from ..randomness.sites import tile_to
 from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
+DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
 
 
 class Sampler(Config):
@@ -70,7 +73,7 @@ class Flow(Generator):
 
     def encode(self, condition: Tensor) -> Features:
         size = (condition.shape[-2], condition.shape[-1])
-        condition = pad_to_multiple(condition, self.stride)
+        condition = pad_to_multiple(self.enlarged(condition), self.stride)
         return Features(condition, self.network.parts(condition), size)
 
     def decode(self, features: Features, code: Tensor) -> Tensor:
@@ -78,8 +81,21 @@ class Flow(Generator):
         for start, end in self.times():
             x = self.advance(features, x, start, end)
         height, width = features.size
-        x = x[..., :height, :width].clamp(-1, 1)
-        return with_known(x, features.condition[..., :height, :width]) if self.config.keep_known else x
+        condition = features.condition[..., :height, :width]
+        image = x[..., :height, :width]
+        image = (condition + DETAIL * image if self.config.enlarges else image).clamp(-1, 1)
+        return with_known(image, condition) if self.config.keep_known else image
+
+    def enlarged(self, condition: Tensor) -> Tensor:
+        """The condition, or the bicubic enlargement of the low resolution that it is."""
+        factor = self.config.enlarges
+        if not factor:
+            return condition
+        return F.interpolate(condition[..., ::factor, ::factor], scale_factor=factor, mode="bicubic")
+
+    def carried(self, condition: Tensor, image: Tensor) -> Tensor:
+        """What noise is carried to: the image, or its detail beyond the enlarged condition."""
+        return (image - condition) / DETAIL if self.config.enlarges else image
 
     def field(self, code: Tensor, features: Features) -> Tensor:
         """The noise (B, C, H', W') of codes (B, D), repeated where images are larger than in training."""
@@ -137,6 +153,8 @@ class Flow(Generator):
             kept: bool (B,), whether the network sees the condition.
         """
         height, width = image.shape[-2:]
+        condition = self.enlarged(condition)
+        image = self.carried(condition, image)
         x = noise + times[:, None, None, None] * (image - noise)
         condition, x = pad_to_multiple(condition, self.stride), pad_to_multiple(x, self.stride)
         parts = [part * kept[:, None, None, None] for part in self.network.parts(condition)]
@@ -156,13 +174,18 @@ class Flow(Generator):
 
         A step x -> x + h v(x) is undone by repeating x <- y - h v(x), which converges where steps are short enough.
         """
-        features, x = self.encode(condition), pad_to_multiple(image, self.stride)
+        features, x = self.encode_pair(condition, image)
         for start, end in reversed(self.times()):
             reached = x
             for _ in range(iterations):
                 x = reached - (self.advance(features, x, start, end) - x)
         height, width = self.shape[1:]
         return x[..., :height, :width].flatten(1)
+
+    def encode_pair(self, condition: Tensor, image: Tensor) -> tuple[Features, Tensor]:
+        """The condition's features, and what noise is carried to for an image of the same size."""
+        features, (height, width) = self.encode(condition), image.shape[-2:]
+        return features, pad_to_multiple(self.carried(features.condition[..., :height, :width], image), self.stride)
 
     def log_density(
         self, condition: Tensor, image: Tensor, probes: int = 8, steps: int = 32, seed: int = 0
@@ -179,7 +202,7 @@ class Flow(Generator):
                 value, for tiny images.
             seed: of the signs; equal seeds give equal answers.
         """
-        features, x = self.encode(condition), pad_to_multiple(image, self.stride)
+        features, x = self.encode_pair(condition, image)
         stream = torch.Generator().manual_seed(seed)
         signs = torch.randint(0, 2, (probes, *x.shape[1:]), generator=stream).to(x) * 2 - 1
         if not probes:
@@ -192,6 +215,8 @@ class Flow(Generator):
             x, total = x - step / 2 * (slope + back), total + step / 2 * (stretch + more)
         hole, normal = self.hole(features.condition), -0.5 * (x.square() + math.log(2 * math.pi))
         normal = (normal if hole is None else normal * hole).flatten(1).sum(1)
+        if self.config.enlarges:
+            normal = normal - image[0].numel() * math.log(DETAIL)
         if not probes:
             return normal - total.sum(0), torch.zeros_like(normal)
         error = total.std(dim=0) / math.sqrt(probes) if probes > 1 else torch.full_like(normal, math.inf)
@@ -232,14 +257,27 @@ class FlowConfig(GeneratorConfig):
         description="the network sees the pixels around holes without noise and learns those inside; set likewise",
     )
 
+    enlarges: int = Field(
+        0,
+        ge=0,
+        description="factor of a low resolution, to whose bicubic enlargement detail is added; set by --condition "
+        "superres:K; 0: none",
+    )
+
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
         if (self.keep_known or self.shows_known) and shapes.condition_channels != shapes.image_channels + 1:
             raise ConfigError("generator.keep_known needs holes; give --condition inpaint")
+        if self.enlarges and shapes.condition_channels != shapes.image_channels:
+            raise ConfigError("generator.enlarges needs a low resolution alone; give --condition superres:4")
         return Flow(shapes, self)
 
     def for_condition(self, condition: str) -> FlowConfig:
-        holes = condition.partition(":")[0] == "inpaint"
-        return self.model_copy(update={"keep_known": True, "shows_known": True}) if holes else self
+        kind, _, given = condition.partition(":")
+        if kind == "inpaint":
+            return self.model_copy(update={"keep_known": True, "shows_known": True})
+        if kind == "superres" and given.isdecimal():
+            return self.model_copy(update={"enlarges": int(given)})
+        return self
 
     def in_one_pass(self) -> FlowConfig:
         return self.model_copy(update={"sampler": Sampler(kind="euler", steps=1)})

@@ -87,14 +87,13 @@ def run_config(
     chosen = method_of_name(method, settings) if isinstance(method, str) else override(method, settings)
     if "predictor" in places:
         chosen = with_predictor(chosen, places["predictor"])
-    if "teacher" in places:
+    if taught := "teacher" in places:
         chosen = with_teacher(chosen, places["teacher"])
         places["predictor"] = places.pop("teacher")
     base = data.model_dump() if isinstance(data, DataConfig) else {"path": data}
     wanted = {"condition": chosen.derived} | base | of_data
-    if wanted["condition"] is not None:
-        generator = chosen.generator.for_condition(str(wanted["condition"]))
-        chosen = chosen.model_copy(update={"generator": generator})
+    if wanted["condition"] is not None and not taught:  # a student keeps the network of a trained teacher
+        chosen = for_condition(chosen, str(wanted["condition"]))
     wanted["unpaired"] = wanted.get("unpaired", False) or chosen.unpaired
     values = {
         "method": chosen,
@@ -102,6 +101,14 @@ def run_config(
         "run": from_mapping(ExecutionSettings, execution, "options"),
     }
     return from_mapping(RunConfig, values | places, "options")
+
+
+def for_condition(method: Method, condition: str) -> Method:
+    """The method, and the one trained before it, with generators that suit a condition, as `--condition` spells it."""
+    changes: dict[str, Any] = {"generator": method.generator.for_condition(condition)}
+    if method.previous is not None:
+        changes["previous"] = for_condition(method.previous, condition)
+    return method.model_copy(update=changes)
 
 
 def budget_of(method: Method) -> Budget:
