@@ -114,6 +114,19 @@ def test_the_discriminator_moves_once_in_several_batches_and_not_at_all_without_
     assert set(objective.players(generator)) == {"generator"}
 
 
+def test_generator_and_discriminator_may_learn_alone_at_first() -> None:
+    generator, objective = made(
+        "mrgan", proxy=False, **{"objective.alone": 2, "objective.judging": 1, "objective.generator_steps": 3}
+    )
+    players = [[name for losses in objective.updates(generator, batch(), step) for name in losses] for step in range(4)]
+    assert players == [["generator"], ["generator"], ["discriminator"], ["discriminator", "generator"]]
+    alone, together = (
+        next(losses["generator"] for losses in objective.updates(generator, batch(), step) if "generator" in losses)
+        for step in (1, 3)
+    )
+    assert set(together) - set(alone) == {"adversarial"}
+
+
 def test_holes_count_alone_for_moments_and_the_whole_image_for_plain_reconstruction() -> None:
     values = torch.arange(24.0).view(1, 3, 2, 4)
     hole = torch.zeros(1, 1, 2, 4)

@@ -242,8 +242,16 @@ def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int =
 
 
 @preset
-def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Method:
-    """The inpainting baseline; with noise it has the network of mrgan-inpainting."""
+def glcic(noise: Literal["input", "none"] = "none", phases: bool = False, width: int = 64) -> Method:
+    """The inpainting baseline; with noise it has the network of mrgan-inpainting.
+
+    With `phases` the generator learns alone and then the discriminator, before both learn together, as in GLCIC itself;
+    how long (90,000 and 10,000 of 500,000 steps) is from its public description, not verified in the paper's text.
+    """
+    objective, steps = completion_objective(width), training(batch_size=16, flip=False)
+    if phases:
+        objective = objective.model_copy(update={"alone": 90_000, "judging": 10_000})
+        steps = steps.model_copy(update={"steps": 500_000})
     return Method(
         name="glcic",
         paper="Iizuka, Simo-Serra, Ishikawa: Globally and locally consistent image completion. SIGGRAPH 2017",
@@ -252,6 +260,6 @@ def glcic(noise: Literal["input", "none"] = "none", width: int = 64) -> Method:
         derived="inpaint",
         generator=CompletionConfig(width=width),
         randomness=COMPLETION_NOISE if noise == "input" else NoRandomnessConfig(),
-        objective=completion_objective(width),
-        training=training(batch_size=16, flip=False),
+        objective=objective,
+        training=steps,
     )

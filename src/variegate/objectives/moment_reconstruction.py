@@ -45,17 +45,21 @@ class MomentReconstruction(Objective):
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         config = self.config
-        if config.adversarial and step % config.generator_steps == 0:
+        judged = bool(config.adversarial) and step >= config.alone
+        judging = judged and step < config.alone + config.judging
+        if judging or (judged and step % config.generator_steps == 0):
             with torch.no_grad():  # the first of the codes that the generator then trains on, as in pix2pix
                 fakes = generator(batch.condition, generator.draw_for(batch.key, 1))[:, 0]
             real, fake = self.judge(batch.condition, batch.image), self.judge(batch.condition, fakes)
             yield {"discriminator": {"adversarial": discriminator_loss(real, fake, config.mode)}}
+        if judging:
+            return
 
         count = max(1, round(config.share * len(batch.image)))
         condition, image = batch.condition[:count], batch.image[:count]
         samples = generator(condition, generator.draw_for(batch.key[:count], config.samples))
         terms = self.terms(condition, image, samples)
-        if config.adversarial:
+        if judged:
             each = condition.repeat_interleave(config.samples, dim=0)
             fooled = generator_loss(self.judge(each, samples.flatten(0, 1)), config.mode)
             terms["adversarial"] = config.adversarial * fooled
@@ -112,6 +116,8 @@ class MomentReconstructionConfig(ObjectiveConfig):
     )
     share: float = Field(0.5, gt=0, le=1, description="share of the batch for which K samples are drawn")
     generator_steps: int = Field(1, ge=1, description="batches from one discriminator update to the next")
+    alone: int = Field(0, ge=0, description="first steps, without the GAN term")
+    judging: int = Field(0, ge=0, description="next steps, in which only the discriminator learns")
     min_noise: float = Field(0.0, ge=0, description="added to the error inside the likelihood (MR2)")
     reconstruction: float = Field(0.0, ge=0, description="weight of plain reconstruction")
     distance: Literal["l1", "l2"] = Field("l1", description="distance of plain reconstruction")
