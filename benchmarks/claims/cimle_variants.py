@@ -26,7 +26,7 @@ from variegate.runs.folder import RunFolder
 
 from .cimle_trials import CRN, CRN_NOISE, FULL, UNBALANCED
 from .runs import Claim, Settings, Trial, prepare, words
-from .truth import lpips_of, true_samples
+from .truth import Odds, lpips_of, true_samples
 
 PAPER = "Li, Zhang, Malik 2019"
 PRESET = diversity_preset("cimle")
@@ -39,12 +39,7 @@ def perceived_diversity(settings: Settings) -> Claim:
     prepare(SKEWED, settings, measure=False)
     values = {trial.name: [perceived(trial, seed, settings) for seed in settings.seeds] for trial in SKEWED}
     full, unbalanced, heads, noise = map(mean, values.values())
-    held = RunFolder(SKEWED[0].run(settings.seeds[0], settings)).pairs("held")
-    odds = {"its own": "skewed", "equal": "equal"}
-    truth = ", ".join(
-        f"{lpips_of(true_samples(held, PRESET.samples, which), PRESET):.3g} at {name} odds"
-        for name, which in odds.items()
-    )
+    truth = ", ".join(f"{value:.3g} at {name} odds" for name, value in lpips_of_real(settings).items())
     return claim(
         "lpips",
         "LPIPS: the full model above that without rebalancing, above CRN and CRN + noise (means of seeds)",
@@ -55,6 +50,12 @@ def perceived_diversity(settings: Settings) -> Claim:
         values,
         data="streets:2000:skewed at 32x32",
     )
+
+
+def lpips_of_real(settings: Settings) -> dict[str, float]:
+    held = RunFolder(SKEWED[0].run(settings.seeds[0], settings)).pairs("held")
+    odds: dict[str, Odds] = {"its own": "skewed", "equal": "equal"}
+    return {name: lpips_of(true_samples(held, PRESET.samples, which), PRESET) for name, which in odds.items()}
 
 
 def perceived(trial: Trial, seed: int, settings: Settings) -> float:

@@ -279,9 +279,7 @@ def stable_weights(ratios: Row, settings: Settings) -> Claim:
 
 def better_than_baselines(rows: Rows, settings: Settings) -> list[Claim]:
     """Table 1, on streets. Realism was judged by people there; here by the distance to training images."""
-    held = RunFolder(BASE.run(settings.seeds[0], settings)).pairs("held")
-    real = {"a layout's true images": true_samples(held), "unrelated images": unrelated(held)}
-    scores = ", ".join(f"{name} {lpips_of(groups):.3g}" for name, groups in real.items())
+    scores = ", ".join(f"{name} {value:.3g}" for name, value in lpips_of_real(settings).items())
     shown = {name: rows[name] for name in (BASE.name, BICYCLEGAN.name, *VARIANTS)}
     row = {metric: {n: mean(found[metric]) for n, found in shown.items()} for metric in ("lpips", "frechet_squeezenet")}
     most = max(row["lpips"][base.name] for base in (BASE, BICYCLEGAN))
@@ -307,6 +305,11 @@ def better_than_baselines(rows: Rows, settings: Settings) -> list[Claim]:
             table(shown, "lpips"),
         ),
     ]
+
+
+def lpips_of_real(settings: Settings) -> dict[str, float]:
+    held = RunFolder(BASE.run(settings.seeds[0], settings)).pairs("held")
+    return {"a layout's true images": lpips_of(true_samples(held)), "unrelated images": lpips_of(unrelated(held))}
 
 
 def in_one_table(ratios: Row, rows: Rows) -> Claim:

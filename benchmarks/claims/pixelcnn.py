@@ -32,10 +32,10 @@ from .pixelcnn_measures import (
 )
 from .pixelcnn_trials import (
     AUTOENCODERS,
+    BY_CLASS,
     CIFAR,
     GATED_AND_PLAIN,
     PEOPLE,
-    UNCONDITIONAL,
     all_trials,
     portraits,
 )
@@ -58,7 +58,7 @@ def claims(settings: Settings) -> list[Claim]:
     at_hand = {trial.name for trial in trials}
     rows: Rows = {t.name: over_seeds(t, settings, "bits", bits) for t in trials if not t.method.startswith("conv")}
     sets = [name for name, pair in GATED_AND_PLAIN.items() if pair[0].name in at_hand]
-    found = [causality(), gated(rows, sets), *by_class(rows, sets, settings)]
+    found = [causality(), gated(rows, sets), *by_class(rows, settings)]
     if PEOPLE.is_dir():
         found += interpolation(settings)
     found += [autoencoders(settings), compression(sets, settings)]
@@ -129,10 +129,11 @@ def gated(rows: Rows, sets: list[str]) -> Claim:
     )
 
 
-def by_class(rows: Rows, sets: list[str], settings: Settings) -> list[Claim]:
+def by_class(rows: Rows, settings: Settings) -> list[Claim]:
     found = []
-    for name in [one for one in sets if one in UNCONDITIONAL]:
-        trial, without = GATED_AND_PLAIN[name][0], UNCONDITIONAL[name]
+    for name, (trial, without) in BY_CLASS.items():
+        if trial.name not in rows:
+            continue
         shares = over_seeds(trial, settings, "recognised", recognition)
         numbers = {"with class": rows[trial.name][BITS], "without": rows[without.name][BITS], **shares}
         found.append(recognised_class(name, numbers))
@@ -145,7 +146,7 @@ def recognised_class(name: str, numbers: dict[str, list[float]]) -> Claim:
     pairs = zip(numbers["with class"], numbers["without"], strict=True)
     hardly = all(abs(b - a) < 0.01 * b for a, b in pairs) or not large
     return claim(
-        f"class-{name.lower()}",
+        f"class-{name.lower().partition(' ')[0]}",
         "a classifier that saw real images only recognises the class of samples at least three times as often as chance"
         + (", and knowing the class changes the likelihood by less than 1 %" if large else ""),
         all(share >= 3 * chance for share in numbers["drawn"]) and hardly,

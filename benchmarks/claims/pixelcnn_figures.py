@@ -11,7 +11,7 @@ from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
 from .pixelcnn_measures import allowed, sight, unseen, untrained, way
-from .pixelcnn_trials import AUTOENCODERS, CIFAR, GATED_AND_PLAIN, PEOPLE, UNSEEN, portraits
+from .pixelcnn_trials import AUTOENCODERS, CIFAR, PEOPLE, SMALL_CIFAR, UNSEEN, portraits
 from .runs import Settings
 
 SEED = 0
@@ -45,8 +45,8 @@ def reconstructions(name: str, settings: Settings) -> list[list[Tensor]]:
 
 
 def classes(settings: Settings) -> list[list[Tensor]]:
-    """Render ten samples of every class of CIFAR-10."""
-    model = Model.load(GATED_AND_PLAIN["CIFAR-10"][0].run(SEED, settings))
+    """Render ten samples of every class of CIFAR-10, at 16x16."""
+    model = Model.load(SMALL_CIFAR["class"].run(SEED, settings))
     return [[*drawn(model, f"class:{name}", 10)] for name in model.condition.names]  # type: ignore[union-attr]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import anchor, basisgan, cimle, latent_dropout, mrgan
+from benchmarks.claims import anchor, basisgan, cimle, cimle_variants, latent_dropout, mrgan, mrgan_tasks
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import METRICS, Settings, Trial, every, prepare, words
@@ -29,7 +29,7 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers in the place of trainings."""
     monkeypatch.setattr(Trial, "measure", lambda self, seed, _: measured(LPIPS.get(self.name, 0.04) + seed / 1000))
     monkeypatch.setattr(Trial, "run", lambda *_: Path("nowhere"))
-    for module in (basisgan, mrgan):
+    for module in (basisgan, mrgan, mrgan_tasks):
         monkeypatch.setattr(module, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(basisgan, "shares_after", lambda *_: torch.full((3,), 1 / 3))
     monkeypatch.setattr(basisgan, "distances_to_input", lambda *_: (0.1, 0.01))
@@ -78,6 +78,7 @@ RATIOS = {
     "proxy MR2 + L2 10": 0.5,
     "proxy MR2 + L2 100": 0.1,
     "MR2, 3 samples, weight 100": float("nan"),
+    mrgan.PUBLISHED.name: 0.7,
 }
 
 
@@ -88,8 +89,10 @@ def moments(invented: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     found = {"variants": {name: {"modes": count} for name, count in modes.items()}}
     monkeypatch.setattr(mrgan, "ring_of", lambda *_: found)
     monkeypatch.setattr(mrgan, "ratio", lambda trial, *_: RATIOS.get(trial.name, 1.0))
-    monkeypatch.setattr(mrgan, "PHOTOS", str(tmp_path))
-    monkeypatch.setattr(mrgan, "difference_when_small", lambda *_: 0.01)
+    monkeypatch.setattr(mrgan, "optimal_ratio", lambda *_: 0.8)
+    monkeypatch.setattr(mrgan, "lpips_of_real", lambda _: {"real": 0.1})
+    monkeypatch.setattr(mrgan_tasks, "PHOTOS", str(tmp_path))
+    monkeypatch.setattr(mrgan_tasks, "difference_when_small", lambda *_: 0.01)
     return found["variants"]
 
 
@@ -101,13 +104,21 @@ def test_the_verdicts_of_mrgan_follow_the_numbers(
     found = run(tmp_path, "mrgan")
     ids = ("ring", "variance", "without-gan", "reconstruction", "stable", "superres", "inpainting", "table")
     assert [found[name]["holds"] for name in ids] == [True, True, True, True, True, True, False, None]
+    assert found["unbiased"]["holds"]
+    assert not found["diverse"]["holds"], "as diverse as BicycleGAN"
     assert found["stable"]["measured"]["MR2, 3 samples, weight 100"] == [None] * 3
     assert "3 of 3 diverged" in found["stable"]["note"]
     moments["GAN"]["modes"] = 3
     monkeypatch.setitem(RATIOS, "MR2 laplace", 0.4)
     monkeypatch.setitem(RATIOS, "proxy MR2 + L2 10", 0.05)
     monkeypatch.setitem(RATIOS, "proxy MR2, weight 1000", 2.0)
+    monkeypatch.setitem(RATIOS, mrgan.UNBIASED.name, 1.3)
+    for name in (mrgan.BASE.name, mrgan.BICYCLEGAN.name):
+        monkeypatch.setitem(LPIPS, name, 0.01)
     found = run(tmp_path, "mrgan")
+    assert found["diverse"]["holds"]
+    assert not found["headline"]["holds"], "not nearer to training images"
+    assert not found["unbiased"]["holds"]
     assert [found[name]["holds"] for name in ids[:5]] == [False, False, True, False, False]
     assert "Outside for some seed: MR2 laplace" in found["variance"]["note"]
 
@@ -122,12 +133,30 @@ def rows_of_cimle(**changed: float) -> dict[str, dict[str, list[float]]]:
 def test_the_verdicts_of_cimle_follow_the_numbers() -> None:
     assert cimle.coverage(rows_of_cimle()).holds
     assert not cimle.coverage(rows_of_cimle(crn=0.7)).holds
-    assert cimle.perceived_diversity(rows_of_cimle()).holds
-    assert not cimle.perceived_diversity(rows_of_cimle(**{cimle.CRN_NOISE.name: 0.7})).holds
     assert not cimle.coverage(rows_of_cimle(**{cimle.UNENCODED.name: 0.95})).holds
     assert cimle.rare_modes(rows_of_cimle()).holds
     assert not cimle.rare_modes(rows_of_cimle(**{cimle.HD_BALANCED.name: 0.4})).holds
     assert not cimle.rare_modes(rows_of_cimle(**{cimle.UNBALANCED.name: 0.9})).holds
+
+
+def test_diversity_of_skewed_streets_is_judged_by_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scores = {"cimle": 0.12, "cimle without rebalancing": 0.1, "crn": 0.09, "crn + noise": 0.0}
+    monkeypatch.setattr(cimle_variants, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(cimle_variants, "lpips_of_real", lambda _: {"its own": 0.1})
+    monkeypatch.setattr(cimle_variants, "perceived", lambda trial, seed, _: scores[trial.name] + seed / 1000)
+    assert cimle_variants.perceived_diversity(Settings(tmp_path)).holds
+    monkeypatch.setitem(scores, "crn", 0.11)
+    assert not cimle_variants.perceived_diversity(Settings(tmp_path)).holds
+
+
+def test_hours_are_smooth_and_never_go_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    moves = {"hours": [torch.full((8,), 0.1)], "plain": [torch.tensor([0.8, *([0.0] * 7)])]}
+    monkeypatch.setattr(cimle_variants, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(Trial, "run", lambda self, *_: "hours" if "hours" in self.data else "plain")
+    monkeypatch.setattr(cimle_variants, "moves", lambda folder, *_: moves[folder])
+    assert [claim.holds for claim in cimle_variants.through_the_hours(Settings(tmp_path))] == [True, True]
+    moves["hours"] = [torch.tensor([0.5, 0.3, -0.02])]
+    assert [claim.holds for claim in cimle_variants.through_the_hours(Settings(tmp_path))] == [False, False]
 
 
 def test_agreement_counts_readable_pairs() -> None:
@@ -137,8 +166,10 @@ def test_agreement_counts_readable_pairs() -> None:
 
 def test_steps_count_as_brighter_in_one_direction_and_as_darker_only_where_it_is_seen() -> None:
     moves = [torch.tensor([0.1, -0.05, 0.25]), torch.tensor([0.3, -0.009, 0.0])]
-    assert cimle.brightening(moves) == pytest.approx((5 / 6, 3 / 6, (0.3 + 0.291) / 2), rel=1e-5)
-    assert all(value != value for value in cimle.brightening([]))
+    largest = (0.25 / 0.3 + 0.3 / 0.291) / 2
+    expected = (5 / 6, 3 / 6, (0.3 + 0.291) / 2, largest)
+    assert cimle_variants.brightening(moves) == pytest.approx(expected, rel=1e-5)
+    assert all(value != value for value in cimle_variants.brightening([]))
 
 
 @pytest.mark.slow
