@@ -1,7 +1,8 @@
 """Claims of latent dropout codes: streets from their surface normals, and faces from 68 landmarks, at 32x32.
 
 Narrow networks, equal steps of equal batches, three seeds, means over a Laplacian pyramid as the distance, and no
-weight decay, which was tuned for sums. Errors and diversity are measured on held-out conditions.
+weight decay, which was tuned for sums. Errors and diversity are measured on held-out conditions. The rate of 3e-4 lets
+branches live that die at 1e-3; faces are seen 16 times, since neighbours need long to matter.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from torch import Tensor
 
 from variegate.evaluation.doctor import use_of_branches
 from variegate.evaluation.fidelity import MEASURES, per_sample
+from variegate.evaluation.plugged import Plugged, plug
 from variegate.evaluation.scatter import Scatter
 from variegate.evaluation.spread import Levels, centre_distances, feature_spread
 from variegate.model.model import Model
+from variegate.networks.weights import folder as weights_folder
 from variegate.runs.folder import RunFolder
 
 from .runs import Claim, Settings, Trial, by_name, every, prepare, table, words
@@ -34,11 +37,11 @@ FACE_BRANCHES = 10
 MOST = BRANCHES[-1]
 STREETS: dict[str, Any] = {
     "condition": "normals",
-    "generator.widths": [48, 48, 96, 48],
+    "generator.widths": [32, 32, 96, 48],
     "objective.perceptual": "laplacian",
     "objective.reduction": "mean",
     "objective.warm_up": 600,
-    "learning_rate.generator": 1e-3,
+    "learning_rate.generator": 3e-4,
     "weight_decay": 0.0,
     "ema_decay": 0.99,
     "batch_size": 4,
@@ -49,7 +52,7 @@ NAMES = {"shared": "shared early split", "separate": "separate early split", "la
 def street(architecture: str, branches: int, **more: Any) -> Trial:
     options = {**STREETS, "architecture": architecture, "branches": branches, **more}
     word = ", single elements" if more else ""
-    return Trial(f"{NAMES[architecture]}, {branches}{word}", "latent-dropout", options, data="streets:2000", steps=2000)
+    return Trial(f"{NAMES[architecture]}, {branches}{word}", "latent-dropout", options, data="streets:2000", steps=4000)
 
 
 def face(architecture: str, threshold: float) -> Trial:
@@ -57,14 +60,15 @@ def face(architecture: str, threshold: float) -> Trial:
         "architecture": architecture,
         "task": "landmarks",
         "branches": FACE_BRANCHES,
-        "generator.widths": [48, 48, 64, 48],
+        "generator.widths": [32, 32, 64, 48],
         "objective.warm_up": 300,
+        "batch_size": 8,
         "neighbours.threshold": threshold,
     }
     if threshold:
         options["objective.neighbours_from"] = 300  # the preset's 4,000 exceeds the total number of steps here
     word = "with neighbours" if threshold else "alone"
-    return Trial(f"faces, {NAMES[architecture]}, {word}", "latent-dropout", options, data=FACES, steps=1000)
+    return Trial(f"faces, {NAMES[architecture]}, {word}", "latent-dropout", options, data=FACES, steps=16 * 2000 // 8)
 
 
 FACES_DATA = "faces with 68 landmarks at 32x32"
@@ -84,8 +88,7 @@ def claims(settings: Settings) -> list[Claim]:
     found = [
         more_branches(rows),
         architectures(rows),
-        new_codes(rows[TRIALS["shared", MOST].name], MOST),
-        *([new_codes(rows[ALONE["shared"].name], FACE_BRANCHES, "new-codes-faces", data=FACES_DATA)] if faces else []),
+        *([new_codes(rows[ALONE["shared"].name], FACE_BRANCHES)] if faces else []),
         early_split(rows),
         channels(rows),
         *([neighbours(rows)] if faces else []),
@@ -116,7 +119,7 @@ def measured(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     pairs = [held.raw(i) for i in range(count)]
     truth = torch.stack([image for _, image in pairs]).float() / 127.5 - 1
     trained = drawn(model, [raw for raw, _ in pairs], codes)
-    found = accuracy(trained, truth, "") | diversity(trained)
+    found = accuracy(trained, truth, "") | diversity(trained, identity() if trial.data == FACES else None)
     if trial.options["architecture"] == "shared":
         fresh = drawn(model, [raw for raw, _ in pairs], model.codes(NEW * len(codes)))
         found |= with_new_codes(trained, fresh, truth)
@@ -143,9 +146,16 @@ def accuracy(images: Tensor, truth: Tensor, suffix: str) -> dict[str, float]:
     }
 
 
-def diversity(images: Tensor) -> dict[str, float]:
-    """Return distances to the centre, and deviations of SqueezeNet's activations if its weights are available."""
-    found = {**centre_distances(images), **feature_spread(images, Levels("squeeze"))}
+def identity() -> Plugged | None:
+    """Return the network that embeds faces, if it is at hand."""
+    folder = weights_folder()
+    file = folder and folder / "mobilefacenet_128d.onnx"
+    return plug(file, "embedding") if file and file.is_file() else None
+
+
+def diversity(images: Tensor, embedding: Plugged | None) -> dict[str, float]:
+    """Return distances to the centre, and deviations of SqueezeNet's activations and of embeddings of faces."""
+    found = {**centre_distances(images), **feature_spread(images, Levels("squeeze"), embedding)}
     return {name: value.value for name, value in found.items()}
 
 
@@ -173,13 +183,13 @@ def more_branches(rows: Rows) -> Claim:
 
 def architectures(rows: Rows) -> Claim:
     own = {a: rows[TRIALS[a, MOST].name] for a in NAMES}
-    best = {a: mean(row["rmse_best"]) for a, row in own.items()}
     smaller = own["shared"]["parameters"][0] < own["separate"]["parameters"][0] / 2
+    best = all(every(own[a]["rmse_best"], own["shared"]["rmse_best"]) for a in ("separate", "late"))
     return claim(
         "architectures",
-        f"of {MOST} branches the shared split has the lowest best error, then separate, then late; and less than half "
-        "of the parameters of separate",
-        best["shared"] <= best["separate"] <= best["late"] and smaller,
+        f"of {MOST} branches the shared split has the lowest best error in every seed, and less than half of the "
+        "parameters of separate",
+        best and smaller,
         "; ".join(
             f"{NAMES[a]}: {words(row['rmse_best'])}, {row['parameters'][0]:.2f} M parameters" for a, row in own.items()
         ),
@@ -187,39 +197,42 @@ def architectures(rows: Rows) -> Claim:
     )
 
 
-def new_codes(row: dict[str, list[float]], n: int, id: str = "new-codes", **of: Any) -> Claim:
+def new_codes(row: dict[str, list[float]], n: int) -> Claim:
     names = ["rmse_best", *(f"rmse_best_with_{k}" for k in (n, 2 * n, NEW * n))]
     falls = all(every(row[a], row[b]) for a, b in pairwise(names))
     kept = all(new <= 1.02 * old for new, old in zip(row["rmse_mean_new"], row["rmse_mean"]))
     return claim(
-        id,
+        "new-codes",
         f"codes that were never trained lower the best error of {n} further, and their mean error is no worse (2 % at "
         "most)",
         falls and kept,
         "; ".join(f"{name} {words(row[name])}" for name in (*names, "rmse_mean", "rmse_mean_new")),
         {name: row[name] for name in (*names, "rmse_mean", "rmse_mean_new")},
-        **of,
+        data=FACES_DATA,
     )
 
 
-SCORES = ("centre_max", "centre_mean", "diversity_score")
+CENTRE = ("centre_max", "centre_mean")
+SCORES = (*CENTRE, "diversity_score")
+OF_FACES = ("std_identity", "diversity_score")
 
 
-def higher(rows: Rows, more: Trial, less: Trial) -> bool:
-    """Return whether every diversity score has a higher mean over seeds."""
-    return all(mean(rows[more.name][score]) > mean(rows[less.name][score]) for score in SCORES)
+def higher(rows: Rows, more: Trial, less: Trial, scores: Sequence[str]) -> bool:
+    """Return whether each of these scores has a higher mean over seeds."""
+    return all(mean(rows[more.name][score]) > mean(rows[less.name][score]) for score in scores)
 
 
-def told(rows: Rows, trials: Sequence[Trial]) -> str:
-    return "; ".join(f"{t.name}: " + ", ".join(words(rows[t.name][score]) for score in SCORES) for t in trials)
+def told(rows: Rows, trials: Sequence[Trial], scores: Sequence[str] = SCORES) -> str:
+    return "; ".join(f"{t.name}: " + ", ".join(words(rows[t.name][score]) for score in scores) for t in trials)
 
 
 def early_split(rows: Rows) -> Claim:
     shared, separate, late = (TRIALS[a, MOST] for a in NAMES)
     return claim(
         "early-split",
-        "both early splits are more diverse than the late one (every score)",
-        higher(rows, shared, late) and higher(rows, separate, late),
+        "both early splits are more diverse than the late one (largest and mean distance to the centre, means of "
+        "seeds)",
+        higher(rows, shared, late, CENTRE) and higher(rows, separate, late, CENTRE),
         told(rows, (shared, separate, late)),
         table({t.name: rows[t.name] for t in (shared, separate, late)}, *SCORES),
     )
@@ -230,7 +243,7 @@ def channels(rows: Rows) -> Claim:
     return claim(
         "channels",
         "dropping whole channels is more diverse than dropping single elements (every score)",
-        higher(rows, whole, ELEMENTS),
+        higher(rows, whole, ELEMENTS, SCORES),
         told(rows, (whole, ELEMENTS)),
         table({t.name: rows[t.name] for t in (whole, ELEMENTS)}, *SCORES),
     )
@@ -238,15 +251,21 @@ def channels(rows: Rows) -> Claim:
 
 def neighbours(rows: Rows) -> Claim:
     pairs = [(ALONE[a], BESIDE[a]) for a in NAMES]
+    scores = [score for score in OF_FACES if score in rows[pairs[0][0].name]]
     cost = {a: mean(rows[ALONE[a].name]["ssim_best"]) - mean(rows[BESIDE[a].name]["ssim_best"]) for a in NAMES}
     return claim(
         "neighbours",
-        "neighbours raise every diversity score of all three architectures, at a cost in SSIM of at most 0.05",
-        all(higher(rows, beside, alone) for alone, beside in pairs) and all(value <= 0.05 for value in cost.values()),
-        told(rows, [trial for pair in pairs for trial in pair])
+        "neighbours raise the deviations of identity and of features of all three architectures (means of seeds), at a "
+        "cost in SSIM of at most 0.05",
+        all(higher(rows, beside, alone, scores) for alone, beside in pairs)
+        and all(value <= 0.05 for value in cost.values()),
+        f"{', '.join(scores)}: "
+        + told(rows, [trial for pair in pairs for trial in pair], scores)
         + "; cost in SSIM "
         + ", ".join(f"{NAMES[a]} {value:.3f}" for a, value in cost.items()),
-        table({t.name: rows[t.name] for pair in pairs for t in pair}, *SCORES, "ssim_best", "rmse_best"),
+        table(
+            {t.name: rows[t.name] for pair in pairs for t in pair}, *SCORES, "std_identity", "ssim_best", "rmse_best"
+        ),
         data=FACES_DATA,
     )
 
