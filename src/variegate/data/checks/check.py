@@ -27,6 +27,7 @@ from ..readers.direction import choose_direction
 from ..readers.folders import recognise
 from ..readers.items import Direction, Folder, Item, hold_out
 from ..readers.two_sides import named_folders
+from ..statistics.hues import hues
 from .arrays import check_arrays
 from .report import Report
 from .unused import decoded, unused
@@ -55,11 +56,11 @@ def check(
         config = from_mapping(DataConfig, values, "data")
         if is_streets(report.path):
             _check_streets(report, config)
-            return report
+            return _with_hues(report, config)
         arrays = find_arrays(report.path)
         if arrays is not None:
             check_arrays(report, arrays, config)
-            return report
+            return _with_hues(report, config)
         folder = recognise(report.path, config.condition, unpaired)
         way = _describe(report, folder, config)
     except DataError as error:
@@ -68,6 +69,15 @@ def check(
         report.notes += _beside(Path(report.path))
         return report
     _check_folder(report, folder, config, way, limit)
+    return _with_hues(report, config)
+
+
+def _with_hues(report: Report, config: DataConfig) -> Report:
+    """The report, with how the hues of the images are spread; where something is wrong, that comes first."""
+    if report.ok:
+        with suppress(DataError):  # such as sides that do not fit a derived condition
+            found = hues(config.open())
+            report.hues = str(found) if found.coloured else ""
     return report
 
 

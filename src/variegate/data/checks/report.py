@@ -19,6 +19,7 @@ class Report:
     size: tuple[int, int] | None = None  # (H, W) that training would use
     condition: str = ""
     classes: list[tuple[str, float]] = field(default_factory=list)  # name, share of all pixels, or of images
+    hues: str = ""  # a bar for each hue
     opened: int = 0  # pairs whose files were decoded
     problems: list[str] = field(default_factory=list)
     also: str = ""  # what else the data may be, and how to ask for that
@@ -42,6 +43,8 @@ class Report:
         if self.condition:
             lines.append(f"  condition  {self.condition}")
         lines += _class_lines(self.classes)
+        if self.hues:
+            lines.append(f"  hues       {self.hues}")
         total = sum(self.splits.values())
         if self.opened < total:
             lines.append(f"  opened     {self.opened} of {total} pairs")
