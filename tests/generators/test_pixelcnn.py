@@ -134,6 +134,9 @@ def test_fast_drawing_is_slow_drawing_value_by_value(
     assert len(expected.unique()) > 3
     single = generator.float()(condition.float(), codes)
     assert float((single - expected).abs().max()) < 1e-6
+    for i, j in ((0, 0), (1, 1)):  # a single image is drawn in another way
+        alone = generator(condition[i : i + 1].float(), codes[i : i + 1, j : j + 1])
+        assert float((alone[0, 0] - expected[i, j]).abs().max()) < 1e-6
 
 
 @pytest.mark.parametrize("settings", [{}, MIXTURE], ids=["softmax", "mixture"])
@@ -180,6 +183,8 @@ def test_an_image_is_completed_from_its_first_pixels_on(stacks: str, known: int)
     expected = slow(generator, condition.expand(2, -1, -1, -1), codes, image.expand(2, -1, -1, -1), known)
     assert torch.allclose(done, expected, atol=1e-12)
     assert torch.allclose(done.flatten(2)[..., :known], image.flatten(1)[:, :known].expand(2, -1, -1), atol=1e-12)
+    alone = generator.float().complete(generator.encode(condition.float()), codes[None, :1].float(), image, known)
+    assert torch.allclose(alone[0, 0].double(), done[0], atol=1e-6)
     with pytest.raises(ConfigError, match=r"pixels from 0 to 20 for 4x5 images, got 21"):
         generator.complete(generator.encode(condition), codes[None], image, 21)
 

@@ -32,9 +32,10 @@ from ..networks.pixelcnn.masked import scale_by_visible
 from ..networks.pixelcnn.masked_stack import MaskedStack
 from ..networks.pixelcnn.masked_steps import MaskedSteps
 from ..networks.pixelcnn.mixture_head import MixtureHead
+from ..networks.pixelcnn.one_image import OneImageHead, OneImageSteps
 from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
-from .pixelcnn_sampling import Choose, by_field, sample, shade
+from .pixelcnn_sampling import Choose, Pick, by_field, by_probability, in_order, sample, shade
 
 FLAT = 0.1  # of the logits' weights, so that all levels are about as likely at first
 
@@ -162,8 +163,7 @@ class PixelCNN(Generator):
             weight = self.head.logits.weight
             field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight)
             level = self.quantise(image.to(weight)).expand(shape).flatten(0, 1)
-            steps = self.steps(features, len(field))
-            drawn = sample(steps, self.head, by_field(field, known), level, known, self.sampler.temperature)
+            drawn = sample(*self.start(features, field, known), level, self.head.levels, known)
         return self.show(drawn.clone()).unflatten(0, shape[:2])
 
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
@@ -171,8 +171,19 @@ class PixelCNN(Generator):
         with torch.inference_mode(), torch.autocast(condition.device.type, enabled=False):
             features = self.encode(condition)
             level = self.head.logits.weight.new_zeros(len(condition), self.shape[0], *features.size)
-            drawn = sample(self.steps(features, len(condition)), self.head, choose, level, 0)
+            steps = self.steps(features, len(condition))
+            drawn = sample(steps, by_probability(self.head, steps, choose), level, self.head.levels, 0)
         return self.show(drawn.clone())
+
+    def start(self, features: Features, field: Tensor, known: int) -> tuple[Steps, Pick]:
+        """What samples by uniform numbers (N, C, H, W); a single image on a processor in half of the time."""
+        temperature, stack = self.sampler.temperature, self.stack
+        alone = len(field) == 1 and field.device.type == "cpu" and field.dtype == torch.float32
+        if alone and isinstance(stack, GatedStacks):
+            steps = OneImageSteps(stack, features.state, 1, features.size)
+            return steps, OneImageHead(self.head, steps.result).picks(in_order(field, known), temperature)
+        several = self.steps(features, len(field))
+        return several, by_probability(self.head, several, by_field(field, known), temperature)
 
     def steps(self, features: Features, batch: int) -> Steps:
         if isinstance(self.stack, GatedStacks):

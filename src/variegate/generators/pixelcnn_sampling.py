@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor
 
@@ -9,8 +12,11 @@ from ..core.capabilities import Choose
 from ..networks.pixelcnn.colour_head import ColourHead, HeadSteps
 from ..networks.pixelcnn.steps import Steps
 
+T = TypeVar("T", Tensor, Any)
+Pick = Callable[[int, Any], Any]
 
-def shade(level: Tensor, levels: int) -> Tensor:
+
+def shade(level: T, levels: int) -> T:
     """Levels 0 .. levels - 1 mapped to [-1, 1], as the network reads them."""
     return level * (2 / (levels - 1)) - 1
 
@@ -27,32 +33,44 @@ def by_field(uniform: Tensor, known: int) -> Choose:
     return lambda probabilities: inverse(probabilities, next(numbers))
 
 
-def sample(
-    steps: Steps, head: ColourHead, choose: Choose, image: Tensor, known: int, temperature: float = 1.0
-) -> Tensor:
+def in_order(uniform: Tensor, known: int) -> Iterator[float]:
+    """The numbers (1, C, H, W) of one image, one after the other from pixel `known` on."""
+    return iter(uniform.permute(2, 3, 1, 0).flatten(0, 1)[known:].flatten().tolist())
+
+
+def by_probability(head: ColourHead, steps: Steps, choose: Choose, temperature: float = 1.0) -> Pick:
+    """Pick by `choose`, which has the probabilities (N, levels) of each value in order.
+
+    Args:
+        temperature: of which logits are divided by; below 1, likely levels are even likelier.
+    """
+    last = HeadSteps(head, steps.result)
+    return lambda colour, before: choose(torch.softmax(last.logits(colour, before) / temperature, dim=1))
+
+
+def sample(steps: Steps, pick: Pick, image: Tensor, levels: int, known: int) -> Tensor:
     """Sample levels (N, C, H, W): integers in a floating-point dtype.
 
     Args:
-        choose: picks levels (N,) given probabilities (N, levels), for each value in order.
-        temperature: of which logits are divided by; below 1, likely levels are even likelier.
+        pick: the levels (N,) of a colour, given the shades (c, N) of the colours before it.
         image: levels (N, C, H, W), of which the first `known` pixels in raster order are kept.
     """
     height, width = image.shape[-2:]
-    last = HeadSteps(head, steps.result)
-    levels = image.permute(2, 3, 1, 0).contiguous()
-    shades = shade(levels, head.levels)
+    found = image.permute(2, 3, 1, 0).contiguous()
+    shades = shade(found, levels)
+    places, values = steps.view(found), steps.view(shades)
     for y in range(height):
         steps.row(y, shades[y - 1].permute(2, 1, 0) if y else None)
         if steps.skips and (y + 1) * width <= known:
             continue
         for x in range(width):
             steps.pixel(x)
-            kept, level, value = y * width + x < known, levels[y, x], shades[y, x]
-            for colour in range(head.colours):
+            kept, level, value = y * width + x < known, places[y, x], values[y, x]
+            for colour in range(steps.colours):
                 steps.colour(colour)
                 if not kept:
-                    level[colour] = choose(torch.softmax(last.logits(colour, value[:colour]) / temperature, dim=1))
-                    value[colour] = shade(level[colour], head.levels)
+                    level[colour] = pick(colour, value[:colour])
+                    value[colour] = shade(level[colour], levels)
                 steps.put(x, colour, value[colour])
             steps.keep(x)
-    return levels.permute(3, 2, 0, 1)
+    return found.permute(3, 2, 0, 1)

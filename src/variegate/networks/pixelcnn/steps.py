@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,6 +50,10 @@ class Steps(ABC):
         whole = self.state[layer]
         row = whole[:, maps, min(y, whole.shape[2] - 1)].to(self.bias.dtype)
         return row if len(row) == self.batch else row.repeat_interleave(self.batch // len(row), dim=0)
+
+    def view(self, buffer: Tensor) -> Any:
+        """What values are read from and written to, in the place of a buffer (..., N): it, or an array like it."""
+        return buffer
 
     @abstractmethod
     def row(self, y: int, before: Tensor | None) -> None:
