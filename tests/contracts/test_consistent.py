@@ -14,10 +14,12 @@ from torch import Tensor
 import variegate
 from variegate import train
 from variegate.core.errors import ConfigError
-from variegate.core.images import to_float, to_uint8
+from variegate.core.images import enlarge, to_float, to_uint8
+from variegate.core.interfaces import Shapes
 from variegate.data.conditions.agreement import match_low_resolution
 from variegate.data.derived import blocks
 from variegate.data.streets.streets import Streets
+from variegate.methods import method
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
@@ -89,3 +91,19 @@ def test_a_file_on_the_command_line(tmp_path: Path) -> None:
     drawn = torch.from_numpy(np.array(Image.open(next((tmp_path / "run" / "drawn").glob("*0.png"))))).permute(2, 0, 1)
     error = reduced_levels(to_float(drawn), 4) - torch.from_numpy(small).permute(2, 0, 1)
     assert error.square().mean().sqrt() < 3
+
+
+@pytest.mark.parametrize("name", ["srgan", "mrgan-superres", "moment-predictor", "rcgan"])
+def test_networks_for_superresolution_may_add_detail_to_the_enlargement(name: str) -> None:
+    task = {} if name in ("srgan", "mrgan-superres") else {"task": "superres"}
+    own = {} if name == "moment-predictor" else {"generator.blocks": 1}
+    chosen, plain = (method(name, {"width": 4, "bicubic_skip": on, **task, **own}) for on in (True, False))
+    generators = []
+    for each in (chosen, plain):
+        torch.manual_seed(0)
+        generators.append(each.build_generator(Shapes(3, 3, (16, 24))).eval())
+    condition = (torch.rand(1, 3, 4, 6) * 2 - 1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    codes = generators[0].draw([(0, 0)])[None]
+    with torch.no_grad():
+        with_skip, without = (each(condition, codes)[:, 0] for each in generators)
+    torch.testing.assert_close(with_skip, without + enlarge(condition, 4))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torch.nn import functional as F
 
 HEAT = ((13, 8, 42), (84, 15, 109), (187, 55, 84), (249, 142, 9), (252, 250, 176))  # dark to bright, even steps
 
@@ -40,6 +41,11 @@ def unit_to_uint8(images: Tensor) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """[-1, 1] to 0..255, any shape."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def enlarge(blocks: Tensor, factor: int) -> Tensor:
+    """The bicubic enlargement (B, C, H, W) of a low resolution whose pixels are repeated factor x factor."""
+    return F.interpolate(blocks[..., ::factor, ::factor], scale_factor=factor, mode="bicubic")
 
 
 def is_constant(planes: Tensor) -> bool:

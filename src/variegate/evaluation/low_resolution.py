@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from ..core.images import to_float, to_uint8
+from ..core.images import enlarge, to_float, to_uint8
 from ..data.derived import blocks
 from ..runs.measured import Measured, Protocol, libraries
 from .fidelity import fidelity
@@ -33,7 +32,7 @@ def against_low_resolution(
         given = small(raw, factor).double()
         again = torch.stack([small(reduced(one, factor), factor) for one in to_uint8(images[0])])
         errors.append(float((again.double() - given).square().mean().sqrt()))
-    enlarged = ((enlarge(raw, factor)[None, None], truth) for raw, truth in zip(raws, truths))
+    enlarged = ((enlarge(to_float(raw[None]), factor).clamp(-1, 1)[None], truth) for raw, truth in zip(raws, truths))
     found: dict[str, Measured] = {}
     for name, one in fidelity(enlarged, measures).items():
         if name.endswith("_mean"):
@@ -64,9 +63,3 @@ def small(image: Tensor, factor: int) -> Tensor:
 def reduced(image: Tensor, factor: int) -> Tensor:
     """An image, uint8 (3, H, W), reduced as conditions are, in blocks."""
     return torch.from_numpy(blocks.reduce(image.permute(1, 2, 0).cpu().numpy(), factor)).permute(2, 0, 1)
-
-
-def enlarge(raw: Tensor, factor: int) -> Tensor:
-    """The bicubic enlargement (3, H, W), in [-1, 1], of a condition."""
-    given = to_float(small(raw, factor))[None]
-    return F.interpolate(given, scale_factor=factor, mode="bicubic", align_corners=False)[0].clamp(-1, 1)

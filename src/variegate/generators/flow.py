@@ -16,10 +16,10 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..core.config import Config
 from ..core.errors import ConfigError
+from ..core.images import enlarge
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig, Given
 from ..networks.time_unet import Conditioning, TimeUNet
@@ -88,10 +88,7 @@ class Flow(Generator):
 
     def enlarged(self, condition: Tensor) -> Tensor:
         """The condition, or the bicubic enlargement of the low resolution that it is."""
-        factor = self.config.enlarges
-        if not factor:
-            return condition
-        return F.interpolate(condition[..., ::factor, ::factor], scale_factor=factor, mode="bicubic")
+        return enlarge(condition, self.config.enlarges) if self.config.enlarges else condition
 
     def carried(self, condition: Tensor, image: Tensor) -> Tensor:
         """What noise is carried to: the image, or its detail beyond the enlarged condition."""

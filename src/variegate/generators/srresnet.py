@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from ..core.interfaces import Conv, Randomness, Shapes
+from ..core.images import enlarge
+from ..core.interfaces import Conv, Features, Randomness, Shapes
 from ..core.method import GeneratorConfig, Method
 from .staged import Stage, Staged, State, bound
 
@@ -105,6 +107,14 @@ class SRResNet(Staged):
         outer = randomness.layer("outer", width, shapes.image_channels + extra, kernel_size=9, size=size)
         stages["outer"] = ToImage(outer, shapes.image_channels)
         super().__init__(stages, randomness, stride=scale)
+        self.channels = shapes.image_channels if config.bicubic_skip else 0
+
+    def decode(self, features: Features, code: Tensor) -> Tensor:
+        made, (height, width) = super().decode(features, code), features.size
+        if not self.channels:
+            return made
+        image = made[:, : self.channels] + enlarge(features.condition, self.stride)[..., :height, :width]
+        return torch.cat([image, made[:, self.channels :]], dim=1)
 
     def start(self, condition: Tensor) -> State:
         return (condition[..., :: self.stride, :: self.stride],)
@@ -132,6 +142,9 @@ class SRResNetConfig(GeneratorConfig):
     kind: Literal["srresnet"] = "srresnet"
     width: int = Field(64, ge=1)
     blocks: int = Field(5, ge=1)
+    bicubic_skip: bool = Field(
+        False, description="what the network makes is added to the bicubic enlargement; not so in the papers"
+    )
     scale: int = Field(4, description="up-sampling factor, a product of 2, 3 and 5; that of the superres condition")
 
     def refusal(self, method: Method) -> str | None:

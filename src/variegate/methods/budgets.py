@@ -17,6 +17,7 @@ def by(option: str, *values: float) -> tuple[dict[str, Any], ...]:
 
 BATCH = {"batch_size": 8}
 UNET = Budget(rungs=by("width", 64, 32, 16), options=BATCH)
+SUPERRES = Budget(rungs=UNET.rungs, options={**BATCH, "bicubic_skip": True})
 RESNET = Budget(rungs=by("width", 32, 16, 8), options={**BATCH, "blocks": 3})
 CRN = Budget(rungs=by("scale", 0.25, 0.125, 0.0625, 0.03125), options={**BATCH, "learning_rate.generator": 1e-3})
 PIXELS = Budget(rungs=by("width", 48, 24), options={"batch_size": 8})
@@ -68,7 +69,7 @@ BUDGETS: dict[str, Budget] = {
     "moment-predictor": UNET,
     "mrgan": UNET,
     "mrgan-inpainting": UNET,
-    "mrgan-superres": UNET,
+    "mrgan-superres": SUPERRES,
     "msgan": UNET,
     "munit": RESNET,
     "pix2pix": UNET,
@@ -77,5 +78,5 @@ BUDGETS: dict[str, Budget] = {
     "pixelcnn-autoencoder": PIXELS,
     "pixelnn": Budget(options=BATCH),
     "rcgan": UNET,
-    "srgan": UNET,
+    "srgan": SUPERRES,
 }

@@ -88,9 +88,17 @@ def mrgan(
 
 @preset
 def mrgan_superres(
-    moments: Number = 2, family: Family = "gaussian", proxy: bool = True, scale: int = 4, width: int = 64
+    moments: Number = 2,
+    family: Family = "gaussian",
+    proxy: bool = True,
+    scale: int = 4,
+    width: int = 64,
+    bicubic_skip: bool = False,
 ) -> Method:
-    """MR-GAN for super-resolution, on SRGAN's network."""
+    """MR-GAN for super-resolution, on SRGAN's network.
+
+    `bicubic_skip` is ours: networks add detail to the bicubic enlargement, which a short training needs.
+    """
     precise = family == "gaussian" and not proxy
     return Method(
         name="mrgan-superres",
@@ -98,7 +106,7 @@ def mrgan_superres(
         summary="many sharp images that look alike when they are small again",
         condition="plain images; each is made small",
         derived=f"superres:{scale}",
-        generator=SRResNetConfig(width=width, scale=scale),
+        generator=SRResNetConfig(width=width, scale=scale, bicubic_skip=bicubic_skip),
         randomness=SUPERRES_NOISE,
         objective=superres_objective(width).model_copy(
             update={
@@ -113,7 +121,7 @@ def mrgan_superres(
             }
         ),
         training=training(batch_size=32, flip=False),
-        previous=moment_predictor("superres", family, width, scale) if proxy else None,
+        previous=moment_predictor("superres", family, width, scale, bicubic_skip) if proxy else None,
         previous_role="predictor",
     )
 
@@ -152,12 +160,19 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
 
 @preset
 def moment_predictor(
-    task: Task = "translation", family: Family = "gaussian", width: int = 64, scale: int = 4
+    task: Task = "translation",
+    family: Family = "gaussian",
+    width: int = 64,
+    scale: int = 4,
+    bicubic_skip: bool = False,
 ) -> Method:
-    """MR-GAN's predictor, useful on its own: where is this condition ambiguous?"""
+    """MR-GAN's predictor, useful on its own: where is this condition ambiguous?
+
+    `bicubic_skip` is for super-resolution, as in `mrgan-superres`.
+    """
     backbones = {
         "translation": unet(width),
-        "superres": SRResNetConfig(width=width, scale=scale),
+        "superres": SRResNetConfig(width=width, scale=scale, bicubic_skip=bicubic_skip),
         "inpainting": CompletionConfig(width=width),
     }
     derived = {"translation": None, "superres": f"superres:{scale}", "inpainting": "inpaint"}[task]
@@ -226,15 +241,17 @@ def completion_noise(family: Family) -> float:
 
 
 @preset
-def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64) -> Method:
-    """The super-resolution baseline; with noise it has the network of mrgan-superres."""
+def srgan(
+    noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64, bicubic_skip: bool = False
+) -> Method:
+    """The super-resolution baseline; with noise it has the network of mrgan-superres, also its `bicubic_skip`."""
     return Method(
         name="srgan",
         paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
         summary="GAN + squared error; noise, if there is any, is ignored",
         condition="plain images; each is made small",
         derived=f"superres:{scale}",
-        generator=SRResNetConfig(width=width, scale=scale),
+        generator=SRResNetConfig(width=width, scale=scale, bicubic_skip=bicubic_skip),
         randomness=SUPERRES_NOISE if noise == "input" else NoRandomnessConfig(),
         objective=superres_objective(width),
         training=training(batch_size=32, flip=False),

@@ -20,11 +20,11 @@ KEPT = ("generator_steps", "discriminator", "conditional", "masked", "width")
 
 
 @preset
-def rcgan(task: Task = "translation", width: int = 64, scale: int = 4) -> Method:
-    """Rewarded deviation, steered by calibration."""
+def rcgan(task: Task = "translation", width: int = 64, scale: int = 4, bicubic_skip: bool = False) -> Method:
+    """Rewarded deviation, steered by calibration. `bicubic_skip` is for super-resolution, as in `mrgan-superres`."""
     rival = {
         "translation": mrgan(proxy=False, width=width),
-        "superres": mrgan_superres(proxy=False, width=width, scale=scale),
+        "superres": mrgan_superres(proxy=False, width=width, scale=scale, bicubic_skip=bicubic_skip),
         "inpainting": mrgan_inpainting(proxy=False, width=width),
     }[task]
     assert isinstance(rival.objective, MomentReconstructionConfig)
