@@ -22,16 +22,26 @@ RESNET = Budget(rungs=by("width", 32, 16, 8), options={**BATCH, "blocks": 3})
 CRN = Budget(rungs=by("scale", 0.25, 0.125, 0.0625, 0.03125), options={**BATCH, "learning_rate.generator": 1e-3})
 PIXELS = Budget(rungs=by("width", 48, 24), options={"batch_size": 8})
 # after seven minutes of one core on 400 facades and four on drawn streets, both at 64x64, as docs/gallery.md shows; of
-# pix2pix, after half a minute of the demo
+# pix2pix, after half a minute of the demo; of methods that are not there, after the trainings of their claims in
+# docs/benchmarks.md, which take as long
 EXPECT = {
     "basisgan-dsgan": "different colours, blurred, with a checker pattern",
     "bicyclegan": "recognisable, a few colours, with a checker pattern",
     "cimle": "clean and soft; many kinds of drawn streets, but photographs that hardly differ",
+    "conv-autoencoder": "a soft copy of its input",
+    "crn": "up to nine different images, soft",
     "flow": "different kinds in recognisable detail: sharp at 32x32, rough at 64x64",
     "flow-student": "different kinds, but noisy; it wants an hour, or a trained flow as --teacher",
+    "gated-pixelcnn": "textures in the right colours; scenes only at 16x16",
+    "glcic": "one coloured pattern in the hole",
     "latent-dropout": "clean, grey, and nearly always the same",
+    "moment-predictor": "a soft mean, and where it is uncertain",
     "mrgan": "blurred; some codes drift away in colour",
+    "mrgan-inpainting": "soft bands or a pattern in the hole",
     "pix2pix": "one blurred image",
+    "pix2pixhd": "one image of rough patches",
+    "pixelcnn": "textures in the right colours",
+    "pixelcnn-autoencoder": "at 16x16 images as sharp as real ones, roughly like their input",
     "rcgan": "blurred; some codes drift away in colour",
 }
 BUDGETS: dict[str, Budget] = {
