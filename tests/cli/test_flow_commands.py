@@ -14,6 +14,7 @@ import variegate
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.images import to_uint8
+from variegate.generators.flow import FlowConfig
 from variegate.runs.folder import RunFolder
 
 SMALL = ["--data", "streets:20", "--size", "16", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]
@@ -120,3 +121,27 @@ def test_a_teacher_of_another_kind_size_or_data_is_refused(
     refused("pix2pix has none", "pix2pix", flow)
     gan = trained("basisgan", tmp_path / "gan", "--width", "4", "--blocks", "1", "--objective.layers", "1")
     refused("is a basisgan run; a teacher is a run of `variegate train flow`", "flow-student", gan)
+
+
+@pytest.mark.parametrize("condition", ["inpaint", "superres:4"])
+def test_an_older_run_keeps_its_network_whatever_suits_its_condition_now(
+    condition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(FlowConfig, "for_condition", lambda self, _: self)
+        trained("flow", tmp_path / "run", *NARROW, "--condition", condition)
+    again = [*SMALL, *NARROW, "--condition", condition, "--out", str(tmp_path / "run"), "--resume"]
+    main(["train", "flow", *again, "--steps", "3"])
+    kept = RunFolder(tmp_path / "run").config.method
+    assert kept.training.steps == 3
+    assert isinstance(kept.generator, FlowConfig)
+    assert not (kept.generator.fills)
+    assert not (kept.generator.enlarges)
+    with pytest.raises(SystemExit):
+        main(["train", "flow", *again, "--generator.blocks", "2"])
+    assert "different method.generator.blocks" in capsys.readouterr().err
+    out = tmp_path / "student"
+    trained("flow-student", out, "--condition", condition, "--teacher", str(tmp_path / "run"))
+    student = RunFolder(out).config.method.generator
+    assert isinstance(student, FlowConfig)
+    assert (student.fills, student.enlarges) == (False, 0), "it draws as its teacher does"

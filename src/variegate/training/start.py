@@ -50,7 +50,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
         read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
     if begun:
-        config = with_previous_as_it_was(config, folder)
+        config = with_generator_as_it_was(with_previous_as_it_was(config, folder), folder)
     if config.method.previous is not None and needed:
         start(earlier(config, config.method.previous, pairs.size), previous, previous.exists())
     fabric = config.run.fabric()
@@ -138,6 +138,14 @@ def with_previous_as_it_was(config: RunConfig, folder: Path) -> RunConfig:
             "%s: %s was trained first and stays as it is, with its own %s", folder, saved.name, ", ".join(changed)
         )
     return config.model_copy(update={"method": method.model_copy(update={"previous": saved})})
+
+
+def with_generator_as_it_was(config: RunConfig, folder: Path) -> RunConfig:
+    """The configuration with the run's generator, if only what suits its condition by default has changed since."""
+    saved, condition = RunFolder(folder).config.method.generator, config.data.condition
+    if condition is None or saved.for_condition(str(condition)) != config.method.generator:
+        return config
+    return config.model_copy(update={"method": config.method.model_copy(update={"generator": saved})})
 
 
 def refuse_foreign(folder: Path) -> None:
