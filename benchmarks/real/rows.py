@@ -76,7 +76,7 @@ OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("holes", "mrgan"): ("mrgan-inpainting", {}),
     ("holes", "rcgan"): ("rcgan", {"task": "inpainting"}),
     ("superres", "mrgan"): ("mrgan-superres", {}),
-    ("superres", "rcgan"): ("rcgan", {"task": "superres", "bicubic_skip": True}),
+    ("superres", "rcgan"): ("rcgan", {"task": "superres"}),
     ("faces", "latent-dropout"): ("latent-dropout", {**PERCEPTUAL, "task": "landmarks"}),
 }
 MIRROR = ("basisgan-dsgan", "bicyclegan", "mrgan", "rcgan")  # by default; landmarks are left or right

@@ -13,12 +13,14 @@ from torch import Tensor
 
 import variegate
 from variegate import train
+from variegate.core.capabilities import HasMoments
 from variegate.core.errors import ConfigError
 from variegate.core.images import enlarge, to_float, to_uint8
 from variegate.core.interfaces import Shapes
 from variegate.data.conditions.agreement import match_low_resolution
 from variegate.data.derived import blocks
 from variegate.data.streets.streets import Streets
+from variegate.generators.known import filled
 from variegate.methods import method
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
@@ -97,7 +99,7 @@ def test_a_file_on_the_command_line(tmp_path: Path) -> None:
 def test_networks_for_superresolution_may_add_detail_to_the_enlargement(name: str) -> None:
     task = {} if name in ("srgan", "mrgan-superres") else {"task": "superres"}
     own = {} if name == "moment-predictor" else {"generator.blocks": 1}
-    chosen, plain = (method(name, {"width": 4, "bicubic_skip": on, **task, **own}) for on in (True, False))
+    chosen, plain = (method(name, {"width": 4, "residual": on, **task, **own}) for on in (True, False))
     generators = []
     for each in (chosen, plain):
         torch.manual_seed(0)
@@ -107,3 +109,20 @@ def test_networks_for_superresolution_may_add_detail_to_the_enlargement(name: st
     with torch.no_grad():
         with_skip, without = (each(condition, codes)[:, 0] for each in generators)
     torch.testing.assert_close(with_skip, without + enlarge(condition, 4))
+
+
+@pytest.mark.parametrize("name", ["glcic", "mrgan-inpainting", "moment-predictor", "rcgan"])
+def test_networks_that_fill_holes_may_add_to_a_smooth_filling(name: str) -> None:
+    task = {"task": "inpainting"} if name in ("moment-predictor", "rcgan") else {}
+    chosen = method(name, {"width": 4, "residual": True, **task})
+    generator = chosen.build_generator(Shapes(4, 3, (16, 24))).eval()
+    for weight, values in generator.named_parameters():
+        if "outer" in weight:
+            torch.nn.init.zeros_(values)
+    condition = torch.rand(1, 4, 16, 24) * 2 - 1
+    condition[:, 3] = -1
+    condition[:, 3, 4:10, 3:12] = 1
+    with torch.no_grad():
+        sampled = generator(condition, generator.draw([(0, 0)])[None])[:, 0]
+        image = generator.moments(condition)[0] if isinstance(generator, HasMoments) else sampled
+    torch.testing.assert_close(image, filled(condition)[:, :3])

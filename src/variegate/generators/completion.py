@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ..core.errors import ConfigError
 from ..core.interfaces import Conv, Features, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig
+from .known import filled
 from .resnet import Outer
 from .srresnet import ToImage
 from .staged import Stage, Staged, State
@@ -77,10 +78,15 @@ class Completion(Staged):
         # The paper's output is sigmoid(x) in [0, 1]. In [-1, 1] that is 2 sigmoid(x) - 1 = tanh(x / 2), exactly.
         stages["outer"] = ToImage(outer, shapes.image_channels, slope=0.5)
         super().__init__(stages, randomness, STRIDE)
-        self.extra = extra
+        self.extra, self.residual = extra, config.residual
         self.register_buffer("fill", 2 * torch.tensor(config.fill).view(-1, 1, 1) - 1, persistent=False)
 
+    def encode(self, condition: Tensor) -> Features:
+        return super().encode(filled(condition) if self.residual else condition)
+
     def start(self, condition: Tensor) -> State:
+        if self.residual:
+            return (condition,)
         image, mask = condition[:, :-1], condition[:, -1:]
         return (torch.cat([torch.where(mask > 0, self.fill.to(image.dtype), image), mask], dim=1),)
 
@@ -88,7 +94,10 @@ class Completion(Staged):
         height, width = features.size
         given = features.condition[..., :height, :width]
         outside = F.pad(given[:, :-1], (0, 0, 0, 0, 0, self.extra), value=LOG_DISPERSION_OUTSIDE)
-        return torch.where(given[:, -1:] > 0, super().decode(features, code), outside)
+        made = super().decode(features, code)
+        if self.residual:
+            made = made + F.pad(given[:, :-1], (0, 0, 0, 0, 0, self.extra))
+        return torch.where(given[:, -1:] > 0, made, outside)
 
 
 def hidden_stages(randomness: Randomness, channels: int, width: int, size: Size) -> dict[str, Stage]:
@@ -121,6 +130,9 @@ class CompletionConfig(GeneratorConfig):
 
     kind: Literal["completion"] = "completion"
     width: int = Field(64, ge=2)
+    residual: bool = Field(
+        False, description="the hole is filled smoothly, and what the network makes is added; not so in the papers"
+    )
     fill: tuple[Channel, Channel, Channel] = Field(CELEBA_MEAN, description="colour of the hole: the data's mean")
 
     def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> Completion:

@@ -107,7 +107,7 @@ class SRResNet(Staged):
         outer = randomness.layer("outer", width, shapes.image_channels + extra, kernel_size=9, size=size)
         stages["outer"] = ToImage(outer, shapes.image_channels)
         super().__init__(stages, randomness, stride=scale)
-        self.channels = shapes.image_channels if config.bicubic_skip else 0
+        self.channels = shapes.image_channels if config.residual else 0
 
     def decode(self, features: Features, code: Tensor) -> Tensor:
         made, (height, width) = super().decode(features, code), features.size
@@ -142,7 +142,7 @@ class SRResNetConfig(GeneratorConfig):
     kind: Literal["srresnet"] = "srresnet"
     width: int = Field(64, ge=1)
     blocks: int = Field(5, ge=1)
-    bicubic_skip: bool = Field(
+    residual: bool = Field(
         False, description="what the network makes is added to the bicubic enlargement; not so in the papers"
     )
     scale: int = Field(4, description="up-sampling factor, a product of 2, 3 and 5; that of the superres condition")

@@ -17,7 +17,7 @@ def by(option: str, *values: float) -> tuple[dict[str, Any], ...]:
 
 BATCH = {"batch_size": 8}
 UNET = Budget(rungs=by("width", 64, 32, 16), options=BATCH)
-SUPERRES = Budget(rungs=UNET.rungs, options={**BATCH, "bicubic_skip": True})
+RESIDUAL = Budget(rungs=UNET.rungs, options={**BATCH, "residual": True})
 RESNET = Budget(rungs=by("width", 32, 16, 8), options={**BATCH, "blocks": 3})
 CRN = Budget(rungs=by("scale", 0.25, 0.125, 0.0625, 0.03125), options={**BATCH, "learning_rate.generator": 1e-3})
 PIXELS = Budget(rungs=by("width", 48, 24), options={"batch_size": 8})
@@ -74,12 +74,12 @@ BUDGETS: dict[str, Budget] = {
     "flow": Budget(rungs=by("scale", 1.5, 1, 0.5), options={"learning_rate.generator": 2e-3}, enough=1200),
     "flow-student": Budget(rungs=by("scale", 1.5, 1, 0.5), enough=60, first=0.5),
     "gated-pixelcnn": PIXELS,
-    "glcic": UNET,
+    "glcic": RESIDUAL,
     "latent-dropout": CRN,
-    "moment-predictor": UNET,
+    "moment-predictor": RESIDUAL,
     "mrgan": UNET,
-    "mrgan-inpainting": UNET,
-    "mrgan-superres": SUPERRES,
+    "mrgan-inpainting": RESIDUAL,
+    "mrgan-superres": RESIDUAL,
     "msgan": UNET,
     "munit": RESNET,
     "pix2pix": UNET,
@@ -87,6 +87,6 @@ BUDGETS: dict[str, Budget] = {
     "pixelcnn": PIXELS,
     "pixelcnn-autoencoder": PIXELS,
     "pixelnn": Budget(options=BATCH),
-    "rcgan": UNET,
-    "srgan": SUPERRES,
+    "rcgan": RESIDUAL,
+    "srgan": RESIDUAL,
 }

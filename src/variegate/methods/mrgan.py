@@ -93,11 +93,11 @@ def mrgan_superres(
     proxy: bool = True,
     scale: int = 4,
     width: int = 64,
-    bicubic_skip: bool = False,
+    residual: bool = False,
 ) -> Method:
     """MR-GAN for super-resolution, on SRGAN's network.
 
-    `bicubic_skip` is ours: networks add detail to the bicubic enlargement, which a short training needs.
+    `residual` is ours: networks add detail to the bicubic enlargement, which a short training needs.
     """
     precise = family == "gaussian" and not proxy
     return Method(
@@ -106,7 +106,7 @@ def mrgan_superres(
         summary="many sharp images that look alike when they are small again",
         condition="plain images; each is made small",
         derived=f"superres:{scale}",
-        generator=SRResNetConfig(width=width, scale=scale, bicubic_skip=bicubic_skip),
+        generator=SRResNetConfig(width=width, scale=scale, residual=residual),
         randomness=SUPERRES_NOISE,
         objective=superres_objective(width).model_copy(
             update={
@@ -121,21 +121,26 @@ def mrgan_superres(
             }
         ),
         training=training(batch_size=32, flip=False),
-        previous=moment_predictor("superres", family, width, scale, bicubic_skip) if proxy else None,
+        previous=moment_predictor("superres", family, width, scale, residual) if proxy else None,
         previous_role="predictor",
     )
 
 
 @preset
-def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bool = True, width: int = 64) -> Method:
-    """MR-GAN for inpainting, on GLCIC's network; published for proxy MR with two Gaussian moments, as MR failed."""
+def mrgan_inpainting(
+    moments: Number = 2, family: Family = "gaussian", proxy: bool = True, width: int = 64, residual: bool = False
+) -> Method:
+    """MR-GAN for inpainting, on GLCIC's network; published for proxy MR with two Gaussian moments, as MR failed.
+
+    `residual` is ours: networks add to a smooth filling of the hole.
+    """
     return Method(
         name="mrgan-inpainting",
         paper=PAPER,
         summary="many ways to fill a hole, as uncertain as a predictor says",
         condition="plain images; a hole is cut out of each",
         derived="inpaint",
-        generator=CompletionConfig(width=width),
+        generator=CompletionConfig(width=width, residual=residual),
         randomness=COMPLETION_NOISE,
         objective=completion_objective(width).model_copy(
             update={
@@ -153,7 +158,7 @@ def mrgan_inpainting(moments: Number = 2, family: Family = "gaussian", proxy: bo
             }
         ),
         training=training(batch_size=16, flip=False),
-        previous=moment_predictor("inpainting", family, width) if proxy else None,
+        previous=moment_predictor("inpainting", family, width, residual=residual) if proxy else None,
         previous_role="predictor",
     )
 
@@ -164,16 +169,16 @@ def moment_predictor(
     family: Family = "gaussian",
     width: int = 64,
     scale: int = 4,
-    bicubic_skip: bool = False,
+    residual: bool = False,
 ) -> Method:
     """MR-GAN's predictor, useful on its own: where is this condition ambiguous?
 
-    `bicubic_skip` is for super-resolution, as in `mrgan-superres`.
+    `residual` is as in `mrgan-superres` and `mrgan-inpainting`.
     """
     backbones = {
         "translation": unet(width),
-        "superres": SRResNetConfig(width=width, scale=scale, bicubic_skip=bicubic_skip),
-        "inpainting": CompletionConfig(width=width),
+        "superres": SRResNetConfig(width=width, scale=scale, residual=residual),
+        "inpainting": CompletionConfig(width=width, residual=residual),
     }
     derived = {"translation": None, "superres": f"superres:{scale}", "inpainting": "inpaint"}[task]
     noise = {"translation": 0.0, "superres": 0.01, "inpainting": completion_noise(family)}[task]
@@ -241,17 +246,15 @@ def completion_noise(family: Family) -> float:
 
 
 @preset
-def srgan(
-    noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64, bicubic_skip: bool = False
-) -> Method:
-    """The super-resolution baseline; with noise it has the network of mrgan-superres, also its `bicubic_skip`."""
+def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64, residual: bool = False) -> Method:
+    """The super-resolution baseline; with noise it has the network of mrgan-superres, also its `residual`."""
     return Method(
         name="srgan",
         paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
         summary="GAN + squared error; noise, if there is any, is ignored",
         condition="plain images; each is made small",
         derived=f"superres:{scale}",
-        generator=SRResNetConfig(width=width, scale=scale, bicubic_skip=bicubic_skip),
+        generator=SRResNetConfig(width=width, scale=scale, residual=residual),
         randomness=SUPERRES_NOISE if noise == "input" else NoRandomnessConfig(),
         objective=superres_objective(width),
         training=training(batch_size=32, flip=False),
@@ -259,8 +262,10 @@ def srgan(
 
 
 @preset
-def glcic(noise: Literal["input", "none"] = "none", phases: bool = False, width: int = 64) -> Method:
-    """The inpainting baseline; with noise it has the network of mrgan-inpainting.
+def glcic(
+    noise: Literal["input", "none"] = "none", phases: bool = False, width: int = 64, residual: bool = False
+) -> Method:
+    """The inpainting baseline; with noise it has the network of mrgan-inpainting, also its `residual`.
 
     With `phases` the generator learns alone and then the discriminator, before both learn together, as in GLCIC itself;
     how long (90,000 and 10,000 of 500,000 steps) is from its public description, not verified in the paper's text.
@@ -275,7 +280,7 @@ def glcic(noise: Literal["input", "none"] = "none", phases: bool = False, width:
         summary="GAN with a global and a local view + squared error; noise, if there is any, is ignored",
         condition="plain images; a hole is cut out of each",
         derived="inpaint",
-        generator=CompletionConfig(width=width),
+        generator=CompletionConfig(width=width, residual=residual),
         randomness=COMPLETION_NOISE if noise == "input" else NoRandomnessConfig(),
         objective=objective,
         training=steps,

@@ -20,12 +20,12 @@ KEPT = ("generator_steps", "discriminator", "conditional", "masked", "width")
 
 
 @preset
-def rcgan(task: Task = "translation", width: int = 64, scale: int = 4, bicubic_skip: bool = False) -> Method:
-    """Rewarded deviation, steered by calibration. `bicubic_skip` is for super-resolution, as in `mrgan-superres`."""
+def rcgan(task: Task = "translation", width: int = 64, scale: int = 4, residual: bool = False) -> Method:
+    """Rewarded deviation, steered by calibration. `residual` is as in `mrgan-superres`."""
     rival = {
         "translation": mrgan(proxy=False, width=width),
-        "superres": mrgan_superres(proxy=False, width=width, scale=scale, bicubic_skip=bicubic_skip),
-        "inpainting": mrgan_inpainting(proxy=False, width=width),
+        "superres": mrgan_superres(proxy=False, width=width, scale=scale, residual=residual),
+        "inpainting": mrgan_inpainting(proxy=False, width=width, residual=residual),
     }[task]
     assert isinstance(rival.objective, MomentReconstructionConfig)
     changes = {
