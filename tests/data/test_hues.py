@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from variegate.data.checks.check import check
+from variegate.data.checks.hues import hues
 from variegate.data.dataset.opening import DataConfig
-from variegate.data.statistics.hues import hues
 
 
 def folder_of(place: Path, colours: list[tuple[int, int, int]]) -> Path:

@@ -38,6 +38,7 @@ EXPECT = {
     "moment-predictor": "a soft mean, and where it is uncertain",
     "mrgan": "blurred; some codes drift away in colour",
     "mrgan-inpainting": "soft bands or a pattern in the hole",
+    "mrgan-superres": "soft images that hardly differ",
     "pix2pix": "one blurred image",
     "pix2pixhd": "one image of rough patches",
     "pixelcnn": "textures in the right colours",

@@ -27,8 +27,8 @@ from ..readers.direction import choose_direction
 from ..readers.folders import recognise
 from ..readers.items import Direction, Folder, Item, hold_out
 from ..readers.two_sides import named_folders
-from ..statistics.hues import hues
 from .arrays import check_arrays
+from .hues import hues
 from .report import Report
 from .unused import decoded, unused
 from .words import class_shares, details, lonely
