@@ -135,7 +135,7 @@ def test_an_older_run_keeps_its_network_whatever_suits_its_condition_now(
     kept = RunFolder(tmp_path / "run").config.method
     assert kept.training.steps == 3
     assert isinstance(kept.generator, FlowConfig)
-    assert not (kept.generator.fills)
+    assert not (kept.generator.shows_known)
     assert not (kept.generator.enlarges)
     with pytest.raises(SystemExit):
         main(["train", "flow", *again, "--generator.blocks", "2"])
@@ -144,4 +144,4 @@ def test_an_older_run_keeps_its_network_whatever_suits_its_condition_now(
     trained("flow-student", out, "--condition", condition, "--teacher", str(tmp_path / "run"))
     student = RunFolder(out).config.method.generator
     assert isinstance(student, FlowConfig)
-    assert (student.fills, student.enlarges) == (False, 0), "it draws as its teacher does"
+    assert (student.shows_known, student.enlarges) == (False, 0), "it draws as its teacher does"

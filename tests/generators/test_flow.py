@@ -154,11 +154,10 @@ def test_only_holes_are_filled_where_the_rest_is_known() -> None:
     assert not torch.equal(image[:, ~outside], condition[0, :3, ~outside])
 
 
-@pytest.mark.parametrize("fills", [True, False])
 @pytest.mark.parametrize("predicts", ["velocity", "image"])
-def test_what_is_known_is_seen_without_noise_and_costs_nothing(predicts: str, fills: bool) -> None:
+def test_what_is_known_is_seen_without_noise_and_costs_nothing(predicts: str) -> None:
     torch.manual_seed(3)
-    given = FlowConfig(**SMALL, predicts=predicts).for_condition("inpaint:centre").model_copy(update={"fills": fills})
+    given = FlowConfig(**SMALL, predicts=predicts).for_condition("inpaint:centre")
     flow = Flow(Shapes(4, 3, (16, 24)), given)
     for parameter in flow.parameters():
         nn.init.normal_(parameter, std=0.1)
@@ -191,7 +190,7 @@ def test_detail_is_added_to_the_enlargement_of_a_low_resolution() -> None:
     small = torch.rand(2, 3, 4, 6) * 1.6 - 0.8
     condition = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
     enlarged = nn.functional.interpolate(small, scale_factor=4, mode="bicubic")
-    torch.testing.assert_close(flow.known(condition), enlarged)
+    torch.testing.assert_close(flow.enlarged(condition), enlarged)
 
     codes = flow.draw([(0, 0), (0, 1)])
     for parameter in flow.network.parameters():
@@ -210,13 +209,13 @@ def test_the_detail_of_an_image_has_a_code_and_a_density() -> None:
         nn.init.normal_(parameter, std=0.05)
     small = torch.rand(1, 1, 1, 2) - 0.5
     condition = small.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    image = flow.known(condition) + 0.05 * torch.randn(1, 1, 2, 4)
+    image = flow.enlarged(condition) + 0.05 * torch.randn(1, 1, 2, 4)
     code = flow.invert(condition, image)
     torch.testing.assert_close(flow.decode(flow.encode(condition), code), image, atol=1e-4, rtol=0)
     plain = Flow(Shapes(1, 1, (2, 4)), FlowConfig(widths=(8,), patch=1))
     plain.load_state_dict(flow.state_dict())
-    detail = (image - flow.known(condition)) / DETAIL
-    of_detail = plain.log_density(flow.known(condition), detail, probes=0)[0]
+    detail = (image - flow.enlarged(condition)) / DETAIL
+    of_detail = plain.log_density(flow.enlarged(condition), detail, probes=0)[0]
     of_image = flow.log_density(condition, image, probes=0)[0]
     torch.testing.assert_close(of_image, of_detail - 8 * math.log(DETAIL))
 

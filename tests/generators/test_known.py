@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from variegate.core.interfaces import Shapes
-from variegate.generators.flow import IN_HOLES, Flow, FlowConfig
 from variegate.generators.known import filled, smooth
 
 
@@ -47,16 +45,3 @@ def test_a_hole_as_large_as_the_image_is_filled_with_nothing_and_no_hole_with_it
     assert not smooth(image, torch.ones(1, 1, 8, 8, dtype=torch.bool)).any()
     condition = torch.cat([image, torch.full((1, 1, 8, 8), -1.0)], dim=1)
     assert torch.equal(filled(condition), condition)
-
-
-@pytest.mark.core
-def test_a_flow_adds_to_the_filling() -> None:
-    flow = Flow(Shapes(4, 3, (16, 16)), FlowConfig(widths=(8,)).for_condition("inpaint")).eval()
-    for parameter in flow.network.parameters():
-        torch.nn.init.zeros_(parameter)  # no velocity: the noise itself is added
-    condition = torch.rand(1, 4, 16, 16) - 0.5
-    condition[:, 3:] = torch.where(hole_of(16, 16), 1.0, -1.0)
-    code = flow.draw([(0, 0)])
-    image = flow.decode(flow.encode(condition), code)
-    expected = (filled(condition)[:, :3] + IN_HOLES * code.view(1, 3, 16, 16)).clamp(-1, 1)
-    torch.testing.assert_close(image, torch.where(hole_of(16, 16), expected, condition[:, :3]))

@@ -4,8 +4,7 @@ Liu, Gong, Liu, ICLR 2023).
     x_t = (1 - t) noise + t image        dx / dt = v(x_t, t, condition) = image - noise
 
 The code is the noise, a field of the image's shape. The solver is deterministic, so the same code gives the same image.
-For super-resolution, what is learned is the detail that the bicubic enlargement of the condition lacks; for holes, what
-their smooth filling does.
+For super-resolution, what is learned is the detail that the bicubic enlargement of the condition lacks.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig, Given
 from ..networks.time_unet import Conditioning, TimeUNet
 from ..randomness.sites import tile_to
-from .known import filled, with_known
+from .known import with_known
 from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
-DETAIL, IN_HOLES = 0.2, 0.4  # units in [-1, 1] of what is learned, so that it varies about as much as images do
+DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
 
 
 class Sampler(Config):
@@ -75,7 +74,7 @@ class Flow(Generator):
 
     def encode(self, condition: Tensor) -> Features:
         size = (condition.shape[-2], condition.shape[-1])
-        condition = pad_to_multiple(self.known(condition), self.stride)
+        condition = pad_to_multiple(self.enlarged(condition), self.stride)
         return Features(condition, self.network.parts(condition), size)
 
     def decode(self, features: Features, code: Tensor) -> Tensor:
@@ -85,25 +84,16 @@ class Flow(Generator):
         height, width = features.size
         condition = features.condition[..., :height, :width]
         image = x[..., :height, :width]
-        if self.unit:
-            image = condition[:, : self.shape[0]] + self.unit * image
-        image = image.clamp(-1, 1)
+        image = (condition + DETAIL * image if self.config.enlarges else image).clamp(-1, 1)
         return with_known(image, condition) if self.config.keep_known else image
 
-    @property
-    def unit(self) -> float:
-        """Of what is added to what the condition tells of the image; 0: images are learned as a whole."""
-        return DETAIL if self.config.enlarges else IN_HOLES if self.config.fills else 0.0
-
-    def known(self, condition: Tensor) -> Tensor:
-        """The condition with what it tells of the image: its enlargement, or its holes filled smoothly."""
-        if self.config.enlarges:
-            return enlarge(condition, self.config.enlarges)
-        return filled(condition) if self.config.fills else condition
+    def enlarged(self, condition: Tensor) -> Tensor:
+        """The condition, or the bicubic enlargement of the low resolution that it is."""
+        return enlarge(condition, self.config.enlarges) if self.config.enlarges else condition
 
     def carried(self, condition: Tensor, image: Tensor) -> Tensor:
-        """What noise is carried to: the image, or what it has beyond a condition that `known` made."""
-        return (image - condition[:, : self.shape[0]]) / self.unit if self.unit else image
+        """What noise is carried to: the image, or its detail beyond the enlarged condition."""
+        return (image - condition) / DETAIL if self.config.enlarges else image
 
     def field(self, code: Tensor, features: Features) -> Tensor:
         """The noise (B, C, H', W') of codes (B, D), repeated where images are larger than in training."""
@@ -143,10 +133,8 @@ class Flow(Generator):
         return found if hole is None else found * hole
 
     def seen(self, x: Tensor, condition: Tensor) -> Tensor:
-        """What the network reads of x: with known pixels around holes, the image that x stands for."""
-        if not self.config.shows_known:
-            return x
-        return with_known(condition[:, :-1] + self.unit * x if self.config.fills else x, condition)
+        """What the network reads of x."""
+        return with_known(x, condition) if self.config.shows_known else x
 
     def hole(self, condition: Tensor) -> Tensor | None:
         """Where noise becomes an image, bool (B, 1, H, W); None: everywhere."""
@@ -163,7 +151,7 @@ class Flow(Generator):
             kept: bool (B,), whether the network sees the condition.
         """
         height, width = image.shape[-2:]
-        condition = self.known(condition)
+        condition = self.enlarged(condition)
         image = self.carried(condition, image)
         x = noise + times[:, None, None, None] * (image - noise)
         condition, x = pad_to_multiple(condition, self.stride), pad_to_multiple(x, self.stride)
@@ -225,9 +213,8 @@ class Flow(Generator):
             x, total = x - step / 2 * (slope + back), total + step / 2 * (stretch + more)
         hole, normal = self.hole(features.condition), -0.5 * (x.square() + math.log(2 * math.pi))
         normal = (normal if hole is None else normal * hole).flatten(1).sum(1)
-        if self.unit:
-            values = image[0].numel() if hole is None else hole.flatten(1).sum(1) * self.shape[0]
-            normal = normal - values * math.log(self.unit)
+        if self.config.enlarges:
+            normal = normal - image[0].numel() * math.log(DETAIL)
         if not probes:
             return normal - total.sum(0), torch.zeros_like(normal)
         error = total.std(dim=0) / math.sqrt(probes) if probes > 1 else torch.full_like(normal, math.inf)
@@ -263,7 +250,6 @@ class FlowConfig(GeneratorConfig):
         description="the network sees the pixels around holes without noise and learns those inside; set likewise",
     )
 
-    fills: bool = Field(False, description="what is learned is added to a smooth filling of the hole; set likewise")
     enlarges: int = Field(
         0,
         ge=0,
@@ -272,8 +258,7 @@ class FlowConfig(GeneratorConfig):
     )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
-        holes = self.keep_known or self.shows_known or self.fills
-        if holes and shapes.condition_channels != shapes.image_channels + 1:
+        if (self.keep_known or self.shows_known) and shapes.condition_channels != shapes.image_channels + 1:
             raise ConfigError("generator.keep_known needs holes; give --condition inpaint")
         if self.enlarges and shapes.condition_channels != shapes.image_channels:
             raise ConfigError("generator.enlarges needs a low resolution alone; give --condition superres:4")
@@ -282,7 +267,7 @@ class FlowConfig(GeneratorConfig):
     def for_condition(self, condition: str) -> FlowConfig:
         kind, _, given = condition.partition(":")
         if kind == "inpaint":
-            return self.model_copy(update={"keep_known": True, "shows_known": True, "fills": True})
+            return self.model_copy(update={"keep_known": True, "shows_known": True})
         if kind == "superres" and given.isdecimal():
             return self.model_copy(update={"enlarges": int(given)})
         return self
