@@ -16,7 +16,7 @@ import torch
 from jinja2 import UndefinedError
 from PIL import Image
 
-from variegate.core.images import HEAT, heat
+from variegate.core.images import HEAT, heat, unit_to_uint8
 from variegate.core.interfaces import Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
@@ -37,7 +37,7 @@ from variegate.evaluation.report import (
     training_curves,
     write_report,
 )
-from variegate.evaluation.sheets import samples_section
+from variegate.evaluation.sheets import branches_section, samples_section
 from variegate.methods import method
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
@@ -137,6 +137,22 @@ def test_sheet_holds_condition_truth_and_the_samples_of_seed_0(pairs: Pairs) -> 
         assert (drawn.int() - cell.int()).abs().max() <= 1
     assert shown[3, side : side + contact_sheets.GAP].max() == 0
     assert shown[3, :side, :side].min() == 255
+
+
+def test_branches_are_named_with_their_share_the_most_used_first(pairs: Pairs) -> None:
+    net = model(pairs, "crn", scale=0.05)
+    figure = branches_section(net, pairs, pairs).items[0]
+    assert isinstance(figure, Figure)
+    assert figure.columns[:2] == ("condition", "real")
+    branches, shares = zip(*(column.split(": ") for column in figure.columns[2:]))
+    percent = [int(share.rstrip("%")) for share in shares]
+    assert sorted(map(int, branches)) == list(range(9))
+    assert percent == sorted(percent, reverse=True)
+    assert abs(sum(percent) - 100) <= 4  # each is rounded
+    drawn = unit_to_uint8(net.decode(pairs.raw(0)[0], net.fixed_codes()[[int(branches[0])]]))[0]
+    side = pairs.size[0]
+    start = 2 * (side + contact_sheets.GAP)
+    assert torch.equal(figure.image[:, :side, start : start + side], drawn)
 
 
 def test_every_metric_has_its_value_interval_and_whole_protocol() -> None:

@@ -37,6 +37,7 @@ from .page import (
 from .plots import is_of_curve, more_samples_section, tradeoff_section
 from .sheets import (
     SAMPLES,
+    branches_section,
     interpolation_section,
     memory_section,
     moments_section,
@@ -93,6 +94,8 @@ def sections_of(
     sections = samples_sections(model, pairs, predictor) if found.drawn else []
     if found.drawn and training is not None and pairs.split != "train":
         sections.append(memory_section(model, pairs, training))
+        if model.generator.fixed_codes is not None:
+            sections.append(branches_section(model, pairs, training))
     sections += [surprisal_section(model, pairs, found.likelihood)] if found.likelihood else []
     if found.counts:
         table = modes_table("Samples of each combination", "The model", found.counts, found.results)

@@ -15,11 +15,13 @@ from ..model.model import Model
 from ..runs.health import code_sensitivity, verdict
 from . import contact_sheets
 from .axes import number
+from .doctor import use_of_branches
 from .likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprisals
 from .memorisation import nearest_training
 from .page import Cell, Figure, Section, Table, interval, plain
 
 SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
+BRANCHES = 10  # fixed codes shown, the most used
 FRAMES, DRAWS = 9, 32  # frames of an interpolation; samples for the heat map
 SURPRISALS = 8  # images shown with the bits of their pixels
 FORESEEN = (
@@ -83,6 +85,21 @@ def moments_section(model: Model, pairs: Pairs, predictor: Model | None) -> Sect
         caption += " On the right, the predictor's, on the same scale: a good sampler varies where the predictor does."
     title = "Where is this ambiguous?" if predicts else "What the code decides"
     return Section("Where it varies", "", [Figure(title, caption, image, columns, blank(items))])
+
+
+def branches_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
+    """The images of fixed codes, the most used branches first, named with their share of the training images."""
+    used = use_of_branches(model, training).float()
+    shares, order = used / used.sum().clamp(min=1), used.argsort(descending=True, stable=True)[:BRANCHES].tolist()
+    items = range(min(SHOWN, len(pairs)))
+    images = contact_sheets.sample(model, pairs, items, model.fixed_codes()[order])
+    sheet = contact_sheets.samples_sheet(model, pairs, items, images)
+    columns = ("condition", "real", *(f"{branch}: {float(shares[branch]):.0%}" for branch in order))
+    caption = (
+        f"Each branch, that is each fixed code, with the share of {int(used.sum()):,} training images that it is "
+        f"nearest to. {int((used == 0).sum())} of {len(used)} are nearest to none."
+    )
+    return Section("Branches", "", [Figure("Who draws what", caption, sheet, columns, blank(items))])
 
 
 def memory_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
