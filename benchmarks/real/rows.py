@@ -17,7 +17,7 @@ from variegate import train
 from variegate.core.errors import Interrupted, VariegateError
 from variegate.core.images import sheet, to_float, to_pil, to_uint8
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.averaging import averaging_gain
+from variegate.evaluation.calibration import averaging_gain
 from variegate.evaluation.measure import measure
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder

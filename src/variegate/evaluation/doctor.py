@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from ..core.capabilities import HasMoments
 from ..core.config import Training
 from ..core.errors import DataError, VariegateError
-from ..core.images import to_unit, uint8_to_unit
+from ..core.images import to_float, to_unit, uint8_to_unit
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampling import sample_pair
 from ..losses.moments import optimal_variance
@@ -21,6 +22,7 @@ from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..runs.folder import RunFolder
 from ..runs.health import IGNORED, branch_use, mean_distance, verdict
 from ..runs.saved_model import ModelRecord
+from .calibration import calibration
 from .condition_use import condition_use
 from .measure import conditions_differ, sensitivity
 
@@ -119,7 +121,17 @@ def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
     if len(held) < 2:
         few = "One held-out pair cannot tell whether the code is used; hold out more."
         return [contrast(model, held), (True, few)]
-    return [contrast(model, held), code_use(model, held), condition_use(model, held)]
+    found = [contrast(model, held), code_use(model, held), condition_use(model, held)]
+    return found if held.unpaired or not model.generator.code_size else [*found, (True, certainty(model, held))]
+
+
+def certainty(model: Model, held: Pairs) -> str:
+    """In words, whether samples of a few conditions are as uncertain as their real images ask for."""
+    items, codes = range(min(PANEL, len(held))), model.codes(PANEL)
+    raws = torch.stack([held.raw(i)[0] for i in items])
+    pairs = ((sample_pair(model.generator, held, i, codes)[None], to_float(held.raw(i)[1][None])) for i in items)
+    hole = held.condition.hole(raws)
+    return calibration(pairs, repeat(None) if hole is None else (one[0] for one in hole)).words()
 
 
 def contrast(model: Model, held: Pairs) -> tuple[bool, str]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..core.errors import VariegateError
 from ..runs.measured import Measured, Results
+from .calibration import Calibration
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -19,11 +20,13 @@ class Gathered:
     Attributes:
         results: the measured values.
         skipped: one sentence per measurement that failed: which one, why, and the remedy.
+        calibration: more of it than its values.
     """
 
     def __init__(self) -> None:
         self.results = Results()
         self.skipped: list[str] = []
+        self.calibration: Calibration | None = None
 
     def add(self, what: str, compute: Callable[[], Mapping[str, Measured]]) -> None:
         """Add the result of a measurement, or skip it if it fails."""

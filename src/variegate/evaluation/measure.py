@@ -23,6 +23,7 @@ from ..data.derived.derived import SuperRes
 from ..data.streets.streets import read
 from ..runs.health import code_sensitivity
 from ..runs.measured import Measured, Protocol, Results, libraries
+from .calibration import Calibration, calibration, calibration_metrics
 from .diversity import LPIPS, Distance, Pixel, diversity
 from .drawn import Drawn, WhichCodes, as_rgb, codes_for, words_of
 from .fidelity import WINDOW, fidelity, measures_for
@@ -53,6 +54,7 @@ class Evaluation:
         counts: samples per mode, summed over layouts.
         skipped: what is missing, and why.
         drawn: whether samples were drawn; false for likelihoods alone.
+        calibration: the ranks of real values among samples, and more; None without pairs.
     """
 
     results: Results
@@ -60,6 +62,7 @@ class Evaluation:
     likelihood: Likelihood | None = None
     skipped: list[str] = field(default_factory=list)
     drawn: bool = True
+    calibration: Calibration | None = None
 
 
 class Extra(TypedDict, total=False):
@@ -115,7 +118,7 @@ def measure(
         gathered.results.remark("samples were made to agree with what their condition tells (--consistent)")
     if (limited := words_of(generator, which)) is not None:
         gathered.results.remark(limited)
-    return Evaluation(gathered.results, counts, found, gathered.skipped)
+    return Evaluation(gathered.results, counts, found, gathered.skipped, calibration=gathered.calibration)
 
 
 def quick_metrics(
@@ -135,6 +138,9 @@ def quick_metrics(
             "closeness to the real image",
             lambda: fidelity(drawn.with_truth(), measures, preset.remarks, drawn.holes),
         )
+        gathered.calibration = gathered.attempt("calibration", lambda: calibration(drawn.with_truth(), drawn.holes))
+        if gathered.calibration is not None:
+            gathered.results.add(calibration_metrics(gathered.calibration, pairs.size))
         if isinstance(pairs.derived, SuperRes):
             factor, raws = pairs.derived.factor, [pairs.raw(i)[0] for i in range(len(drawn.samples))]
             gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..runs.measured import Measured, Results
 from .aggregate import OF_FEWER, curves
+from .calibration import Calibration
 from .page import Curve, Numbers, Section, plain
 from .scatter import Scatter
 
@@ -44,6 +45,21 @@ def more_samples_section(results: Results) -> Section | None:
     listed = {name: one for name, one in results.measured.items() if is_of_curve(name)}
     told = "Points between the mean (n = 1) and the best of all samples, both of which are among the metrics above."
     return Section("More samples", MORE, [*drawn, Numbers("Points", told, listed)])
+
+
+def calibration_section(found: Calibration) -> Section:
+    """The ranks of real values among samples, above those that are expected, and what they mean."""
+    count = found.samples
+    shares = [(float(rank), float(share)) for rank, share in enumerate(found.ranks)]
+    curve = Curve(
+        "Ranks of real values among samples",
+        f"How many of {count} samples are darker than the real value at the same place: each of the {count + 1} "
+        "answers should be as frequent. High ends: samples are too much alike; a hill: they differ too much; a slope: "
+        "they are too dark or too bright.",
+        {"found": shares, "calibrated": [(rank, 1 / (count + 1)) for rank, _ in shares]},
+        across="samples that are darker",
+    )
+    return Section("Calibration", found.words(), [curve])
 
 
 def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:

@@ -34,7 +34,7 @@ from .page import (
     words,
     write_report,
 )
-from .plots import is_of_curve, more_samples_section, tradeoff_section
+from .plots import calibration_section, is_of_curve, more_samples_section, tradeoff_section
 from .sheets import (
     SAMPLES,
     branches_section,
@@ -46,6 +46,7 @@ from .sheets import (
     surprisal_section,
 )
 
+ARROWS = {"higher": "↑", "lower": "↓"}
 __all__ = [
     "Cell",
     "Curve",
@@ -104,6 +105,7 @@ def sections_of(
     sections.append(Section("Numbers", missing, [numbers_of(found.results)]))
     more = more_samples_section(found.results)
     sections += [more] if more else []
+    sections += [calibration_section(found.calibration)] if found.calibration else []
     curves = training_curves(run) if run is not None else []
     if curves:
         sections.append(Section("Training", "", curves))
@@ -251,7 +253,8 @@ def alike(column: Sequence[Measured]) -> bool:
 
 def heading(column: str, found: Mapping[str, Measured]) -> str:
     """The name of a metric with an arrow in the better direction."""
-    return f"{plain(column)} {'↑' if next(iter(found.values())).better == 'higher' else '↓'}"
+    better = next(iter(found.values())).better
+    return f"{plain(column)} {ARROWS.get(better, better.replace('nearer to', '→'))}"
 
 
 def best_of(column: Sequence[Measured]) -> float | None:
@@ -259,4 +262,8 @@ def best_of(column: Sequence[Measured]) -> float | None:
     values = [one.value for one in column]
     if len(set(values)) == 1 or not alike(column):
         return None
-    return max(values) if column[0].better == "higher" else min(values)
+    better = column[0].better
+    if better.startswith("nearer"):
+        aim = float(better.rpartition(" ")[2])
+        return min(values, key=lambda value: abs(value - aim))
+    return max(values) if better == "higher" else min(values)

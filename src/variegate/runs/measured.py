@@ -13,7 +13,7 @@ from pydantic import Field
 from ..core.config import Config
 from ..core.errors import ConfigError, DataError
 
-Better = Literal["higher", "lower"]
+Better = Literal["higher", "lower", "nearer to 1", "nearer to 0.5", "nearer to 0.9"]
 
 
 class Protocol(Config):
