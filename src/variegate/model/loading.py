@@ -58,12 +58,12 @@ def with_sampler(record: ModelRecord, changes: Mapping[str, Any]) -> ModelRecord
     Raises:
         ConfigError: there is nothing to choose once the model is trained, or there is no such setting or value.
     """
-    name = record.method["name"]
-    method = method_from_mapping(record.method, f"this {name} model")
-    sampler = method.generator.model_dump().get("sampler", {})
     changes = {key: value for key, value in changes.items() if key != CONSISTENT}
     if not changes:
         return record
+    name = record.method["name"]
+    method = method_from_mapping(record.method, f"this {name} model")
+    sampler = method.generator.model_dump().get("sampler", {})
     for key in changes:
         if key not in sampler:
             what = f"this {name} model has no {key.replace('_', ' ')} to choose"
