@@ -142,10 +142,7 @@ def fair_energy_score(x: Tensor, y: Tensor) -> Tensor:
 
 
 def calibration_metrics(found: Calibration, size: tuple[int, int]) -> dict[str, Measured]:
-    """`averaging_gain`, `spread_over_error`, `interval_50`, `interval_90`, `rank_error`, `crps`, `energy_score`.
-
-    Intervals only where there are samples enough for them: 3 and 19.
-    """
+    """All of them by name; `interval_50` and `interval_90` only with samples enough, 3 and 19."""
 
     def protocol(name: str, metric: str, notes: tuple[str, ...] = (NOTE,)) -> Protocol:
         return Protocol(
@@ -196,8 +193,10 @@ def calibration_metrics(found: Calibration, size: tuple[int, int]) -> dict[str, 
         for name, (metric, value, better, unit) in whole.items()
         if found.samples >= LEAST.get(name, 2)
     }
-    each = {"crps": ("fair continuous ranked probability score, mean over values", found.crps)}
-    each["energy_score"] = ("fair energy score of whole images, over the root of the number of values", found.energy)
+    each = {
+        "crps": ("fair continuous ranked probability score, mean over values", found.crps),
+        "energy_score": ("fair energy score of whole images, over the root of the number of values", found.energy),
+    }
     return results | {
         name: Measured.mean(values, unit="0..255", better="lower", protocol=protocol(name, metric, ()))
         for name, (metric, values) in each.items()
