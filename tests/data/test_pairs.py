@@ -181,6 +181,22 @@ def test_streets_need_no_files() -> None:
         open_data("streets:many")
 
 
+@pytest.mark.parametrize(
+    "path", ["streets:5hours", "streets:300:dark", "streets:300:", "streets:hours:300", "streets:0"]
+)
+def test_streets_of_a_count_or_variant_that_is_none_are_refused(path: str) -> None:
+    with pytest.raises(DataError, match=f"{path}: expected streets:COUNT"):
+        open_data(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "count", "name"), [("streets:hours", 2000, "hours"), ("streets:30:skewed", 30, "skewed")]
+)
+def test_variants_of_streets_are_named(path: str, count: int, name: str) -> None:
+    pairs = open_data(path, 16)
+    assert (len(pairs), pairs.name) == (count, f"streets, {name}")
+
+
 def test_facades_are_label_colours_to_photographs() -> None:
     pairs = open_data(real("facades"))
     assert (len(pairs), len(pairs.validation()), pairs.size) == (400, 100, (256, 256))

@@ -109,13 +109,14 @@ class DataConfig(Config):
 
     def _which_streets(self) -> tuple[int, Variant]:
         """The number of training pairs and the variant in `streets:COUNT:VARIANT`."""
-        _, _, rest = self.path.partition(":")
-        count, _, named = rest.rpartition(":") if rest.endswith(tuple(VARIANTS)) else (rest, "", "plain")
+        parts = self.path.split(":")[1:]
+        variant = VARIANTS[parts.pop()] if parts and parts[-1] in VARIANTS else "plain"
+        count = ":".join(parts)
         if count and not (count.isdecimal() and int(count) > 0):
             raise DataError(
                 f"{self.path}: expected streets:COUNT, such as streets:500, or streets:500:skewed (streets:500:hours)"
             )
-        return int(count or STREETS_COUNT), VARIANTS[named]
+        return int(count or STREETS_COUNT), variant
 
     def _arrays(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource | None:
         """Open arrays of images; None if the path is anything else."""
