@@ -127,6 +127,8 @@ def test_only_the_hole_counts() -> None:
     hole[:, 4:] = True
     assert calibration([(images, truth)], [hole]).crps == [0.0]
     assert calibration([(images, truth)]).crps[0] > 0
+    with pytest.raises(DataError, match="condition 0 has no hole"):
+        calibration([(images, truth)], [torch.zeros(8, 8, dtype=torch.bool)])
 
 
 def test_records_say_what_is_best_and_too_few_samples_are_refused() -> None:

@@ -75,11 +75,9 @@ class Calibration(NamedTuple):
     def words(self) -> str:
         """What a user should know, in one sentence."""
         spread, count = self.spread_over_error(), self.samples
-        told = (
-            f"samples vary {spread:.2g} times as much as their mean is wrong, and {float(self.ranks[1:-1].sum()):.0%} "
-        )
-        told += f"of the real values lie between the lowest and the highest of {count} samples, where "
-        told += f"{(count - 1) / (count + 1):.0%} should"
+        between, expected = float(self.ranks[1:-1].sum()), (count - 1) / (count + 1)
+        told = f"samples vary {spread:.2g} times as much as their mean is wrong, and {between:.0%} of the real values "
+        told += f"lie between the lowest and the highest of {count} samples, where {expected:.0%} should"
         if spread < ALIKE:
             return f"Too certain: {told}."
         return f"Too uncertain: {told}." if spread > 1 / ALIKE else f"About as uncertain as it should be: {told}."
@@ -94,12 +92,16 @@ def calibration(batches: Iterable[tuple[Tensor, Tensor]], holes: Iterable[Tensor
         holes: the pixels (H, W) that count, one for each batch; None: all.
 
     Raises:
-        DataError: there are no samples, or fewer than two of a condition.
+        DataError: there are no samples, or fewer than two of a condition, or a condition leaves no pixel open.
     """
-    sums, ranks, crps, energy = torch.zeros(3, dtype=torch.float64), None, [], []
+    sums, ranks = torch.zeros(3, dtype=torch.float64), None
+    crps: list[float] = []
+    energy: list[float] = []
     for (images, truth), hole in zip(batches, holes):
         for own, real in zip(images, truth):
             x, y = (pixels_of(each, hole).flatten(1).double() * 127.5 for each in (own, real[None]))
+            if not x.numel():
+                raise DataError(f"calibration needs pixels that are not given, but condition {len(crps)} has no hole")
             if len(x) < 2:
                 raise DataError(f"calibration needs at least two samples of a condition, got {len(x)}")
             errors = [(x - y).square().mean(), (x.mean(dim=0) - y[0]).square().mean(), x.var(dim=0).mean()]

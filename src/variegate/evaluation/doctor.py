@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
@@ -15,17 +16,18 @@ from ..core.config import Training
 from ..core.errors import DataError, VariegateError
 from ..core.images import to_float, to_unit, uint8_to_unit
 from ..data.dataset.pairs import Pairs
-from ..data.dataset.sampling import sample_pair
+from ..data.dataset.sampling import sample_pair, sample_raw
 from ..losses.moments import optimal_variance
 from ..model.model import Model
 from ..objectives.moment_reconstruction import MomentReconstructionConfig
 from ..runs.folder import RunFolder
-from ..runs.health import IGNORED, branch_use, mean_distance, verdict
+from ..runs.health import IGNORED, branch_use, code_sensitivity, mean_distance, verdict
 from ..runs.saved_model import ModelRecord
 from .calibration import calibration
 from .condition_use import condition_use
-from .measure import conditions_differ, sensitivity
+from .measure import conditions_differ
 
+NO_CODE = "The method has no code: it generates one image per condition, by design."
 MOST_INITIAL = 0.1  # maximum share of the initial weights in the saved EMA
 LEAST_CONTRAST = 0.4  # minimum, relative to real images
 LEAST_VARIANCE = 0.5  # minimum of the variance that a loss of moments asks for, relative to the predicted one
@@ -121,17 +123,16 @@ def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
     if len(held) < 2:
         few = "One held-out pair cannot tell whether the code is used; hold out more."
         return [contrast(model, held), (True, few)]
-    found = [contrast(model, held), code_use(model, held), condition_use(model, held)]
-    return found if held.unpaired or not model.generator.code_size else [*found, (True, certainty(model, held))]
-
-
-def certainty(model: Model, held: Pairs) -> str:
-    """In words, whether samples of a few conditions are as uncertain as their real images ask for."""
-    items, codes = range(min(PANEL, len(held))), model.codes(PANEL)
-    raws = torch.stack([held.raw(i)[0] for i in items])
-    pairs = ((sample_pair(model.generator, held, i, codes)[None], to_float(held.raw(i)[1][None])) for i in items)
-    hole = held.condition.hole(raws)
-    return calibration(pairs, repeat(None) if hole is None else (one[0] for one in hole)).words()
+    if model.generator.code_size == 0:
+        return [contrast(model, held), (True, NO_CODE), condition_use(model, held)]
+    raws, truths = map(torch.stack, zip(*(held.raw(i) for i in range(min(PANEL, len(held))))))
+    drawn, hole = sample_raw(model.generator, held.condition, raws, model.codes(PANEL)), held.condition.hole(raws)
+    found = [contrast(model, held), code_use(model, held, drawn, hole), condition_use(model, held)]
+    if held.unpaired:
+        return found
+    holes = repeat(None) if hole is None else (one[0] for one in hole)
+    pairs = zip(drawn.split(1), to_float(truths).split(1))
+    return [*found, (True, calibration(pairs, holes).words())]
 
 
 def contrast(model: Model, held: Pairs) -> tuple[bool, str]:
@@ -147,10 +148,8 @@ def contrast(model: Model, held: Pairs) -> tuple[bool, str]:
     return True, f"Samples have contrast: {told}."
 
 
-def code_use(model: Model, held: Pairs) -> tuple[bool, str]:
-    """(used, sentence): whether the code changes the image."""
-    if model.generator.code_size == 0:
-        return True, "The method has no code: it generates one image per condition, by design."
+def code_use(model: Model, held: Pairs, drawn: Tensor, hole: Tensor | None) -> tuple[bool, str]:
+    """(used, sentence): whether the code changes the image, by samples (B, S, C, H, W) of the first conditions."""
     if model.condition.channels == 0:
         share = variety(model, held)
         if share < IGNORED:
@@ -161,10 +160,9 @@ def code_use(model: Model, held: Pairs) -> tuple[bool, str]:
         )
     if not conditions_differ(held):
         return True, "Held-out conditions are all the same, so it is unknown whether the code is used."
-    found = sensitivity(model.generator, held)
-    if found is None:
+    value = code_sensitivity(drawn, hole)
+    if math.isnan(value):
         return False, "Conditions are ignored: one code gives the same image for all of them. Train longer."
-    value = found.value
     warning = verdict(value, model.generator.code_size)
     if warning:
         return False, warning[0].upper() + warning[1:]

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from ..core.errors import VariegateError
 from ..runs.measured import Measured, Results
-from .calibration import Calibration
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -20,13 +19,11 @@ class Gathered:
     Attributes:
         results: the measured values.
         skipped: one sentence per measurement that failed: which one, why, and the remedy.
-        calibration: more of it than its values.
     """
 
     def __init__(self) -> None:
         self.results = Results()
         self.skipped: list[str] = []
-        self.calibration: Calibration | None = None
 
     def add(self, what: str, compute: Callable[[], Mapping[str, Measured]]) -> None:
         """Add the result of a measurement, or skip it if it fails."""

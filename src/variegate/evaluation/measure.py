@@ -101,6 +101,7 @@ def measure(
     drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed, which)
     gathered = Gathered()
     quick_metrics(gathered, generator, pairs, drawn, preset)
+    certainty = None if pairs.unpaired else calibrated(gathered, pairs, drawn)
     found = gathered.attempt("bits per dimension", lambda: likelihood(generator, pairs, preset.inputs, raw))
     gathered.results.add(found.results.measured if found else {})
     with_networks(gathered, drawn, pairs, networks, preset)
@@ -118,7 +119,7 @@ def measure(
         gathered.results.remark("samples were made to agree with what their condition tells (--consistent)")
     if (limited := words_of(generator, which)) is not None:
         gathered.results.remark(limited)
-    return Evaluation(gathered.results, counts, found, gathered.skipped, calibration=gathered.calibration)
+    return Evaluation(gathered.results, counts, found, gathered.skipped, calibration=certainty)
 
 
 def quick_metrics(
@@ -138,9 +139,6 @@ def quick_metrics(
             "closeness to the real image",
             lambda: fidelity(drawn.with_truth(), measures, preset.remarks, drawn.holes),
         )
-        gathered.calibration = gathered.attempt("calibration", lambda: calibration(drawn.with_truth(), drawn.holes))
-        if gathered.calibration is not None:
-            gathered.results.add(calibration_metrics(gathered.calibration, pairs.size))
         if isinstance(pairs.derived, SuperRes):
             factor, raws = pairs.derived.factor, [pairs.raw(i)[0] for i in range(len(drawn.samples))]
             gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))
@@ -149,6 +147,14 @@ def quick_metrics(
             gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, but images have only {width}x{height}")
     if any(hole is not None for hole in drawn.holes):
         gathered.results.remark(INSIDE, size=pairs.size)
+
+
+def calibrated(gathered: Gathered, pairs: Pairs, drawn: Drawn) -> Calibration | None:
+    """Measure the calibration; returns more of it than its values."""
+    found = gathered.attempt("calibration", lambda: calibration(drawn.with_truth(), drawn.holes))
+    if found is not None:
+        gathered.results.add(calibration_metrics(found, pairs.size))
+    return found
 
 
 def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: DiversityPreset) -> Levels | None:
