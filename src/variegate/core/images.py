@@ -48,6 +48,11 @@ def enlarge(blocks: Tensor, factor: int) -> Tensor:
     return F.interpolate(blocks[..., ::factor, ::factor], scale_factor=factor, mode="bicubic")
 
 
+def with_known(x: Tensor, condition: Tensor) -> Tensor:
+    """x inside holes, where the last channel of a condition (B, C + 1, H, W) is above 0; around them its pixels."""
+    return torch.where(condition[:, -1:] > 0, x, condition[:, :-1].to(x.dtype))
+
+
 def is_constant(planes: Tensor) -> bool:
     """Whether planes (..., H, W) are a view of one pixel, which takes no memory, or are one pixel."""
     return planes.stride()[-2:] == (0, 0) or planes.shape[-2:] == (1, 1)

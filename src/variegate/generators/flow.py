@@ -19,12 +19,11 @@ from torch import Tensor
 
 from ..core.config import Config
 from ..core.errors import ConfigError
-from ..core.images import enlarge
+from ..core.images import enlarge, with_known
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
 from ..core.method import GeneratorConfig, Given
 from ..networks.time_unet import Conditioning, TimeUNet
 from ..randomness.sites import tile_to
-from .known import with_known
 from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided

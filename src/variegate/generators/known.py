@@ -1,4 +1,4 @@
-"""What a condition tells of the image: pixels around a hole, which go on smoothly into it, or a low resolution."""
+"""Holes that are filled by what is around them, smoothly."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 ROUNDS = 8  # of smoothing at every size
-
-
-def with_known(x: Tensor, condition: Tensor) -> Tensor:
-    """x inside holes, and around them the pixels that a condition (B, C + 1, H, W) gives."""
-    return torch.where(condition[:, -1:] > 0, x, condition[:, :-1])
 
 
 def filled(condition: Tensor) -> Tensor:

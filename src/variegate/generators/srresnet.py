@@ -109,11 +109,15 @@ class SRResNet(Staged):
         super().__init__(stages, randomness, stride=scale)
         self.channels = shapes.image_channels if config.residual else 0
 
+    def encode(self, condition: Tensor) -> Features:
+        features = super().encode(condition)
+        return features._replace(condition=enlarge(features.condition, self.stride)) if self.channels else features
+
     def decode(self, features: Features, code: Tensor) -> Tensor:
         made, (height, width) = super().decode(features, code), features.size
         if not self.channels:
             return made
-        image = made[:, : self.channels] + enlarge(features.condition, self.stride)[..., :height, :width]
+        image = made[:, : self.channels] + features.condition[..., :height, :width]
         return torch.cat([image, made[:, self.channels :]], dim=1)
 
     def start(self, condition: Tensor) -> State:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.errors import ConfigError
+from ...core.images import with_known
 from ...core.interfaces import Agree
 from ..derived.derived import SuperRes
 from .composite import CompositeCondition
@@ -41,8 +41,7 @@ def agreement(condition: Condition) -> Agree:
 
 def keep_known(condition: Tensor, images: Tensor, first: int) -> Tensor:
     """Put the known pixels around the hole back."""
-    known, hole = condition[:, first : first + images.shape[1]], condition[:, first + 3 : first + 4] > 0
-    return torch.where(hole, images, known.to(images.dtype))
+    return with_known(images, condition[:, first : first + images.shape[1] + 1])
 
 
 def match_low_resolution(condition: Tensor, images: Tensor, first: int, factor: int) -> Tensor:
