@@ -38,7 +38,8 @@ RATES = {
 }  # 4 times the published rates, since training is short
 STREETS = {**NARROW, **RATES, "objective.layers": 2, "batch_size": 8, "objective.samples": 10}
 STEPS = 1000
-MANY = 24  # samples with which the losses' own optimum is near the predicted variance
+MANY = 24  # samples with which the losses' own optimum is near the predicted variance, of half as many conditions
+HALF = {"batch_size": 4, "objective.samples": MANY}
 
 claim = partial(Claim, data="streets:2000 at 32x32", paper=PAPER)
 make = partial(Trial, data="streets:2000", steps=STEPS)
@@ -85,7 +86,8 @@ ALONE = {
         "gaussian",
         proxy,
         LENGTH,
-        **dotted(adversarial=0, samples=MANY if moments == 2 else STREETS["objective.samples"]),
+        **dotted(adversarial=0),
+        **(HALF if moments == 2 else {}),
     )
     for name, (moments, proxy) in KINDS.items()
 }
@@ -101,7 +103,7 @@ RECONSTRUCTED = {
 }
 STABLE = {  # "tens to thousands" in the paper
     weight: variant(
-        f"proxy MR2, weight {weight}", 2, "gaussian", True, **dotted(first=weight, second=weight, samples=MANY)
+        f"proxy MR2, weight {weight}", 2, "gaussian", True, **dotted(first=weight, second=weight), **HALF
     )
     for weight in (10, 100, 1000)
 }
