@@ -102,9 +102,7 @@ RECONSTRUCTED = {
     for weight in (0, 10, 100)
 }
 STABLE = {  # "tens to thousands" in the paper
-    weight: variant(
-        f"proxy MR2, weight {weight}", 2, "gaussian", True, **dotted(first=weight, second=weight), **HALF
-    )
+    weight: variant(f"proxy MR2, weight {weight}", 2, "gaussian", True, **dotted(first=weight, second=weight), **HALF)
     for weight in (10, 100, 1000)
 }
 FEW = {

@@ -186,10 +186,12 @@ def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
     ("words", "told"),
     [
         ("clas", "did you mean 'class'"),
-        ("class+none", "only class, one vector file, and one condition derived from the image can be joined"),
+        ("class+none", "only class, one vector file, landmarks, and one of labels, normals and what is"),
         ("edges+grey", "can be joined"),
         ("vectors", "needs a file after a colon"),
-        ("class+landmarks", "landmarks cannot be joined"),
+        ("labels+normals", "can be joined"),
+        ("class+landmarks", "has no landmarks next to its images"),
+        ("labels+landmarks", "has no label maps of its images"),
         ("class", "has no classes; put the images of each class into their own folder"),
     ],
 )

@@ -122,7 +122,7 @@ def test_streets_place_points_at_the_size_they_are_drawn() -> None:
     pairs, streets = open_data("streets", 64, condition="landmarks"), Streets((64, 64), 2000)
     points = torch.from_numpy(streets.landmarks(5)).round().clamp(0, 63)
     assert torch.equal(points_of(pairs.raw(5)[0]).nan_to_num(-1), points.nan_to_num(-1))
-    with pytest.raises(DataError, match="have 38 landmarks, but the model 5"):
+    with pytest.raises(DataError, match=r"have a list of landmarks of 38 channels, but the model reads .* of 5"):
         open_data("streets", 64, condition=Landmarks(points=5, frame=(64, 64)))
     with pytest.raises(DataError, match="but the model reads"):
         open_data("streets", 64, condition=open_data("streets", 64).condition.model_copy(update={"boundaries": True}))

@@ -178,10 +178,10 @@ def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Netw
     """Measure the metrics of a landmark detector, a normal estimator and a segmenter, if given."""
     detector, normals, segmenter = networks.detector, networks.normals, networks.segmenter
     if detector is not None:
-        true = (points_of(pairs.raw(i)[0]) for i in range(len(drawn.samples)))
-        both = zip(drawn.conditions(), true)
+        planes = (pairs.condition.piece(Landmarks, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
+        both = zip(drawn.conditions(), (points_of(one) for one in planes if one is not None))
         gathered.add("landmark error", lambda: landmark_error(both, detector, preset.remarks))
-    elif isinstance(pairs.condition, Landmarks):
+    elif pairs.condition.part(Landmarks) is not None:
         gathered.skip("landmark error: needs a network that detects the landmarks; give --detector FILE.onnx")
     if normals is not None:
         gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))

@@ -79,7 +79,7 @@ class Networks(NamedTuple):
 
     def check_data(self, pairs: Pairs) -> None:
         """Raise ConfigError, before any sampling, if a network has nothing to compare with."""
-        if self.detector is not None and not isinstance(pairs.condition, Landmarks):
+        if self.detector is not None and pairs.condition.part(Landmarks) is None:
             raise ConfigError(
                 f"--detector: the condition of {pairs.name}, {with_article(pairs.condition.noun)}, does not contain "
                 "landmarks; omit it, or evaluate a model trained on landmarks"

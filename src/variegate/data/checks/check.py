@@ -97,9 +97,10 @@ def _check_folder(report: Report, folder: Folder, config: DataConfig, way: Direc
         report.opened += 1
     if condition is not None and condition.part(ClassLabel) is not None:
         report.classes = class_shares(folder.classes, labels_of(folder))
-    if isinstance(condition, Labels):
+    labels = None if condition is None else condition.part(Labels)
+    if labels is not None:
         total = max(1, int(areas.sum()))
-        report.classes = [(name, float(areas[i]) / total) for i, name in enumerate(condition.names)]
+        report.classes = [(name, float(areas[i]) / total) for i, name in enumerate(labels.names)]
     report.problems = list(dict.fromkeys(report.problems))
     _note(report, folder, limit)
 
@@ -151,7 +152,7 @@ def _condition(report: Report, folder: Folder, config: DataConfig, way: Directio
         return None
     items = next(iter(folder.splits.values()))
     try:
-        if folder.kind == "labels":
+        if folder.kind == "labels" and (config.condition is None or len(config.condition.parts) == 1):
             condition, problems = folder_labels(folder)
             report.problems += problems
         else:
@@ -160,7 +161,7 @@ def _condition(report: Report, folder: Folder, config: DataConfig, way: Directio
         report.problems.append(str(error))
         return None
     report.condition = condition.describe()
-    derived = None if config.condition is None or folder.kind != "derived" else config.condition.derived
+    derived = None if config.condition is None else config.condition.derived
     if derived is not None:
         _check_derived(report, items, derived)
     return condition
@@ -204,7 +205,7 @@ def _check_pair(
             yield str(error)
             continue
         shapes[part] = height, width = pixels.shape[:2]
-        if part == "label map" and isinstance(condition, Labels):
+        if part == "label map" and condition is not None and condition.part(Labels) is not None:
             areas += np.bincount(pixels.ravel(), minlength=256)
         if part == "image":
             sizes[f"{width // 2 if folder.kind == 'halves' else width}x{height}"] += 1
@@ -217,11 +218,10 @@ def _pixels(file: Path, part: str, condition: Condition | None, item: Item) -> N
         return instances.read_instances(file, str(file))
     if part == "image":
         return cut_out(item) if file == item.image else image_files.read_image(file)
-    if isinstance(condition, Normals):
-        return normals_of(item, condition)
-    return (
-        condition.ids(file, str(file)) if isinstance(condition, Labels) else image_files.read_labels(file, str(file))[0]
-    )
+    if condition is not None and (normals := condition.part(Normals)) is not None:
+        return normals_of(item, normals)
+    labels = None if condition is None else condition.part(Labels)
+    return image_files.read_labels(file, str(file))[0] if labels is None else labels.ids(file, str(file))
 
 
 def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> Iterator[str]:

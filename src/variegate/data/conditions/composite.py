@@ -17,6 +17,9 @@ from ...core.interfaces import Size
 from ..files.sources import OneSource, Source, named
 from .condition import AnyCondition, C, Condition, PairParts
 from .image import ImageCondition
+from .labels import Labels
+from .landmarks import Landmarks
+from .normals import Normals
 
 
 class CompositeCondition(Condition):
@@ -29,9 +32,15 @@ class CompositeCondition(Condition):
 
     @model_validator(mode="after")
     def _fit(self) -> CompositeCondition:
-        images = [part for part in self.parts if not part.constant]
-        if len(images) > 1 or not all(isinstance(part, ImageCondition) for part in images):
-            raise ValueError("at most one of several conditions can be an image; the others must be classes or vectors")
+        points = [part for part in self.parts if isinstance(part, Landmarks)]
+        maps = [part for part in self.parts if not part.constant and part not in points]
+        if max(len(points), len(maps)) > 1 or not all(
+            isinstance(part, ImageCondition | Labels | Normals) for part in maps
+        ):
+            raise ValueError(
+                "at most one of several conditions can be an image, a label map or normals, and one landmarks; the "
+                "others must be classes or vectors"
+            )
         return self
 
     @property
@@ -65,19 +74,24 @@ class CompositeCondition(Condition):
     def part(self, kind: type[C]) -> C | None:
         return next((part for part in self.parts if isinstance(part, kind)), None)
 
+    def piece(self, kind: type[Condition], raw: Tensor) -> Tensor | None:
+        return next((piece for part, piece in zip(self.parts, self.split(raw)) if isinstance(part, kind)), None)
+
     def class_of(self, raw: Tensor) -> str | None:
         told = (part.class_of(piece) for part, piece in zip(self.parts, self.split(raw)))
         return next((name for name in told if name is not None), None)
 
     def of_pair(self, pair: PairParts, size: Size) -> Tensor:
-        if not self.from_metadata:
+        if self.part(ImageCondition) is not None:
             return pair.original(size)
         return self.join([part.of_pair(pair, size) for part in self.parts])
 
     def with_image(self, image: Tensor, pair: PairParts) -> Tensor:
         """The raw condition (c, H, W) of a pair, given its derived part `image`."""
         size = (image.shape[1], image.shape[2])
-        return self.join([part.of_pair(pair, size) if part.from_metadata else image for part in self.parts])
+        return self.join(
+            [image if isinstance(part, ImageCondition) else part.of_pair(pair, size) for part in self.parts]
+        )
 
     def read(self, source: Source, size: Size | None = None) -> Tensor:
         """Raw (c, H, W) at `size`, by default the size of its image.
@@ -141,6 +155,10 @@ class CompositeCondition(Condition):
             left = (width - band.shape[2]) // 2
             page[:, start : start + band.shape[1], left : left + band.shape[2]] = band
         return page
+
+    def check_mirroring(self) -> None:
+        for part in self.parts:
+            part.check_mirroring()
 
     def mirror(self, raw: Tensor) -> Tensor:
         return self.join([part.mirror(piece) for part, piece in zip(self.parts, self.split(raw))])

@@ -109,6 +109,10 @@ class Condition(Registered, ABC):
         """The condition itself if it is a `kind`, or its first part that is, or None."""
         return self if isinstance(self, kind) else None
 
+    def piece(self, kind: type[Condition], raw: Tensor) -> Tensor | None:
+        """The planes of raw (c, H, W) that belong to `part(kind)`; None if there is no such part."""
+        return raw if isinstance(self, kind) else None
+
     def class_of(self, raw: Tensor) -> str | None:
         """Name of the class that a raw condition (c, H, W) specifies for the whole image; None if it specifies none."""
         return None

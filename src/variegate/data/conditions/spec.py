@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -19,8 +20,8 @@ from .constant import Unconditional
 from .image import ImageCondition
 from .vector import Vector
 
-GIVEN = ("class", "none", "vectors:FILE")
-JOINT = re.compile(r"\+(?=(?:class|none|vectors|edges|grey|self|superres|inpaint|landmarks|normals)\b)")
+GIVEN = ("class", "none", "vectors:FILE", "labels", "landmarks", "normals")
+JOINT = re.compile(r"\+(?=(?:class|none|vectors|edges|grey|self|superres|inpaint|labels|landmarks|normals)\b)")
 FOLDERS = "cat/1.png, dog/1.png, or train/cat/1.png"
 
 
@@ -68,8 +69,16 @@ class OfNormals:
         return "normals"
 
 
-Geometry = OfLandmarks | OfNormals
-Part = OfClass | OfVector | OfNothing | Geometry | Derived
+@dataclass(frozen=True)
+class OfLabels:
+    """Label maps stored alongside the images."""
+
+    def __str__(self) -> str:
+        return "labels"
+
+
+Stored = OfLabels | OfLandmarks | OfNormals
+Part = OfClass | OfVector | OfNothing | Stored | Derived
 
 
 @dataclass(frozen=True)
@@ -87,9 +96,13 @@ class ConditionSpec:
         return next((part for part in self.parts if isinstance(part, Derived)), None)
 
     @property
-    def geometry(self) -> Geometry | None:
-        """The part that is stored alongside the images."""
-        return next((part for part in self.parts if isinstance(part, Geometry)), None)
+    def stored(self) -> tuple[Stored, ...]:
+        """The parts that are stored alongside the images."""
+        return tuple(part for part in self.parts if isinstance(part, Stored))
+
+    @property
+    def landmarks(self) -> OfLandmarks | None:
+        return next((part for part in self.parts if isinstance(part, OfLandmarks)), None)
 
     @property
     def classes(self) -> bool:
@@ -120,15 +133,11 @@ def parse_spec(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     spec = ConditionSpec(tuple(parse_part(word, text) for word in JOINT.split(text)))
-    if len(spec.parts) == 1:
-        return spec
-    if spec.geometry is not None:
-        raise DataError(f"condition {text!r}: {spec.geometry} cannot be joined with other conditions; give it alone")
-    kinds = ["derived" if isinstance(part, Derived) else type(part).__name__ for part in spec.parts]
-    if OfNothing() in spec.parts or len(set(kinds)) < len(kinds):
+    kinds = ["map" if isinstance(part, Derived | OfLabels | OfNormals) else type(part) for part in spec.parts]
+    if len(kinds) > 1 and (OfNothing() in spec.parts or len(set(kinds)) < len(kinds)):
         raise DataError(
-            f"condition {text!r}: only class, one vector file, and one condition derived from the image can be joined; "
-            "omit the others"
+            f"condition {text!r}: only class, one vector file, landmarks, and one of labels, normals and what is "
+            "derived from the image can be joined; omit the others"
         )
     return spec
 
@@ -140,6 +149,7 @@ def parse_part(word: str, text: str) -> Part:
         "class": OfClass(),
         "none": OfNothing(),
         "normals": OfNormals(),
+        "labels": OfLabels(),
         "landmarks": OfLandmarks(),
     }
     if word in plain:
@@ -178,8 +188,11 @@ class Found(NamedTuple):
     where: str
 
 
-def condition_of(spec: ConditionSpec, found: Found) -> Condition:
-    """The requested condition, which must be neither landmarks nor normals.
+def condition_of(spec: ConditionSpec, found: Found, stored: Mapping[type[Any], Condition] | None = None) -> Condition:
+    """The requested condition.
+
+    Args:
+        stored: the conditions of its `Stored` parts, by the parts' types.
 
     Raises:
         DataError: the data have no classes.
@@ -188,7 +201,9 @@ def condition_of(spec: ConditionSpec, found: Found) -> Condition:
         return Unconditional(frame=found.frame)
     parts: list[Condition] = []
     for part in spec.parts:
-        if isinstance(part, Derived):
+        if stored and type(part) in stored:
+            parts.append(stored[type(part)])
+        elif isinstance(part, Derived):
             parts.append(ImageCondition(channels=part.channels, derived=part))
         elif isinstance(part, OfVector):
             assert found.length is not None

@@ -174,8 +174,8 @@ def array_condition(
             "edges, grey, self, superres:4 or inpaint"
         )
     wanted = spec or ConditionSpec((OfClass(),))
-    if wanted.geometry is not None:
-        raise DataError(f"{dataset.root}: has no {wanted.geometry} alongside its images; give another condition")
+    if wanted.stored:
+        raise DataError(f"{dataset.root}: has no {wanted.stored[0]} alongside its images; give another condition")
     vectors, length = None, None
     if wanted.vectors is not None:
         names = [

@@ -11,42 +11,54 @@ from ..conditions import (
     Labels,
     Landmarks,
     Normals,
-    Unconditional,
     Vector,
 )
-from ..conditions.spec import ConditionSpec, Found, OfClass, OfLandmarks, OfNothing, condition_of, spec_of
+from ..conditions.spec import (
+    ConditionSpec,
+    Found,
+    OfClass,
+    OfLabels,
+    OfLandmarks,
+    OfNormals,
+    Stored,
+    condition_of,
+    spec_of,
+)
 from ..files.images import WHITE, shallow_white
 from ..readers.classes import labels_in
 from ..readers.direction import is_grey, spread
 from ..readers.geometry import count_of
 from ..readers.items import Direction, Folder
 
+STORED = {str(part): ConditionSpec((part,)) for part in (OfLabels(), OfLandmarks(), OfNormals())}  # by kind of folder
 DEPTH_LOOK = 8  # images that are decoded to estimate how many bits 16-bit files really use
 
 
 def folder_condition(folder: Folder, spec: ConditionSpec | None, direction: Direction, size: Size) -> Condition:
     """The condition of a folder; opens all label maps of its first split (train, if there is one)."""
-    if folder.kind == "landmarks":
-        wanted = None if spec is None else spec.geometry
-        heat = wanted.heat if isinstance(wanted, OfLandmarks) else 0.0
-        return Landmarks(points=count_of(folder.splits.values()), heat=heat, frame=size)
-    if folder.kind == "normals":
-        return Normals()
-    if spec is not None or folder.classes:
+    spec = spec or STORED.get(folder.kind) or (ConditionSpec((OfClass(),)) if folder.classes else None)
+    if spec is not None:
         found = Found(folder.classes, folder.length, size, str(folder.root))
-        return condition_of(spec or ConditionSpec((OfClass(),)), found)
+        return condition_of(spec, found, {type(part): stored_condition(folder, part, size) for part in spec.stored})
     items = next(iter(folder.splits.values()))
-    if folder.kind == "labels":
-        labels, problems = folder_labels(folder)
-        if problems:
-            raise DataError(problems[0])
-        return labels
     if folder.kind == "images":
         side = [item.image if direction == "BtoA" else item.condition or item.image for item in items]
         return ImageCondition(channels=1 if is_grey(side) else 3)
     if folder.kind == "halves":
         return ImageCondition(half="left" if direction == "AtoB" else "right")
     return ImageCondition()
+
+
+def stored_condition(folder: Folder, part: Stored, size: Size) -> Condition:
+    """The condition that a folder stores alongside its images. Raises DataError if its label maps cannot be used."""
+    if isinstance(part, OfLandmarks):
+        return Landmarks(points=count_of(folder.splits.values()), heat=part.heat, frame=size)
+    if isinstance(part, OfNormals):
+        return Normals()
+    labels, problems = folder_labels(folder)
+    if problems:
+        raise DataError(problems[0])
+    return labels
 
 
 def folder_labels(folder: Folder) -> tuple[Labels, list[str]]:
@@ -83,7 +95,8 @@ def with_white(condition: Condition, white: int) -> Condition:
 
 def fits_model(condition: Condition, folder: Folder) -> None:
     """Raise DataError if a folder does not have the kind of condition that a trained model reads."""
-    if folder.kind in ("landmarks", "normals") and condition.kind != folder.kind:
+    kinds: dict[str, type[Condition]] = {"landmarks": Landmarks, "normals": Normals}
+    if folder.kind in kinds and condition.part(kinds[folder.kind]) is None:
         raise DataError(
             f"{folder.root}: has {folder.kind}, but the model reads {with_article(condition.noun)}; "
             "use data like its training data"
@@ -114,28 +127,16 @@ def streets_condition(given: Condition | None, spec: ConditionSpec | None, size:
     from ..streets.geometry import point_count
     from ..streets.streets import CLASSES, PALETTE
 
-    if spec is not None and spec.geometry is not None:
-        points = spec.geometry
-        own = (
-            Landmarks(points=point_count(size), heat=points.heat, frame=size)
-            if isinstance(points, OfLandmarks)
-            else Normals()
-        )
-        if given is not None and given.channels != own.channels:
-            raise DataError(
-                f"streets of {size[1]}x{size[0]} have {own.channels} landmarks, but the model {given.channels}"
-            )
-        return given or own
-    if spec is not None and spec.parts == (OfNothing(),):
-        return Unconditional(frame=size)
-    if spec is not None:
-        if spec.parts != (spec.derived,):
-            raise DataError(f"streets have no classes or vectors for condition {str(spec)!r}; export them to a folder")
-        return condition_of(spec, Found((), None, size, "streets"))
-    labels = Labels(names=tuple(CLASSES), palette=tuple((int(r), int(g), int(b)) for r, g, b in PALETTE))
-    if given is not None and (given.kind != labels.kind or given.channels != labels.channels):
+    if spec is not None and (spec.classes or spec.vectors is not None):
+        raise DataError(f"streets have no classes or vectors for condition {str(spec)!r}; export them to a folder")
+    spec = spec or STORED["labels"]
+    points = Landmarks(points=point_count(size), heat=spec.landmarks.heat if spec.landmarks else 0, frame=size)
+    palette = tuple((int(r), int(g), int(b)) for r, g, b in PALETTE)
+    stored = {OfLabels: Labels(names=tuple(CLASSES), palette=palette), OfLandmarks: points, OfNormals: Normals()}
+    own = condition_of(spec, Found((), None, size, "streets"), stored)
+    if given is not None and (given.kind, given.channels) != (own.kind, own.channels):
         raise DataError(
-            f"streets have label maps with {labels.channels} classes, but the model reads "
-            f"{with_article(given.noun)} of {given.channels} channels; use data like its training data"
+            f"streets of {size[1]}x{size[0]} have {with_article(own.noun)} of {own.channels} channels, but the model "
+            f"reads {with_article(given.noun)} of {given.channels}; use data like its training data"
         )
-    return labels
+    return own

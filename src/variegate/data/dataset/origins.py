@@ -126,8 +126,9 @@ class FilePair:
         return self.item.points, size_of(self.item)
 
     def normals(self) -> NDArray[Any]:
-        assert isinstance(self.condition, Normals)
-        return normals_of(self.item, self.condition)
+        condition = self.condition.part(Normals)
+        assert condition is not None
+        return normals_of(self.item, condition)
 
     def metadata(self) -> Metadata:
         return self.item.metadata

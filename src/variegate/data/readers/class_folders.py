@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..conditions.metadata import Metadata, evenly
+from ..conditions.spec import with_classes
 from ..files import images as image_files
 from ..files.walk import is_hidden
 from .items import Folder, Item
@@ -52,6 +54,21 @@ def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Fold
         folder.also = _as_pairs(*(side for side in classes if side.name in names))
     folder.problems += [f"{place}: contains no images; add some, or delete the folder" for place in _empty(root)]
     return folder
+
+
+def add_classes(folder: Folder, classes: Folder | None) -> None:
+    """Give each item of other conditions the class whose folder its image lies in.
+
+    Raises:
+        DataError: the images do not lie in the folders of two classes or more.
+    """
+    known = {item.image: item.metadata.label for items in classes.splits.values() for item in items} if classes else {}
+    labels = {known.get(item.image) for items in folder.splits.values() for item in items}
+    names = classes.classes if classes is not None and None not in labels and len(labels) > 1 else ()
+    folder.classes = with_classes(names, str(folder.root))
+    for split, items in folder.splits.items():
+        given = [Metadata(known[item.image], item.metadata.vector) for item in items]
+        folder.splits[split] = [replace(item, metadata=one) for item, one in zip(items, given)]
 
 
 def _as_pairs(first: Side, second: Side) -> str:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import DataError, did_you_mean
-from ..conditions.spec import ConditionSpec, OfLandmarks, with_classes
+from ..conditions.spec import ConditionSpec, OfLabels, OfNormals, with_classes
 from ..derived.derived import InpaintMasks
 from ..derived.masks import masks_beside
 from ..files import images as image_files
 from .cityscapes import find_street_set
-from .class_folders import find_classes
-from .geometry import Geometry, find_geometry
+from .class_folders import add_classes, find_classes
+from .geometry import Geometry, add_points, find_geometry
 from .items import Folder, Item, hold_out, mix
 from .pairing import pair_by_roles
 from .sides import Side, sides_of
@@ -41,12 +41,12 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     if (named := named_folders(str(path))) is not None:
         return two_named((existing(named[0]), existing(named[1])), spec, unpaired)
     root = existing(Path(path))
-    geometry = None if spec is None else spec.geometry
-    if spec is not None and geometry is None:
+    if spec is not None and spec.stored:
+        return _read_stored(root, spec, unpaired)
+    if spec is not None:
         return _read_derived(root, spec, unpaired)
-    kind: Geometry = "landmarks" if isinstance(geometry, OfLandmarks) else "normals"
     sides = sides_of(root)
-    folder = _geometry(root, kind, unpaired) if geometry else _found(root, sides, unpaired)
+    folder = _found(root, sides, unpaired)
     if folder is not None:
         return folder
     if unpaired:
@@ -90,6 +90,27 @@ def _found(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | None:
     if found is not None and found.kind == "derived":
         raise DataError(f"{root}: is {found.structure}; {NO_CONDITION}")
     return found
+
+
+def _read_stored(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
+    """Read images with label maps, normals or landmarks, and what else the condition uses."""
+    sides = sides_of(root)
+    if OfLabels() in spec.stored:
+        found = _found(root, sides, unpaired)
+        if found is None or found.kind != "labels":
+            raise DataError(f"{root}: has no label maps of its images; {ACCEPTED}")
+        folder = found
+    else:
+        folder = _geometry(root, "normals" if OfNormals() in spec.stored else "landmarks", unpaired)
+    if spec.landmarks is not None and folder.kind != "landmarks":
+        add_points(folder)
+    if spec.classes:
+        add_classes(folder, find_classes(root, sides, asked=True))
+    if spec.vectors is not None:
+        add_vectors(folder, spec.vectors)
+    if len(spec.parts) > 1:
+        folder.structure += f", with the condition {str(spec)!r}"
+    return folder
 
 
 def _geometry(root: Path, kind: Geometry, unpaired: bool) -> Folder:

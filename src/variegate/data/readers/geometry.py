@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +56,19 @@ def _landmarks(root: Path) -> Folder | None:
     folder.problems += other_numbers(folder.splits.values())
     folder.structure = f"images with {count_of(folder.splits.values())} landmarks each in {' and '.join(sorted(files))}"
     return folder
+
+
+def add_points(folder: Folder) -> None:
+    """Give items of label maps or normals the landmarks that are stored next to their images."""
+    for split, items in folder.splits.items():
+        places = {item.image.parent for item in items}
+        tables = {place: _points_in(place)[1] for place in places if _has_landmarks(place)}
+        points = [tables.get(item.image.parent, {}).get(item.image.name) for item in items]
+        for place in sorted(places):
+            bare = [item.image.name for item, own in zip(items, points) if own is None and item.image.parent == place]
+            folder.problems += _problem_with_names(bare, place, "has no landmarks for {}; add some to landmarks.json")
+        folder.splits[split] = [replace(item, points=own) for item, own in zip(items, points)]
+    folder.problems += other_numbers(folder.splits.values())
 
 
 def _has_landmarks(place: Path) -> bool:

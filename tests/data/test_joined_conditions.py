@@ -1,0 +1,130 @@
+"""Conditions that are stored alongside the images, joined with each other and with classes and vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.tiny import labelled, photo, save
+from variegate.core.errors import ConfigError, DataError
+from variegate.data import condition_from_mapping, open_data
+from variegate.data.checks.check import check
+from variegate.data.conditions import CompositeCondition, Landmarks, Normals
+from variegate.data.conditions.landmarks import points_of
+from variegate.data.derived.blocks import reduce
+
+pytestmark = pytest.mark.core
+SPOTS = [[2.0, 3.0], [9.0, 14.0]]
+
+
+def pointed(place: Path, names: list[str]) -> None:
+    table = {name: [[x + i, y] for x, y in SPOTS] for i, name in enumerate(names)}
+    (place / "landmarks.json").write_text(json.dumps(table))
+
+
+def vectors(file: Path, count: int) -> Path:
+    np.save(file, np.arange(count * 2, dtype=np.float32).reshape(count, 2))
+    return file
+
+
+def hills(place: Path, count: int) -> None:
+    place.mkdir(parents=True)
+    for i in range(count):
+        flat = np.zeros((16, 16, 3), dtype=np.float32)
+        flat[..., i % 3] = 1
+        np.save(place / f"{i}.npy", flat)
+
+
+def test_landmarks_and_attributes(tmp_path: Path) -> None:
+    for i in range(4):
+        save(tmp_path / f"{i}.png", photo())
+    pointed(tmp_path, [f"{i}.png" for i in range(4)])
+    file = vectors(tmp_path / "attributes.npy", 4)
+    pairs = open_data(tmp_path, condition=f"landmarks:2+vectors:{file}")
+    assert isinstance(pairs.condition, CompositeCondition)
+    assert pairs.condition.channels == 4
+    points, attributes = pairs.condition.split(pairs.raw(1)[0])
+    assert points_of(points).tolist() == [[3, 3], [10, 14]]
+    assert attributes[:, 0, 0].tolist() == [2, 3]
+    assert torch.equal(pairs.condition.piece(Landmarks, pairs.raw(1)[0]), points)
+    assert torch.equal(pairs.condition.piece(Normals, pairs.raw(1)[0]) or torch.ones(1), torch.ones(1))
+    assert condition_from_mapping(pairs.condition.model_dump()) == pairs.condition
+    assert open_data(tmp_path, condition=pairs.condition).condition == pairs.condition
+    with pytest.raises(ConfigError, match="cannot be mirrored"):
+        pairs.condition.check_mirroring()
+    assert check(tmp_path, condition=f"landmarks+vectors:{file}").ok
+
+
+def test_label_maps_and_landmarks_and_attributes(tmp_path: Path) -> None:
+    root = labelled(tmp_path)
+    pointed(root / "train", ["0.jpg", "1.jpg", "2.jpg"])
+    file = vectors(tmp_path / "attributes.npy", 3)
+    words = f"labels+landmarks+vectors:{file}"
+    pairs = open_data(root, condition=words)
+    labels, points, attributes = pairs.condition.split(pairs.raw(1)[0])
+    assert torch.equal(labels, open_data(root).raw(1)[0])
+    assert points_of(points).tolist() == [[3, 3], [10, 14]]
+    assert attributes[:, 0, 0].tolist() == [2, 3]
+    assert pairs.condition.encode(pairs.raw(1)[0][None]).shape == (1, 3 + 2 + 2, 16, 16)
+    report = check(root, condition=words)
+    assert report.ok
+    assert [name for name, _ in report.classes] == list(open_data(root).condition.names)
+    assert open_data(root, condition="labels").condition == open_data(root).condition
+    pointed(root / "train", ["0.jpg", "1.jpg"])
+    with pytest.raises(DataError, match=r"train: has no landmarks for 2\.jpg; add some to landmarks\.json"):
+        open_data(root, condition="labels+landmarks")
+
+
+def test_normals_and_attributes(tmp_path: Path) -> None:
+    hills(tmp_path / "normals", 3)
+    for i in range(3):
+        save(tmp_path / "images" / f"{i}.png", photo())
+    file = vectors(tmp_path / "attributes.npy", 3)
+    pairs = open_data(tmp_path, condition=f"normals+vectors:{file}")
+    normals, attributes = pairs.condition.split(pairs.raw(1)[0])
+    assert torch.equal(normals, open_data(tmp_path).raw(1)[0])
+    assert attributes[:, 0, 0].tolist() == [2, 3]
+    assert check(tmp_path, condition=f"normals+vectors:{file}").ok
+    with pytest.raises(DataError, match="has no classes"):
+        open_data(tmp_path, condition="normals+class")
+
+
+def test_landmarks_and_what_is_derived_from_the_image(tmp_path: Path) -> None:
+    for i in range(3):
+        save(tmp_path / f"{i}.png", photo())
+    pointed(tmp_path, ["0.png", "1.png", "2.png"])
+    pairs = open_data(tmp_path, condition="superres:4+landmarks")
+    condition, image = pairs.raw(1)
+    small, points = pairs.condition.split(condition)
+    reduced = reduce(image.permute(1, 2, 0).contiguous().numpy(), 4).transpose(2, 0, 1)
+    assert torch.equal(small, torch.from_numpy(reduced.copy()))
+    assert points_of(points).tolist() == [[3, 3], [10, 14]]
+    assert check(tmp_path, condition="superres:4+landmarks").ok
+
+
+def test_landmarks_and_classes(tmp_path: Path) -> None:
+    names = [f"{animal}/{i}.png" for animal in ("cat", "dog") for i in range(2)]
+    for name in names:
+        save(tmp_path / name, photo())
+    pointed(tmp_path, names)
+    pairs = open_data(tmp_path, condition="landmarks+class")
+    shown = [pairs.condition.class_of(pairs.raw(i)[0]) for i in range(len(pairs))]
+    assert set(shown) == {"cat", "dog"}
+    other = open_data(tmp_path, condition=pairs.condition)
+    assert torch.equal(other.raw(0)[0], pairs.raw(0)[0])
+
+
+@pytest.mark.parametrize("words", ["labels+landmarks", "normals+landmarks:1", "landmarks+edges", "landmarks+inpaint"])
+def test_streets_have_them_all(words: str) -> None:
+    pairs = open_data("streets:20", 32, condition=words)
+    pieces = pairs.condition.split(pairs.raw(3)[0])
+    for part, piece in zip(words.split("+"), pieces, strict=True):
+        alone = open_data("streets:20", 32, condition=part).raw(3)[0]
+        assert torch.equal(piece.float(), alone.float())
+    assert open_data("streets:20", 32, condition=pairs.condition).condition == pairs.condition
+    with pytest.raises(DataError, match="streets have no classes or vectors"):
+        open_data("streets:20", 32, condition=f"{words}+class")
