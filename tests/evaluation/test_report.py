@@ -37,7 +37,7 @@ from variegate.evaluation.report import (
     training_curves,
     write_report,
 )
-from variegate.evaluation.sheets import branches_section, samples_section
+from variegate.evaluation.sheets import CANDIDATES, branches_section, nearest_section, samples_section
 from variegate.methods import method
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
@@ -106,7 +106,7 @@ def test_report_of_a_model_is_one_self_contained_file(pairs: Pairs, tmp_path: Pa
     page = path.read_text()
 
     assert [section.title for section in sections] == [
-        "Samples", "Interpolation", "One style on many layouts", "Where it varies",
+        "Samples", "Nearest to the real image", "Interpolation", "One style on many layouts", "Where it varies",
         "Modes", "Numbers", "Training", "The model",
     ]  # fmt: skip
     assert [file.name for file in path.parent.iterdir()] == ["report.html"], "nothing half written is left behind"
@@ -283,3 +283,17 @@ def test_a_failed_write_leaves_the_old_report(tmp_path: Path) -> None:
         write_report(path, Report("new", "", [Section("", "", [Figure("", "", None)])]))  # type: ignore[arg-type]
     assert "old" in path.read_text()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_nearest_sample_in_l1_is_shown_with_its_distance(pairs: Pairs) -> None:
+    drawing = model(pairs)
+    (figure,) = nearest_section(drawing, pairs).items
+    assert isinstance(figure, Figure)
+    assert figure.rows == ("condition", "real", "nearest")
+    real = pairs.raw(1)[1]
+    images = contact_sheets.sample(drawing, pairs, [1], drawing.codes(CANDIDATES))[0]
+    distances = [float((image.float() - real.float()).abs().mean() / 255) for image in images]
+    assert figure.columns[1] == number(min(distances))
+    height, width = figure.cell
+    cell = figure.image[:, 2 * (height + 2) :, width + 2 : 2 * width + 2]
+    assert torch.equal(cell, images[distances.index(min(distances))])

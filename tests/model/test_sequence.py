@@ -14,9 +14,11 @@ from torch import Tensor
 from helpers.untrained import SIZE, untrained
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
+from variegate.core.images import heat
 from variegate.data.conditions import ImageCondition, Labels
 from variegate.data.scenes.layouts import palette_image, read_layouts, save_animation
 from variegate.data.streets.streets import CLASSES, PALETTE, Streets, moving_car
+from variegate.evaluation.contact_sheets import films
 from variegate.model.model import Model
 from variegate.model.sequences import adjacent_difference, changed_share, flicker
 from variegate.model.video import save_frames
@@ -203,6 +205,26 @@ def test_the_command_writes_frames_and_measures_them(
         [line] = [line for line in told.splitlines() if line.startswith(name)]
         assert float(line.removeprefix(name).split()[0]) == pytest.approx(float(value.mean()), abs=2e-4)
     assert "with a fresh code per frame" in told
+    assert Image.open(out / "differences.png").size == (5 * 34 - 2, 3 * 34 - 2)
+
+
+def test_differences_of_two_models_share_their_scale(
+    model: Model, layouts: Tensor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.save(tmp_path / "run" / "model")
+    moving, run, out = tmp_path / "moving.gif", str(tmp_path / "run"), tmp_path / "out"
+    main(["data", "export-streets", str(moving), "--frames", "5", "--size", "32", "--seed", "3"])
+    main(["sequence", run, str(moving), "--index", "2", "--beside", run, "--out", str(out)])
+    assert capsys.readouterr().out.count("adjacent frames differ by") == 2
+    page = np.asarray(Image.open(out / "differences.png"))
+    assert page.shape == (5 * 34 - 2, 5 * 34 - 2, 3)
+    assert (page[34:100] == page[102:168]).all()
+    still, moved = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    moved[1] = 0.5
+    condition = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    both = films([condition, condition], [still, moved])
+    assert (both[:, 12:16, 6:10] == both[:, 12:16, :4]).all(), "nothing changes in the first"
+    assert torch.equal(both[:, 24:28, 6:10], heat(torch.ones(4, 4), 1)), "the most that changes in either is brightest"
 
 
 def test_frames_of_a_longer_sequence_do_not_follow_a_shorter_one(model: Model, layouts: Tensor, tmp_path: Path) -> None:

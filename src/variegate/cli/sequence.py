@@ -14,7 +14,7 @@ from .parsing import folder_for, size_for
 
 @dataclass(frozen=True)
 class Sequence:
-    """Render a sequence of layouts in one style or along a path of codes, and write images, a GIF and an MP4."""
+    """Render a sequence of layouts in one style or along a path of codes: images, a GIF, an MP4, and what changes."""
 
     run_directory: Positional[Path]
     conditions: Positional[tuple[str, ...]]
@@ -29,13 +29,17 @@ class Sequence:
     """codes.safetensors of earlier samples, to take styles from"""
     fixed_codes: bool = False
     """take them from the fixed codes of training (latent-dropout, crn)"""
+    beside: Path | None = None
+    """another run directory whose images of the same layouts, and differences between them, are shown below"""
     size: str | None = None
     """resize layouts to this; default: the training size; `native` to keep their own"""
     out: Path | None = None
     device: str = "cpu"
 
     def run(self) -> None:
+        from ..core.images import to_pil
         from ..data.scenes.layouts import read_layouts
+        from ..evaluation.contact_sheets import films
         from ..model.model import Model
         from ..model.sequences import flicker
         from ..model.video import save_frames
@@ -56,4 +60,14 @@ class Sequence:
             end = pick(model, codes, self.seed, "--to", self.end)
         drawn = model.sequence(layouts, start, end=end)
         save_frames(drawn, out, "sequence")
-        print(flicker(model, layouts, drawn.images, self.seed).text(), out, sep="\n")
+        print(flicker(model, layouts, drawn.images, self.seed).text())
+        shown = [drawn.images]
+        if self.beside is not None:
+            other = Model.load(self.beside, self.device)
+            height, width = drawn.images.shape[-2:]
+            again = read_layouts(sources, other.condition, (height, width))
+            shown.append(other.sequence(again, self.index, self.seed).images)
+            print(f"\n{self.beside}", flicker(other, again, shown[-1], self.seed).text(), sep="\n")
+        if len(layouts) > 1:
+            to_pil(films([model.condition.to_image(raw) for raw in layouts], shown)).save(out / "differences.png")
+        print(out)

@@ -66,6 +66,19 @@ def moments_sheet(model: Model, pairs: Pairs, found: Sequence[tuple[int, Sequenc
     return page(rows)
 
 
+def films(conditions: Sequence[Tensor], each: Sequence[Tensor], most: int = 9) -> Tensor:
+    """A column for each frame: its condition, uint8 (3, H, W), then for each film (T, 3, H, W) in [0, 1] the frame and
+    the mean absolute difference from the frame before, on a scale that all films share. At most `most` are shown.
+    """
+    changes = [torch.cat([torch.zeros(1, *film.shape[-2:]), film.diff(dim=0).abs().mean(dim=1)]) for film in each]
+    top = max(float(one.max()) for one in changes)
+    shown = torch.linspace(0, len(conditions) - 1, min(most, len(conditions))).round().int().tolist()
+    rows = [[conditions[t] for t in shown]]
+    for film, change in zip(each, changes):
+        rows += [[unit_to_uint8(film[t]) for t in shown], [heat(change[t], top) for t in shown]]
+    return page(rows)
+
+
 def most_different(images: Tensor, count: int) -> list[int]:
     """Indices of the most different images of (S, 3, H, W): the farthest pair, then greedily the next farthest."""
     values = images.flatten(1).float()

@@ -41,6 +41,7 @@ from .sheets import (
     interpolation_section,
     memory_section,
     moments_section,
+    nearest_section,
     samples_section,
     styles_section,
     surprisal_section,
@@ -117,6 +118,7 @@ def samples_sections(model: Model, pairs: Pairs, predictor: Model | None) -> lis
     if isinstance(model.generator, HasMoments):
         return [moments_section(model, pairs, None), *sections]
     if model.generator.code_size:
+        sections += [] if pairs.unpaired else [nearest_section(model, pairs)]
         sections += [interpolation_section(model, pairs), styles_section(model, pairs)]
         sections += [moments_section(model, pairs, predictor)]
     return sections

@@ -22,6 +22,7 @@ from .page import Cell, Figure, Section, Table, interval, plain
 
 SHOWN, SAMPLES = 4, 8  # conditions and samples of the contact sheets
 BRANCHES = 10  # fixed codes shown, the most used
+CANDIDATES = 20  # of which the nearest to the real image is shown
 FRAMES, DRAWS = 9, 32  # frames of an interpolation; samples for the heat map
 SURPRISALS = 8  # images shown with the bits of their pixels
 FORESEEN = (
@@ -54,6 +55,21 @@ def interpolation_section(model: Model, pairs: Pairs) -> Section:
     caption = f"One condition while the code moves from #{first} to #{last}, the two that differ most among 16."
     columns = (f"#{first}", *[""] * (FRAMES - 2), f"#{last}")
     return Section("Interpolation", "", [Figure("From one style to another", caption, image, columns)])
+
+
+def nearest_section(model: Model, pairs: Pairs) -> Section:
+    """The sample nearest to each real image in L1, as in the study of quality in conditional IMLE (ICCV 2019)."""
+    items = range(min(SAMPLES, len(pairs)))
+    images = contact_sheets.sample(model, pairs, items, model.codes(CANDIDATES))
+    raws, reals = zip(*(pairs.raw(item) for item in items))
+    distances = (images.float() - torch.stack(reals).unsqueeze(1)).abs().flatten(2).mean(dim=2) / 255
+    least, best = distances.min(dim=1)
+    rows = [[model.condition.to_image(raw) for raw in raws], list(reals), [*images[range(len(items)), best]]]
+    caption = f"Below each real image the nearest of {CANDIDATES} samples of its condition, with the mean absolute "
+    caption += "difference of their pixels; black to white is 1. What no sample shows, the model has not learned."
+    columns = tuple(number(float(one)) for one in least)
+    figure = Figure("The nearest sample", caption, contact_sheets.page(rows), columns, ("condition", "real", "nearest"))
+    return Section("Nearest to the real image", "", [figure])
 
 
 def styles_section(model: Model, pairs: Pairs) -> Section:
