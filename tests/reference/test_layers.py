@@ -17,7 +17,7 @@ from variegate.generators.unet import UNetConfig
 from variegate.networks.blocks import norm_layer
 from variegate.networks.discriminators.patch import MultiScale, PatchGAN
 from variegate.networks.perceptual import VGG19
-from variegate.randomness.basis_filters import BasisConv, BasisFiltersConfig
+from variegate.randomness.basis_filters import WIDE, BasisConv, BasisFiltersConfig
 from variegate.randomness.element_dropout import ElementDropoutConfig
 from variegate.randomness.noise_input import NoiseEncoder, NoiseInputConfig, NoiseInputLayer
 from variegate.randomness.none import NoRandomnessConfig
@@ -93,6 +93,25 @@ def test_a_batch_of_sampled_filters_equals_one_plain_convolution_per_sample(name
             out = F.conv2d(one, filters, layer.bias, stride, padding, dilation)
         expected.append(out)
     assert torch.allclose(layer(x, code), torch.cat(expected), atol=1e-5)
+    if not conv.get("transposed"):
+        assert torch.allclose(layer.in_two_steps(x, code), torch.cat(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [5, 20])
+def test_wide_layers_sample_in_two_steps_and_train_with_composed_filters(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, called = basis_conv(WIDE, WIDE), []
+    x, code = torch.randn(2, WIDE, side, side).contiguous(memory_format=torch.channels_last), torch.randn(2, 67)
+    steps = layer.in_two_steps
+    monkeypatch.setattr(layer, "in_two_steps", lambda *given: called.append(1) or steps(*given))
+    composed = layer(x, code)
+    assert not called
+    with torch.no_grad():
+        sampled = layer(x, code)
+    assert called
+    assert torch.allclose(sampled, composed, atol=1e-4 * float(composed.detach().std()))
+    assert sampled.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_sampled_convolution_gives_the_shapes_of_the_plain_one_it_replaces() -> None:

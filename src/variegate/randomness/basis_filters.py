@@ -20,7 +20,9 @@ from torch.nn import functional as F
 
 from ..core.interfaces import Conv, Shapes
 from ..core.method import RandomnessConfig
-from .sites import AtSites, CodeLayer, normalisation, row_by_row
+from .sites import AtSites, CodeLayer, in_format_of, normalisation, row_by_row
+
+WIDE = 256  # maps from which on sampling in two steps is faster on a CPU
 
 
 class SampledConv(CodeLayer):
@@ -45,11 +47,17 @@ class SampledConv(CodeLayer):
 
     def convolve(self, x: Tensor, filters: Tensor) -> Tensor:
         """Convolve row b of x with filters b."""
-        padding = self.padding
-        if self.reflect and padding:
-            x, padding = F.pad(x, (padding,) * 4, mode="reflect"), 0
-        out = row_by_row(x, filters, partial(self.plain, padding=padding))
-        return out if self.bias is None else out + self.bias[:, None, None]
+        x, padding = self.padded(x)
+        return self.biased(row_by_row(x, filters, partial(self.plain, padding=padding)))
+
+    def padded(self, x: Tensor) -> tuple[Tensor, int]:
+        """x with its reflection around it, and the zeros that are still to be added on each side."""
+        if self.reflect and self.padding:
+            return F.pad(x, (self.padding,) * 4, mode="reflect"), 0
+        return x, self.padding
+
+    def biased(self, x: Tensor) -> Tensor:
+        return x if self.bias is None else x + self.bias[:, None, None]
 
     def plain(self, x: Tensor, weight: Tensor, groups: int = 1, *, padding: int) -> Tensor:
         if self.transposed:
@@ -82,6 +90,31 @@ class BasisConv(SampledConv):
         # a ~ N(0, 1 / (C' K)) keeps the sampled filters near the N(0, 0.02) of the hosts at 256 channels
         first, last = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.coefficients = nn.Parameter(torch.randn(first, self.bases, last) / (in_channels * self.bases) ** 0.5)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        out, numbers, channels = self.coefficients.shape
+        wide = min(out, channels) >= WIDE and numbers < self.kernel**2 and not self.transposed
+        if torch.is_grad_enabled() or x.device.type != "cpu" or not wide:
+            return super().forward(x, code)
+        return self.norm(self.in_two_steps(x, code))
+
+    def in_two_steps(self, x: Tensor, code: Tensor) -> Tensor:
+        """Convolve every map with the K bases, then combine the results: the same numbers as with composed filters.
+
+        That takes K / L^2 of the multiplications and no filters, but results of K times the size of x, too much to keep
+        for gradients.
+        """
+        padded, padding = self.padded(x)
+        bases = self.psi(code).unflatten(2, (1, self.kernel, self.kernel))  # (B, K, 1, L, L)
+        rows = []
+        for row, own in zip(padded, bases):
+            maps = F.conv2d(row.contiguous().unsqueeze(1), own, None, self.stride, padding, self.dilation)
+            if len(maps) < maps[0, 0].numel():  # of coefficients (C, K, C') and maps (C', K, H, W), reorder the smaller
+                mixing, read = self.coefficients.transpose(1, 2), maps
+            else:
+                mixing, read = self.coefficients, maps.transpose(0, 1)
+            rows.append((mixing.flatten(1) @ read.flatten(0, 1).flatten(1)).unflatten(1, maps.shape[2:]))
+        return self.biased(in_format_of(torch.stack(rows), x))
 
     def psi(self, code: Tensor) -> Tensor:
         """The bases of codes (B, D): (B, K, L L)."""
