@@ -19,7 +19,7 @@ from variegate.data.checks.check import check
 from variegate.data.conditions.landmarks import Landmarks, points_of
 from variegate.data.dataset.visits import Visits
 from variegate.data.files.landmarks import read_points
-from variegate.data.readers.landmark_search import find_landmarks
+from variegate.data.readers.geometry_search import find_landmarks
 from variegate.data.scenes.layouts import read_layouts
 
 pytestmark = pytest.mark.core

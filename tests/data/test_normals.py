@@ -11,12 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.onnx_files import write_onnx
 from helpers.tiny import photo, save
+from variegate.cli import main
 from variegate.core.errors import DataError
+from variegate.core.images import to_float
 from variegate.data import Pairs, condition_from_mapping, open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions.normals import Normals
 from variegate.data.dataset.visits import Visits, to_batch
+from variegate.data.readers.geometry_search import estimate_normals
 from variegate.data.scenes.layouts import read_layouts
 
 pytestmark = pytest.mark.core
@@ -207,3 +211,39 @@ def test_other_mistakes_are_told(tmp_path: Path) -> None:
     (tmp_path / "lonely" / "train_normals").mkdir(parents=True)
     with pytest.raises(DataError, match=r"train_normals/ contains no normals; add \.npy"):
         open_data(tmp_path / "lonely")
+
+
+def test_estimated_normals_are_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def colours(images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(images, dim=1)
+
+    for split, sizes in {"train": [(16, 24), (16, 24), (8, 8)], "test": [(16, 24)]}.items():
+        for i, size in enumerate(sizes):
+            save(tmp_path / split / f"{i}.png", photo(*size))
+    assert estimate_normals(tmp_path, colours) == [tmp_path / "train_normals", tmp_path / "test_normals"]
+    pairs = open_data(tmp_path)
+    assert pairs.condition == NORMALS
+    condition, image = pairs.raw(1)
+    expected = colours(to_float(image)[None])[0]
+    assert torch.allclose(NORMALS.encode(condition[None])[0], expected, atol=2e-3)
+    with pytest.raises(DataError, match="train_normals: already exists"):
+        estimate_normals(tmp_path, colours)
+
+
+def test_an_image_that_cannot_be_read_leaves_no_half_of_a_folder(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", photo())
+    (tmp_path / "b.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"b\.png"):
+        estimate_normals(tmp_path, lambda images: images)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+    with pytest.raises(DataError, match="no such folder"):
+        estimate_normals(tmp_path / "c", lambda images: images)
+
+
+def test_the_command_estimates_normals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    save(tmp_path / "photos" / "a.png", photo())
+    network = write_onnx(tmp_path / "same.onnx", ("Identity",), ("b", 3, "h", "w"))
+    main(["data", "normals", str(tmp_path / "photos"), "--estimator", str(network)])
+    assert "normals: 1 maps of normals, by same.onnx" in capsys.readouterr().out
+    assert open_data(tmp_path / "photos").condition == NORMALS

@@ -18,7 +18,7 @@ class FindLandmarks:
     """an ONNX network from RGB in [0, 1] to x, y as fractions of the sides; also looked up in VARIEGATE_WEIGHTS"""
 
     def run(self) -> None:
-        from ..data.readers.landmark_search import find_landmarks
+        from ..data.readers.geometry_search import find_landmarks
         from ..networks.detectors import OnnxLandmarks
 
         detector = OnnxLandmarks(self.detector)

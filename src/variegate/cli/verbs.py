@@ -6,6 +6,7 @@ from .data_check import Check
 from .data_export import Export
 from .data_landmarks import FindLandmarks
 from .data_neighbours import Neighbours
+from .data_normals import EstimateNormals
 from .data_rarity import Rarity
 from .decompress import Decompress
 from .demo import Demo
@@ -33,6 +34,7 @@ VERBS = {
     "methods": Methods,
     "data check": Check,
     "data landmarks": FindLandmarks,
+    "data normals": EstimateNormals,
     "data rarity": Rarity,
     "data neighbours": Neighbours,
     "data export-streets": Export,

@@ -8,12 +8,11 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..core.errors import ConfigError, DataError, with_article
 from ..data.conditions import Labels, Landmarks
 from ..data.dataset.pairs import Pairs
-from ..networks.onnx import OnnxNetwork
+from ..networks.onnx import OnnxNetwork, OnnxNormals
 from ..networks.weights import tensor_digest
 
 Images = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [-1, 1] to what the kind says
@@ -50,23 +49,6 @@ class Plugged(NamedTuple):
                 f"{len(images)} images, or NaN or infinity"
             )
         return found
-
-
-class OnnxNormals:
-    """Surface normals by an ONNX file: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), or zero where it is 0."""
-
-    def __init__(self, network: OnnxNetwork) -> None:
-        self.network = network
-
-    def __call__(self, images: Tensor) -> Tensor:
-        found = self.network(images)
-        if found.ndim != 4 or found.shape[1] != 3:
-            raise DataError(
-                f"{self.network.path}: normals must have shape (B, 3, H, W), with x, y, z, got {tuple(found.shape)}"
-            )
-        if found.shape[-2:] != images.shape[-2:]:
-            found = F.interpolate(found, images.shape[-2:], mode="bilinear", align_corners=False)
-        return F.normalize(found, dim=1)
 
 
 class Networks(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.errors import ConfigError, WeightsError
+from ..core.errors import ConfigError, DataError, WeightsError
 from ..core.images import to_unit
 from .features import IMAGENET_MEAN, IMAGENET_STD
 from .weights import file_digest
@@ -69,6 +69,23 @@ class OnnxNetwork:
         filled = torch.cat([part, part[-1:].expand(missing, -1, -1, -1)]) if missing else part
         output = self.session.run(None, {self.input: filled.numpy()})[0]
         return torch.from_numpy(np.asarray(output, dtype=np.float32))[: len(part)]
+
+
+class OnnxNormals:
+    """Surface normals by an ONNX file: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), or zero where it is 0."""
+
+    def __init__(self, network: OnnxNetwork) -> None:
+        self.network = network
+
+    def __call__(self, images: Tensor) -> Tensor:
+        found = self.network(images)
+        if found.ndim != 4 or found.shape[1] != 3:
+            raise DataError(
+                f"{self.network.path}: normals must have shape (B, 3, H, W), with x, y, z, got {tuple(found.shape)}"
+            )
+        if found.shape[-2:] != images.shape[-2:]:
+            found = F.interpolate(found, images.shape[-2:], mode="bilinear", align_corners=False)
+        return F.normalize(found, dim=1)
 
 
 def open_session(path: Path) -> Any:

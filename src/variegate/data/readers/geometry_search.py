@@ -1,22 +1,27 @@
-"""Detect the landmarks of a folder of images and write them next to the images."""
+"""Detect the landmarks, or estimate the surface normals, of a folder of images and write them next to the images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...core.errors import DataError
 from ...core.images import to_float
+from ...core.progress import watched
 from ...networks.detectors import Detector
 from ..files import images as image_files
 from ..files.landmarks import TABLES, write_table
 from .items import SPLITS
 
 AT_ONCE = 32  # images in memory at a time
+Network = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [-1, 1] to (B, ...)
 
 
 def find_landmarks(folder: Path, detector: Detector) -> list[Path]:
@@ -27,32 +32,68 @@ def find_landmarks(folder: Path, detector: Detector) -> list[Path]:
     Raises:
         DataError: there are no images, one cannot be read, or landmarks already exist.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the one that contains the images")
-    places = [place for place in (folder / split for split in SPLITS) if image_files.images_in(place)] or [folder]
+    places = _places(folder)
     for place in places:
         there = next((place / name for name in TABLES if (place / name).exists()), None)
         if there is not None:
             raise DataError(f"{there}: already exists; move it elsewhere to detect the landmarks again")
-        if not image_files.images_in(place, deep=True):
-            raise DataError(f"{place}: has no images; accepted formats: {', '.join(sorted(image_files.SUFFIXES))}")
     return [_search(place, detector) for place in places]
 
 
+def estimate_normals(folder: Path, estimator: Network) -> list[Path]:
+    """Estimate normals and write them as .npy of float16 (H, W, 3): those of FOLDER/x.jpg as FOLDER/normals/x.npy, and
+    those of FOLDER/train/x.jpg as FOLDER/train_normals/x.npy; return the folders. Images in subfolders are left out.
+
+    Args:
+        estimator: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), zero where there is no surface.
+
+    Raises:
+        DataError: there are no images, one cannot be read, or normals already exist.
+    """
+    places = _places(folder, deep=False)
+    targets = [folder / ("normals" if place == folder else f"{place.name}_normals") for place in places]
+    for target in targets:
+        if target.exists():
+            raise DataError(f"{target}: already exists; move it elsewhere to estimate the normals again")
+    for place, target in zip(places, targets):
+        with TemporaryDirectory(dir=folder, prefix=".normals-") as unfinished:
+            whole = Path(unfinished, target.name)
+            whole.mkdir()
+            for chunk in _chunks(image_files.images_in(place), "estimating normals"):
+                for file, normals in zip(chunk, apply([image_files.read_image(file) for file in chunk], estimator)):
+                    np.save(whole / f"{file.stem}.npy", normals.transpose(1, 2, 0).astype(np.float16))
+            whole.rename(target)
+    return targets
+
+
+def _places(folder: Path, deep: bool = True) -> list[Path]:
+    """The splits of a folder that contain images, or the folder itself."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give the one that contains the images")
+    places = [place for place in (folder / split for split in SPLITS) if image_files.images_in(place)] or [folder]
+    for place in places:
+        if not image_files.images_in(place, deep=deep):
+            raise DataError(f"{place}: has no images; accepted formats: {', '.join(sorted(image_files.SUFFIXES))}")
+    return places
+
+
+def _chunks(files: Sequence[Path], what: str) -> Iterator[Sequence[Path]]:
+    chunks = [files[first : first + AT_ONCE] for first in range(0, len(files), AT_ONCE)]
+    return watched(chunks, what, len(chunks))
+
+
 def _search(place: Path, detector: Detector) -> Path:
-    files = image_files.images_in(place, deep=True)
     table: dict[str, NDArray[np.float32]] = {}
-    for first in range(0, len(files), AT_ONCE):
-        chunk = files[first : first + AT_ONCE]
+    for chunk in _chunks(image_files.images_in(place, deep=True), "detecting landmarks"):
         names = [file.relative_to(place).as_posix() for file in chunk]
-        table.update(zip(names, detect([image_files.read_image(file) for file in chunk], detector)))
+        table.update(zip(names, apply([image_files.read_image(file) for file in chunk], detector)))
     write_table(place / TABLES[0], table)
     return place / TABLES[0]
 
 
-def detect(images: Sequence[image_files.Pixels], detector: Detector) -> list[NDArray[np.float32]]:
-    """Detect x, y (P, 2) in pixels in each image (H, W, 3); consecutive images of one size form a batch."""
-    found: list[NDArray[np.float32]] = []
+def apply(images: Sequence[image_files.Pixels], network: Network) -> list[NDArray[Any]]:
+    """Apply a network to images (H, W, 3); consecutive images of one size form a batch."""
+    found: list[NDArray[Any]] = []
     while len(found) < len(images):
         run = [images[len(found)]]
         for image in images[len(found) + 1 :]:
@@ -60,5 +101,5 @@ def detect(images: Sequence[image_files.Pixels], detector: Detector) -> list[NDA
                 break
             run.append(image)
         batch = to_float(torch.from_numpy(np.stack(run)).permute(0, 3, 1, 2))
-        found += [*detector(batch).numpy()]
+        found += [*network(batch).numpy()]
     return found
