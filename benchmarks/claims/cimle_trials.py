@@ -43,6 +43,7 @@ FULL = imle("cimle", **NOISE, **REBALANCED)
 UNBALANCED = imle("cimle without rebalancing", **NOISE)
 UNENCODED = imle("cimle without noise encoder", **PLAIN, **REBALANCED)
 CRN = crn("crn")
+CRN_HEADS_BALANCED = crn("crn, rebalanced", **REBALANCED)
 CRN_NOISE = crn("crn + noise", noise="input", **NOISE)
 CRN_BALANCED = crn("crn + noise, rebalanced", noise="input", **NOISE, **REBALANCED)
 GAN = {
@@ -61,4 +62,23 @@ HD_BALANCED, HD = (
     Trial(f"pix2pixhd + noise{word}", "pix2pixhd", GAN | more, data="streets:2000", steps=1500)
     for word, more in ((", rebalanced", {"rebalance": "data"}), ("", {}))
 )
-OURS, OTHERS = (FULL, UNBALANCED, UNENCODED), (CRN, CRN_NOISE, CRN_BALANCED, HD, HD_BALANCED)
+BICYCLE_GAN = {
+    "width": 16,
+    "objective.layers": 2,
+    "ema_decay": 0.99,
+    "flip": False,
+    "batch_size": BATCH,
+    **{f"learning_rate.{player}": 8e-4 for player in ("generator", "posterior", "discriminator", "discriminator2")},
+}
+BICYCLE_BALANCED, BICYCLE = (
+    Trial(f"bicyclegan{word}", "bicyclegan", BICYCLE_GAN | more, data="streets:2000", steps=1500)
+    for word, more in ((", rebalanced", {"rebalance": "data"}), ("", {}))
+)
+OURS = (FULL, UNBALANCED, UNENCODED)
+REBALANCED_OTHERS = (  # each with rebalancing and without
+    (CRN_HEADS_BALANCED, CRN),
+    (CRN_BALANCED, CRN_NOISE),
+    (HD_BALANCED, HD),
+    (BICYCLE_BALANCED, BICYCLE),
+)
+OTHERS = tuple(trial for pair in REBALANCED_OTHERS for trial in reversed(pair))

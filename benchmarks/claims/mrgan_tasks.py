@@ -8,11 +8,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import torch
-
-from variegate.model.model import Model
-from variegate.runs.folder import RunFolder
-
 from .runs import Claim, Settings, Trial, every, prepare, table, words
 
 PAPER = "Lee, Ha, Kim 2019"
@@ -77,25 +72,9 @@ def more_tasks(settings: Settings) -> list[Claim]:
     return [more_diverse(task, pair, settings) for task, pair in tasks.items()]
 
 
-@torch.no_grad()
-def difference_when_small(folder: Path, items: int = 16) -> float:
-    """Return the RMS difference between the low-resolution input and reduced samples, in units of [0, 1]."""
-    model, held = Model.load(folder), RunFolder(folder).pairs("held")
-    errors = []
-    for raw in (held.raw(i)[0] for i in range(items)):
-        drawn = model.decode(raw, model.codes(4))
-        small = torch.nn.functional.interpolate(drawn, scale_factor=1 / 4, mode="bicubic", antialias=True)
-        errors.append((small - raw[None, :, ::4, ::4] / 255).square().mean())
-    return float(torch.stack(errors).mean().sqrt())
-
-
 def more_diverse(task: str, pair: tuple[Trial, Trial], settings: Settings) -> Claim:
     rows = {trial.name: trial.over_seeds(settings) for trial in pair}
-    if task == "superres":
-        for trial in pair:
-            found = [difference_when_small(trial.run(seed, settings)) for seed in settings.seeds]
-            rows[trial.name]["difference_when_small"] = found
-    shown = ("lpips", "diversity_pixel", "frechet_squeezenet", "difference_when_small")
+    shown = ("lpips", "diversity_pixel", "frechet_squeezenet", "reduced_error")
     few, many = rows.values()
     near = mean(many["frechet_squeezenet"]) <= 1.2 * mean(few["frechet_squeezenet"])
     note = "; ".join(

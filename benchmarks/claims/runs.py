@@ -8,7 +8,7 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ METRICS = (
     "diversity_pixel",
     "code_sensitivity",
     "frechet_squeezenet",
+    "reduced_error",
 )
 
 
@@ -181,6 +182,9 @@ class Claim:
         """Convert to a JSON mapping; NaN becomes null, since JSON has no NaN."""
         measured = {name: [None if math.isnan(v) else v for v in values] for name, values in self.measured.items()}
         return asdict(self) | {"measured": measured}
+
+
+Parts = Mapping[str, Callable[[Settings], list[Claim]]]
 
 
 def table(rows: dict[str, dict[str, list[float]]], *metrics: str) -> dict[str, list[float]]:

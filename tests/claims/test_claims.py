@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import anchor, basisgan, cimle, cimle_variants, latent_dropout, mrgan, mrgan_tasks
+from benchmarks.claims import CLAIMS, anchor, basisgan, cimle, cimle_variants, latent_dropout, mrgan, mrgan_tasks
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
-from benchmarks.claims.runs import METRICS, Settings, Trial, every, prepare, words
+from benchmarks.claims.runs import METRICS, Claim, Settings, Trial, every, prepare, words
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "command", "versions", "machine"}
 
@@ -50,6 +50,26 @@ def test_every_claim_says_what_was_measured_with_one_value_a_seed(invented: None
         seeds = 1 if claim["id"] in ("cost", "facades") else 3
         assert all(len(values) == seeds for values in claim["measured"].values())
         assert claim["command"] == "python -m benchmarks.claims basisgan"
+
+
+def test_a_part_keeps_the_results_of_the_others(
+    invented: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def part(*ids: str):
+        return lambda _: [Claim(id, "a claim", True, "new", {id: [1.0]}) for id in ids]
+
+    monkeypatch.setitem(CLAIMS, "cimle", {"first": part("a", "b"), "second": part("c")})
+    before = [{"id": "b", "note": "old"}, {"id": "c", "note": "old"}]
+    (tmp_path / "cimle.json").write_text(json.dumps(before))
+    assert main(["cimle", "--only", "first", "--out", str(tmp_path)]) == 0
+    after = json.loads((tmp_path / "cimle.json").read_text())
+    assert [(claim["id"], claim["note"]) for claim in after] == [("b", "new"), ("c", "old"), ("a", "new")]
+    assert main(["cimle", "--out", str(tmp_path)]) == 0
+    after = json.loads((tmp_path / "cimle.json").read_text())
+    assert [(claim["id"], claim["note"]) for claim in after] == [("a", "new"), ("b", "new"), ("c", "new")]
+    with pytest.raises(SystemExit):
+        main(["cimle", "--only", "third", "--out", str(tmp_path)])
+    assert "--only third: the parts of cimle are first, second" in capsys.readouterr().err
 
 
 def test_verdicts_follow_the_numbers(invented: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +112,6 @@ def moments(invented: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(mrgan, "optimal_ratio", lambda *_: 0.8)
     monkeypatch.setattr(mrgan, "lpips_of_real", lambda _: {"real": 0.1})
     monkeypatch.setattr(mrgan_tasks, "PHOTOS", str(tmp_path))
-    monkeypatch.setattr(mrgan_tasks, "difference_when_small", lambda *_: 0.01)
     return found["variants"]
 
 
@@ -144,9 +163,9 @@ def test_diversity_of_skewed_streets_is_judged_by_means(monkeypatch: pytest.Monk
     monkeypatch.setattr(cimle_variants, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(cimle_variants, "lpips_of_real", lambda _: {"its own": 0.1})
     monkeypatch.setattr(cimle_variants, "perceived", lambda trial, seed, _: scores[trial.name] + seed / 1000)
-    assert cimle_variants.perceived_diversity(Settings(tmp_path)).holds
+    assert cimle_variants.perceived_diversity(Settings(tmp_path))[0].holds
     monkeypatch.setitem(scores, "crn", 0.11)
-    assert not cimle_variants.perceived_diversity(Settings(tmp_path)).holds
+    assert not cimle_variants.perceived_diversity(Settings(tmp_path))[0].holds
 
 
 def test_hours_are_smooth_and_never_go_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def test_without_randomness_the_code_is_empty_and_all_images_are_one(name: str) 
         ("latent dropout separate", 1),
         ("cimle field encoder", 3 * 16 * 32),
         ("cimle vector encoder", 5),
+        ("cimle class codes", 5 + 2 * 4),
         ("cimle vector", 3),
         ("noise maps unet", 32 * (2 * 2 + 4 * 4)),
     ],

@@ -13,7 +13,7 @@ from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, Shapes
 from variegate.methods import method
 from variegate.objectives.distillation import Distillation
-from variegate.objectives.matches import targets_of
+from variegate.objectives.matches import mixed, targets_of
 from variegate.objectives.nearest_sample import NearestSample
 
 VECTOR = "cimle vector encoder"
@@ -199,3 +199,68 @@ def test_a_power_below_one_lets_what_is_far_from_its_target_count_less() -> None
 def test_what_makes_no_sense_is_refused(name: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         method(name, options)
+
+
+CLASSES = "cimle class codes"
+
+
+def labelled(count: int = 3) -> Batch:
+    """A batch whose conditions are one-hot label maps, of upright stripes."""
+    given = batch(count)
+    stripes = torch.arange(SIZE[1]).div(SIZE[1] // CONDITION, rounding_mode="floor").clamp(max=CONDITION - 1)
+    one_hot = torch.nn.functional.one_hot(stripes.expand(SIZE), CONDITION).permute(2, 0, 1).float()
+    return given._replace(condition=one_hot.expand(count, -1, -1, -1))
+
+
+def test_a_class_code_reaches_the_pixels_of_its_class_only() -> None:
+    chosen = preset(CLASSES).model_copy(deep=True)
+    randomness = chosen.randomness.model_copy(update={"encoder": False}).build(SHAPES)
+    assert randomness.parts == (5, 2, 2, 2, 2)
+    condition = labelled().condition
+    code = torch.randn(3, 13)
+    changed = code.clone()
+    changed[:, 5 + 2 * 2 : 5 + 3 * 2] += 1  # of class 2
+    noise, other = (randomness.prepare(one, condition) for one in (code, changed))
+    assert noise.shape[1] == 3 + 2
+    differs = (noise != other).any(dim=1)
+    assert torch.equal(differs, condition[:, 2] > 0)
+    expected = code[:, 5:].unflatten(1, (4, 2))[0, condition[0, :, 3, 7].argmax()]
+    assert torch.allclose(noise[0, -2:, 3, 7], expected)
+
+
+def test_the_mixture_takes_each_class_part_from_its_nearest_candidate() -> None:
+    numbers = torch.arange(3)[None, :, None].repeat(1, 1, 4)  # the whole, two classes, and a boundary plane
+    distances = torch.tensor([[[3.0, 1.0], [2.0, 2.0], [1.0, 3.0]]])
+    assert mixed(numbers, distances).tolist() == [[[0, 0, 0, 0], [0, 2, 0, 0]]]
+
+
+def test_class_codes_are_as_near_or_nearer() -> None:
+    generator, given = generator_of(CLASSES), labelled()
+    objective = nearest(candidates=40)
+    with torch.no_grad():  # images whose classes look like those of different candidates
+        numbers = torch.tensor([[[5, 3, 9, 20, 31]]]).expand(3, -1, -1)
+        images = generator(given.condition, objective.codes(generator, given.key, numbers))[:, 0]
+    given = given._replace(image=images)
+    found, distances = objective.match(generator, given, targets_of(given))
+    assert found.shape == (3, 1, 5)
+    once = every_distance(objective, generator, given)[..., 0].min(dim=1)
+    assert torch.equal(found[:, 0, 0], once.indices), "the part of the whole image stays that of the first stage"
+    assert bool((distances[:, 0] <= once.values * (1 + 1e-4)).all())
+    assert bool((distances[:, 0] < once.values * (1 - 1e-3)).any())
+    with torch.no_grad():
+        images = generator(given.condition, objective.codes(generator, given.key, found))[:, 0]
+    again = [float(objective.distance(a[None], objective.embed(b[None]), None)) for a, b in zip(images, given.image)]
+    assert again == pytest.approx(distances[:, 0].tolist(), rel=1e-4)
+
+
+def test_class_codes_that_cannot_be() -> None:
+    generator, given = generator_of(CLASSES), batch()
+    with pytest.raises(
+        ConfigError, match=r"randomness\.per_class: .* these conditions are not label maps; train on label"
+    ):
+        nearest().match(generator, given, targets_of(given))
+    small = {"randomness.per_class": 2, "generator.scale": 0.02}
+    with pytest.raises(ConfigError, match=r"per_class adds to a vector; set randomness\.vector"):
+        method("cimle", small).build_generator(SHAPES)
+    with pytest.raises(ConfigError, match=r"already chooses a code in two stages; omit objective\.stages"):
+        method("cimle", {**small, "randomness.vector": 5, "objective.stages": 2})

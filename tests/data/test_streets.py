@@ -83,6 +83,8 @@ def test_mistakes_are_explained() -> None:
         paint(torch.zeros(16, 16, dtype=torch.uint8), {"pant": 0})
     with pytest.raises(DataError, match="must be 0 to 7"):
         paint(torch.full((16, 16), 9, dtype=torch.uint8), {})
+    with pytest.raises(DataError, match=r"factor 'paint' has whole values only, got 0\.5"):
+        paint(torch.zeros(16, 16, dtype=torch.uint8), {"paint": 0.5})
     with pytest.raises(IndexError):
         Streets(count=3)[3]
 

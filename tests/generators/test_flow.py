@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -184,8 +185,8 @@ def test_what_is_known_is_seen_without_noise_and_costs_nothing(predicts: str) ->
 def test_detail_is_added_to_the_enlargement_of_a_low_resolution() -> None:
     torch.manual_seed(4)
     shapes, given = Shapes(3, 3, (16, 24)), FlowConfig(**SMALL).for_condition("superres:4")
-    with pytest.raises(ConfigError, match="enlarges needs a low resolution alone"):
-        given.build(NoRandomnessConfig().build(shapes), Shapes(4, 3, (16, 24)))
+    with pytest.raises(ConfigError, match="enlarges needs its own low resolution first"):
+        given.build(NoRandomnessConfig().build(shapes), Shapes(2, 3, (16, 24)))
     flow = Flow(shapes, given).eval()
     small = torch.rand(2, 3, 4, 6) * 1.6 - 0.8
     condition = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
@@ -288,3 +289,40 @@ def test_what_makes_no_sense_is_refused(options: dict[str, object], words: str) 
 def test_only_a_flow_has_a_velocity_to_match() -> None:
     with pytest.raises(ConfigError, match="flow_matching trains only generator flow"):
         method("pix2pix", {"objective": {"kind": "flow_matching"}})
+
+
+@pytest.mark.parametrize("words", ["superres:4", "inpaint"])
+def test_what_is_joined_to_pixels_changes_none_of_them(words: str) -> None:
+    """A hole or a low resolution comes first; the channels after it condition the network and nothing else."""
+    torch.manual_seed(6)
+    given = FlowConfig(**SMALL).for_condition(f"{words}+class")
+    channels = 4 if words == "inpaint" else 3
+    alone, joined = (Flow(Shapes(channels + more, 3, (16, 24)), given).eval() for more in (0, 2))
+    small = torch.rand(1, channels, 4, 6) * 1.6 - 0.8
+    condition = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    with_class = torch.cat([condition, torch.ones(1, 1, 16, 24), torch.zeros(1, 1, 16, 24)], dim=1)
+    for flow in (alone, joined):
+        for parameter in flow.network.parameters():
+            nn.init.zeros_(parameter)
+    code = alone.draw([(0, 0)])
+    assert torch.equal(alone(condition, code[None]), joined(with_class, code[None]))
+    image, noise = torch.rand(1, 3, 16, 24), torch.randn(1, 3, 16, 24)
+    times, kept = torch.tensor([0.4]), torch.tensor([True])
+    errors = [
+        flow.velocity_error(one, image, noise, times, kept) for flow, one in ((alone, condition), (joined, with_class))
+    ]
+    assert torch.equal(*errors)
+
+
+def test_what_a_flow_expects_first_must_be_there() -> None:
+    for words, other in (("superres:4", "superres:2"), ("superres:4+class", "class"), ("inpaint:centre", "edges")):
+        given = FlowConfig(**SMALL).for_condition(words)
+        given.check_data(Spelled(words))
+        with pytest.raises(ConfigError, match=r"generator\.(enlarges|keep_known) needs"):
+            given.check_data(Spelled(other))
+
+
+class Spelled(NamedTuple):
+    spelling: str
+    channels: int = 3
+    noun: str = "condition"

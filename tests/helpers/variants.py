@@ -112,6 +112,11 @@ OPTIONS: dict[str, tuple[str, dict[str, Any], Size]] = {
     "cimle field encoder": ("cimle", CRN, (16, 32)),
     "cimle field": ("cimle", {**CRN, **PLAIN}, (16, 32)),
     "cimle vector encoder": ("cimle", {**CRN, "randomness.vector": 5, "randomness.mapping": 6}, (16, 32)),
+    "cimle class codes": (
+        "cimle",
+        {**CRN, "randomness.vector": 5, "randomness.mapping": 6, "randomness.per_class": 2},
+        (16, 32),
+    ),
     "cimle vector": ("cimle", {**CRN, **PLAIN, "randomness.vector": 3, "randomness.mapping": 0}, (16, 32)),
 }
 # the objective decides nothing about a generator; laplacian features need no download

@@ -72,6 +72,7 @@ class Randomness(nn.Module, ABC):
     size: int = 0  # D; may grow while a backbone asks for its layers
     prior: codes.Prior = "gaussian"
     alternatives: int | None = None  # distinct codes, if there are only so many
+    parts: tuple[int, ...] = ()  # lengths of a code's parts: one for the whole image, then one for each class
 
     @abstractmethod
     def layer(self, site: str, in_channels: int, out_channels: int, **conv: Unpack[Conv]) -> nn.Module:
@@ -127,6 +128,7 @@ class Generator(nn.Module, ABC):
     code_size: int
     prior: codes.Prior
     alternatives: int | None = None  # different images of one condition, if there are only so many
+    parts: tuple[int, ...] = ()  # lengths of the code's parts, if each class of a layout has its own; see `Randomness`
 
     @abstractmethod
     def encode(self, condition: Tensor) -> Features:

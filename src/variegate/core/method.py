@@ -89,11 +89,7 @@ class GeneratorConfig(Component):
         return None
 
     def check_data(self, condition: Given) -> None:
-        """Check that it can use these conditions.
-
-        Raises:
-            ConfigError: it cannot use these conditions, or there are none.
-        """
+        """Raise ConfigError if it cannot use these conditions, or if there are none."""
         if not condition.channels:
             raise ConfigError(
                 "it needs conditions, but --condition none gives it none; give class, edges or another, "
@@ -129,6 +125,10 @@ class RandomnessConfig(Component):
     def alternatives(self) -> int | None:
         """The number of distinct codes, if it is finite."""
         return None
+
+    def by_class(self) -> bool:
+        """Whether each class of a label map has a part of the code; see `Randomness.parts`."""
+        return False
 
 
 class ObjectiveConfig(Component):

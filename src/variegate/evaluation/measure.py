@@ -245,12 +245,20 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
 
 
 def mode_results(
-    generator: Generator, pairs: Pairs, seed: int, which: WhichCodes = "both", layouts: int = MODE_LAYOUTS
+    generator: Generator,
+    pairs: Pairs,
+    seed: int,
+    which: WhichCodes = "both",
+    layouts: int = MODE_LAYOUTS,
+    draws: int = MODE_DRAWS,
 ) -> tuple[dict[str, Measured], dict[tuple[str, ...], int]]:
-    """Mode coverage, rare recall, precision and total variation on streets, and samples per mode over all layouts."""
+    """Mode coverage, rare recall, precision and total variation on streets, and samples per mode over all layouts.
+
+    The fewer draws are readable, the greater is the total variation, even of true images.
+    """
     each: list[Modes] = []
     totals: dict[tuple[str, ...], int] = {}
-    draws = MODE_DRAWS if which != "trained" or generator.fixed_codes is None else len(generator.fixed_codes)
+    draws = draws if which != "trained" or generator.fixed_codes is None else len(generator.fixed_codes)
     count = min(layouts, len(pairs))
     for i in watched(range(count), "layouts whose modes are counted", count):
         layout = pairs.layout(i)

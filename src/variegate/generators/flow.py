@@ -28,6 +28,8 @@ from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
 DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
+NEEDS_HOLES = "needs holes; give --condition inpaint, or inpaint+class and so on"
+NEEDS_LOW_RESOLUTION = "needs its own low resolution first; give --condition superres:4, or superres:4+class and so on"
 
 
 class Sampler(Config):
@@ -81,18 +83,24 @@ class Flow(Generator):
         for start, end in self.times():
             x = self.advance(features, x, start, end)
         height, width = features.size
-        condition = features.condition[..., :height, :width]
+        condition = self.told(features.condition)[..., :height, :width]
         image = x[..., :height, :width]
         image = (condition + DETAIL * image if self.config.enlarges else image).clamp(-1, 1)
         return with_known(image, condition) if self.config.keep_known else image
 
+    def told(self, condition: Tensor) -> Tensor:
+        """The channels that tell of the image's pixels: all, or those before the conditions that are joined to them."""
+        return condition[:, : self.shape[0] + self.config.keep_known]
+
     def enlarged(self, condition: Tensor) -> Tensor:
-        """The condition, or the bicubic enlargement of the low resolution that it is."""
-        return enlarge(condition, self.config.enlarges) if self.config.enlarges else condition
+        """The condition, a low resolution in it replaced by its bicubic enlargement."""
+        if not self.config.enlarges:
+            return condition
+        return torch.cat([enlarge(self.told(condition), self.config.enlarges), condition[:, self.shape[0] :]], dim=1)
 
     def carried(self, condition: Tensor, image: Tensor) -> Tensor:
         """What noise is carried to: the image, or its detail beyond the enlarged condition."""
-        return (image - condition) / DETAIL if self.config.enlarges else image
+        return (image - self.told(condition)) / DETAIL if self.config.enlarges else image
 
     def field(self, code: Tensor, features: Features) -> Tensor:
         """The noise (B, C, H', W') of codes (B, D), repeated where images are larger than in training."""
@@ -133,11 +141,11 @@ class Flow(Generator):
 
     def seen(self, x: Tensor, condition: Tensor) -> Tensor:
         """What the network reads of x."""
-        return with_known(x, condition) if self.config.shows_known else x
+        return with_known(x, self.told(condition)) if self.config.shows_known else x
 
     def hole(self, condition: Tensor) -> Tensor | None:
         """Where noise becomes an image, bool (B, 1, H, W); None: everywhere."""
-        return condition[:, -1:] > 0 if self.config.shows_known else None
+        return self.told(condition)[:, -1:] > 0 if self.config.shows_known else None
 
     def velocity_error(self, condition: Tensor, image: Tensor, noise: Tensor, times: Tensor, kept: Tensor) -> Tensor:
         """Mean squared error (B,) of the velocity at x_t, or of that inside holes, for training.
@@ -257,14 +265,15 @@ class FlowConfig(GeneratorConfig):
     )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
-        if (self.keep_known or self.shows_known) and shapes.condition_channels != shapes.image_channels + 1:
-            raise ConfigError("generator.keep_known needs holes; give --condition inpaint")
-        if self.enlarges and shapes.condition_channels != shapes.image_channels:
-            raise ConfigError("generator.enlarges needs a low resolution alone; give --condition superres:4")
+        if (self.keep_known or self.shows_known) and shapes.condition_channels <= shapes.image_channels:
+            raise ConfigError(f"generator.keep_known {NEEDS_HOLES}")
+        if self.enlarges and shapes.condition_channels < shapes.image_channels:
+            raise ConfigError(f"generator.enlarges {NEEDS_LOW_RESOLUTION}")
         return Flow(shapes, self)
 
     def for_condition(self, condition: str) -> FlowConfig:
-        kind, _, given = condition.partition(":")
+        """Also where others are joined to a hole or a low resolution, which comes first: superres:4+class."""
+        kind, _, given = condition.partition("+")[0].partition(":")
         if kind == "inpaint":
             return self.model_copy(update={"keep_known": True, "shows_known": True})
         if kind == "superres" and given.isdecimal():
@@ -275,4 +284,13 @@ class FlowConfig(GeneratorConfig):
         return self.model_copy(update={"sampler": Sampler(kind="euler", steps=1)})
 
     def check_data(self, condition: Given) -> None:
-        """Anything will do, also no condition."""
+        """Anything will do, also no condition, unless holes or a low resolution are to be dealt with.
+
+        Raises:
+            ConfigError: the condition does not begin with them.
+        """
+        first = condition.spelling.partition("+")[0]
+        if self.keep_known and not first.startswith("inpaint"):
+            raise ConfigError(f"generator.keep_known {NEEDS_HOLES}")
+        if self.enlarges and first != f"superres:{self.enlarges}":
+            raise ConfigError(f"generator.enlarges {NEEDS_LOW_RESOLUTION}")

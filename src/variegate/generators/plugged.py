@@ -97,7 +97,7 @@ class Plugged(Generator):
         silence(self.module)
         randomness.finish()
         self.code_size, self.prior = randomness.size, randomness.prior
-        self.alternatives = randomness.alternatives
+        self.alternatives, self.parts = randomness.alternatives, randomness.parts
 
     def encode(self, condition: Tensor) -> Features:
         height, width = condition.shape[-2:]

@@ -41,7 +41,7 @@ class Staged(Generator):
         self.stride, self.smallest = stride, smallest
         randomness.finish()
         self.code_size, self.prior = randomness.size, randomness.prior
-        self.alternatives = randomness.alternatives
+        self.alternatives, self.parts = randomness.alternatives, randomness.parts
         self.split = first_reader(list(stages.values()))
 
     def start(self, condition: Tensor) -> State:

@@ -57,8 +57,14 @@ class ClassWise(Objective):
         return class_wise_best(distances, self.others)
 
 
-def classes(condition: Tensor) -> Tensor:
+HEADS = "objective.heads: every class picks its best head, but {}; train on label maps or give --heads 1"
+
+
+def classes(condition: Tensor, refusal: str = HEADS) -> Tensor:
     """One-hot planes (B, P, H, W) of a condition (B, K, H, W), without a final boundary plane.
+
+    Args:
+        refusal: the error, with {} where it says what is wrong.
 
     Raises:
         ConfigError: the conditions are not label maps.
@@ -67,10 +73,7 @@ def classes(condition: Tensor) -> Tensor:
     for planes in (first, condition):  # also drops a last class that is absent everywhere
         if bool((planes.sum(dim=1) == 1).all()):
             return planes
-    raise ConfigError(
-        "objective.heads: every class picks its best head, but these conditions are not label maps; "
-        "train on label maps or give --heads 1"
-    )
+    raise ConfigError(refusal.format("these conditions are not label maps"))
 
 
 Dataset = Literal["cityscapes", "gta"]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..core.interfaces import Batch
 from ..core.processes import gather_rows, own_rows
@@ -55,6 +56,33 @@ class Matches(nn.Module):
             saved = state.setdefault(prefix + name, torch.empty(0))
             self.register_buffer(name, torch.empty_like(saved))
         super()._load_from_state_dict(state, prefix, *rest)
+
+
+def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
+    return None if batch.weight is None else batch.weight[rows]
+
+
+def smaller(condition: Tensor, image: Tensor, mask: Tensor | None, scale: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Reduce all three to 1 / scale; conditions by picking pixels, so that label maps stay hard."""
+    if scale == 1:
+        return condition, image, mask
+    half = scale // 2
+    picked = condition[..., half::scale, half::scale].contiguous(memory_format=torch.channels_last)
+    small = F.avg_pool2d(image.flatten(0, 1), scale).unflatten(0, image.shape[:2])
+    return picked, small, None if mask is None else F.avg_pool2d(mask, scale)
+
+
+def mixed(numbers: Tensor, distances: Tensor) -> Tensor:
+    """The first candidate, and one whose class parts are those of the nearest candidates: (b, 2, P).
+
+    Args:
+        numbers: of candidates, (b, m, P); the first part is the whole image's, the next ones those of the classes.
+        distances: of candidates in the pixels of each class, (b, m, K).
+    """
+    own = slice(1, 1 + distances.shape[2])
+    mixture = numbers[:, 0].clone()
+    mixture[:, own] = numbers[:, :, own].gather(1, distances.argmin(dim=1, keepdim=True))[:, 0]
+    return torch.stack([numbers[:, 0], mixture], dim=1)
 
 
 def targets_of(batch: Batch) -> Targets:

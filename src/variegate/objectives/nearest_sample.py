@@ -20,17 +20,19 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
+from ..losses.class_wise import class_distances
 from ..losses.perceptual import feature_l1
 from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 from .adversarial import AdversarialConfig, discriminator_of
-from .matches import Matches, Slots, Targets, targets_of
+from .class_wise import classes
+from .matches import Matches, Slots, Targets, mixed, smaller, targets_of, weight_of
 
+PER_CLASS = "randomness.per_class: classes have codes of their own, but {}; train on label maps or omit it"
 NEAREST = 1e-6  # of distances, whose powers would otherwise have no bound
 
 
@@ -137,19 +139,20 @@ class NearestSample(Objective):
     ) -> tuple[Tensor, Tensor]:
         """`match` for some slots. Stages after the first draw the later parts of the best code yet anew."""
         config, present = self.config, targets.present[rows]
-        condition, image, mask = self.smaller(batch.conditions(rows), targets.image[rows], weight_of(batch, rows))
+        reduced = smaller(batch.conditions(rows), targets.image[rows], weight_of(batch, rows), config.match_scale)
+        condition, image, mask = reduced
         wanted = [maps.unflatten(0, present.shape) for maps in self.embed(image.flatten(0, 1))]
         fresh = turns[:, None] * config.candidates + torch.arange(config.candidates, device=rows.device)
-        numbers = fresh.unsqueeze(2).repeat(1, 1, config.stages)  # (b, m, P)
+        numbers = fresh.unsqueeze(2).repeat(1, 1, len(generator.parts) or config.stages)  # (b, m, P)
         keys = batch.key[rows]
         slots = Slots(keys, condition, wanted, present, mask)
         winners, distances = self.choose(generator, slots, numbers)
-        for part in range(1, config.stages):
+        for part in range(1, 2 if generator.parts else config.stages):
             for t in range(present.shape[1]):
                 changed = winners[:, t].unsqueeze(1).repeat(1, config.candidates, 1)
                 changed[:, 1:, part:] = numbers[:, 1:, part:]  # the first candidate is the best yet
                 one = slots._replace(maps=[maps[:, t : t + 1] for maps in wanted], present=present[:, t : t + 1])
-                best = self.choose(generator, one, changed)
+                best = self.choose(generator, one, self.by_class(generator, one, changed))
                 winners[:, t], distances[:, t] = best[0][:, 0], best[1][:, 0]
         return winners, distances
 
@@ -163,6 +166,17 @@ class NearestSample(Objective):
         best, winner = allowed.min(dim=1)
         return numbers.gather(1, winner.unsqueeze(2).expand(-1, -1, numbers.shape[2])), best
 
+    def by_class(self, generator: Generator, slots: Slots, numbers: Tensor) -> Tensor:
+        """Where classes have parts of a code: of candidates (b, m, P), the first, and one whose classes have the parts
+        of the candidates that are nearest in their pixels, (b, 2, P). Elsewhere the candidates as they are.
+        """
+        if not generator.parts:
+            return numbers
+        maps = self.features(generator(slots.condition, self.codes(generator, slots.keys, numbers)).flatten(0, 1))
+        images, target = [one.unflatten(0, numbers.shape[:2]) for one in maps], [one[:, 0] for one in slots.maps]
+        labels, weights = classes(slots.condition, PER_CLASS), self.weights or [1.0] * len(maps)
+        return mixed(numbers, class_distances(images, target, weights, labels, slots.mask))
+
     def codes(self, generator: Generator, keys: Tensor, numbers: Tensor) -> Tensor:
         """Codes (b, m, D) of slots with keys (b,), whose parts are those of the codes with these numbers (b, m, P)."""
         parts = numbers.shape[2]
@@ -171,8 +185,9 @@ class NearestSample(Objective):
         if parts == 1:
             return drawn[:, :, 0]
         size = drawn.shape[3]
-        edges = [part * size // parts for part in range(parts + 1)]
-        return torch.cat([drawn[:, :, i, edges[i] : edges[i + 1]] for i in range(parts)], dim=2)
+        equal = [(part + 1) * size // parts - part * size // parts for part in range(parts)]
+        pieces = drawn.split(generator.parts or equal, dim=3)
+        return torch.cat([piece[:, :, i] for i, piece in enumerate(pieces)], dim=2)
 
     def distances(self, maps: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         """Distances (b, m, T) of candidates to targets (b, T, ...); one by one, so that nothing is copied."""
@@ -186,15 +201,6 @@ class NearestSample(Objective):
             )
         return torch.stack(rows)
 
-    def smaller(self, condition: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Reduce all three to the matching size; conditions by picking pixels, so that label maps stay hard."""
-        k = self.config.match_scale
-        if k == 1:
-            return condition, image, mask
-        picked = condition[..., k // 2 :: k, k // 2 :: k].contiguous(memory_format=torch.channels_last)
-        small = F.avg_pool2d(image.flatten(0, 1), k).unflatten(0, image.shape[:2])
-        return picked, small, None if mask is None else F.avg_pool2d(mask, k)
-
     @torch.no_grad()
     def embed(self, images: Tensor) -> list[Tensor]:
         return self.features(images)
@@ -205,10 +211,6 @@ class NearestSample(Objective):
 
     def compare(self, maps: Sequence[Tensor], targets: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         return feature_l1(maps, targets, self.weights or [1.0] * len(maps), mask)
-
-
-def weight_of(batch: Batch, rows: Tensor) -> Tensor | None:
-    return None if batch.weight is None else batch.weight[rows]
 
 
 class NearestSampleConfig(ObjectiveConfig):
@@ -278,6 +280,8 @@ class NearestSampleConfig(ObjectiveConfig):
     def refusal(self, method: Method) -> str | None:
         if not method.randomness.has_code:
             return "nearest-sample matching needs a code; without randomness all candidates are the same image"
+        if self.stages > 1 and method.randomness.by_class():
+            return "randomness.per_class already chooses a code in two stages; omit objective.stages"
         if self.match_scale > 1 and not method.randomness.any_size():
             return "objective.match_scale needs codes that mean the same at any size; set randomness.vector, e.g. to 5"
         return None

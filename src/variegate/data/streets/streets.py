@@ -171,7 +171,8 @@ def find(name: str) -> Factor:
 def paint(layout: Tensor | Bytes, factors: Mapping[str, float], seed: int = 0) -> Tensor:
     """Paint any label map (H, W) or (1, H, W) of class ids 0 .. 7; returns uint8 (3, H, W).
 
-    Factors that are not named take their first, most likely value. `seed` only changes the fine texture.
+    Factors that are not named take their first, most likely value; times may lie between two values. `seed` only
+    changes the fine texture.
     """
     labels = np.asarray(layout).reshape(np.shape(layout)[-2:])
     if labels.min() < 0 or labels.max() >= len(CLASSES):
@@ -181,6 +182,8 @@ def paint(layout: Tensor | Bytes, factors: Mapping[str, float], seed: int = 0) -
     for name, value in factors.items():
         if not 0 <= value <= len(find(name).values) - 1:
             raise DataError(f"factor {name!r} has values 0 to {len(find(name).values) - 1}, got {value}")
+        if name != "time" and value != int(value):
+            raise DataError(f"factor {name!r} has whole values only, got {value}; of the factors only time has others")
     return torch.from_numpy(render(enlarge(labels.astype(np.uint8)), factors, counter(seed, 0, TEXTURE)))
 
 
