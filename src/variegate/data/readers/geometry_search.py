@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,13 +49,19 @@ def estimate_normals(folder: Path, estimator: Network) -> list[Path]:
         estimator: (B, 3, H, W) in [-1, 1] to unit vectors (B, 3, H, W), zero where there is no surface.
 
     Raises:
-        DataError: there are no images, one cannot be read, or normals already exist.
+        DataError: there are no images, two have the same name, one cannot be read, or normals already exist.
     """
     places = _places(folder, deep=False)
     targets = [folder / ("normals" if place == folder else f"{place.name}_normals") for place in places]
     for target in targets:
         if target.exists():
             raise DataError(f"{target}: already exists; move it elsewhere to estimate the normals again")
+    for place in places:
+        names = Counter(file.stem for file in image_files.images_in(place))
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise DataError(
+                f"{place}: has several images named {twice[0]}, whose normals would be one file; rename some"
+            )
     for place, target in zip(places, targets):
         with TemporaryDirectory(dir=folder, prefix=".normals-") as unfinished:
             whole = Path(unfinished, target.name)
