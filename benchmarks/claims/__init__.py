@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from . import anchor, basisgan, cimle, latent_dropout, mrgan, pixelcnn
+from . import anchor, basisgan, cimle, latent_dropout, latent_dropout_rivals, mrgan, pixelcnn
 from .runs import Parts
 
 CLAIMS: dict[str, Parts] = {  # the claims of a file by what they train
     "basisgan": {"all": basisgan.claims},
     "mrgan": mrgan.PARTS,
     "cimle": cimle.PARTS,
-    "latent_dropout": {"all": latent_dropout.claims},
+    "latent_dropout": {"branches": latent_dropout.claims, "rivals": latent_dropout_rivals.rivals},
     "pixelcnn": {"all": pixelcnn.claims},
     "anchor": anchor.PARTS,
 }
