@@ -83,6 +83,8 @@ def sharper(settings: Settings) -> list[Claim]:
 
 
 def all_of_them(settings: Settings) -> list[Claim]:
+    prepare([FLOW], settings)
+    prepare([STUDENT, SHARPER], settings)
     rows = {trial.name: trial.over_seeds(settings) for trial in (FLOW, STUDENT, SHARPER)}
     return [claim("table", "all of them in one table", None, "", table(rows, *SHOWN), paper="several")]
 
@@ -91,7 +93,7 @@ def all_of_them(settings: Settings) -> list[Claim]:
 def with_many(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
     """Return the total variation of MANY samples of each layout, mean over layouts; cached next to the run."""
     folder = trial.run(seed, settings)
-    known = folder / "variation.json"
+    known = folder / f"variation-{MANY}.json"
     if not known.is_file():
         model, held = Model.load(folder), RunFolder(folder).pairs("held")
         found = mode_results(model.generator, held, 0, draws=100 if settings.quick else MANY)[0]
@@ -120,11 +122,11 @@ def reaches(
 
 def truth(row: dict[str, list[float]], draws: int, times: int = 2000) -> str:
     """What as many readable samples of the true distribution would have."""
-    readable = max(1, round(draws * mean(row["precision"])))
+    few, many = (max(1, round(count * mean(row["precision"]))) for count in (MODE_DRAWS, draws))
     true = odds(NAMES).ravel()
-    drawn: Any = np.random.default_rng(0).multinomial(readable, true, size=times) / readable
+    drawn: Any = np.random.default_rng(0).multinomial(many, true, size=times) / many
     variation = float(0.5 * np.abs(drawn - true).sum(axis=1).mean())
-    return f"{readable} samples of the truth: coverage {expected_coverage(readable):.2f}, variation {variation:.3f}"
+    return f"of the truth, {few} samples: coverage {expected_coverage(few):.2f}; {many}: variation {variation:.3f}"
 
 
 PARTS: Parts = {"flow": flow, "student": student, "sharper": sharper, "table": all_of_them}

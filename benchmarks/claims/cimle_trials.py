@@ -64,6 +64,7 @@ HD_BALANCED, HD = (
 )
 BICYCLE_GAN = {
     "width": 16,
+    "jitter": 1.0,
     "objective.layers": 2,
     "ema_decay": 0.99,
     "flip": False,

@@ -20,7 +20,7 @@ from .latent_dropout import INPUTS, MOST, TRIALS, accuracy, claim, drawn
 from .runs import Claim, Settings, Trial, by_name, prepare, table, words
 
 make = partial(Trial, data="streets:2000", steps=4000)
-SHARED: dict[str, Any] = {"condition": "normals", "ema_decay": 0.99, "batch_size": 4, "flip": False}
+SHARED: dict[str, Any] = {"condition": "normals", "ema_decay": 0.99, "batch_size": 4, "flip": False, "jitter": 1.0}
 NARROW = {**SHARED, "generator.width": 16, "objective.width": 16, "objective.layers": 2}
 OURS = TRIALS["shared", MOST]
 RIVALS = (

@@ -73,6 +73,7 @@ BICYCLEGAN = make(
     "bicyclegan",
     {
         **NARROW,
+        "jitter": 1.0,  # as MR-GAN; its preset's crops would make images larger than at sampling
         "objective.layers": 2,
         "batch_size": 8,
         **{f"learning_rate.{player}": 8e-4 for player in ("generator", "posterior", "discriminator", "discriminator2")},

@@ -144,8 +144,9 @@ def training_images(folder: Path) -> Pairs:
 
 
 def by_name(each: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    """Collect the values of several seeds as one list per name."""
-    return {name: [one[name] for one in each] for name in each[0]}
+    """Collect the values of several seeds as one list per name; NaN for a seed without it, which diverged."""
+    names = {name: None for one in each for name, value in one.items() if not math.isnan(value)} or each[0]
+    return {name: [one.get(name, math.nan) for one in each] for name in names}
 
 
 def prepare(trials: Sequence[Trial], settings: Settings, measure: bool = True) -> None:

@@ -261,6 +261,6 @@ def test_class_codes_that_cannot_be() -> None:
         nearest().match(generator, given, targets_of(given))
     small = {"randomness.per_class": 2, "generator.scale": 0.02}
     with pytest.raises(ConfigError, match=r"per_class adds to a vector; set randomness\.vector"):
-        method("cimle", small).build_generator(SHAPES)
+        method("cimle", small)
     with pytest.raises(ConfigError, match=r"already chooses a code in two stages; omit objective\.stages"):
         method("cimle", {**small, "randomness.vector": 5, "objective.stages": 2})

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.tiny import labelled, photo, save
+from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions import CompositeCondition, Landmarks, Normals
 from variegate.data.conditions.landmarks import points_of
+from variegate.data.dataset.visits import Visits
 from variegate.data.derived.blocks import reduce
 
 pytestmark = pytest.mark.core
@@ -75,7 +76,7 @@ def test_label_maps_and_landmarks_and_attributes(tmp_path: Path) -> None:
     assert [name for name, _ in report.classes] == list(open_data(root).condition.names)
     assert open_data(root, condition="labels").condition == open_data(root).condition
     pointed(root / "train", ["0.jpg", "1.jpg"])
-    with pytest.raises(DataError, match=r"train: has no landmarks for 2\.jpg; add some to landmarks\.json"):
+    with pytest.raises(DataError, match=r"has no landmarks for train/2\.jpg; add some to landmarks\.json"):
         open_data(root, condition="labels+landmarks")
 
 
@@ -89,7 +90,7 @@ def test_normals_and_attributes(tmp_path: Path) -> None:
     assert torch.equal(normals, open_data(tmp_path).raw(1)[0])
     assert attributes[:, 0, 0].tolist() == [2, 3]
     assert check(tmp_path, condition=f"normals+vectors:{file}").ok
-    with pytest.raises(DataError, match="has no classes"):
+    with pytest.raises(DataError, match="do not lie in class folders; give their classes as vectors"):
         open_data(tmp_path, condition="normals+class")
 
 
@@ -118,6 +119,51 @@ def test_landmarks_and_classes(tmp_path: Path) -> None:
     assert torch.equal(other.raw(0)[0], pairs.raw(0)[0])
 
 
+def test_a_tenth_of_each_class_is_held_out_with_landmarks_too(tmp_path: Path) -> None:
+    names = [f"{animal}/{i}.png" for animal in ("cat", "dog") for i in range(10)]
+    for name in names:
+        save(tmp_path / name, photo(16, 32))
+    pointed(tmp_path, names)
+    held = open_data(tmp_path, condition="landmarks+class", split="val")
+    assert {held.condition.class_of(held.raw(i)[0]) for i in range(len(held))} == {"cat", "dog"}
+
+
+def test_landmarks_of_nested_images_are_found_above_them(tmp_path: Path) -> None:
+    for i in range(3):
+        save(tmp_path / "images" / "street" / f"{i}.jpg", photo())
+        save(tmp_path / "labels" / "street" / f"{i}.png", ids(0, 1, 2))
+    pointed(tmp_path / "images", [f"street/{i}.jpg" for i in range(3)])
+    _, points = open_data(tmp_path, condition="labels+landmarks").condition.split(
+        open_data(tmp_path, condition="labels+landmarks").raw(1)[0]
+    )
+    assert points_of(points).tolist() == [[3, 3], [10, 14]]
+
+
+def test_what_a_crop_would_not_move_is_refused() -> None:
+    pairs = open_data("streets:20", 32, condition="superres:4+landmarks")
+    Visits(pairs)
+    with pytest.raises(
+        ConfigError, match=r"made after the crop, which would not move the landmarks; give --training\.j"
+    ):
+        Visits(pairs, jitter=1.25)
+    moved = Visits(open_data("streets:20", 32, condition="edges+landmarks"), jitter=1.25)
+    windows = {tuple(moved[3, key]["condition"][1:].nonzero().flatten().tolist()) for key in range(4)}
+    assert len(windows) > 1
+
+
+def test_unpaired_data_have_label_maps_only() -> None:
+    assert open_data("streets:20", 32, condition="labels", unpaired=True).unpaired
+    with pytest.raises(DataError, match="cannot be unpaired"):
+        open_data("streets:20", 32, condition="inpaint+landmarks", unpaired=True)
+
+
+def test_a_vector_file_may_be_named_like_a_condition(tmp_path: Path) -> None:
+    for i in range(2):
+        save(tmp_path / "photos" / f"{i}.png", photo())
+    file = vectors(tmp_path / "faces+labels.npy", 2)
+    assert open_data(tmp_path / "photos", condition=f"vectors:{file}").condition.channels == 2
+
+
 @pytest.mark.parametrize("words", ["labels+landmarks", "normals+landmarks:1", "landmarks+edges", "landmarks+inpaint"])
 def test_streets_have_them_all(words: str) -> None:
     pairs = open_data("streets:20", 32, condition=words)
@@ -127,4 +173,4 @@ def test_streets_have_them_all(words: str) -> None:
         assert torch.equal(piece.float(), alone.float())
     assert open_data("streets:20", 32, condition=pairs.condition).condition == pairs.condition
     with pytest.raises(DataError, match="streets have no classes or vectors"):
-        open_data("streets:20", 32, condition=f"{words}+class")
+        open_data("streets:20", 32, condition=f"{words}+vectors:none.npy")

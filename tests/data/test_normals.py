@@ -239,7 +239,7 @@ def test_an_image_that_cannot_be_read_leaves_no_half_of_a_folder(tmp_path: Path)
     with pytest.raises(DataError, match="no such folder"):
         estimate_normals(tmp_path / "c", lambda images: images)
     save(tmp_path / "a.jpg", photo())
-    with pytest.raises(DataError, match="has several images a, whose normals would be one file; rename some"):
+    with pytest.raises(DataError, match="has several images named a, whose normals would be one file; rename some"):
         estimate_normals(tmp_path, lambda images: images)
 
 

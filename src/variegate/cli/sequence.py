@@ -48,6 +48,10 @@ class Sequence:
 
         if (self.start is None) != (self.end is None):
             raise ConfigError("a path of codes needs both --from and --to; for a single code use --index")
+        if self.beside is not None and (self.codes is not None or self.fixed_codes):
+            raise ConfigError(
+                "--beside shows another model, which has codes of its own; omit --codes and --fixed-codes"
+            )
         out = folder_for(self.out, self.run_directory / "sequence")
         model = Model.load(self.run_directory, self.device)
         sources = [condition for _, condition in conditions_of(self.run_directory, self.conditions)]
@@ -66,7 +70,8 @@ class Sequence:
             other = Model.load(self.beside, self.device)
             height, width = drawn.images.shape[-2:]
             again = read_layouts(sources, other.condition, (height, width))
-            shown.append(other.sequence(again, self.index, self.seed).images)
+            first = self.index if self.start is None else self.start
+            shown.append(other.sequence(again, first, self.seed, end=self.end).images)
             print(f"\n{self.beside}", flicker(other, again, shown[-1], self.seed).text(), sep="\n")
         if len(layouts) > 1:
             to_pil(films([model.condition.to_image(raw) for raw in layouts], shown)).save(out / "differences.png")

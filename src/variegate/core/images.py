@@ -49,8 +49,8 @@ def enlarge(blocks: Tensor, factor: int) -> Tensor:
 
 
 def with_known(x: Tensor, condition: Tensor) -> Tensor:
-    """x inside holes, where the last channel of a condition (B, C + 1, H, W) is above 0; around them its pixels."""
-    return torch.where(condition[:, -1:] > 0, x, condition[:, :-1].to(x.dtype))
+    """x (B, C, H, W) inside holes, where the last channel of a condition is above 0; around them its first channels."""
+    return torch.where(condition[:, -1:] > 0, x, condition[:, : x.shape[1]].to(x.dtype))
 
 
 def is_constant(planes: Tensor) -> bool:

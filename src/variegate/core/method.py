@@ -226,15 +226,13 @@ class Method(Config):
         return None if self.previous_role == "start" else self.previous
 
     def check_data(self, condition: Given) -> None:
-        """Check that the generator and the method as a whole can use these conditions.
-
-        Raises:
-            ConfigError: one of them cannot.
-        """
+        """Raise ConfigError if the generator or the method as a whole cannot use these conditions."""
         try:
             self.generator.check_data(condition)
         except ConfigError as error:
             raise ConfigError(f"{self.name}: {error}") from None
+        if self.randomness.by_class() and condition.spelling != "labels":
+            raise ConfigError(f"{self.name}: randomness.per_class needs label maps, but got {condition.noun}; omit it")
         kind, _, setting = (self.derived or "").partition(":")
         given, _, other = condition.spelling.partition(":")
         if kind == "superres" and (given, other) != (kind, setting):

@@ -15,6 +15,7 @@ from ..core.errors import check_keywords
 from ..core.images import to_float
 from ..core.interfaces import Generator
 from ..core.progress import watched
+from ..data.conditions.image import ImageCondition
 from ..data.conditions.labels import Labels
 from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.dataset.pairs import Pairs
@@ -140,7 +141,8 @@ def quick_metrics(
             lambda: fidelity(drawn.with_truth(), measures, preset.remarks, drawn.holes),
         )
         if isinstance(pairs.derived, SuperRes):
-            factor, raws = pairs.derived.factor, [pairs.raw(i)[0] for i in range(len(drawn.samples))]
+            each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
+            factor, raws = pairs.derived.factor, [raw for raw in each if raw is not None]
             gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))
         if "ssim" not in measures:
             height, width = pairs.size
@@ -185,9 +187,10 @@ def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Netw
         gathered.skip("landmark error: needs a network that detects the landmarks; give --detector FILE.onnx")
     if normals is not None:
         gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))
-    if segmenter is not None and isinstance(labels := pairs.condition, Labels):
-        ids = (pairs.raw(i)[0][0] for i in range(len(drawn.samples)))
-        shown = ((images[0], real[0], one) for (images, real), one in zip(drawn.with_truth(), ids))
+    if segmenter is not None and (labels := pairs.condition.part(Labels)) is not None:
+        maps = (pairs.condition.piece(Labels, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
+        paired = zip(drawn.with_truth(), maps)
+        shown = ((images[0], real[0], one[0]) for (images, real), one in paired if one is not None)
         gathered.add("segmentation", lambda: segmentation(shown, labels, segmenter, preset.remarks))
 
 

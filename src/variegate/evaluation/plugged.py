@@ -66,7 +66,7 @@ class Networks(NamedTuple):
                 f"--detector: the condition of {pairs.name}, {with_article(pairs.condition.noun)}, does not contain "
                 "landmarks; omit it, or evaluate a model trained on landmarks"
             )
-        if self.segmenter is not None and (pairs.unpaired or not isinstance(pairs.condition, Labels)):
+        if self.segmenter is not None and (pairs.unpaired or pairs.condition.part(Labels) is None):
             raise ConfigError(
                 f"--segmenter: {pairs.name} has no label maps of its images to compare with; omit it, or evaluate a "
                 "model trained on label maps"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from ..core.capabilities import HasMoments
+from ..core.capabilities import HasLevels, HasMoments
 from ..data.dataset.pairs import Pairs
 from ..data.streets.streets import find, odds
 from ..model.model import Model
@@ -118,7 +118,8 @@ def samples_sections(model: Model, pairs: Pairs, predictor: Model | None) -> lis
     if isinstance(model.generator, HasMoments):
         return [moments_section(model, pairs, None), *sections]
     if model.generator.code_size:
-        sections += [] if pairs.unpaired else [nearest_section(model, pairs)]
+        if not pairs.unpaired and not isinstance(model.generator, HasLevels):  # which would draw pixel by pixel
+            sections.append(nearest_section(model, pairs))
         sections += [interpolation_section(model, pairs), styles_section(model, pairs)]
         sections += [moments_section(model, pairs, predictor)]
     return sections

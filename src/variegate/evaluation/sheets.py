@@ -62,11 +62,14 @@ def nearest_section(model: Model, pairs: Pairs) -> Section:
     items = range(min(SAMPLES, len(pairs)))
     images = contact_sheets.sample(model, pairs, items, model.codes(CANDIDATES))
     raws, reals = zip(*(pairs.raw(item) for item in items))
-    distances = (images.float() - torch.stack(reals).unsqueeze(1)).abs().flatten(2).mean(dim=2) / 255
+    hole = pairs.condition.hole(torch.stack(raws))
+    weight = torch.ones(len(items), 1, *pairs.size) if hole is None else hole.float()
+    apart = (images.float() - torch.stack(reals).unsqueeze(1)).abs().mean(dim=2) * weight / 255
+    distances = apart.flatten(2).sum(dim=2) / weight.flatten(1).sum(dim=1).clamp(min=1).unsqueeze(1)
     least, best = distances.min(dim=1)
     rows = [[model.condition.to_image(raw) for raw in raws], list(reals), [*images[range(len(items)), best]]]
     caption = f"Below each real image the nearest of {CANDIDATES} samples of its condition, with the mean absolute "
-    caption += "difference of their pixels; black to white is 1. What no sample shows, the model has not learned."
+    caption += f"difference of their pixels{'' if hole is None else ' in the hole'}; black to white is 1."
     columns = tuple(number(float(one)) for one in least)
     figure = Figure("The nearest sample", caption, contact_sheets.page(rows), columns, ("condition", "real", "nearest"))
     return Section("Nearest to the real image", "", [figure])

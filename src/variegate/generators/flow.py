@@ -28,7 +28,7 @@ from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
 DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
-NEEDS_HOLES = "needs holes; give --condition inpaint, or inpaint+class and so on"
+NEEDS_HOLES = "needs holes in colour images; give --condition inpaint, or inpaint+class and so on"
 NEEDS_LOW_RESOLUTION = "needs its own low resolution first; give --condition superres:4, or superres:4+class and so on"
 
 
@@ -265,7 +265,7 @@ class FlowConfig(GeneratorConfig):
     )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
-        if (self.keep_known or self.shows_known) and shapes.condition_channels <= shapes.image_channels:
+        if (self.keep_known or self.shows_known) and (shapes.image_channels != 3 or shapes.condition_channels < 4):
             raise ConfigError(f"generator.keep_known {NEEDS_HOLES}")
         if self.enlarges and shapes.condition_channels < shapes.image_channels:
             raise ConfigError(f"generator.enlarges {NEEDS_LOW_RESOLUTION}")

@@ -180,13 +180,13 @@ class SplitCRNConfig(GeneratorConfig):
     def check_data(self, condition: Given) -> None:
         """Reject single points in a pyramid of means, which fades them out, and anything else in one of sums."""
         super().check_data(condition)
-        kind = condition.spelling.partition(":")[0]
-        if condition.spelling == "landmarks" and self.pyramid != "sum":
+        parts = condition.spelling.split("+")
+        if "landmarks" in parts and self.pyramid != "sum":
             raise ConfigError(
                 "the conditions are landmarks, single points that a pyramid of means fades out; give --task landmarks, "
                 "which sums them, or --condition landmarks:1.5, which makes them blobs"
             )
-        if self.pyramid == "sum" and kind != "landmarks":
+        if self.pyramid == "sum" and any(part.partition(":")[0] != "landmarks" for part in parts):
             raise ConfigError(
                 f"--task landmarks sums points, but the condition here is {with_article(condition.noun)}, whose values "
                 "would grow fourfold from level to level; give --task normals, which averages them"

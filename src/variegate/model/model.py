@@ -269,7 +269,7 @@ class Model(LoadedGenerator):
         from .editing import Editor
 
         if not isinstance(self.condition, Labels):
-            raise ConfigError(f"this {self.name} model reads images, not label maps, so it has no objects to edit")
+            raise ConfigError(f"this {self.name} model does not read just a label map, so it has no objects to edit")
         return Editor(self.condition, self.sample, layout, size)
 
     def invert(self, image: Source, condition: Source | None = None, candidates: int = 64) -> Tensor:

@@ -48,6 +48,7 @@ class Flicker(NamedTuple):
 def flicker(model: Model, layouts: Sequence[Tensor], images: Tensor, seed: int = 0) -> Flicker:
     """Measure images (T, C, H, W) of raw layouts (c, H, W); `fresh` samples frame t with code t of `seed`."""
     fresh = torch.cat([model.decode(raw, code[None]) for raw, code in zip(layouts, model.codes(len(layouts), seed))])
-    raws, labels = torch.stack(list(layouts)), model.condition.discrete
-    changes = changed_share(raws) if labels else uint8_to_unit(adjacent_difference(raws))
+    labels = model.condition.discrete
+    shown = torch.stack([raw if labels else model.condition.to_image(raw) for raw in layouts])
+    changes = changed_share(shown) if labels else uint8_to_unit(adjacent_difference(shown))
     return Flicker(adjacent_difference(images), adjacent_difference(fresh), changes, labels)

@@ -181,7 +181,8 @@ class NearestSample(Objective):
         """Codes (b, m, D) of slots with keys (b,), whose parts are those of the codes with these numbers (b, m, P)."""
         parts = numbers.shape[2]
         seeds = [(key, i) for key, row in zip(keys.tolist(), numbers.tolist()) for code in row for i in code]
-        drawn = generator.draw(seeds).unflatten(0, numbers.shape).to(keys.device)
+        place = {seed: i for i, seed in enumerate(dict.fromkeys(seeds))}  # parts mostly have the same number
+        drawn = generator.draw([*place])[[place[seed] for seed in seeds]].unflatten(0, numbers.shape).to(keys.device)
         if parts == 1:
             return drawn[:, :, 0]
         size = drawn.shape[3]

@@ -15,7 +15,7 @@ import math
 from typing import ClassVar, Literal, Unpack
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
@@ -136,6 +136,12 @@ class NoiseInputConfig(RandomnessConfig):
     encoder: bool = True
     hidden: int = Field(100, ge=1)
 
+    @model_validator(mode="after")
+    def _class_numbers_add_to_a_vector(self) -> NoiseInputConfig:
+        if self.per_class and not self.vector:
+            raise ConfigError("randomness.per_class adds to a vector; set randomness.vector, e.g. to 5")
+        return self
+
     def any_size(self) -> bool:
         return self.vector > 0
 
@@ -148,8 +154,6 @@ class NoiseInputConfig(RandomnessConfig):
     def build(self, shapes: Shapes) -> NoiseInput:
         channels, classes = self.channels + self.per_class, shapes.condition_channels
         encoder = NoiseEncoder(classes, channels, self.hidden) if self.encoder else None
-        if self.per_class and not self.vector:
-            raise ConfigError("randomness.per_class adds to a vector; set randomness.vector, e.g. to 5")
         if not self.vector:
             return NoiseInput(self.sites, self.channels, shapes.size, None, encoder)
         mapping: nn.Module = nn.Identity()

@@ -114,7 +114,8 @@ def _note(report: Report, folder: Folder, limit: int | None) -> None:
     items = [item for some in folder.splits.values() for item in some]
     seen = [item for some in folder.splits.values() for item in some[:limit]]
     used = [file for item in items for file in item.files]
-    plain = folder.kind not in ("landmarks", "normals") and folder.numbering is None and folder.length is None
+    pointed = any(item.points is not None for item in items)
+    plain = folder.kind != "normals" and not pointed and folder.numbering is None and folder.length is None
     for root in named_folders(report.path) or (folder.root,):
         report.notes += unused(root, used, plain)
     report.notes += decoded([*dict.fromkeys(item.image for item in seen)])

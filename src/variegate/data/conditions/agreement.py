@@ -30,7 +30,7 @@ def agreement(condition: Condition) -> Agree:
         before = condition.parts[: condition.parts.index(image)] if image in condition.parts else ()
         first = sum(part.channels for part in before)
     if image is not None and image.channels == 4:
-        return partial(keep_known, first=first)
+        return partial(keep_known, first=first, channels=image.channels)
     if image is not None and isinstance(image.derived, SuperRes):
         return partial(match_low_resolution, first=first, factor=image.derived.factor)
     raise ConfigError(
@@ -39,9 +39,9 @@ def agreement(condition: Condition) -> Agree:
     )
 
 
-def keep_known(condition: Tensor, images: Tensor, first: int) -> Tensor:
+def keep_known(condition: Tensor, images: Tensor, first: int, channels: int) -> Tensor:
     """Put the known pixels around the hole back."""
-    return with_known(images, condition[:, first : first + images.shape[1] + 1])
+    return with_known(images, condition[:, first : first + channels])
 
 
 def match_low_resolution(condition: Tensor, images: Tensor, first: int, factor: int) -> Tensor:

@@ -21,7 +21,7 @@ from .image import ImageCondition
 from .vector import Vector
 
 GIVEN = ("class", "none", "vectors:FILE", "labels", "landmarks", "normals")
-JOINT = re.compile(r"\+(?=(?:class|none|vectors|edges|grey|self|superres|inpaint|labels|landmarks|normals)\b)")
+JOINT = re.compile(r"\+(?=(?:class|none|vectors|edges|grey|self|superres|inpaint|labels|landmarks|normals)(?=[:+]|$))")
 FOLDERS = "cat/1.png, dog/1.png, or train/cat/1.png"
 
 
@@ -115,6 +115,8 @@ class ConditionSpec:
 
     def check_unpaired(self) -> None:
         """Raise DataError if the condition belongs to its image, so that it cannot be combined with another image."""
+        if self.parts == (OfLabels(),):
+            return
         if self.derived is None or len(self.parts) > 1:
             raise DataError(f"condition {str(self)!r} cannot be unpaired: it belongs to an image; omit --unpaired")
         if self.derived.cuts_hole:
@@ -133,6 +135,11 @@ def parse_spec(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     spec = ConditionSpec(tuple(parse_part(word, text) for word in JOINT.split(text)))
+    if spec.classes and any(isinstance(part, OfLabels | OfNormals) for part in spec.parts):
+        raise DataError(
+            f"condition {text!r}: images with label maps or normals do not lie in class folders; give their classes as "
+            "vectors"
+        )
     kinds = ["map" if isinstance(part, Derived | OfLabels | OfNormals) else type(part) for part in spec.parts]
     if len(kinds) > 1 and (OfNothing() in spec.parts or len(set(kinds)) < len(kinds)):
         raise DataError(

@@ -81,7 +81,7 @@ class DataConfig(Config):
         """
         spec = self.condition if given is None else spec_of(given)
         drawn = is_streets(self.path)
-        if self.unpaired and spec is not None and not (drawn and spec.stored):
+        if self.unpaired and spec is not None and not (drawn and spec.stored and spec.derived is None):
             spec.check_unpaired()
         source = self._streets(spec, given) if drawn else self._arrays(spec, given)
         return Pairs(source or self._folder(spec, given), split)

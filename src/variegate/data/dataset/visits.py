@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, default_collate
 from ...core.errors import ConfigError
 from ...core.images import is_constant, to_float
 from ...core.interfaces import Batch
-from ..conditions import Condition
+from ..conditions import Condition, Landmarks
 from .pairs import Pairs
 
 VISIT_WORD = 2**64 - 1  # far from the second words 0, 1, ... of training codes, which are also keyed by the visit
@@ -53,6 +53,11 @@ class Visits(Dataset[Visit]):
         height, width = self.size = pairs.size
         self.flip, self.others = flip, others
         late = pairs.derived is not None and pairs.derived.after_crop
+        if late and jitter > 1 and pairs.condition.part(Landmarks) is not None:
+            raise ConfigError(
+                f"condition {pairs.condition.spelling} is made after the crop, which would not move the landmarks; "
+                "give --training.jitter 1"
+            )
         self._make = pairs.make if late else None
         whole = pairs.underived() if late else pairs
         self.pairs = whole.resized((round(height * jitter), round(width * jitter)))

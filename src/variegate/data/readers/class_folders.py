@@ -68,7 +68,8 @@ def add_classes(folder: Folder, classes: Folder | None) -> None:
     folder.classes = with_classes(names, str(folder.root))
     for split, items in folder.splits.items():
         given = [Metadata(known[item.image], item.metadata.vector) for item in items]
-        folder.splits[split] = [replace(item, metadata=one) for item, one in zip(items, given)]
+        order = evenly([one.label or 0 for one in given]) if len(folder.splits) == 1 else range(len(items))
+        folder.splits[split] = [replace(items[i], metadata=given[i]) for i in order]
 
 
 def _as_pairs(first: Side, second: Side) -> str:

@@ -94,6 +94,8 @@ def _found(root: Path, sides: Sequence[Side], unpaired: bool) -> Folder | None:
 
 def _read_stored(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     """Read images with label maps, normals or landmarks, and what else the condition uses."""
+    if unpaired:
+        spec.check_unpaired()
     sides = sides_of(root)
     if OfLabels() in spec.stored:
         found = _found(root, sides, unpaired)

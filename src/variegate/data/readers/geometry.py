@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ...core.errors import DataError
 from ..conditions.normals import Normals
 from ..files import images as image_files
@@ -60,15 +62,24 @@ def _landmarks(root: Path) -> Folder | None:
 
 def add_points(folder: Folder) -> None:
     """Give items of label maps or normals the landmarks that are stored next to their images."""
+    tables: dict[Path, dict[str, Points]] = {}
     for split, items in folder.splits.items():
-        places = {item.image.parent for item in items}
-        tables = {place: _points_in(place)[1] for place in places if _has_landmarks(place)}
-        points = [tables.get(item.image.parent, {}).get(item.image.name) for item in items]
-        for place in sorted(places):
-            bare = [item.image.name for item, own in zip(items, points) if own is None and item.image.parent == place]
-            folder.problems += _problem_with_names(bare, place, "has no landmarks for {}; add some to landmarks.json")
-        folder.splits[split] = [replace(item, points=own) for item, own in zip(items, points)]
+        given = [replace(item, points=_points_of(item, folder.root, tables)) for item in items]
+        bare = [item.image.relative_to(folder.root).as_posix() for item in given if item.points is None]
+        folder.problems += _problem_with_names(bare, folder.root, "has no landmarks for {}; add some to landmarks.json")
+        folder.splits[split] = given
     folder.problems += other_numbers(folder.splits.values())
+
+
+def _points_of(item: Item, root: Path, tables: dict[Path, dict[str, Points]]) -> Points | None:
+    """The landmarks of an image in the nearest folder that has some, in pixels of its used part; None if none has."""
+    for place in item.image.parents:
+        if place not in tables:
+            tables[place] = _points_in(place)[1] if _has_landmarks(place) else {}
+        found = tables[place].get(item.image.relative_to(place).as_posix())
+        if found is not None or place == root:
+            return found if found is None or item.box is None else found - np.array(item.box[:2], dtype=found.dtype)
+    return None
 
 
 def _has_landmarks(place: Path) -> bool:

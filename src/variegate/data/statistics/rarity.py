@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, with_article
 from ...core.progress import watched
 from ..conditions.labels import Labels
 from ..dataset.pairs import Pairs
@@ -45,7 +45,7 @@ class Rarity:
     def __init__(self, pairs: Pairs, served: int = 5, even: bool = False, smallest: float = SMALLEST) -> None:
         if not isinstance(pairs.condition, Labels):
             raise ConfigError(
-                f"rarity needs label maps, but the conditions of {pairs.name} are images; "
+                f"rarity needs label maps, but the condition of {pairs.name} is {with_article(pairs.condition.noun)}; "
                 "give data with label maps, or train with --rebalance none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)
