@@ -241,7 +241,7 @@ def test_a_step_that_cannot_be_done_is_explained_and_changes_nothing(model: Mode
 
 
 def test_images_cannot_be_edited() -> None:
-    with pytest.raises(ConfigError, match="reads images, not label maps"):
+    with pytest.raises(ConfigError, match="does not read just a label map"):
         untrained(ImageCondition(channels=3)).edit(np.zeros((32, 32, 3), np.uint8))
 
 
