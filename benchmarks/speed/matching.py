@@ -25,7 +25,8 @@ from torch.profiler import ProfilerActivity, profile
 from variegate.core.interfaces import Batch, Generator, Shapes, Size
 from variegate.methods import method
 from variegate.networks.perceptual import VGG19
-from variegate.objectives.nearest_sample import NearestSample, targets_of, weight_of
+from variegate.objectives.matches import smaller, targets_of, weight_of
+from variegate.objectives.nearest_sample import NearestSample
 
 from .family import CHANNELS
 from .measure import LAYOUTS, multiply_adds, peak_bytes, processor_seconds, timed
@@ -115,9 +116,8 @@ def public_match(side: Side) -> tuple[Tensor, Tensor]:
         best = torch.inf
         for index in range(objective.config.candidates):
             code = generator.draw([(int(batch.key[slot]), index)])
-            x, y, mask = objective.smaller(
-                batch.condition[slot], batch.image[slot].unsqueeze(1), weight_of(batch, slot)
-            )
+            scale = objective.config.match_scale
+            x, y, mask = smaller(batch.condition[slot], batch.image[slot].unsqueeze(1), weight_of(batch, slot), scale)
             image = generator(x, code.unsqueeze(1))[:, 0]
             distance = float(objective.distance(image, objective.embed(y[:, 0]), mask))
             if distance < best:
@@ -155,7 +155,7 @@ def against_public(case: Case, settings: Settings) -> Row:
 def bound(side: Side) -> float:
     """Bound the speed-up by the multiply-adds of the generator and of the perceptual network."""
     generator, objective, batch = side
-    x, y, _ = objective.smaller(batch.condition[:1], batch.image[:1].unsqueeze(1), None)
+    x, y, _ = smaller(batch.condition[:1], batch.image[:1].unsqueeze(1), None, objective.config.match_scale)
     codes = generator.draw_for(batch.key[:1], 1)
     drawing, seeing = multiply_adds(lambda: generator(x, codes)), multiply_adds(lambda: objective.features(y[:, 0]))
     return (drawing + 2 * seeing) / (drawing + seeing + seeing / objective.config.candidates)

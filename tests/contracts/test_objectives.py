@@ -113,7 +113,7 @@ class Watched(nn.Module):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        self.generator, self.calls = generator, []
+        self.generator, self.calls, self.parts = generator, [], generator.parts
 
     def forward(self, condition: Tensor, code: Tensor) -> Tensor:
         if torch.is_grad_enabled():

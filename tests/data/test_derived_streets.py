@@ -64,7 +64,7 @@ def test_mistakes_are_corrected_as_for_folders() -> None:
 def test_streets_refuse_a_model_that_reads_something_else() -> None:
     two = Labels(names=("a", "b"), palette=((0, 0, 0), (1, 1, 1)))
     for condition in (two, ImageCondition()):
-        with pytest.raises(DataError, match="8 classes, but the model reads"):
+        with pytest.raises(DataError, match="a label map of 8 channels, but the model reads"):
             open_data("streets:20", condition=condition)
 
 

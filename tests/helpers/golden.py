@@ -113,9 +113,10 @@ KEPT: dict[str, tuple[str, ...]] = {"bicyclegan": NARROW, "mrgan": NARROW, "late
 
 def machine() -> str:
     """Where sums round alike."""
-    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-             if line.startswith("model name")]  # fmt: skip
-    return f"{names[0] if names else platform.processor()}, torch {torch.__version__}"
+    told = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+    known = {name.strip(): value.strip() for name, _, value in reversed(told)}  # processors of one name may differ
+    names = [known[name] for name in ("model name", "cpu family", "model", "stepping") if name in known]
+    return f"{' '.join(names) or platform.processor()}, torch {torch.__version__}"
 
 
 @contextlib.contextmanager

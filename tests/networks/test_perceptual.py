@@ -32,7 +32,7 @@ def test_squeeze_and_alex_compare_the_image_and_what_lpips_reads(at_hand: None, 
     expected = feature_maps(kind)(((image + 1) / 2 - mean.view(3, 1, 1)) / std.view(3, 1, 1))
     assert [layer.shape[1] for layer in maps] == list(BACKBONES[kind].channels)
     for one, other in zip(maps, expected, strict=True):
-        assert torch.allclose(one, other, atol=1e-6)
+        assert torch.allclose(one, other, rtol=0, atol=1e-5 * float(other.abs().max()))  # of another memory layout
     without, none = hd_features(kind)
     assert (len(without(image)), none) == (len(maps), [])
 
