@@ -56,10 +56,11 @@ def ledger(files: dict[str, list[dict[str, Any]]]) -> str:
 def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     """Format a paper's claims and what was measured, then the methods side by side: mean and deviation over seeds."""
     lines = [f"### {name}", "", "| claim | data | verdict | measured |", "|---|---|---|---|"]
-    judged = [c for c in found if c["id"] != "table"]
+    tables = [c for c in found if c["id"].startswith("table")]
+    judged = [c for c in found if c not in tables]
     told = ((c["claim"], c["data"], VERDICTS[c["holds"]], c["note"].replace("|", "\\|")) for c in judged)
     lines += ["| " + " | ".join(cells) + " |" for cells in told]
-    for claim in (c for c in found if c["id"] == "table"):
+    for claim in tables:
         rows: dict[str, dict[str, str]] = {}
         for key, values in claim["measured"].items():
             row, _, metric = key.rpartition(": ")

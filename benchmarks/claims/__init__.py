@@ -6,10 +6,14 @@ from . import anchor, basisgan, cimle, latent_dropout, latent_dropout_rivals, mr
 from .runs import Parts
 
 CLAIMS: dict[str, Parts] = {  # the claims of a file by what they train
-    "basisgan": {"all": basisgan.claims},
+    "basisgan": basisgan.PARTS,
     "mrgan": mrgan.PARTS,
     "cimle": cimle.PARTS,
-    "latent_dropout": {"branches": latent_dropout.claims, "rivals": latent_dropout_rivals.rivals},
-    "pixelcnn": {"all": pixelcnn.claims},
+    "latent_dropout": {
+        "streets": latent_dropout.on_streets,
+        "faces": latent_dropout.on_faces,
+        "rivals": latent_dropout_rivals.rivals,
+    },
+    "pixelcnn": pixelcnn.PARTS,
     "anchor": anchor.PARTS,
 }

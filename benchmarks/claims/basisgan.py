@@ -22,8 +22,9 @@ from variegate.model.model import Model
 from variegate.randomness.basis_filters import SampledConv
 from variegate.runs.folder import RunFolder
 
+from .basisgan_tasks import high_definition, inpainting
 from .cost import CLASSES, cost
-from .runs import Claim, Settings, Trial, every, prepare, table, words
+from .runs import Claim, Parts, Settings, Trial, every, prepare, table, words
 
 SHARED: dict[str, Any] = {
     "batch_size": 8,
@@ -86,18 +87,16 @@ TRIED = {  # earlier measurements with other settings, on 600 layouts
 }
 
 
-def claims(settings: Settings) -> list[Claim]:
+def family(settings: Settings) -> list[Claim]:
     prepare([*FAMILY, AUTOENCODER, EXACT, *SIZED], settings)
     rows = {trial.name: trial.over_seeds(settings) for trial in FAMILY}
     return [
         codes_matter(rows),
-        as_cheap_as_its_host(),
         filters_of_low_rank(settings),
         more_diverse_together(rows),
         no_identity(settings),
         in_one_table(rows, settings),
         sizes_change_little(settings),
-        *([on_facades(settings)] if FACADES.is_dir() else []),
     ]
 
 
@@ -120,21 +119,23 @@ def codes_matter(rows: dict[str, dict[str, list[float]]]) -> Claim:
 SHOWN = ("coverage", "rare_recall", "precision", "lpips", "code_sensitivity")
 
 
-def as_cheap_as_its_host() -> Claim:
+def as_cheap_as_its_host(settings: Settings) -> list[Claim]:
     path = Path(__file__).parents[1] / "results" / "speed" / "basisgan_host.json"
     measured = json.loads(path.read_text())
     judged = {row["case"]: [row["ratio"]] for row in measured["rows"] if row["limit"] is not None}
     holds = all(row["holds"] for row in measured["rows"] if row["holds"] is not None)
     worst = ", ".join(f"{case} {ratio[0]:.3g}" for case, ratio in judged.items())
-    return Claim(
-        "cost",
-        "BasisGAN has fewer parameters than its host, no more training memory, and at most 1.05x the time of an image "
-        "(of pix2pixHD 1.1x)",
-        holds,
-        f"ratios to the host at full width, `python -m benchmarks.speed basisgan_host`: {worst}",
-        judged,
-        data="random images at 128x128 and 256x256",
-    )
+    return [
+        Claim(
+            "cost",
+            "BasisGAN has fewer parameters than its host, no more training memory, and at most 1.05x the time of an "
+            "image (of pix2pixHD 1.1x)",
+            holds,
+            f"ratios to the host at full width, `python -m benchmarks.speed basisgan_host`: {worst}",
+            judged,
+            data="random images at 128x128 and 256x256",
+        )
+    ]
 
 
 @torch.no_grad()
@@ -229,20 +230,17 @@ def no_identity(settings: Settings) -> Claim:
     )
 
 
-def on_facades(settings: Settings) -> Claim:
+def on_facades(settings: Settings) -> list[Claim]:
+    if not FACADES.is_dir():
+        return []
     first = replace(settings, only=(0,))
     prepare(ON_FACADES, first)
     rows = {trial.name: trial.over_seeds(first) for trial in ON_FACADES}
     shown = ("lpips", "code_sensitivity", "frechet_squeezenet")
     told = [", ".join(f"{metric} {words(row[metric])}" for metric in shown) for row in rows.values()]
-    return Claim(
-        "facades",
-        "the family on facades",
-        None,
-        "one seed, 1,500 steps. " + "; ".join(f"{name}: {text}" for name, text in zip(rows, told)),
-        table(rows, *shown),
-        data="facades at 64x64",
-    )
+    note = "one seed, 1,500 steps. " + "; ".join(f"{name}: {text}" for name, text in zip(rows, told))
+    data = "facades at 64x64"
+    return [Claim("facades", "the family on facades", None, note, table(rows, *shown), data=data)]
 
 
 def in_one_table(rows: dict[str, dict[str, list[float]]], settings: Settings) -> Claim:
@@ -257,3 +255,12 @@ def in_one_table(rows: dict[str, dict[str, list[float]]], settings: Settings) ->
         f"best coverage: {best}, {words(rows[best]['coverage'])}; frechet_squeezenet is not FID",
         table(rows, *metrics),
     )
+
+
+PARTS: Parts = {
+    "family": family,
+    "cost": as_cheap_as_its_host,
+    "facades": on_facades,
+    "hd": high_definition,
+    "inpainting": inpainting,
+}

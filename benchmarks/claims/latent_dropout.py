@@ -78,28 +78,38 @@ ELEMENTS = street("shared", MOST, dropout="element")
 ALONE, BESIDE = ({name: face(name, threshold) for name in NAMES} for threshold in (0.0, THRESHOLD))
 
 
-def claims(settings: Settings) -> list[Claim]:
-    faces = [*ALONE.values(), *BESIDE.values()] if Path(FACES).is_dir() else []
-    trials = [*TRIALS.values(), ELEMENTS, *faces]
-    prepare(trials, settings, measure=False)
-    rows = {trial.name: over_seeds(trial, settings) for trial in trials}
+Rows = dict[str, dict[str, list[float]]]
+SHOWN = ("rmse_best", "rmse_mean", "ssim_best", "centre_mean", "diversity_score", "least_used", "parameters")
+
+
+def on_streets(settings: Settings) -> list[Claim]:
+    rows = trained((*TRIALS.values(), ELEMENTS), settings)
     draw_scatter(rows, settings)
-    shown = ("rmse_best", "rmse_mean", "ssim_best", "centre_mean", "diversity_score", "least_used", "parameters")
-    found = [
+    return [
         more_branches(rows),
         architectures(rows),
-        *([new_codes(rows[ALONE["shared"].name], FACE_BRANCHES)] if faces else []),
         early_split(rows),
         channels(rows),
-        *([neighbours(rows)] if faces else []),
         alive(rows, TRIALS.values()),
-        *([alive(rows, ALONE.values(), "alive-faces", data=FACES_DATA)] if faces else []),
-        claim("table", "all of them in one table", None, "", table(rows, *shown)),
+        claim("table", "all of them in one table", None, "", table(rows, *SHOWN)),
     ]
-    return found
 
 
-Rows = dict[str, dict[str, list[float]]]
+def on_faces(settings: Settings) -> list[Claim]:
+    if not Path(FACES).is_dir():
+        return []
+    rows = trained((*ALONE.values(), *BESIDE.values()), settings)
+    return [
+        new_codes(rows[ALONE["shared"].name], FACE_BRANCHES),
+        neighbours(rows),
+        alive(rows, ALONE.values(), "alive-faces", data=FACES_DATA),
+        claim("table-faces", "all of them in one table", None, "", table(rows, *SHOWN), data=FACES_DATA),
+    ]
+
+
+def trained(trials: Sequence[Trial], settings: Settings) -> Rows:
+    prepare(trials, settings, measure=False)
+    return {trial.name: over_seeds(trial, settings) for trial in trials}
 
 
 def over_seeds(trial: Trial, settings: Settings) -> dict[str, list[float]]:

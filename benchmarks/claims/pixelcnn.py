@@ -17,7 +17,7 @@ from variegate.generators.pixelcnn import PixelCNN
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
-from .pixelcnn_figures import pictures
+from . import pixelcnn_figures as figures
 from .pixelcnn_large import first_steps
 from .pixelcnn_measures import (
     classifier,
@@ -36,10 +36,9 @@ from .pixelcnn_trials import (
     CIFAR,
     GATED_AND_PLAIN,
     PEOPLE,
-    all_trials,
     portraits,
 )
-from .runs import Claim, Settings, Trial, by_name, every, prepare, say, words
+from .runs import Claim, Parts, Settings, Trial, by_name, every, prepare, say, words
 
 ALL = "digits, CIFAR-10 (7,000 images), streets"
 claim = partial(Claim, data=ALL, paper="van den Oord et al. 2016")
@@ -52,20 +51,44 @@ BEGINS = 20  # steps of the network for CIFAR-10
 Rows = dict[str, dict[str, list[float]]]
 
 
-def claims(settings: Settings) -> list[Claim]:
-    trials = all_trials(settings)
+def likelihoods(settings: Settings) -> list[Claim]:
+    """Gated and plain networks, and the images that the gated ones store."""
+    sets = [name for name in GATED_AND_PLAIN if name != "CIFAR-10" or CIFAR.is_file()]
+    rows = trained([trial for name in sets for trial in GATED_AND_PLAIN[name]], settings)
+    figures.save(settings, "blind-spot", figures.blind_spot())
+    return [causality(), gated(rows, sets), compression(sets, settings)]
+
+
+def classes(settings: Settings) -> list[Claim]:
+    sets = [name for name in BY_CLASS if name == "digits" or CIFAR.is_file()]
+    rows = trained([trial for name in sets for trial in BY_CLASS[name]], settings)
+    if "CIFAR-10 at 16x16" in sets:
+        figures.save(settings, "classes", figures.classes(settings))
+    return [by_class(rows, name, settings) for name in sets]
+
+
+def people(settings: Settings) -> list[Claim]:
+    if not PEOPLE.is_dir():
+        return []
+    prepare([portraits(settings)], settings, measure=False)
+    figures.save(settings, "portraits", figures.faces(settings))
+    return interpolation(settings)
+
+
+def reconstructions(settings: Settings) -> list[Claim]:
+    prepare([trial for pair in AUTOENCODERS.values() for trial in pair], settings, measure=False)
+    for name in AUTOENCODERS:
+        figures.save(settings, f"reconstructions-{name}", figures.reconstructions(name, settings))
+    return [autoencoders(settings)]
+
+
+def large(settings: Settings) -> list[Claim]:
+    return [published(settings), begins(settings)] if CIFAR.is_file() else []
+
+
+def trained(trials: list[Trial], settings: Settings) -> Rows:
     prepare(trials, settings, measure=False)
-    at_hand = {trial.name for trial in trials}
-    rows: Rows = {t.name: over_seeds(t, settings, "bits", bits) for t in trials if not t.method.startswith("conv")}
-    sets = [name for name, pair in GATED_AND_PLAIN.items() if pair[0].name in at_hand]
-    found = [causality(), gated(rows, sets), *by_class(rows, settings)]
-    if PEOPLE.is_dir():
-        found += interpolation(settings)
-    found += [autoencoders(settings), compression(sets, settings)]
-    if CIFAR.is_file():
-        found += [published(settings), begins(settings)]
-    pictures(settings)
-    return found
+    return {trial.name: over_seeds(trial, settings, "bits", bits) for trial in trials}
 
 
 def over_seeds(
@@ -129,15 +152,11 @@ def gated(rows: Rows, sets: list[str]) -> Claim:
     )
 
 
-def by_class(rows: Rows, settings: Settings) -> list[Claim]:
-    found = []
-    for name, (trial, without) in BY_CLASS.items():
-        if trial.name not in rows:
-            continue
-        shares = over_seeds(trial, settings, "recognised", recognition)
-        numbers = {"with class": rows[trial.name][BITS], "without": rows[without.name][BITS], **shares}
-        found.append(recognised_class(name, numbers))
-    return found
+def by_class(rows: Rows, name: str, settings: Settings) -> Claim:
+    trial, without = BY_CLASS[name]
+    shares = over_seeds(trial, settings, "recognised", recognition)
+    numbers = {"with class": rows[trial.name][BITS], "without": rows[without.name][BITS], **shares}
+    return recognised_class(name, numbers)
 
 
 def recognised_class(name: str, numbers: dict[str, list[float]]) -> Claim:
@@ -289,3 +308,12 @@ def begins(settings: Settings) -> Claim:
         {BITS: told},
         data="CIFAR-10, batches of 4",
     )
+
+
+PARTS: Parts = {
+    "likelihoods": likelihoods,
+    "classes": classes,
+    "people": people,
+    "reconstructions": reconstructions,
+    "large": large,
+}

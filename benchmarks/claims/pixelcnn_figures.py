@@ -1,4 +1,5 @@
-"""Figures for PixelCNN's claims: what a pixel sees, reconstructions, samples of each class, portraits."""
+"""Figures for PixelCNN's claims, of the first seed: what a pixel sees, reconstructions, samples of each class,
+portraits."""
 
 from __future__ import annotations
 
@@ -11,21 +12,10 @@ from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
 from .pixelcnn_measures import allowed, sight, unseen, untrained, way
-from .pixelcnn_trials import AUTOENCODERS, CIFAR, PEOPLE, SMALL_CIFAR, UNSEEN, portraits
+from .pixelcnn_trials import AUTOENCODERS, SMALL_CIFAR, UNSEEN, portraits
 from .runs import Settings
 
 SEED = 0
-
-
-def pictures(settings: Settings) -> None:
-    """Write the figures of the first seed to the cache as PNG."""
-    save(settings, "blind-spot", blind_spot())
-    for name in AUTOENCODERS:
-        save(settings, f"reconstructions-{name}", reconstructions(name, settings))
-    if CIFAR.is_file():
-        save(settings, "classes", classes(settings))
-    if PEOPLE.is_dir():
-        save(settings, "portraits", faces(settings))
 
 
 def drawn(model: Model, condition: object, n: int) -> Tensor:
@@ -74,6 +64,7 @@ def blind_spot(size: int = 15, layers: int = 4) -> list[list[Tensor]]:
 
 
 def save(settings: Settings, name: str, rows: list[list[Tensor]]) -> None:
+    """Write a figure to the cache as PNG."""
     page = to_pil(sheet(rows))
     scale = max(1, 900 // page.width)
     page.resize((page.width * scale, page.height * scale), Image.Resampling.NEAREST).save(

@@ -127,14 +127,3 @@ def middle(file: Path) -> NDArray[np.uint8]:
     left, top = (picture.width - CROP) // 2, (picture.height - CROP) // 2
     box = (left, top, left + CROP, top + CROP)
     return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX, box))
-
-
-def all_trials(settings: Settings) -> list[Trial]:
-    """Return the trials whose data is available, the quick ones first."""
-    found = [*GATED_AND_PLAIN["digits"], BY_CLASS["digits"][1], *AUTOENCODERS["digits"]]
-    found += [*GATED_AND_PLAIN["streets"], *AUTOENCODERS["streets"]]
-    if PEOPLE.is_dir():
-        found.append(portraits(settings))
-    if CIFAR.is_file():
-        found += [*GATED_AND_PLAIN["CIFAR-10"], *SMALL_CIFAR.values()]
-    return found

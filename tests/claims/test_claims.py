@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import table
-from benchmarks.claims import CLAIMS, anchor, basisgan, cimle, cimle_variants, latent_dropout, mrgan, mrgan_tasks
+from benchmarks.claims import (
+    CLAIMS,
+    anchor,
+    basisgan,
+    basisgan_tasks,
+    cimle,
+    cimle_variants,
+    latent_dropout,
+    mrgan,
+    mrgan_tasks,
+)
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import METRICS, Claim, Settings, Trial, every, prepare, words
@@ -29,7 +39,7 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers in the place of trainings."""
     monkeypatch.setattr(Trial, "measure", lambda self, seed, _: measured(LPIPS.get(self.name, 0.04) + seed / 1000))
     monkeypatch.setattr(Trial, "run", lambda *_: Path("nowhere"))
-    for module in (basisgan, mrgan, mrgan_tasks):
+    for module in (basisgan, basisgan_tasks, mrgan, mrgan_tasks):
         monkeypatch.setattr(module, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(basisgan, "shares_after", lambda *_: torch.full((3,), 1 / 3))
     monkeypatch.setattr(basisgan, "distances_to_input", lambda *_: (0.1, 0.01))
@@ -89,6 +99,32 @@ def test_verdicts_follow_the_numbers(invented: None, tmp_path: Path, monkeypatch
         False,
         True,
     ]
+
+
+def test_verdicts_beside_dsgan_follow_the_numbers(
+    invented: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for trial, lpips in zip((basisgan_tasks.BASISGAN_HD, basisgan_tasks.BASISGAN, basisgan_tasks.TOGETHER), (5, 6, 7)):
+        monkeypatch.setitem(LPIPS, trial.name, float(lpips))
+    distances = {
+        basisgan_tasks.BASISGAN_HD.name: 0.4,
+        basisgan_tasks.BASISGAN.name: 0.4,
+        basisgan_tasks.TOGETHER.name: 0.3,
+    }
+    plain = Trial.measure
+    monkeypatch.setattr(
+        Trial,
+        "measure",
+        lambda self, *of: plain(self, *of) | {"frechet_squeezenet": distances.get(self.name, 0.5)},
+    )
+    monkeypatch.setattr(basisgan_tasks, "FACES", tmp_path)
+    parts = (basisgan_tasks.high_definition, basisgan_tasks.inpainting)
+    assert [part(Settings(tmp_path))[0].holds for part in parts] == [True, True]
+    monkeypatch.setitem(distances, basisgan_tasks.BASISGAN.name, 0.6)
+    monkeypatch.setitem(LPIPS, basisgan_tasks.DSGAN_HD.name, 6.0)
+    assert [part(Settings(tmp_path))[0].holds for part in parts] == [False, False]
+    monkeypatch.setattr(basisgan_tasks, "FACES", tmp_path / "absent")
+    assert basisgan_tasks.inpainting(Settings(tmp_path)) == []
 
 
 RATIOS = {

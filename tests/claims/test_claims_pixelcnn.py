@@ -11,7 +11,7 @@ import torch
 from benchmarks.claims import pixelcnn
 from benchmarks.claims import pixelcnn_measures as measures
 from benchmarks.claims.pixelcnn_trials import AUTOENCODERS, BY_CLASS, GATED_AND_PLAIN
-from benchmarks.claims.runs import Settings
+from benchmarks.claims.runs import Claim, Settings
 
 from variegate.core.interfaces import Shapes
 from variegate.methods import method
@@ -79,16 +79,19 @@ def test_gated_beats_plain_in_every_seed_and_on_every_data_set() -> None:
 def test_a_class_is_recognised_in_every_seed_and_hardly_changes_the_likelihood(
     invent: Invent, settings: Settings
 ) -> None:
-    found = pixelcnn.by_class(rows(), settings)
+    def judged(numbers: dict[str, Numbers]) -> list[Claim]:
+        return [pixelcnn.by_class(numbers, name, settings) for name in BY_CLASS]
+
+    found = judged(rows())
     assert [claim.id for claim in found] == ["class-digits", "class-cifar-10"]
     assert all(claim.holds for claim in found)
     name = GATED_AND_PLAIN["digits"][0].name
     invent({(name, "drawn"): [0.5, 0.5, 0.29]})
-    assert [claim.holds for claim in pixelcnn.by_class(rows(), settings)] == [False, True]
+    assert [claim.holds for claim in judged(rows())] == [False, True]
     invent({})
     for far in (1.97, 2.03):
         changed = rows(**{BY_CLASS[CIFAR][1].name: far})
-        assert [claim.holds for claim in pixelcnn.by_class(changed, settings)] == [True, False]
+        assert [claim.holds for claim in judged(changed)] == [True, False]
 
 
 def test_ways_are_smooth_where_steps_are_small_beside_the_ends_and_beside_chance(
