@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .runs import Trial
@@ -58,10 +59,6 @@ GAN = {
     "flip": False,
     "batch_size": BATCH,
 }
-HD_BALANCED, HD = (
-    Trial(f"pix2pixhd + noise{word}", "pix2pixhd", GAN | more, data="streets:2000", steps=1500)
-    for word, more in ((", rebalanced", {"rebalance": "data"}), ("", {}))
-)
 BICYCLE_GAN = {
     "width": 16,
     "jitter": 1.0,
@@ -71,10 +68,15 @@ BICYCLE_GAN = {
     "batch_size": BATCH,
     **{f"learning_rate.{player}": 8e-4 for player in ("generator", "posterior", "discriminator", "discriminator2")},
 }
-BICYCLE_BALANCED, BICYCLE = (
-    Trial(f"bicyclegan{word}", "bicyclegan", BICYCLE_GAN | more, data="streets:2000", steps=1500)
-    for word, more in ((", rebalanced", {"rebalance": "data"}), ("", {}))
-)
+
+
+def rebalanced_and_not(name: str, method: str, options: dict[str, Any]) -> tuple[Trial, Trial]:
+    without = Trial(name, method, options, data="streets:2000", steps=1500)
+    return replace(without, name=f"{name}, rebalanced", options={**options, "rebalance": "data"}), without
+
+
+HD_BALANCED, HD = rebalanced_and_not("pix2pixhd + noise", "pix2pixhd", GAN)
+BICYCLE_BALANCED, BICYCLE = rebalanced_and_not("bicyclegan", "bicyclegan", BICYCLE_GAN)
 OURS = (FULL, UNBALANCED, UNENCODED)
 REBALANCED_OTHERS = (  # each with rebalancing and without
     (CRN_HEADS_BALANCED, CRN),
