@@ -1,4 +1,4 @@
-"""`python -m benchmarks.table`: write results of `benchmarks.speed` and `benchmarks.claims` to docs/benchmarks.md."""
+"""`python -m benchmarks.table`: write results of `benchmarks.speed`, `.claims` and `.real` to the pages of docs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .claims import CLAIMS
 from .claims.runs import words
 from .real.rows import METRICS
 from .speed.results import COLUMNS, FOLDER, Result, text
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-CLAIMS = FOLDER.parent / "claims"
-REAL = FOLDER.parent / "real"
+JUDGED, REAL = (FOLDER.parent / name for name in ("claims", "real"))
 VERDICTS = {True: "holds", False: "does not hold", None: ""}
 
 
@@ -42,45 +42,69 @@ def section(measured: Result) -> str:
 
 
 def ledger(files: dict[str, list[dict[str, Any]]]) -> str:
-    """Format how many claims of each paper hold, and which do not."""
-    lines = ["| claims | judged | hold | do not hold |", "|---|---|---|---|"]
+    """Format how many claims of each paper hold, which do not, and which parts have not been measured yet."""
+    lines = ["| claims | judged | hold | do not hold | not yet measured |", "|---|---|---|---|---|"]
     every: list[bool] = []
     for name, found in files.items():
         judged = {claim["id"]: claim["holds"] for claim in found if claim["holds"] is not None}
         every += judged.values()
         failed = ", ".join(id for id, holds in judged.items() if not holds)
-        lines.append(f"| [{name}](#{name}) | {len(judged)} | {sum(judged.values())} | {failed} |")
-    return "\n".join([*lines, f"| all | {len(every)} | {sum(every)} | |"])
+        later = ", ".join(unmeasured(name, found))
+        lines.append(f"| [{name}](#{name}) | {len(judged)} | {sum(judged.values())} | {failed} | {later} |")
+    return "\n".join([*lines, f"| all | {len(every)} | {sum(every)} | | |"])
+
+
+def unmeasured(name: str, found: list[dict[str, Any]]) -> list[str]:
+    """The parts of a file without results."""
+    return [part for part in CLAIMS[name] if part not in {claim["part"] for claim in found}]
 
 
 def claims_section(name: str, found: list[dict[str, Any]]) -> str:
     """Format a paper's claims and what was measured, then the methods side by side: mean and deviation over seeds."""
-    lines = [f"### {name}", "", "| claim | data | verdict | measured |", "|---|---|---|---|"]
-    tables = [c for c in found if c["id"].startswith("table")]
-    judged = [c for c in found if c not in tables]
-    told = ((c["claim"], c["data"], VERDICTS[c["holds"]], c["note"].replace("|", "\\|")) for c in judged)
-    lines += ["| " + " | ".join(cells) + " |" for cells in told]
-    for claim in tables:
-        rows: dict[str, dict[str, str]] = {}
-        for key, values in claim["measured"].items():
-            row, _, metric = key.rpartition(": ")
-            rows.setdefault(row, {})[metric] = words(values)
-        metrics = list(next(iter(rows.values())))
-        lines += [
-            "",
-            f"{claim['claim'][0].upper()}{claim['claim'][1:]}, {claim['data']}:",
-            "",
-            "| method | " + " | ".join(m.replace("_", " ") for m in metrics) + " |",
-            "|" + "---|" * (len(metrics) + 1),
-        ]
-        lines += [f"| {row} | " + " | ".join(cells.get(m, "") for m in metrics) + " |" for row, cells in rows.items()]
-    first = found[0]
-    lines += [
+    tables = [claim for claim in found if claim["id"].startswith("table")]
+    lines = [
+        f"## {name}",
         "",
-        f"`{first['command']}`, mean ± standard deviation over seeds; "
-        f"{first['machine']['processor']}, Python {first['versions']['python']}, torch {first['versions']['torch']}.",
+        f"Commands: `python -m benchmarks.claims {name} --only PART`.",
+        "",
+        "| claim | paper | data | part | verdict | measured |",
+        "|---|---|---|---|---|---|",
     ]
-    return "\n".join(lines)
+    for claim in found:
+        if claim not in tables:
+            note = claim["note"].replace("|", "\\|")
+            verdict = VERDICTS[claim["holds"]]
+            cells = (claim["claim"], claim["paper"], claim["data"], claim["part"], verdict, note)
+            lines.append("| " + " | ".join(cells) + " |")
+    lines += [f"| | | | {part} | not yet measured | |" for part in unmeasured(name, found)]
+    for claim in tables:
+        lines += ["", *side_by_side(claim)]
+    by_machine: dict[str, list[str]] = {}
+    for claim in found:
+        versions = claim["versions"]
+        about = f"{claim['machine']['processor']}, Python {versions['python']}, torch {versions['torch']}"
+        by_machine.setdefault(about, []).append(claim["part"])
+    told = "; ".join(f"{', '.join(dict.fromkeys(parts))}: {about}" for about, parts in by_machine.items())
+    return "\n".join([*lines, "", f"Mean ± standard deviation over seeds. {told}."])
+
+
+def side_by_side(claim: dict[str, Any]) -> list[str]:
+    """Format a table whose values are named "row: metric"."""
+    rows: dict[str, dict[str, str]] = {}
+    for key, values in claim["measured"].items():
+        row, _, metric = key.rpartition(": ")
+        rows.setdefault(row, {})[metric] = words(values)
+    metrics = list(next(iter(rows.values())))
+    return [
+        f"{claim['claim'][0].upper()}{claim['claim'][1:]}, {claim['data']}:",
+        "",
+        "| method | " + " | ".join(metric.replace("_", " ") for metric in metrics) + " |",
+        "|" + "---|" * (len(metrics) + 1),
+        *(
+            f"| {row} | " + " | ".join(cells.get(metric, "") for metric in metrics) + " |"
+            for row, cells in rows.items()
+        ),
+    ]
 
 
 def real_section(content: dict[str, Any]) -> str:
@@ -137,7 +161,7 @@ def fill(page: str, marker: str, body: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
     parser.add_argument("--results", type=Path, default=FOLDER)
-    parser.add_argument("--claims", type=Path, default=CLAIMS)
+    parser.add_argument("--claims", type=Path, default=JUDGED)
     parser.add_argument("--real", type=Path, default=REAL)
     parser.add_argument("--page", type=Path, default=PAGE)
     chosen = parser.parse_args(arguments)
@@ -145,18 +169,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not measured:
         print(f"no results in {chosen.results}; run `python -m benchmarks.speed NAME` first", file=sys.stderr)
         return 1
+    chosen.page.parent.mkdir(parents=True, exist_ok=True)
     page = chosen.page.read_text() if chosen.page.is_file() else "# Benchmarks\n"
     page = fill(page, "speed", "\n\n".join(section(one) for one in measured))
     judged = {path.stem: json.loads(path.read_text()) for path in sorted(chosen.claims.glob("*.json"))}
     if judged:
-        page = fill(page, "ledger", ledger(judged))
-        page = fill(page, "claims", "\n\n".join(claims_section(name, found) for name, found in judged.items()))
+        claims = chosen.page.with_name("claims.md")
+        whole = claims.read_text() if claims.is_file() else "# Claims\n"
+        whole = fill(whole, "ledger", ledger(judged))
+        sections = "\n\n".join(claims_section(name, found) for name, found in judged.items())
+        claims.write_text(fill(whole, "claims", sections))
     if (gallery := chosen.page.with_name("gallery.md")).is_file():
         text = gallery.read_text()
         for path in sorted(chosen.real.glob("*.json")):
             text = fill(text, path.stem, real_section(json.loads(path.read_text())))
         gallery.write_text(text)
-    chosen.page.parent.mkdir(parents=True, exist_ok=True)
     chosen.page.write_text(page)
     print(f"{len(measured) + len(judged)} tables written to {chosen.page}")
     return 0

@@ -42,10 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"--only {part}: the parts of {chosen.name} are {', '.join(parts)}")
     keep_freed_memory()
     settings = Settings(chosen.cache, chosen.quick, chosen.workers)
-    command = f"python -m benchmarks.claims {chosen.name}" + (" --quick" if chosen.quick else "")
-    shared = {"command": command, "versions": versions(), "machine": machine()}
-    measured = [parts[part](settings) for part in chosen.only or parts]
-    found = [claim.to_dict() | shared for claims in measured for claim in claims]
+    shared = {"versions": versions(), "machine": machine()}
+    found = []
+    for part in chosen.only or parts:
+        command = f"python -m benchmarks.claims {chosen.name} --only {part}" + (" --quick" if chosen.quick else "")
+        about = {"part": part, "command": command} | shared
+        found += [claim.to_dict() | about for claim in parts[part](settings)]
     chosen.out.mkdir(parents=True, exist_ok=True)
     path = chosen.out / f"{chosen.name}.json"
     known = json.loads(path.read_text()) if chosen.only and path.is_file() else []
@@ -58,9 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def updated(known: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Replace the claims known under the same id, in their places; new ones follow."""
-    new = {claim["id"]: claim for claim in found}
-    return [new.pop(claim["id"], claim) for claim in known] + list(new.values())
+    """Replace what is known of the same parts: a claim of the same id in its place; new ones follow."""
+    new, parts = {claim["id"]: claim for claim in found}, {claim["part"] for claim in found}
+    kept = [new.pop(claim["id"], claim) for claim in known if claim["id"] in new or claim["part"] not in parts]
+    return [*kept, *new.values()]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import METRICS, Claim, Settings, Trial, every, prepare, words
 
-KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "command", "versions", "machine"}
+KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "part", "command", "versions", "machine"}
 
 
 def measured(lpips: float) -> dict[str, float]:
@@ -59,7 +59,7 @@ def test_every_claim_says_what_was_measured_with_one_value_a_seed(invented: None
         assert claim["measured"]
         seeds = 1 if claim["id"] in ("cost", "facades") else 3
         assert all(len(values) == seeds for values in claim["measured"].values())
-        assert claim["command"] == "python -m benchmarks.claims basisgan"
+        assert claim["command"] == f"python -m benchmarks.claims basisgan --only {claim['part']}"
 
 
 def test_a_part_keeps_the_results_of_the_others(
@@ -69,7 +69,7 @@ def test_a_part_keeps_the_results_of_the_others(
         return lambda _: [Claim(id, "a claim", True, "new", {id: [1.0]}) for id in ids]
 
     monkeypatch.setitem(CLAIMS, "cimle", {"first": part("a", "b"), "second": part("c")})
-    before = [{"id": "b", "note": "old"}, {"id": "c", "note": "old"}]
+    before = [{"id": id, "note": "old", "part": part} for id, part in (("b", "first"), ("c", "second"), ("d", "first"))]
     (tmp_path / "cimle.json").write_text(json.dumps(before))
     assert main(["cimle", "--only", "first", "--out", str(tmp_path)]) == 0
     after = json.loads((tmp_path / "cimle.json").read_text())
@@ -77,6 +77,7 @@ def test_a_part_keeps_the_results_of_the_others(
     assert main(["cimle", "--out", str(tmp_path)]) == 0
     after = json.loads((tmp_path / "cimle.json").read_text())
     assert [(claim["id"], claim["note"]) for claim in after] == [("a", "new"), ("b", "new"), ("c", "new")]
+    assert [claim["part"] for claim in after] == ["first", "first", "second"]
     with pytest.raises(SystemExit):
         main(["cimle", "--only", "third", "--out", str(tmp_path)])
     assert "--only third: the parts of cimle are first, second" in capsys.readouterr().err
@@ -242,17 +243,22 @@ def test_trainings_side_by_side_are_those_one_after_another(tmp_path: Path) -> N
         assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_claims_become_tables_of_the_page(invented: None, tmp_path: Path) -> None:
+def test_claims_become_tables_of_the_page(invented: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basisgan, "FACADES", tmp_path / "absent")
+    monkeypatch.setattr(basisgan_tasks, "FACES", tmp_path / "absent")
     found = run(tmp_path)
     page, speed = tmp_path / "page.md", table.FOLDER
     assert table.main(["--results", str(speed), "--claims", str(tmp_path), "--page", str(page)]) == 0
-    text = page.read_text()
+    text = (tmp_path / "claims.md").read_text()
     assert all(claim["claim"] in text for name, claim in found.items() if name != "table")
     for trial in basisgan.FAMILY:
         assert f"| {trial.name} | 0.5 ± 0 |" in text
     judged = {name: claim["holds"] for name, claim in found.items() if claim["holds"] is not None}
     failed = ", ".join(name for name, holds in judged.items() if not holds)
-    assert f"| [basisgan](#basisgan) | {len(judged)} | {sum(judged.values())} | {failed} |" in text
+    assert (
+        f"| [basisgan](#basisgan) | {len(judged)} | {sum(judged.values())} | {failed} | facades, inpainting |" in text
+    )
+    assert "| | | | facades | not yet measured | |" in text
 
 
 def test_a_run_is_known_by_its_configuration_and_seed_alone(tmp_path: Path) -> None:
