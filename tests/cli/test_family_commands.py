@@ -42,6 +42,14 @@ def test_a_hole_is_filled_and_nothing_outside_it_changes(tmp_path: Path) -> None
         after = np.asarray(Image.open(tmp_path / "drawn" / f"0-{i}.png")).astype(int)
         assert np.abs(after - before)[mask == 0].max() <= 1
         assert np.abs(after - before)[mask > 0].max() > 20
+    main(
+        ["sample", str(run), "test:0", "--mask", str(tmp_path / "mask.png"), "-n", "1", "--out", str(tmp_path / "item")]
+    )
+    item = RunFolder(run).pairs("test").raw(0)[1].permute(1, 2, 0).numpy().astype(int)
+    after = np.asarray(Image.open(next((tmp_path / "item").glob("*0.png")))).astype(int)
+    assert np.abs(after - item)[mask == 0].max() <= 1, "an item's own image, without its hole"
+    with pytest.raises(SystemExit):
+        main(["sample", str(run), "test:0", "test:1", "--mask", str(tmp_path / "mask.png")])
 
 
 def test_the_style_of_a_given_image_can_be_drawn_on_another_layout(tmp_path: Path) -> None:

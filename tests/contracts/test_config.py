@@ -112,10 +112,16 @@ def test_a_player_without_a_learning_rate_is_refused_by_name() -> None:
     ("name", "options", "words"),
     [
         ("pix2pix", {"neighbours.threshold": 300}, "its objective has one target per condition"),
-        ("latent-dropout", {"neighbours.threshold": 300, "branches": 6}, "most is 7, but there are only 6 branches"),
+        (
+            "latent-dropout",
+            {"neighbours.threshold": 300, "branches": 6},
+            "most is 7, but each condition has only 6 outputs",
+        ),
+        ("dsgan", {"objective.seeking.features": True}, "compares what the discriminator sees in both"),
+        ("pix2pix", {"objective.masked": True}, "objective.masked needs a generator that fills holes"),
     ],
 )
-def test_neighbours_that_cannot_be_learned_are_refused(name: str, options: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_learned_is_refused(name: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         method(name, options)
 

@@ -53,7 +53,7 @@ def test_a_sibling_is_the_test_split(tmp_path: Path) -> None:
     write(tmp_path / "x_train.npz", images=noise(6, 4, 4), labels=np.array([0, 1, 2, 0, 1, 2]))
     write(tmp_path / "x_test.npz", images=noise(2, 4, 4), labels=np.array([0, 1]))
     pairs = open_data(tmp_path / "x_train.npz")
-    assert pairs.splits == ("train", "test")
+    assert pairs.splits == ("train", "val", "test")
     assert pairs.name == "x"
     assert pairs.condition.channels == 3
     assert pairs.image_channels == 1  # (N, H, W) is grey
@@ -179,10 +179,14 @@ def test_cifar_as_torchvision_leaves_it(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     for path in (tmp_path, tmp_path / "cifar-10-batches-py", f"cifar10:{tmp_path}", "cifar10"):
         pairs = open_data(path)
-        assert pairs.splits == ("train", "test")
-        assert torch.equal(pairs.raw(5)[1], torch.from_numpy(images[5]).permute(2, 0, 1))
-        assert torch.equal(pairs.of_split("test").raw(0)[1], torch.from_numpy(images[8]).permute(2, 0, 1))
-        assert pairs.condition.names[int(pairs.of_split("test").raw(0)[0].max())] == "name 9"
+        assert pairs.splits == ("train", "val", "test")
+        known = {tuple(image.flatten()): row for row, image in enumerate(images.transpose(0, 3, 1, 2))}
+        rows = {s: [known[tuple(one.raw(k)[1].flatten().tolist())] for k in range(len(one))]
+                for s in pairs.splits for one in [pairs.of_split(s)]}  # fmt: skip
+        assert sorted(rows["train"] + rows["val"]) == list(range(8))
+        assert sorted(rows["test"]) == list(range(8, len(images)))
+        test = pairs.of_split("test")
+        assert pairs.condition.names[int(test.raw(rows["test"].index(8))[0].max())] == "name 9"
     with (tmp_path / "cifar-10-batches-py" / "data_batch_2").open("ab") as file:
         file.write(b"x")  # no longer the published file, which must not be unpickled
     with pytest.raises(DataError, match="differs from the published one; download it again"):
@@ -198,13 +202,17 @@ def test_digits_are_grey_in_sixteen_levels_with_a_fixed_split() -> None:
     bunch = load_digits()
     pairs = open_data("digits")
     held = pairs.of_split("test")
-    assert (len(pairs), len(held), pairs.size, pairs.image_channels) == (1498, 299, (8, 8), 1)
+    assert (len(pairs), len(pairs.of_split("val")), len(held)) == (1398, 100, 299)
+    assert (pairs.size, pairs.image_channels) == ((8, 8), 1)
     assert pairs.condition.names == tuple("0123456789")
+    place = {(one.split != "test", int(name.rpartition(":")[2])): (one, k)
+             for one in (pairs, pairs.of_split("val"), held) for k, name in enumerate(one.files)}  # fmt: skip
     row = {True: 0, False: 0}
     for i in range(0, 1797):
         test = i % 6 == 5
         if i % 97 == 0 or i == 5:
-            raw, image = (held if test else pairs).raw(row[test])
+            one, k = place[not test, row[test]]
+            raw, image = one.raw(k)
             assert torch.equal(image[0].float() / 17, torch.from_numpy(np.minimum(bunch.images[i], 15)).float())
             assert int(raw.max()) == bunch.target[i]
         row[test] += 1
@@ -215,10 +223,11 @@ def test_digits_are_grey_in_sixteen_levels_with_a_fixed_split() -> None:
 
 def test_the_real_cifar_subset() -> None:
     pairs = open_data(shared("data", "cifar10_train.npz"))
-    assert (len(pairs), len(pairs.of_split("test"))) == (7000, 1500)
+    assert [len(pairs.of_split(split)) for split in ("train", "val", "test")] == [6900, 100, 1500]
     with np.load(shared("data", "cifar10_test.npz"), allow_pickle=False) as content:
         images, labels, classes = content["images"], content["labels"], content["classes"]
+    held = pairs.of_split("test")
     for k in (0, 700, 1499):
-        raw, image = pairs.of_split("test").raw(k)
-        assert torch.equal(image, torch.from_numpy(images[k]).permute(2, 0, 1))
-        assert pairs.condition.names[int(raw.max())] == classes[labels[k]]
+        (raw, image), row = held.raw(k), int(held.files[k].rpartition(":")[2])
+        assert torch.equal(image, torch.from_numpy(images[row]).permute(2, 0, 1))
+        assert pairs.condition.names[int(raw.max())] == classes[labels[row]]

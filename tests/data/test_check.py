@@ -60,7 +60,7 @@ def test_an_id_that_only_the_test_split_has_is_a_problem(labelled: Path) -> None
     save(labelled / "test_labels" / "0.png", np.full((16, 16), 9, dtype=np.uint8))
     save(labelled / "test" / "0.png", photo())
     report = check(labelled)
-    assert report.splits == {"train": 8, "test": 1}
+    assert report.splits == {"train": 7, "val": 1, "test": 1}
     assert [p for p in report.problems if "test_labels/0.png: has label id 9" in p] == report.problems
 
 

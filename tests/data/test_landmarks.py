@@ -158,7 +158,7 @@ def test_arrays_with_a_mistake_are_told() -> None:
 
 def test_a_folder_of_faces_is_recognised(tmp_path: Path) -> None:
     pairs = open_data(faces(tmp_path))
-    assert pairs.description == "images with 3 landmarks each in landmarks.json: 3 train, 3 test"
+    assert pairs.description == "images with 3 landmarks each in landmarks.json: 2 train, 1 val, 3 test"
     assert pairs.condition == Landmarks(points=3, frame=(16, 24))
     raw, image = pairs.raw(1)
     assert points_of(raw).tolist() == [[1, 3], [19, 15], [22, 0]]
@@ -284,7 +284,10 @@ def test_a_detector_writes_what_is_recognised(tmp_path: Path) -> None:
     written = find_landmarks(tmp_path, Corner())
     assert written == [tmp_path / "train" / "landmarks.json", tmp_path / "test" / "landmarks.json"]
     assert json.loads(written[0].read_text())["2.png"] == [[0, 0], [7, 7]]
-    assert points_of(open_data(tmp_path).raw(2)[0]).tolist() == [[1, 0], [22, 14]]  # (x + 1/2) * 3 - 1/2
+    assert points_of(open_data(tmp_path).of_split("val").raw(0)[0]).tolist() == [
+        [1, 0],
+        [22, 14],
+    ]  # (x + 1/2) * 3 - 1/2
     with pytest.raises(DataError, match="already exists"):
         find_landmarks(tmp_path, Corner())
 

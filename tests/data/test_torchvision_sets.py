@@ -38,12 +38,12 @@ def pets(root: Path) -> Path:
 
 def test_heads_of_pets_are_cut_out_for_a_derived_condition(tmp_path: Path) -> None:
     pairs = open_data(pets(tmp_path), condition="self")
-    assert (len(pairs), len(pairs.of_split("test")), pairs.size) == (3, 1, (8, 16))
+    assert (len(pairs), len(pairs.of_split("test")), pairs.size) == (2, 1, (8, 16))
     whole = np.asarray(Image.open(pairs.files[0]))
     condition, image = pairs.raw(0)
     assert torch.equal(image, torch.from_numpy(whole[4:12, 2:18].copy()).permute(2, 0, 1))
     assert torch.equal(condition, image)
-    assert [Path(file).stem for file in pairs.files] == ["cat_1", "dog_3", "dog_10"]
+    assert [Path(file).stem for file in (*pairs.files, *pairs.of_split("val").files)] == ["cat_1", "dog_3", "dog_10"]
     assert check(tmp_path, condition="edges").ok
 
 
@@ -65,7 +65,7 @@ def test_normals_beside_pets_are_cut_out_too(tmp_path: Path, of: str) -> None:
         vectors[name] = values[4:12, 2:18].astype(np.float32)
         np.save(root / "normals" / f"{name}.npy", values.astype(np.float32) if of == "whole" else vectors[name])
     pairs = open_data(root)
-    assert "with surface normals: 3 train, 1 test" in pairs.description
+    assert "with surface normals: 2 train, 1 val, 1 test" in pairs.description
     assert torch.equal(pairs.raw(1)[0], Normals().read(vectors["dog_3"]))
     assert check(root).ok
     (root / "normals" / "dog_3.npy").unlink()
@@ -94,14 +94,15 @@ def lfw(root: Path) -> Path:
 def test_faces_in_the_wild_are_split_by_their_lists(tmp_path: Path) -> None:
     root = lfw(tmp_path)
     pairs = open_data(root, condition="grey")
-    assert [Path(file).stem for file in pairs.files] == ["Ann_Lee_0001", "Ann_Lee_0002", "Cy_Fox_0001", "Cy_Fox_0002"]
+    files = [*pairs.files, *pairs.of_split("val").files]
+    assert [Path(file).stem for file in files] == ["Ann_Lee_0001", "Ann_Lee_0002", "Cy_Fox_0001", "Cy_Fox_0002"]
     assert len(pairs.of_split("test")) == 2
     with pytest.raises(DataError, match=r"Labelled Faces in the Wild \(lfw_funneled\); it has no condition"):
         open_data(root / "lfw-py")
     table = {f"{name}/{name}_0001.jpg": [[3, i], [5, 6]] for i, name in enumerate(("Ann_Lee", "Bob_Ray", "Cy_Fox"))}
     (root / "lfw-py" / "landmarks.json").write_text(json.dumps(table))
     pairs = open_data(root)
-    assert "2 landmarks each in landmarks.json (3 other images left out): 2 train, 1 test" in pairs.description
-    assert points_of(pairs.raw(1)[0]).tolist() == [[3, 2], [5, 6]]
+    assert "2 landmarks each in landmarks.json (3 other images left out): 1 train, 1 val, 1 test" in pairs.description
+    assert points_of(pairs.of_split("val").raw(0)[0]).tolist() == [[3, 2], [5, 6]]
     assert points_of(pairs.of_split("test").raw(0)[0])[0].tolist() == [3, 1]
     assert check(root).ok

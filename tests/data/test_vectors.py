@@ -88,7 +88,7 @@ def test_vectors_of_arrays_are_in_the_order_of_rows(tmp_path: Path) -> None:
     np.savez(tmp_path / "x_test.npz", images=np.zeros((2, 4, 4), np.uint8))
     np.save(tmp_path / "v.npy", np.arange(10.0).reshape(5, 2))
     pairs = open_data(tmp_path / "x_train.npz", condition=f"vectors:{tmp_path / 'v.npy'}")
-    assert pairs.raw(2)[0][:, 0, 0].tolist() == [4, 5]
+    assert pairs.of_split("val").raw(0)[0][:, 0, 0].tolist() == [4, 5]
     assert pairs.of_split("test").raw(0)[0][:, 0, 0].tolist() == [6, 7]
 
 

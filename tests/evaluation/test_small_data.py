@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from helpers.shared import shared_weights
-from helpers.tiny import photo, save
+from helpers.tiny import drawing, photo, save
 from variegate import evaluate, train
 from variegate.core.errors import TrainingError
+from variegate.data import open_data
 from variegate.evaluation import measure as measuring
+from variegate.methods.mrgan import glcic
+from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings
 
 QUIET = ExecutionSettings(quiet=True, device="cpu")
@@ -56,6 +59,29 @@ def test_one_or_two_held_out_pairs_keep_their_other_numbers(
     content = evaluate(run, protocol="quick")
     assert {"diversity_pixel", "rmse_best", "bits_per_dim"} <= set(content["metrics"])
     assert any(line.startswith("FID and KID: ") for line in content["skipped"])
+
+
+def test_other_data_are_measured_whole_and_in_the_direction_of_training(tmp_path: Path) -> None:
+    for name, flat in (("own", 0), ("other", 1)):
+        for i in range(12):
+            sides = [drawing(8, 8), photo(8, 8)]
+            save(tmp_path / name / f"{i}.png", np.concatenate([sides[flat], sides[1 - flat]], axis=1))
+    run = RunFolder(trained(tmp_path / "own", tmp_path / "run", size=8))
+    assert (run.config.data.direction, run.config.place.direction) == (None, "AtoB")
+    other = run.pairs("held", tmp_path / "other")
+    assert (other.source.direction, len(other)) == ("AtoB", 12)
+    assert len(run.pairs("held", tmp_path / "own")) == len(run.pairs("held")) == 1
+
+
+def test_a_hole_at_the_border_costs_only_the_measure_that_needs_more_room(tmp_path: Path) -> None:
+    for i in range(4):
+        save(tmp_path / "images" / f"{i}.png", photo(32, 32))
+        save(tmp_path / "masks" / f"{i}.png", np.pad(np.full((32, 4), 255, np.uint8), ((0, 0), (0, 28))))
+    pairs = open_data(tmp_path / "images", condition=f"inpaint:{tmp_path / 'masks'}")
+    generator = glcic(width=4).build_generator(pairs.shapes).eval()
+    found = measuring.measure(generator, pairs, pairs, "quick", perceptual=False)
+    assert {"rmse_best", "psnr_mean"} <= set(found.results.measured)
+    assert any("SSIM needs whole windows" in line for line in found.skipped)
 
 
 def test_nothing_held_out_is_said_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

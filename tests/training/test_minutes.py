@@ -14,6 +14,7 @@ from variegate.data.dataset.opening import DataConfig
 from variegate.methods import METHODS
 from variegate.methods.budgets import BUDGETS
 from variegate.methods.registry import method
+from variegate.runs.config import budget_of
 from variegate.runs.folder import RunFolder
 from variegate.training import minutes
 from variegate.training.minutes import plan, sizes_of
@@ -23,9 +24,16 @@ TIGHT = {"data": "streets:40", "size": 32, "quiet": True}
 
 def test_every_method_has_a_budget_whose_options_exist() -> None:
     assert set(BUDGETS) == set(METHODS)
-    for name, budget in BUDGETS.items():
+    for name in BUDGETS:
+        budget = budget_of(method(name))
         for rung in budget.rungs:
             assert isinstance(method(name, {**budget.options, **rung}), Method)
+
+
+def test_a_generator_without_a_setting_does_without() -> None:
+    given = {name: budget_of(method("dsgan", {"task": name})).options for name in ("translation", "inpainting")}
+    assert "generator.upsampling" in given["translation"]
+    assert given["inpainting"] == {"batch_size": 8}
 
 
 def test_a_run_takes_about_the_time_and_resumes_with_what_was_chosen(tmp_path: Path) -> None:

@@ -30,15 +30,14 @@ class Moments:
     def run(self) -> None:
         from ..model.model import Model
         from ..runs.folder import RunFolder
-        from .typed import conditions_of
+        from .typed import masked_conditions_of
 
         out = folder_for(self.out, self.run_directory / "moments")
         model = Model.load(self.run_directory, self.device)
         place = RunFolder(self.run_directory).predictor
         predictor = None if place is None else Model.load(place, self.device)
-        named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
+        named = masked_conditions_of(self.run_directory, named_or_none(self.conditions, model), self.mask)
         for prefix, (_, condition) in zip(prefixes([name for name, _ in named]), named):
-            condition = (condition, self.mask) if self.mask else condition
             sources = {"": model} if predictor is None else {"": model, "predicted-": predictor}
             size = size_for(self.size, model.size)
             found = {word: source.moments(condition, self.n, self.seed, size) for word, source in sources.items()}

@@ -56,7 +56,7 @@ class Sample:
         from ..core.progress import watched
         from ..model.model import Model
         from .codes import given_codes, refuse_several
-        from .typed import conditions_of
+        from .typed import conditions_of, masked_conditions_of
 
         refuse_several({"--codes": self.codes, "--fixed-codes": self.fixed_codes, "--like": self.like})
         n = 16 if self.n is None else self.n
@@ -68,10 +68,9 @@ class Sample:
         if self.like:
             whose = (self.like_condition,) if self.like_condition else ()
             codes = model.invert(self.like, *(condition for _, condition in conditions_of(self.run_directory, whose)))
-        named = conditions_of(self.run_directory, named_or_none(self.conditions, model))
+        named = masked_conditions_of(self.run_directory, named_or_none(self.conditions, model), self.mask)
         each = zip(prefixes([name for name, _ in named]), named)
         for prefix, (_, condition) in watched(each, "drawing samples", len(named)):
-            condition = (condition, self.mask) if self.mask else condition
             drawn = model.sample(condition, n, self.seed, codes=codes, size=size_for(self.size, model.size))
             drawn.save(out, prefix)
         print(out)

@@ -35,6 +35,21 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
     return found
 
 
+def masked_conditions_of(run: str | Path, texts: Sequence[str], mask: Path | None) -> list[tuple[str, Any]]:
+    """As `conditions_of`; with a mask, a pair of the image and the mask: an item's own image, as it is without a hole.
+
+    Raises:
+        DataError: as for `conditions_of`, or there is a mask and more than one condition.
+    """
+    named = conditions_of(run, texts)
+    if mask is None:
+        return named
+    if len(named) != 1:
+        raise DataError(f"--mask {mask}: belongs to a single condition, but {len(named)} are given; give one")
+    [(name, condition)], item = named, item_of(run, texts[0])
+    return [(name, (condition if item is None else item[1], mask))]
+
+
 def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Tensor | None]]:
     """Resolve typed images to (name for files, image file or raw tensor, raw condition of an item such as `test:3`).
 

@@ -213,8 +213,10 @@ class Method(Config):
         if wanted.threshold and objective.targets() == 1:
             return "its objective has one target per condition; training.neighbours.threshold must be 0"
         if wanted.threshold and wanted.most > objective.targets():
-            few = f"training.neighbours.most is {wanted.most}, but there are only {objective.targets()} branches"
-            return f"{few}; raise --branches or lower it"
+            few = (
+                f"training.neighbours.most is {wanted.most}, but each condition has only {objective.targets()} outputs"
+            )
+            return f"{few} to match; lower it, or raise their number (--branches, --candidates)"
         if training.patience and training.keep != "best":
             return "training.patience waits for a better validation score, so it needs training.keep best"
         missing = ", ".join(sorted(objective.players() - set(training.learning_rate)))

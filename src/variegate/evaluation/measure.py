@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypedDict, Unpack
 from weakref import WeakKeyDictionary
 
@@ -111,7 +112,7 @@ def measure(
     levels = perceptual_metrics(gathered, drawn, real, preset) if extra.get("perceptual", True) else None
     gathered.add("diversity score", lambda: feature_spread(drawn.conditions(), levels, networks.embedding))
     counts = None
-    if pairs.name == "streets":
+    if pairs.name == "streets" and pairs.layout(0) is not None:  # a user's folder may have that name
         measured, counts = mode_results(generator, pairs, seed, which)
         gathered.results.add(measured)
     if isinstance(generator, HasSampler):
@@ -136,10 +137,11 @@ def quick_metrics(
             gathered.skip("code sensitivity: conditions do not change this model's samples")
     if not pairs.unpaired:
         measures = measures_for(pairs.size)
-        gathered.add(
-            "closeness to the real image",
-            lambda: fidelity(drawn.with_truth(), measures, preset.remarks, drawn.holes),
-        )
+        for name in measures:
+            gathered.add(
+                f"closeness to the real image, {name.upper()}",
+                partial(fidelity, drawn.with_truth(), (name,), preset.remarks, drawn.holes),
+            )
         if isinstance(pairs.derived, SuperRes):
             each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
             factor, raws = pairs.derived.factor, [raw for raw in each if raw is not None]

@@ -43,7 +43,7 @@ class Weights(NamedTuple):
 
 NO_PERCEPTUAL = (
     "training needs no such file with `--perceptual laplacian` (of both stages, if there are two: also "
-    "`--previous.objective.perceptual laplacian`)"
+    "`--previous.objective.perceptual laplacian`; pixelnn: `--generator.descriptor laplacian`)"
 )
 NO_LPIPS = "the diversity `pixel` and the other LPIPS networks need no such file"
 KNOWN: dict[str, Known] = {

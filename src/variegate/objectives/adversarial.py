@@ -132,12 +132,16 @@ class AdversarialConfig(ObjectiveConfig):
         return frozenset({"generator", "discriminator"})
 
     def refusal(self, method: Method) -> str | None:
+        if self.masked and not method.generator.fills_holes:
+            return "objective.masked needs a generator that fills holes"
         if self.seeking.kind == "none":
             return None
         if not method.randomness.has_code:
             return "objective.seeking compares the images of two codes, but without randomness there are none"
         if not method.randomness.comparable:
             return "objective.seeking divides by the distance of codes, meaningless for dropout masks and heads"
+        if self.seeking.features and not self.seeking.judge_both:
+            return "objective.seeking.features compares what the discriminator sees in both; give judge_both true"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> Adversarial:

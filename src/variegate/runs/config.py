@@ -15,6 +15,7 @@ from ..core.method import Method
 from ..core.overrides import override
 from ..data.dataset.opening import DataConfig, absolute
 from ..data.dataset.pairs import Pairs
+from ..data.readers.items import Direction
 from ..methods import method as method_of_name
 from ..methods import method_from_mapping
 from ..methods.budgets import BUDGETS
@@ -29,6 +30,7 @@ class DataPlace(Config):
 
     path: str = Field(description="as typed, made absolute")
     fingerprint: str = Field(description="of the names and sizes of all files")
+    direction: Direction | None = Field(None, description="which of A and B is the condition, where one was chosen")
 
 
 class RunConfig(Config):
@@ -52,7 +54,8 @@ class RunConfig(Config):
 
 def place_of(pairs: Pairs, path: str) -> DataPlace:
     """Where data that were opened from a path are."""
-    return DataPlace(path=absolute(path), fingerprint=pairs.source.fingerprint)
+    source = pairs.source
+    return DataPlace(path=absolute(path), fingerprint=source.fingerprint, direction=source.direction)
 
 
 def run_config(
@@ -112,8 +115,12 @@ def for_condition(method: Method, condition: str) -> Method:
 
 
 def budget_of(method: Method) -> Budget:
-    """What a method gets if training must take minutes; methods made in Python stay as they are."""
-    return BUDGETS.get(method.name, Budget())
+    """What a method gets if training must take minutes, as far as its generator has such settings; methods made in
+    Python stay as they are."""
+    budget = BUDGETS.get(method.name, Budget())
+    names = {f"generator.{name}" for name in type(method.generator).model_fields}
+    options = {name: v for name, v in budget.options.items() if name in names or not name.startswith("generator.")}
+    return budget.model_copy(update={"options": options})
 
 
 def with_predictor(method: Method, run: str) -> Method:

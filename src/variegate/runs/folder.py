@@ -12,7 +12,7 @@ from ..core.config import from_mapping
 from ..core.errors import CheckpointError, DataError
 from ..data.conditions import condition_from_mapping
 from ..data.dataset.opening import absolute, is_there
-from ..data.dataset.pairs import Pairs
+from ..data.dataset.pairs import DataSource, Pairs
 from .checkpoints import Checkpoints
 from .config import RunConfig, saved_config
 from .saved_model import ModelRecord, read_record
@@ -61,24 +61,27 @@ class RunFolder:
         """The run's data, or other data read in the same way: with its size, direction and condition.
 
         Args:
-            split: "held" means test if there is one, else val.
+            split: "held" means test if there is one, else val. Of other data without either, all.
             path: path of other data.
 
         Raises:
             DataError: see `open_data`.
         """
-        config, record = self.config.data, self.record
+        config, record, place = self.config.data, self.record, self.config.place
+        if path is not None and place is not None and absolute(str(path)) == place.path:
+            path = None
         changes = {
             "path": str(self.data_path() if path is None else path),
             "size": record.size,
             "grey": record.image_channels == 1,
         }
         same = config.model_copy(update=changes)
-        pairs = same.open(given=condition_from_mapping(record.condition))
+        before = None if place is None else place.direction
+        source = same.source(condition_from_mapping(record.condition), before, whole=path is not None)
         if path is None:
-            self._recognise(pairs)
-        held = next((name for name in ("test", "val") if name in pairs.splits), pairs.split)
-        return pairs.of_split(held if split == "held" else split)
+            self._recognise(source)
+        held = next((name for name in ("test", "val") if name in source.origins), "train")
+        return Pairs(source, held if split == "held" else split)
 
     def data_path(self) -> str:
         """Where the data of the run are: where they were, or as typed if they moved with it.
@@ -96,10 +99,10 @@ class RunFolder:
             )
         return typed
 
-    def _recognise(self, pairs: Pairs) -> None:
+    def _recognise(self, source: DataSource) -> None:
         """Raises DataError for other data than the run's; warns of data that changed where they are."""
         place = self.config.place
-        if place is None or pairs.source.fingerprint == place.fingerprint:
+        if place is None or source.fingerprint == place.fingerprint:
             return
         if not is_there(place.path):
             raise DataError(

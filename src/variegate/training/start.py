@@ -14,6 +14,7 @@ from ..core.interfaces import Size
 from ..core.method import Method
 from ..data.conditions import condition_from_mapping
 from ..data.dataset.pairs import Pairs
+from ..data.readers.items import Direction
 from ..runs.config import RunConfig, differences, place_of, saved_config
 from ..runs.folder import RunFolder
 from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights
@@ -37,7 +38,8 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     from .loop import train  # importing torch and Fabric takes seconds; earlier errors should appear at once
 
     refuse_foreign(folder)
-    pairs = config.data.open()
+    begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
+    pairs = Pairs(config.data.source(direction=direction_before(folder)), "train")
     if len(pairs) == 0:
         raise DataError(f"{config.data.path}: no pairs to train on")
     config = config.model_copy(update={"place": place_of(pairs, config.data.path)})
@@ -45,7 +47,6 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     if config.predictor is not None:
         same_data(Path(config.predictor), config.method.previous_role, config, pairs)
     previous, predicts = folder / "previous", config.method.frozen is not None
-    begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
     if config.initial is not None and not begun:
         read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
@@ -59,6 +60,12 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
         claim(folder, config, resume)
     fabric.barrier()
     train(config, pairs, folder, fabric, None if begun else initial_weights(config, pairs, previous))
+
+
+def direction_before(folder: Path) -> Direction | None:
+    """Which of A and B was the condition when a run began, where that was chosen; None for a new run."""
+    place = saved_config(folder).get("place") if (folder / "config.yaml").is_file() else None
+    return place.get("direction") if isinstance(place, dict) else None
 
 
 def same_data(predictor: Path, role: str, config: RunConfig, pairs: Pairs) -> None:

@@ -98,24 +98,27 @@ class Labels(Condition):
         if isinstance(source, np.ndarray | Tensor):
             planes = planes_last(source, where, (1, 2, 3, 4), "(H, W), (H, W, 2 or 3) or (2 or 3, H, W)")
             if planes.ndim == 3 and planes.shape[2] == 2:
-                return np.dstack([self.ids(planes[..., 0], where), (planes[..., 1] != 0).astype(np.uint8)])
+                numbers = self.ids(torch.from_numpy(planes[..., 0].copy()), where)  # as `read` returns them
+                return np.dstack([numbers, (planes[..., 1] != 0).astype(np.uint8)])
         ids = self.ids(source, where)
         return np.dstack([ids, boundary(ids)])
 
     def ids(self, source: OneSource, where: str) -> image_files.Pixels:
-        """Checked class ids (H, W) of one label map."""
+        """Checked class ids (H, W) of one label map: files, PIL images and arrays hold ids as in files; tensors hold
+        class numbers, as `read` returns them."""
+        if isinstance(source, Tensor):
+            return self._ids(label_values(source, where), None, where)
+        colours = None
         if isinstance(source, str | Path | Image.Image):
             values, colours = image_files.read_labels(on_disk(source), where)
-            if self.values is not None and values.ndim == 2:
-                return self._numbered(values, where)
-            if self.numbering is None or values.ndim == 3:
-                return self._ids(values, colours, where)
-            values, colours = street_values(values, colours, self.numbering, where)
-            return self._ids(values, colours, where, IN_FILES[numbering_of(where, self.numbering)])
-        values = planes_last(source, where)
-        if values.dtype.kind == "f":
-            values = whole(values, where)
-        return self._ids(values, None, where)
+        else:
+            values = label_values(source, where)
+        if self.values is not None and values.ndim == 2:
+            return self._numbered(values, where)
+        if self.numbering is None or values.ndim == 3:
+            return self._ids(values, colours, where)
+        values, colours = street_values(values, colours, self.numbering, where)
+        return self._ids(values, colours, where, IN_FILES[numbering_of(where, self.numbering)])
 
     def resize(self, pixels: image_files.Pixels, size: Size, where: str = "the label map") -> image_files.Pixels:
         """Resize ids by nearest neighbour; a boundary stays wherever there was one."""
@@ -214,3 +217,9 @@ def _listed(values: Sequence[int]) -> str:
 def _code(colour: Colour) -> int:
     red, green, blue = colour
     return (red << 16) | (green << 8) | blue
+
+
+def label_values(source: NDArray[Any] | Tensor | int, where: str) -> NDArray[Any]:
+    """Ids (H, W) or colours (H, W, 3) of an array or tensor, as integers."""
+    values = planes_last(source, where)
+    return whole(values, where) if values.dtype.kind == "f" else values

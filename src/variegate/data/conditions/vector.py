@@ -65,9 +65,9 @@ class Vector(Constant):
         return self._checked(numbers(source), where)
 
     def _from_file(self, text: str) -> NDArray[Any]:
-        file, colon, row = text.rpartition(":")
-        if not colon or Path(text).is_file():
-            file, row = text, ""
+        ends = [i for i, letter in enumerate(text) if letter == ":" and Path(text[:i]).is_file()]
+        end = len(text) if Path(text).is_file() or ":" not in text else ends[0] if ends else text.rindex(":")
+        file, row = text[:end], text[end + 1 :]
         found = read_vectors(Path(file))
         if row or len(found.rows) > 1:
             return found.rows[found.number(row)]

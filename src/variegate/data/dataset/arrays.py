@@ -105,7 +105,12 @@ class Row:
 
 
 def open_arrays(
-    dataset: ArrayDataset, spec: ConditionSpec | None, given: Condition | None, size: Size | None, grey: bool | None
+    dataset: ArrayDataset,
+    spec: ConditionSpec | None,
+    given: Condition | None,
+    size: Size | None,
+    grey: bool | None,
+    whole: bool,
 ) -> DataSource:
     """Open a data set of arrays.
 
@@ -113,6 +118,7 @@ def open_arrays(
         spec: the requested condition; default: class, if there are labels.
         given: the condition of a trained model.
         grey: whether images have one channel; default: as in the arrays.
+        whole: hold nothing out.
 
     Raises:
         DataError: the arrays have a problem, or do not fit the condition.
@@ -123,7 +129,7 @@ def open_arrays(
     shape = size or dataset.size
     condition, vectors = array_condition(dataset, spec, given, shape)
     channels: Literal[1, 3] = 1 if (dataset.grey if grey is None else grey) else 3
-    splits = rows_of(dataset)
+    splits = rows_of(dataset, whole)
     numbers = class_numbers(condition, dataset.classes, str(dataset.root))
     origins: dict[str, Origin] = {}
     for split, rows in splits.items():
@@ -145,15 +151,16 @@ def describe(dataset: ArrayDataset) -> str:
     return f"{dataset.structure}, {colour} images of {width}x{height}{classes}"
 
 
-def rows_of(dataset: ArrayDataset) -> dict[str, NDArray[np.int64]]:
-    """The rows of each split. If there is only train, its end is held out, with its share of every class."""
-    counts = {split: sum(part.count for part in array_files) for split, array_files in dataset.splits.items()}
-    if len(counts) > 1:
-        return {split: np.arange(count) for split, count in counts.items()}
-    [(split, count)] = counts.items()
-    labels = dataset.labels_of(split)
-    order = np.arange(count) if labels is None else evenly(labels)
-    return {name: np.array(rows) for name, rows in hold_out({split: list(order)}).items()}
+def rows_of(dataset: ArrayDataset, whole: bool = False) -> dict[str, NDArray[np.int64]]:
+    """The rows of each split, with each class in proportion everywhere.
+
+    Without val, the end of train is held out, unless `whole` is true.
+    """
+    orders = {}
+    for split, array_files in dataset.splits.items():
+        labels = dataset.labels_of(split)
+        orders[split] = list(np.arange(sum(part.count for part in array_files)) if labels is None else evenly(labels))
+    return {split: np.array(rows) for split, rows in (orders if whole else hold_out(orders)).items()}
 
 
 def array_condition(

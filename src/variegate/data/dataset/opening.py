@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,18 @@ class DataConfig(Config):
         return check_direction(direction)
 
     def open(self, split: str = "train", given: Condition | None = None) -> Pairs:
-        """Open one split.
+        """Open one split; see `source`."""
+        return Pairs(self.source(given), split)
+
+    def source(
+        self, given: Condition | None = None, direction: Direction | None = None, whole: bool = False
+    ) -> DataSource:
+        """Open all splits.
 
         Args:
             given: the condition of a trained model, used instead of recognising one.
+            direction: that of a trained model, used where neither the settings nor names tell.
+            whole: hold nothing out, since nothing is trained on these.
 
         Raises:
             DataError: the folder or a file cannot be used.
@@ -83,8 +92,9 @@ class DataConfig(Config):
         drawn = is_streets(self.path)
         if self.unpaired and spec is not None and not (drawn and spec.stored and spec.derived is None):
             spec.check_unpaired()
-        source = self._streets(spec, given) if drawn else self._arrays(spec, given)
-        return Pairs(source or self._folder(spec, given), split)
+        if drawn:
+            return self._streets(spec, given)
+        return self._arrays(spec, given, whole) or self._folder(spec, given, direction, whole)
 
     def _streets(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource:
         if self.grey:
@@ -118,7 +128,7 @@ class DataConfig(Config):
             )
         return int(count or STREETS_COUNT), variant
 
-    def _arrays(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource | None:
+    def _arrays(self, spec: ConditionSpec | None, given: Condition | None, whole: bool) -> DataSource | None:
         """Open arrays of images; None if the path is anything else."""
         arrays = find_arrays(self.path)
         if arrays is None:
@@ -127,14 +137,16 @@ class DataConfig(Config):
             raise DataError(
                 f"{self.path}: has arrays of images, which have no direction and cannot be unpaired; omit the option"
             )
-        return open_arrays(arrays, spec, given, self.size, self.grey)
+        return open_arrays(arrays, spec, given, self.size, self.grey, whole)
 
-    def _folder(self, spec: ConditionSpec | None, given: Condition | None) -> DataSource:
+    def _folder(
+        self, spec: ConditionSpec | None, given: Condition | None, before: Direction | None, whole: bool
+    ) -> DataSource:
         folder = recognise(self.path, spec, self.unpaired)
         refuse_problems([*folder.problems, *depth_problems(folder, self.white_level)])
         white = self.white_level or WHITE
-        way, why = directed(folder, self.direction, self.white_level)
-        splits = hold_out(folder.splits)
+        way, why = directed(folder, self.direction, self.white_level, before)
+        splits = folder.splits if whole else hold_out(folder.splits)
         size = self.size or native_size(next(iter(splits.values())))
         condition = given or with_white(folder_condition(folder, spec, way, size), white)
         fits_model(condition, folder)
@@ -143,7 +155,8 @@ class DataConfig(Config):
         origins = {name: Files(renumbered(items, numbers), condition, way, reader) for name, items in splits.items()}
         counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
         told = f"{folder.structure}{why}: {counts}"
-        return DataSource(folder.root.name, origins, condition, size, told, self.unpaired, 1 if self.grey else 3)
+        source = DataSource(folder.root.name, origins, condition, size, told, self.unpaired, 1 if self.grey else 3)
+        return replace(source, direction=way if why else None)
 
 
 def open_data(
@@ -155,7 +168,7 @@ def open_data(
 ) -> Pairs:
     """Recognise a folder or a file of arrays and open one split of it.
 
-    If a folder has train but neither val nor test, the last 10 % of train (1 to 100 pairs) become val. For unpaired
+    If a folder has train but no val, the last 10 % of train (1 to 100 pairs) become val. For unpaired
     data, trainA and trainB are used as they are: item i has the image i * STEP modulo their number, and there are as
     many items as the larger side has. Paired data are unpaired in the same way.
 
@@ -178,10 +191,12 @@ def refuse_problems(problems: list[str]) -> None:
         raise DataError(problems[0] + (f" (and {more} more problems: variegate data check)" if more else ""))
 
 
-def directed(folder: Folder, asked: Direction | None, white: int | None = None) -> tuple[Direction, str]:
+def directed(
+    folder: Folder, asked: Direction | None, white: int | None = None, before: Direction | None = None
+) -> tuple[Direction, str]:
     """Which of A and B is the condition of a folder, and a clause that says why, empty if there is no choice."""
     if folder.kind in ("halves", "images"):
-        way, why = choose_direction(folder, asked, white)
+        way, why = choose_direction(folder, asked, white, before)
         return way, f", {folder.sides[way == 'BtoA']} is the condition ({why})"
     if asked is not None:
         raise DataError(f"{folder.root}: direction {asked} does not apply to {folder.structure}; omit it")

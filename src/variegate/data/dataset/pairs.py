@@ -15,7 +15,7 @@ from ...core.errors import DataError, did_you_mean
 from ...core.interfaces import Shapes, Size
 from ..conditions import CompositeCondition, Condition, ImageCondition
 from ..derived.derived import Derived, Self
-from ..readers.items import SPLITS
+from ..readers.items import SPLITS, Direction
 from .origins import Origin
 
 CACHE_BYTES = 1 << 30
@@ -31,6 +31,7 @@ class DataSource:
         description: one sentence about what was recognised.
         unpaired: whether condition and image of an item are unrelated.
         image_channels: 3 for colour images, 1 for grey ones.
+        direction: which of A and B is the condition; None where nothing was to be chosen.
     """
 
     name: str
@@ -41,6 +42,7 @@ class DataSource:
     unpaired: bool = False
     image_channels: Literal[1, 3] = 3
     cache_bytes: int = CACHE_BYTES
+    direction: Direction | None = None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -131,6 +131,8 @@ def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
     if len(source) != 2:
         raise DataError(f"the given image: expected a pair (image, mask), got a tuple of {len(source)}")
     names = named(source[0], "image"), named(source[1], "mask")
+    if not isinstance(source[0], str | Path | Image.Image) and planes_last(source[0], names[0]).shape[2:] == (4,):
+        raise DataError(f"{names[0]}: has a hole in its fourth channel; give a mask or that channel, not both")
     image, mask = (read_plain(part, planes, name) for part, planes, name in zip(source, (3, 1), names))
     if image.shape[:2] != mask.shape[:2]:
         (height, width), (tall, wide) = image.shape[:2], mask.shape[:2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from ...core.errors import DataError, did_you_mean
 from ...core.files import replacing
 
 Rows = NDArray[np.float32]
+ROW = re.compile(r"\.npz:\d+$")  # of an image in an array
 SUFFIXES = (".npy", ".npz", ".safetensors")
 HOW = "write float (N, D) as .npy in the order of the images, or .npz or .safetensors with `vectors` and `names`"
 
@@ -155,11 +157,17 @@ def matched(found: Vectors, images: Sequence[str], where: str) -> Rows:
 
 def by_name(names: Sequence[str]) -> dict[str, int]:
     """Index rows by name and by name without suffix; the first wins."""
-    found = {name: row for row, name in reversed([*enumerate(names)])}
-    return {bare(name): row for name, row in reversed(found.items())} | found
+    whole: dict[str, int] = {}
+    shorter: dict[str, int] = {}
+    for row, name in enumerate(names):
+        whole.setdefault(name, row)
+        shorter.setdefault(bare(name), row)
+    return shorter | whole
 
 
 def bare(name: str) -> str:
-    """A path without its file suffix."""
+    """A path without its file suffix; FILE.npz:ROW, an image in an array, as it is."""
+    if ROW.search(name):
+        return name
     path = PurePosixPath(name)
     return str(path.with_suffix("")) if path.suffix else name

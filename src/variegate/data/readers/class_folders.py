@@ -42,14 +42,12 @@ def find_classes(root: Path, sides: Sequence[Side], asked: bool = False) -> Fold
     for split in _splits(classes):
         items = []
         for side in classes:
-            files = side.files.get(split, {}).values()
+            files = side.images(split)
             if files and side.name not in names:
                 folder.problems.append(f"{side.places[split]}: is a class that {splits[0]} lacks; move it elsewhere")
             elif files:
                 items += [Item(file, metadata=Metadata(names.index(side.name))) for file in files]
-        alone = len(_splits(classes)) == 1
-        order = evenly([item.metadata.label or 0 for item in items]) if alone else range(len(items))
-        folder.splits[split] = [items[i] for i in order]
+        folder.splits[split] = [items[i] for i in evenly([item.metadata.label or 0 for item in items])]
     if len(names) == 2:
         folder.also = _as_pairs(*(side for side in classes if side.name in names))
     folder.problems += [f"{place}: contains no images; add some, or delete the folder" for place in _empty(root)]
@@ -68,7 +66,7 @@ def add_classes(folder: Folder, classes: Folder | None) -> None:
     folder.classes = with_classes(names, str(folder.root))
     for split, items in folder.splits.items():
         given = [Metadata(known[item.image], item.metadata.vector) for item in items]
-        order = evenly([one.label or 0 for one in given]) if len(folder.splits) == 1 else range(len(items))
+        order = evenly([one.label or 0 for one in given])
         folder.splits[split] = [replace(items[i], metadata=given[i]) for i in order]
 
 

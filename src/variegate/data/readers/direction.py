@@ -42,16 +42,21 @@ def check_direction(direction: Any) -> Any:
     return direction
 
 
-def choose_direction(folder: Folder, asked: Direction | None, white: int | None = None) -> tuple[Direction, str]:
+def choose_direction(
+    folder: Folder, asked: Direction | None, white: int | None = None, before: Direction | None = None
+) -> tuple[Direction, str]:
     """Choose which of A and B is the condition, by default the flatter one, and say why in words.
 
     Args:
         white: the value of white in 16-bit files, 65535 by default.
+        before: what was chosen for the model that these images are for, where names do not tell.
     """
     if asked is not None:
         return asked, "as asked"
     if folder.direction is not None:
         return folder.direction, "its name says so"
+    if before is not None:
+        return before, "as in training"
     items = next(iter(folder.splits.values()))
     halves = folder.kind == "halves"
     first = flatness(
@@ -72,4 +77,5 @@ def is_grey(files: Sequence[Path]) -> bool:
 
 def spread(items: Sequence[T], most: int = 20) -> Sequence[T]:
     """Up to `most` items, evenly spaced."""
-    return items[:: max(1, len(items) // most)][:most]
+    count = min(most, len(items))
+    return [items[i * len(items) // count] for i in range(count)]

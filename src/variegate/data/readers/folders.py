@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import DataError, did_you_mean
+from ..conditions.metadata import evenly
 from ..conditions.spec import ConditionSpec, OfLabels, OfNormals, with_classes
 from ..derived.derived import InpaintMasks
 from ..derived.masks import masks_beside
@@ -19,7 +20,7 @@ from ..files import images as image_files
 from .cityscapes import find_street_set
 from .class_folders import add_classes, find_classes
 from .geometry import Geometry, add_points, find_geometry
-from .items import Folder, Item, hold_out, mix
+from .items import SPLITS, Folder, Item, hold_out, mix
 from .pairing import pair_by_roles
 from .sides import Side, sides_of
 from .torchvision import NO_CONDITION, find_torchvision_set
@@ -149,10 +150,11 @@ def _plain(sides: Sequence[Side]) -> tuple[dict[str, list[Item]], list[str]]:
     plain = [side for side in sides if not side.name] or (list(sides) if len(sides) == 1 else [])
     splits: dict[str, list[Item]] = {}
     masks: list[Path] = []
-    for split, files in plain[0].files.items() if plain else ():
-        beside = masks_beside(files.values())
+    for split in plain[0].files if plain else ():
+        files = plain[0].images(split)
+        beside = masks_beside(files)
         masks += beside
-        splits[split] = [Item(file) for file in files.values() if file not in beside]
+        splits[split] = [Item(file) for file in files if file not in beside]
     if not masks:
         return splits, []
     first = min(masks)
@@ -170,10 +172,8 @@ def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
         folder = classes or Folder(root, "derived", {}, "", classes=with_classes((), str(root)))
         folder.structure += f" with the condition {str(spec)!r}" * (len(spec.parts) > 1)
     else:
-        deep = [Item(file) for file in _without_masks(root, spec)]
         splits, notes = _plain(sides)
-        splits = _bare(published) or splits or _images_only(root, sides) or _split_classes(classes, sides)
-        splits = splits or ({"train": deep} if deep else {})
+        splits = _bare(published) or splits or _images_only(root, sides) or _all_images(root, sides, spec)
         what = f"plain images with the condition {str(spec)!r}{' derived from each' * (spec.derived is not None)}"
         folder = Folder(root, "derived", splits, what, published.problems if published else [], notes=notes)
     if not folder.splits:
@@ -189,19 +189,18 @@ def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     return folder
 
 
-def _split_classes(classes: Folder | None, sides: Sequence[Side]) -> dict[str, list[Item]]:
-    """Images of class folders inside splits, including classes that only one split has."""
-    splits = classes.splits if classes is not None and len(classes.splits) > 1 else {}
-    return {split: [Item(f) for side in sides for f in side.files.get(split, {}).values()] for split in splits}
-
-
-def _without_masks(root: Path, spec: ConditionSpec) -> list[Path]:
-    """All images below a folder, except masks that are kept there too."""
-    files = image_files.images_in(root, deep=True)
-    masks = spec.derived.masks.folder if isinstance(spec.derived, InpaintMasks) else None
-    if masks is None or root.resolve() not in masks.resolve().parents:
-        return files
-    return [file for file in files if masks.resolve() not in file.resolve().parents]
+def _all_images(root: Path, sides: Sequence[Side], spec: ConditionSpec) -> dict[str, list[Item]]:
+    """All images below a folder by split, except masks that are kept there too; of each side in proportion."""
+    masks = spec.derived.masks.folder.resolve() if isinstance(spec.derived, InpaintMasks) else None
+    masks = masks if masks is not None and root.resolve() in masks.parents else None
+    splits: dict[str, list[Item]] = {}
+    for split in SPLITS:
+        every = [(number, file) for number, side in enumerate(sides) for file in side.images(split)]
+        found = [(number, file) for number, file in every if masks is None or masks not in file.resolve().parents]
+        if found:
+            order = evenly([number for number, _ in found])
+            splits[split] = [Item(found[i][1]) for i in order]
+    return splits
 
 
 def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
@@ -212,7 +211,7 @@ def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
     pair = pair_by_roles(sides)
     if pair is None or pair.kind != "labels":
         return {}
-    return {split: [Item(file) for file in files.values()] for split, files in pair.second.files.items()}
+    return {split: [Item(file) for file in pair.second.images(split)] for split in pair.second.files}
 
 
 def _bare(folder: Folder | None) -> dict[str, list[Item]]:

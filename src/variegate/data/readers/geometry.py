@@ -14,7 +14,7 @@ from ...core.errors import DataError
 from ..conditions.normals import Normals
 from ..files import images as image_files
 from ..files.landmarks import TABLES, Points, read_pts, read_table
-from .items import Folder, Item
+from .items import SPLITS, Folder, Item
 from .matching import match
 from .sides import Side, sides_of, split_folders
 
@@ -52,12 +52,20 @@ def _landmarks(root: Path) -> Folder | None:
         bare = [image for image in images if image not in table]
         folder.problems += _problem_with_names(absent, source, "has landmarks for missing images: {}; add the images")
         folder.problems += _problem_with_names(bare, source, "has no landmarks for {}; add some, or move images away")
-        items = [Item(file, points=table[image]) for image, file in images.items() if image in table]
-        if items:
-            folder.splits[split] = items
+        own = splits_of(root) if place == root else {}
+        for image, file in images.items():
+            if image in table:
+                item = Item(file, points=table[image])
+                folder.splits.setdefault(own.get(file, split), []).append(item)
+    folder.splits = {split: folder.splits[split] for split in SPLITS if split in folder.splits}
     folder.problems += other_numbers(folder.splits.values())
     folder.structure = f"images with {count_of(folder.splits.values())} landmarks each in {' and '.join(sorted(files))}"
     return folder
+
+
+def splits_of(root: Path) -> dict[Path, str]:
+    """The split of each image below a folder, by the folders it lies in."""
+    return {file: split for side in sides_of(root) for split in side.files for file in side.images(split)}
 
 
 def add_points(folder: Folder) -> None:

@@ -68,9 +68,13 @@ def mix(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
 
 
 def hold_out(splits: Mapping[str, list[T]]) -> dict[str, list[T]]:
-    """Move the last 10 % of train (1 to 100 items) to val, if train is the only split and has two items or more."""
+    """Move the last 10 % of train (1 to 100 items) to val, if there is none and train has two items or more.
+
+    So nothing is chosen during training by the images of test, on which the result is measured.
+    """
     train = splits.get("train", [])
-    if len(splits) > 1 or len(train) < 2:
+    if "val" in splits or len(train) < 2:
         return dict(splits)
     held = max(1, min(100, len(train) // 10))
-    return {"train": train[:-held], "val": train[-held:]}
+    found = {"train": train[:-held], "val": train[-held:]} | {k: v for k, v in splits.items() if k != "train"}
+    return {split: found[split] for split in SPLITS if split in found}

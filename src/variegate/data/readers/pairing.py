@@ -161,7 +161,7 @@ def similarity(first: Side, second: Side) -> float:
     ones, others = same_names(first.names(), second.names())
     shared = [name for name in ones if name in others]
     outlines = []
-    for name in shared[:: max(1, len(shared) // COMPARED)][:COMPARED]:
+    for name in spread(shared, COMPARED):
         with suppress(DataError):  # said where the file is needed
             outlines.append((_outline(ones[name]), _outline(others[name])))
     if len(outlines) < 4:

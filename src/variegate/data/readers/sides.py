@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,14 +25,14 @@ class Side:
         name: the folder's own name, without a split; empty for images directly in a split or in the root.
         places: the folder of each split, for messages.
         files: for each split, name -> file, in natural order.
-        doubles: files whose name differs from another's only in the suffix.
+        doubles: for each split, files whose name differs from another's only in the suffix.
     """
 
     name: str
     role: Role | None
     places: dict[str, Path] = field(default_factory=dict)
     files: dict[str, dict[str, Path]] = field(default_factory=dict)
-    doubles: list[Path] = field(default_factory=list)
+    doubles: dict[str, list[Path]] = field(default_factory=dict)
 
     @property
     def where(self) -> Path:
@@ -43,6 +43,10 @@ class Side:
         """The folder of a split, or where it would be."""
         known, at = next(iter(self.places.items()))
         return self.places.get(split) or Path(str(at).replace(known, split))
+
+    def images(self, split: str) -> list[Path]:
+        """All files of a split, where names do not matter."""
+        return image_files.in_order([*self.files.get(split, {}).values(), *self.doubles.get(split, ())])
 
     def all_files(self) -> Iterator[Path]:
         for some in self.files.values():
@@ -62,8 +66,12 @@ def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> lis
     files = image_files.in_order(file for file in walk(root) if file.suffix.lower() in suffixes)
     parts = {file: file.relative_to(root).parts[:-1] for file in files}
     literal = _only_class_named_as_split(parts.values())
+    beside: dict[tuple[str, ...], set[str]] = {}
+    for place in set(parts.values()):
+        for i, name in enumerate(place):
+            beside.setdefault(place[:i], set()).add(name)
     found: dict[str, Side] = {}
-    splits = {file: ("train", list(parts[file])) if literal else _split_of(parts[file]) for file in files}
+    splits = {file: ("train", list(parts[file])) if literal else _split_of(parts[file], beside) for file in files}
     train_folder = any(split == "train" and rest != list(parts[file]) for file, (split, rest) in splits.items())
     for file in files:
         if len(parts[file]) > DEEPEST or (train_folder and not parts[file]):  # beside train/ lie no images of train
@@ -77,20 +85,29 @@ def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> lis
         some = side.files.setdefault(split, {})
         key = key_of("/".join([*inside, file.stem]))
         if key in some:
-            side.doubles.append(file)
+            side.doubles.setdefault(split, []).append(file)
         some.setdefault(key, file)
     for side in found.values():
         side.files = {split: side.files[split] for split in SPLITS if split in side.files}
     return sorted(found.values(), key=lambda side: image_files.natural(Path(side.name)))
 
 
-def _split_of(parts: tuple[str, ...]) -> tuple[str, list[str]]:
-    """The split of a folder, and the remaining parts of its path."""
+def _split_of(parts: tuple[str, ...], beside: Mapping[tuple[str, ...], set[str]]) -> tuple[str, list[str]]:
+    """The split of a folder, and the remaining parts of its path, given the names in each folder."""
     for i, part in enumerate(parts):
         split, rest = split_in(part)
-        if split is not None:
+        if split is not None and _is_split(split, rest, beside[parts[:i]]):
             return split, [*parts[:i], *([rest] if rest else []), *parts[i + 1 :]]
     return "train", list(parts)
+
+
+def _is_split(split: str, rest: str, beside: Collection[str]) -> bool:
+    """Whether a name means a split, and not a class such as train_station: others beside it have one, too."""
+    if not rest or role_of(rest) is not None:
+        return True
+    others = [split_in(name) for name in beside]
+    same = any(other not in (None, split) and key.lower() == rest.lower() for other, key in others)
+    return same or all(other is not None for other, _ in others)
 
 
 def _only_class_named_as_split(places: Iterable[tuple[str, ...]]) -> bool:

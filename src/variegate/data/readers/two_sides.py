@@ -73,7 +73,8 @@ def _whole(place: Path) -> Side:
             named = {f"{one.name}/{name}" if one.name else name: file for name, file in files.items()}
             side.files.setdefault(split, {}).update(named)
             side.places.setdefault(split, place if split == "train" else one.places[split])
-        side.doubles += one.doubles
+        for split, files_again in one.doubles.items():
+            side.doubles.setdefault(split, []).extend(files_again)
     if not side.files:
         raise DataError(f"{place}: contains no images; give the folder that does")
     return side
@@ -109,9 +110,9 @@ def _read_pairs(root: Path, pair: Pair, sides: Sequence[Side]) -> Folder:
         if items:
             folder.splits[split] = items
     for side in (first, second):
-        if side.doubles:
+        for again in side.doubles.values():
             folder.problems.append(
-                f"{side.doubles[0].parent}: some file names differ only in their suffix; keep one file of each name"
+                f"{again[0].parent}: some file names differ only in their suffix; keep one file of each name"
             )
     if pair.kind == "labels":
         _add_instances(folder, first, sides)
@@ -125,7 +126,7 @@ def _shown(root: Path, side: Side) -> str:
 def _read_unpaired(root: Path, pair: Pair) -> Folder:
     """Read two folders without matching their files. Val is held out of each, so that no image is in both splits."""
     sides = (pair.first, pair.second)
-    first, second = ({split: list(files.values()) for split, files in side.files.items()} for side in sides)
+    first, second = ({split: side.images(split) for split in side.files} for side in sides)
     for side, other in (sides, sides[::-1]):
         lacking = next((split for split in side.files if split not in other.files), None)
         if lacking is not None:

@@ -39,7 +39,7 @@ class Rarity:
         smallest: share of the image up to which a class has no score: the mean colour of a few pixels tells little.
 
     Raises:
-        ConfigError: the conditions are images, which have no classes.
+        ConfigError: the conditions are images, which have no classes, or do not belong to their images.
     """
 
     def __init__(self, pairs: Pairs, served: int = 5, even: bool = False, smallest: float = SMALLEST) -> None:
@@ -47,6 +47,10 @@ class Rarity:
             raise ConfigError(
                 f"rarity needs label maps, but the condition of {pairs.name} is {with_article(pairs.condition.noun)}; "
                 "give data with label maps, or train with --rebalance none"
+            )
+        if pairs.unpaired:
+            raise ConfigError(
+                f"rarity needs pairs of label map and image, but {pairs.name} is unpaired; train with --rebalance none"
             )
         colours, shares = class_colours(pairs, pairs.condition.classes)
         columns = [rarity(colours[:, p], shares[:, p] > smallest) for p in range(shares.shape[1])]
