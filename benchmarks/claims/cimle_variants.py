@@ -20,7 +20,7 @@ from variegate.core.codes import path
 from variegate.data.streets.factors import read
 from variegate.data.streets.streets import CLASSES
 from variegate.evaluation.drawn import Drawn
-from variegate.evaluation.protocols import diversity_preset
+from variegate.evaluation.protocols import named_protocol
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
@@ -29,7 +29,7 @@ from .runs import Claim, Settings, Trial, prepare, words
 from .truth import Odds, lpips_of, true_samples
 
 PAPER = "Li, Zhang, Malik 2019"
-PRESET = diversity_preset("cimle")
+PRESET = named_protocol("imle")
 SKEWED = [replace(trial, data="streets:2000:skewed") for trial in (FULL, UNBALANCED, CRN, CRN_NOISE)]
 HOURS = replace(FULL, data="streets:2000:hours")
 claim = partial(Claim, paper=PAPER)

@@ -14,13 +14,13 @@ from variegate.data.dataset.pairs import Pairs
 from variegate.data.streets.scene import FACTORS
 from variegate.data.streets.streets import Variant, draw_factors, paint
 from variegate.evaluation.diversity import LPIPS, diversity
-from variegate.evaluation.protocols import DiversityPreset, diversity_preset
+from variegate.evaluation.protocols import NamedProtocol, named_protocol
 
 Odds = Variant | Literal["equal"]
-QUICK = diversity_preset("quick")
+QUICK = named_protocol("quick")
 
 
-def lpips_of(groups: Iterable[Tensor], preset: DiversityPreset = QUICK) -> float:
+def lpips_of(groups: Iterable[Tensor], preset: NamedProtocol = QUICK) -> float:
     """Their LPIPS by the protocol; groups of images (S, 3, H, W) in [-1, 1], in the place of a condition's samples."""
     return diversity(groups, LPIPS(preset.net, preset.version), preset).value
 

@@ -108,7 +108,7 @@ def test_every_kind_of_condition_is_measured_as_by_hand(kind: str, desk: Path, t
     options = {**SMALL, **({"encoder_scale": 0.1} if kind == "autoencoder" else {})}
     condition = words.replace(":", f":{desk}/") if words else None
     run = train(name, desk / file, tmp_path / "run", steps=2, run=QUIET, condition=condition, bits=4, **options)
-    content = variegate.evaluate(run, protocol="likelihood")
+    content = variegate.evaluate(run, protocol="pixelcnn")
     held, model = RunFolder(run).pairs("held"), variegate.load(run)
     expected = [by_hand(model, *held.raw(i)) for i in range(len(held))]
     rows = list(csv.DictReader((run / "likelihood.csv").open()))
@@ -134,7 +134,7 @@ def test_simple_images_that_were_never_seen_are_told_by_the_bits_beyond_those_of
     np.savez(tmp_path / "both.npz", images=np.stack([noise, flat], axis=1).reshape(80, 16, 16))
     shared = {"condition": "none", "bits": 4, **SMALL}
     run = train("gated-pixelcnn", tmp_path / "noise.npz", tmp_path / "run", steps=2, run=QUIET, **shared)
-    variegate.evaluate(run, protocol="likelihood", data=tmp_path / "both.npz")
+    variegate.evaluate(run, protocol="pixelcnn", data=tmp_path / "both.npz")
     held = RunFolder(run).pairs("held", tmp_path / "both.npz")
     beyond: dict[bool, list[float]] = {True: [], False: []}
     for i, row in enumerate(csv.DictReader((run / "likelihood.csv").open())):
@@ -153,7 +153,7 @@ def by_hand(model: Model, raw: Tensor, image: Tensor) -> float:
 
 
 def test_weights_that_are_not_averaged_are_those_of_the_checkpoint(classes: Path, tmp_path: Path) -> None:
-    measured = variegate.evaluate(classes, protocol="likelihood")
+    measured = variegate.evaluate(classes, protocol="pixelcnn")
     averaged, raw = (measured["metrics"][name]["value"] for name in ("bits_per_dim", "bits_per_dim_raw"))
     assert abs(averaged - raw) > 0.01
     for name, told in (("bits_per_dim", "moving average"), ("bits_per_dim_raw", "not averaged")):
@@ -165,7 +165,7 @@ def test_weights_that_are_not_averaged_are_those_of_the_checkpoint(classes: Path
 
     copy = tmp_path / "copy"
     shutil.copytree(classes, copy, ignore=shutil.ignore_patterns("checkpoints"))
-    without = variegate.evaluate(copy, protocol="likelihood")["metrics"]
+    without = variegate.evaluate(copy, protocol="pixelcnn")["metrics"]
     assert without["bits_per_dim"]["value"] == averaged
     assert "bits_per_dim_raw" not in without
     assert "raw" not in (copy / "likelihood.csv").read_text()
@@ -174,7 +174,7 @@ def test_weights_that_are_not_averaged_are_those_of_the_checkpoint(classes: Path
 def test_numbers_of_classes_are_means_of_their_own_images_and_are_not_printed(
     classes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["evaluate", str(classes), "--protocol", "likelihood", "--data", str(classes.parent / "marks.npz")])
+    main(["evaluate", str(classes), "--protocol", "pixelcnn", "--data", str(classes.parent / "marks.npz")])
     printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert printed == ["bits_per_dim", "bits_per_dim_raw", "protocols"]
     rows = list(csv.DictReader((classes / "likelihood.csv").open()))
@@ -232,16 +232,16 @@ def test_what_the_protocol_cannot_measure_is_refused_in_a_sentence(desk: Path) -
     generator, pairs = noise(desk, 8)
     for name in ("detector", "embedding", "normals"):
         brought = networks(**{name: torch.zeros_like})
-        with pytest.raises(ConfigError, match=f"--{name}: the protocol likelihood samples no images for it to measure"):
-            measure(generator, pairs, pairs, "likelihood", networks=brought)
+        with pytest.raises(ConfigError, match=f"--{name}: the protocol pixelcnn samples no images for it to measure"):
+            measure(generator, pairs, pairs, "pixelcnn", networks=brought)
     for other in ("basisgan", "moment-predictor"):
         net = method(other, {"width": 4}).build_generator(Shapes(3, 3, (16, 16)))
         with pytest.raises(
             ConfigError, match="this model does not give the probabilities of colour levels; give anothe"
         ):
-            measure(net, pairs, pairs, "likelihood")
-    with pytest.raises(ConfigError, match="there is no protocol 'likelyhood'; did you mean 'likelihood'"):
-        measure(generator, pairs, pairs, "likelyhood")
+            measure(net, pairs, pairs, "pixelcnn")
+    with pytest.raises(ConfigError, match="there is no protocol 'pixelcn'; did you mean 'pixelcnn'"):
+        measure(generator, pairs, pairs, "pixelcn")
     streets = open_data("streets:20", size=16, unpaired=True)
     with pytest.raises(ConfigError, match="streets is unpaired, so images have no conditions"):
-        measure(generator, streets, streets, "likelihood")
+        measure(generator, streets, streets, "pixelcnn")

@@ -19,7 +19,7 @@ from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.drawn import Drawn
 from variegate.evaluation.measure import measure
 from variegate.evaluation.plugged import Networks, networks, plug
-from variegate.evaluation.protocols import DIVERSITY, DiversityPreset
+from variegate.evaluation.protocols import NamedProtocol, protocols
 from variegate.methods import method
 from variegate.networks.features import IMAGENET_MEAN, IMAGENET_STD
 from variegate.networks.onnx import OnnxNetwork
@@ -149,7 +149,7 @@ def test_a_segmenters_classes_are_compared_with_the_label_map_as_by_scikit_learn
     classes = pairs.condition.channels
     torch.manual_seed(0)
     network = torch.nn.Conv2d(3, classes, 3, padding=1).requires_grad_(False)
-    preset, drawer = DIVERSITY["quick"], generator(pairs)
+    preset, drawer = protocols()["quick"], generator(pairs)
     brought = networks(segmenter=network)
     measured = measure(drawer, pairs, pairs, "quick", perceptual=False, networks=brought).results.measured
     drawn = Drawn(drawer, pairs, preset.inputs, preset.samples, 0, "both")
@@ -179,17 +179,15 @@ def test_a_segmenter_of_other_classes_or_without_label_maps_is_refused(pairs: Pa
         other.check_data(images)
 
 
-@pytest.mark.parametrize(
-    ("name", "inputs", "samples"), [("latent-dropout", 686, 72), ("latent-dropout-faces", 1711, 10)]
-)
+@pytest.mark.parametrize(("name", "inputs", "samples"), [("dropout-pets", 686, 72), ("dropout-faces", 1711, 10)])
 def test_numbers_of_the_papers_protocol_say_what_is_unverified(
     pairs: Pairs, name: str, inputs: int, samples: int
 ) -> None:
-    preset = DIVERSITY[name]
+    preset = protocols()[name]
     assert (preset.inputs, preset.samples) == (inputs, samples)
-    small = DiversityPreset.model_validate({**preset.model_dump(), "name": "small", "inputs": 2, "samples": 3})
+    small = NamedProtocol.model_validate({**preset.model_dump(), "name": "small", "inputs": 2, "samples": 3})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(DIVERSITY, "small", small)
+        patch.setitem(protocols(), "small", small)
         results = measure(generator(pairs), pairs, pairs, "small", perceptual=False).results.measured
     for metric in ("rmse_best", "ssim_mean", "centre_max", "diversity_pixel"):
         assert any("unverified" in note for note in results[metric].protocol.notes), metric

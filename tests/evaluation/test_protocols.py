@@ -24,7 +24,7 @@ from variegate.evaluation.drawn import Drawn
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.frechet import Extractor
 from variegate.evaluation.low_resolution import against_low_resolution
-from variegate.evaluation.protocols import DIVERSITY, DiversityPreset, diversity_preset
+from variegate.evaluation.protocols import NamedProtocol, named_protocol, protocols
 from variegate.methods.mrgan import glcic
 from variegate.methods.pix2pix import pix2pix
 from variegate.runs.measured import Measured, Protocol, Results, libraries, student
@@ -100,24 +100,28 @@ def test_more_random_pairs_than_there_are_is_refused() -> None:
         choose_pairs(1, "all", None, 0)
 
 
-@pytest.mark.parametrize("preset", DIVERSITY.values(), ids=lambda preset: preset.name)
-def test_preset_draws_the_pairs_it_announces(preset: DiversityPreset) -> None:
-    first, _ = choose_pairs(preset.samples, preset.pairing, preset.pairs, 0)
-    assert len(first) == preset.count()
-    assert preset.verified or "unverified" in preset.description
+@pytest.mark.parametrize("preset", protocols().values(), ids=lambda preset: preset.name)
+def test_a_protocol_draws_the_pairs_it_announces(preset: NamedProtocol) -> None:
+    if preset.samples:
+        first, _ = choose_pairs(preset.samples, preset.pairing, preset.pairs, 0)
+        assert len(first) == preset.count()
+        assert str(preset.count()) in preset.in_words()
+    assert preset.paper in preset.notes()[0]
 
 
 def test_papers_protocols() -> None:
-    table = {name: (preset.inputs, preset.count()) for name, preset in DIVERSITY.items()}
+    table = {name: (preset.inputs, preset.count()) for name, preset in protocols().items() if preset.samples}
     assert table["bicyclegan"] == (100, 19)
     assert table["msgan"] == (100, 50)
     assert table["dsgan"] == (100, 20)
     assert table["mrgan"] == (300, 10)
-    assert table["cimle"] == (100, 40)
-    assert DIVERSITY["dsgan"].version == "0.0"
-    assert DIVERSITY["dsgan"].in_sets == 20
+    assert table["imle"] == (100, 40)
+    assert table["basisgan"] == table["msgan"]
+    assert protocols()["dsgan"].version == "0.0"
+    assert protocols()["dsgan"].in_sets == 20
+    assert protocols()["pixelcnn"].samples == 0
     with pytest.raises(ConfigError, match="bicyclegan"):
-        diversity_preset("bicycle-gan")
+        named_protocol("bicycle-gan")
 
 
 def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,7 @@ class Evaluate:
     data: str | None = None
     """data to evaluate on; default: the run's own"""
     protocol: str = "default"
-    """default, quick, likelihood (which samples nothing), or a paper's: bicyclegan, msgan, dsgan, mrgan, cimle,
-    latent-dropout, latent-dropout-faces"""
+    """how much is measured, by name: default, quick, or a paper's; see `variegate protocols`"""
     seed: int = 0
     perceptual: bool = True
     """metrics that need network weights (LPIPS, FID)"""

@@ -21,6 +21,7 @@ from .import_weights import Import
 from .interpolate import Interpolate
 from .methods import Methods
 from .moments import Moments
+from .protocols import Protocols
 from .sample import Sample
 from .sequence import Sequence
 from .toy_ring import ToyRing
@@ -32,6 +33,7 @@ VERBS = {
     "demo": Demo,
     "demo likelihood": DemoLikelihood,
     "methods": Methods,
+    "protocols": Protocols,
     "data check": Check,
     "data landmarks": FindLandmarks,
     "data normals": EstimateNormals,

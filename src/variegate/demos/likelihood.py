@@ -41,7 +41,7 @@ def demo_likelihood(out: Path, seed: int = 0, quick: bool = False) -> dict[str, 
     steps = 2 if quick else STEPS
     given = {"condition": "class", "run": ExecutionSettings(save_every=max(1, steps // SAVES)), **SETTINGS}
     train("gated-pixelcnn", "digits", out, steps=steps, seed=seed, resume=out.exists(), **given)
-    content = evaluate(out, protocol="likelihood", seed=seed)
+    content = evaluate(out, protocol="pixelcnn", seed=seed)
     draw_digits(Model.load(out), RunFolder(out).pairs("test"), seed).save(out / "digits.png")
     measured = content["metrics"]["bits_per_dim"]
     logger.info(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from ..core.errors import DataError
 from ..networks.features import feature_maps, lpips_weights
 from ..runs.measured import Measured, Protocol, libraries
-from .protocols import DiversityPreset, Pairing, diversity_preset
+from .protocols import NamedProtocol, Pairing, named_protocol
 
 Embedding = list[Tensor]  # one (n, F_l) per layer
 
@@ -198,7 +199,7 @@ def pairwise_diversity(
 
 
 def diversity(
-    conditions: Iterable[Tensor], metric: Distance, preset: DiversityPreset | str = "default", seed: int = 0
+    conditions: Iterable[Tensor], metric: Distance, preset: NamedProtocol | str = "default", seed: int = 0
 ) -> Measured:
     """Mean over conditions of the mean distance of their samples, with a 95 % interval; higher is more diverse.
 
@@ -210,10 +211,10 @@ def diversity(
     Raises:
         DataError: a condition has fewer samples than the preset requires.
     """
-    chosen = diversity_preset(preset) if isinstance(preset, str) else preset
+    chosen = named_protocol(preset) if isinstance(preset, str) else preset
     values: list[float] = []
     size: tuple[int, int] | None = None
-    for index, images in zip(range(chosen.inputs), conditions):
+    for index, images in enumerate(islice(conditions, chosen.inputs)):
         if len(images) < chosen.samples:
             raise DataError(f"condition {index} has {len(images)} samples, but {chosen.name!r} needs {chosen.samples}")
         size = (images.shape[-2], images.shape[-1])
@@ -223,14 +224,10 @@ def diversity(
     return Measured.mean(values, unit=metric.unit, better="higher", protocol=protocol)
 
 
-def complete(
-    record: Protocol, preset: DiversityPreset, inputs: int, size: tuple[int, int] | None, seed: int
-) -> Protocol:
+def complete(record: Protocol, preset: NamedProtocol, inputs: int, size: tuple[int, int] | None, seed: int) -> Protocol:
     """Complete the metric's protocol with the preset and the properties of the images."""
-    notes = [preset.description]
-    if not preset.verified:
-        notes.append("the paper does not state all of this; compare with its numbers with care")
-    if inputs < preset.inputs:
+    notes = [*preset.notes()]
+    if preset.inputs is not None and inputs < preset.inputs:
         notes.append(f"{inputs} inputs instead of the {preset.inputs} of the protocol {preset.name!r}")
     changes = {
         "name": f"{record.name}/{preset.name}",

@@ -58,7 +58,7 @@ def evaluate(
 
     Args:
         data: data to use instead of the run's, read in the same way.
-        protocol: a name in `evaluation.protocols.DIVERSITY`, or "likelihood", which samples nothing.
+        protocol: a name, see `variegate protocols`.
         perceptual: include the metrics that need network weights.
         brought: see `Brought`.
 

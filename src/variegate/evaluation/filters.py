@@ -1,6 +1,6 @@
 """Sampled convolution filters: their bases, and how few dimensions the filters of many codes span.
 
-Wang, Cheng, Sapiro, Qiu (2019), section 3.2: filters of N codes as rows of a matrix F of N L L x C' C have a low
+Wang, Cheng, Sapiro, Qiu (2019), section 4: filters of N codes as rows of a matrix F of N L L x C' C have a low
 effective rank, so that a few bases suffice.
 """
 

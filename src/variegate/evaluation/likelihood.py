@@ -23,7 +23,6 @@ from ..data.conditions import ClassLabel
 from ..data.dataset.pairs import Pairs
 from ..runs.measured import Measured, Protocol, Results, libraries
 from .plugged import Networks
-from .protocols import LIKELIHOOD
 
 BITS = "bits_per_dim"
 OF_CLASS = f"{BITS}_class_"  # prefix of the metrics of one class
@@ -97,7 +96,7 @@ def likelihood(
 
 
 def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw: Generator | None) -> Likelihood:
-    """Measure all images with the protocol "likelihood".
+    """Measure all images with the protocol "pixelcnn".
 
     Raises:
         ConfigError: the generator has no such likelihood, the data are unpaired, or a network is given.
@@ -105,17 +104,17 @@ def only_likelihood(generator: Generator, pairs: Pairs, networks: Networks, raw:
     brought = next((name for name, network in networks._asdict().items() if network is not None), None)
     if brought is not None:
         raise ConfigError(
-            f"--{brought}: the protocol {LIKELIHOOD} samples no images for it to measure; omit it, or give another "
+            f"--{brought}: the protocol pixelcnn samples no images for it to measure; omit it, or give another "
             "--protocol"
         )
     if pairs.unpaired:
         raise ConfigError(
-            f"--protocol {LIKELIHOOD}: {pairs.name} is unpaired, so images have no conditions; give another protocol"
+            f"--protocol pixelcnn: {pairs.name} is unpaired, so images have no conditions; give another protocol"
         )
     found = likelihood(generator, pairs, None, raw)
     if found is None:
         raise ConfigError(
-            f"--protocol {LIKELIHOOD}: this model does not give the probabilities of colour levels; give another "
+            "--protocol pixelcnn: this model does not give the probabilities of colour levels; give another "
             "protocol, or evaluate a model such as gated-pixelcnn"
         )
     return found

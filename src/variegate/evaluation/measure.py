@@ -37,7 +37,7 @@ from .low_resolution import against_low_resolution
 from .modes import RARE, Modes, modes
 from .normal_consistency import normal_consistency
 from .plugged import Networks
-from .protocols import LIKELIHOOD, DiversityPreset, diversity_preset
+from .protocols import NamedProtocol, named_protocol
 from .segmentation import segmentation
 from .spread import Levels, centre_distances, feature_spread
 
@@ -88,19 +88,19 @@ def measure(
     """Evaluate on held-out `pairs`; `real` are the training images for distances of sets.
 
     Args:
-        protocol: a diversity protocol in `protocols.DIVERSITY`, which sets the number of inputs, samples and pairs; or
-            "likelihood", which measures only the likelihood, of all images.
+        protocol: its name (`variegate protocols`), which sets the number of inputs, samples and pairs; that of
+            "pixelcnn" samples nothing and measures only the likelihood, of all images.
         extra: see `Extra`. Metrics that cannot be measured, for example for lack of weights, are skipped with a reason.
     """
     check_keywords(extra, Extra.__annotations__, "measure")
     networks, raw = extra.get("networks") or Networks(), extra.get("raw")
-    if protocol == LIKELIHOOD:
+    preset = named_protocol(protocol)
+    if not preset.samples:
         alone = only_likelihood(generator, pairs, networks, raw)
         return Evaluation(alone.results, likelihood=alone, drawn=False)
-    preset = diversity_preset(protocol)
     networks.check_data(pairs)
     which = extra.get("codes", "both")
-    drawn = Drawn(generator, pairs, preset.inputs, preset.samples, seed, which)
+    drawn = Drawn(generator, pairs, preset.inputs or len(pairs), preset.samples, seed, which)
     gathered = Gathered()
     quick_metrics(gathered, generator, pairs, drawn, preset)
     certainty = None if pairs.unpaired else calibrated(gathered, pairs, drawn)
@@ -124,9 +124,7 @@ def measure(
     return Evaluation(gathered.results, counts, found, gathered.skipped, calibration=certainty)
 
 
-def quick_metrics(
-    gathered: Gathered, generator: Generator, pairs: Pairs, drawn: Drawn, preset: DiversityPreset
-) -> None:
+def quick_metrics(gathered: Gathered, generator: Generator, pairs: Pairs, drawn: Drawn, preset: NamedProtocol) -> None:
     """Measure the metrics that need no network weights."""
     gathered.add("pixel diversity", lambda: {"diversity_pixel": diversity(drawn.inside(), Pixel(), preset, drawn.seed)})
     gathered.add("distance to the mean image", lambda: centre_distances(drawn.inside()))
@@ -140,7 +138,7 @@ def quick_metrics(
         for name in measures:
             gathered.add(
                 f"closeness to the real image, {name.upper()}",
-                partial(fidelity, drawn.with_truth(), (name,), preset.remarks, drawn.holes),
+                partial(fidelity, drawn.with_truth(), (name,), preset.chosen, drawn.holes),
             )
         if isinstance(pairs.derived, SuperRes):
             each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
@@ -161,7 +159,7 @@ def calibrated(gathered: Gathered, pairs: Pairs, drawn: Drawn) -> Calibration | 
     return found
 
 
-def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: DiversityPreset) -> Levels | None:
+def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: NamedProtocol) -> Levels | None:
     """Measure the metrics that need network weights; returns the diversity score's network if it fits the images."""
 
     def lpips() -> dict[str, Measured]:
@@ -178,22 +176,22 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Di
     return gathered.attempt("deviations of features", levels)
 
 
-def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Networks, preset: DiversityPreset) -> None:
+def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Networks, preset: NamedProtocol) -> None:
     """Measure the metrics of a landmark detector, a normal estimator and a segmenter, if given."""
     detector, normals, segmenter = networks.detector, networks.normals, networks.segmenter
     if detector is not None:
         planes = (pairs.condition.piece(Landmarks, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
         both = zip(drawn.conditions(), (points_of(one) for one in planes if one is not None))
-        gathered.add("landmark error", lambda: landmark_error(both, detector, preset.remarks))
+        gathered.add("landmark error", lambda: landmark_error(both, detector, preset.chosen))
     elif pairs.condition.part(Landmarks) is not None:
         gathered.skip("landmark error: needs a network that detects the landmarks; give --detector FILE.onnx")
     if normals is not None:
-        gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.remarks))
+        gathered.add("normals", lambda: normal_consistency(drawn.with_truth(), normals, preset.chosen))
     if segmenter is not None and (labels := pairs.condition.part(Labels)) is not None:
         maps = (pairs.condition.piece(Labels, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
         paired = zip(drawn.with_truth(), maps)
         shown = ((images[0], real[0], one[0]) for (images, real), one in paired if one is not None)
-        gathered.add("segmentation", lambda: segmentation(shown, labels, segmenter, preset.remarks))
+        gathered.add("segmentation", lambda: segmentation(shown, labels, segmenter, preset.chosen))
 
 
 def distances(drawn: Drawn, real: Pairs, most: int | None = None) -> dict[str, Measured]:

@@ -5,7 +5,7 @@ stochastic path, the finer levels and the output depend on the code. The randomn
 
     shared early split      channel dropout at own*
     separate early split    heads at own*, fine* and output: every branch has its own filters after the split
-    late split              heads at output, as in a cascaded refinement network
+    late split              heads at output, as a cascaded refinement network has them
 """
 
 from __future__ import annotations

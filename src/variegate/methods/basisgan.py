@@ -2,8 +2,9 @@
 
 Where the code enters    the second convolution of every residual block: filters = sampled bases x learned coefficients
 What prevents collapse   no added loss; a code changes what the filters compute, which the network cannot easily undo
-Differs from the paper   which of the two convolutions is sampled, and the activation of the basis generator (ReLU), are
-                         not stated there; K = 5 as in the text; a code can be given, so samples can be repeated
+Differs from the paper   which of the two convolutions is sampled, which layers of pix2pixHD and of the inpainting
+                         network are, and the activation of the basis generator (ReLU), are not stated there; K = 5 as
+                         in the text; a code can be given, so samples can be repeated
 
 Also the same filters in the paper's other host networks, its combination with DSGAN and its ablation. Each host keeps
 its own training settings; the paper states none.
@@ -42,7 +43,7 @@ def basisgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
 
 @preset
 def filtergan(width: int = 64, blocks: int = 9) -> Method:
-    """The ablation: whole filters generated from the code, without a basis."""
+    """Whole filters generated from the code, without a basis, as in section 3 and figure A.1 of the paper."""
     changes = {
         "name": "filtergan",
         "summary": "whole filters are drawn, not bases: a hundred times the parameters, filters of few dimensions",
@@ -53,7 +54,10 @@ def filtergan(width: int = 64, blocks: int = 9) -> Method:
 
 @preset
 def basisgan_dsgan(width: int = 64, blocks: int = 9, bases: int = 5) -> Method:
-    """With DSGAN's term and settings; one code for all layers, so that code distance measures the whole change."""
+    """With DSGAN's term and L1 weight; one code for all layers, so that code distance measures the whole change.
+
+    Losses, discriminator and training are pix2pix's, as for `basisgan`; the paper joins the two for inpainting only.
+    """
     changes = {
         "name": "basisgan-dsgan",
         "summary": "BasisGAN, and images of two codes are rewarded for differing",

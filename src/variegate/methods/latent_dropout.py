@@ -6,7 +6,8 @@ Where the code enters    whole channels of one path at half resolution, kept or 
 What prevents collapse   of n fixed codes, the nearest to the image is trained on it, and others on neighbours' images
 Differs from the paper   images are RGB in [-1, 1], a slightly wider range than the released BGR minus its mean over
                          127; biases have the weights' learning rate and decay; no total variation, whose weight is
-                         1e-10; `separate` has the widths of `shared`; weights are averaged for sampling
+                         1e-10; `separate` has the widths of `shared`; `late` keeps the two paths of `shared`, where a
+                         CRN has one as wide as both; weights are averaged for sampling
 
 Drop ratio 1/2 is the paper's; the released code for faces has 2/3 (`--randomness.ratio 0.667`). Learning rates fall to
 zero by the paper's polynomial; the released code has 500,000 steps in its formula (pets) and a step at 60,000 (faces).

@@ -3,7 +3,8 @@
 Where the code enters    a vector of length 8, tiled and concatenated before every down-sampling layer of a U-Net
 What prevents collapse   two codes of one condition must give two images, in proportion to the distance of the codes
 Differs from the papers  DSGAN: the margin acts (the released clamp never does), and the learning rate does not start at
-                         twice its value; both: weights are averaged for sampling
+                         twice its value; MSGAN: the discriminator moves first; both: weights are averaged for
+                         sampling
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def msgan(width: int = 64, code_size: int = 8) -> Method:
             scales=2,
             narrowing=2,
             norm="instance",
+            init="xavier",
         ),
         training=training(steps=160_000, batch_size=1, jitter=1.0),  # the released models: 400 epochs of 400 facades
     )
@@ -82,6 +84,7 @@ def dsgan(
             scales=2,
             narrowing=2,
             norm="instance",
+            init="xavier",
         ),
         training=training(steps=9980, batch_size=8, jitter=280 / 256),
     )
@@ -117,5 +120,6 @@ def inpainting_objective(width: int, diversity: float, margin: float | None = No
         masked=True,
         width=width,
         scales=2,
+        padding=2,
         norm="instance",
     )

@@ -44,6 +44,7 @@ WEIGHTS: dict[str, dict[Family, tuple[tuple[float, float], tuple[float, float]]]
     "maps": {"gaussian": ((100, 10), (300, 1000)), "laplace": ((10, 1), (10, 10))},
     "superres": {"gaussian": ((20, 20), (2400, 2400)), "laplace": ((30, 30), (2400, 2400))},
 }
+QUARTERS = {"jitter": 2.0}
 
 
 def training(batch_size: int, predictor: bool = False, flip: bool = True) -> Training:
@@ -69,7 +70,12 @@ def mrgan(
     dataset: Literal["cityscapes", "maps"] = "cityscapes",
     width: int = 64,
 ) -> Method:
-    """pix2pix's U-Net; `dataset` chooses among the published weights."""
+    """pix2pix's U-Net; `dataset` chooses among the published weights; of maps, random quarters are seen, as published,
+    but not rotated."""
+    steps, first = training(batch_size=16), moment_predictor("translation", family, width)
+    if dataset == "maps":
+        steps = steps.model_copy(update=QUARTERS)
+        first = first.model_copy(update={"training": first.training.model_copy(update=QUARTERS)})
     return Method(
         name="mrgan",
         paper=PAPER,
@@ -80,8 +86,8 @@ def mrgan(
         objective=MomentReconstructionConfig(
             moments=moments, family=family, proxy=proxy, **weights(dataset, moments, family, proxy), width=width
         ),
-        training=training(batch_size=16),
-        previous=moment_predictor("translation", family, width) if proxy else None,
+        training=steps,
+        previous=first if proxy else None,
         previous_role="predictor",
     )
 
@@ -247,7 +253,10 @@ def completion_noise(family: Family) -> float:
 
 @preset
 def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int = 64, residual: bool = False) -> Method:
-    """The super-resolution baseline; with noise it has the network of mrgan-superres, also its `residual`."""
+    """The super-resolution baseline as MR-GAN's code trains it: no perceptual term, and squared error x 1000.
+
+    With noise it has the network of mrgan-superres, also its `residual`.
+    """
     return Method(
         name="srgan",
         paper="Ledig et al.: Photo-realistic single image super-resolution using a GAN. CVPR 2017",
@@ -265,7 +274,9 @@ def srgan(noise: Literal["input", "none"] = "none", scale: int = 4, width: int =
 def glcic(
     noise: Literal["input", "none"] = "none", phases: bool = False, width: int = 64, residual: bool = False
 ) -> Method:
-    """The inpainting baseline; with noise it has the network of mrgan-inpainting, also its `residual`.
+    """The inpainting baseline as MR-GAN's code trains it: squared error of the whole image, x 25.
+
+    With noise it has the network of mrgan-inpainting, also its `residual`.
 
     With `phases` the generator learns alone and then the discriminator, before both learn together, as in GLCIC itself;
     how long (90,000 and 10,000 of 500,000 steps) is from its public description, not verified in the paper's text.

@@ -16,6 +16,7 @@ from ..generators.unet import UNetConfig
 from ..objectives.adversarial import AdversarialConfig
 from ..randomness.element_dropout import ElementDropoutConfig
 from ..randomness.latent import LatentConfig
+from ..randomness.noise_maps import NoiseMapsConfig
 from ..randomness.none import NoRandomnessConfig
 from .registry import preset
 
@@ -50,6 +51,8 @@ def pix2pix(noise: Noise = "dropout", backbone: Backbone = "unet", width: int = 
 def randomness(noise: Noise, backbone: Backbone) -> RandomnessConfig:
     if noise == "none":
         return NoRandomnessConfig()
+    if noise == "input" and backbone == "resnet":  # of a tiled vector, batch norm of one image would leave nothing
+        return NoiseMapsConfig(sites=("inner",), channels=8)
     if noise == "input":
-        return LatentConfig(sites=("down1",) if backbone == "unet" else ("inner",))
+        return LatentConfig(sites=("down1",))
     return ElementDropoutConfig(sites=("up[5-7]",) if backbone == "unet" else ("block*.conv1",))

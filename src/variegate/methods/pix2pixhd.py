@@ -32,6 +32,7 @@ TRAINING = Training(
 )
 # the stages that are trained first
 GLOBAL = ("stages.inner*", "stages.down*", "stages.block*", "stages.up*")
+FINE = {"steps": 297_500, "hold": Hold(parameters=GLOBAL, until=0.1)}  # 50 + 50 epochs, of which 10 are without them
 
 
 @preset
@@ -46,7 +47,7 @@ def pix2pixhd(width: int = 64, blocks: int = 9, noise: Literal["none", "input"] 
         generator=EnhancerConfig(width=max(1, width // 2), blocks=blocks) if fine else whole,
         randomness=NoiseMapsConfig(sites=("inner",), channels=8) if noise == "input" else NoRandomnessConfig(),
         objective=objective(width, scales=3 if fine else 2),
-        training=TRAINING.model_copy(update={"hold": Hold(parameters=GLOBAL, until=0.1)}) if fine else TRAINING,
+        training=TRAINING.model_copy(update=FINE) if fine else TRAINING,
         previous=pix2pixhd(width, blocks, noise) if fine else None,
         previous_scale=2,
     )

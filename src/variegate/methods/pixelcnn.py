@@ -46,7 +46,8 @@ def gated_pixelcnn(
     network: Literal["small", "cifar10", "imagenet"] = "small",
 ) -> Method:
     """The gated PixelCNN. Two networks override the other sizes: `imagenet` is the published one, 20 layers of 384 maps
-    and 5x5 windows with 122 million parameters, and `cifar10` has a quarter of that."""
+    and 5x5 windows, with 122 million parameters including our first layer and head (ReLU and 1x1 twice; the paper does
+    not describe its own), and `cifar10` has a quarter of that."""
     generator = PixelCNNConfig(
         layers=layers, width=width, filter=filter, head=2 * width, bits=bits, conditioning=conditioning
     )

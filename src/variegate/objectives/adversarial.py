@@ -20,7 +20,7 @@ from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.adversarial import Mode, discriminator_loss, feature_matching, generator_loss
 from ..losses.mode_seeking import diversity_sensitive, feature_distance, image_distance, mode_seeking
 from ..losses.perceptual import feature_l1
-from ..networks.blocks import Norm
+from ..networks.blocks import Norm, init_xavier
 from ..networks.discriminators.patch import Judgement, MultiScale, PatchGAN, logits
 from ..networks.perceptual import PerceptualKind, hd_features
 
@@ -71,7 +71,8 @@ class Adversarial(Objective):
         yield {"discriminator": {"adversarial": loss}}
 
         judgement = self.judge(condition, fakes)
-        terms = {"adversarial": judged * generator_loss(logits(judgement), config.mode)}
+        each = judged if seeking.kind == "msgan" else 1  # MSGAN adds the losses of both images, DSGAN averages them
+        terms = {"adversarial": each * generator_loss(logits(judgement), config.mode)}
         if config.reconstruction:
             terms["l1"] = config.reconstruction * F.l1_loss(images[:, 0], batch.image)
         if config.feature_matching:
@@ -127,6 +128,7 @@ class AdversarialConfig(ObjectiveConfig):
     narrowing: int = Field(1, ge=1, description="divides the width at each further scale")
     padding: int = Field(1, ge=0)
     norm: Norm = "batch"
+    init: Literal["normal", "xavier"] = Field("normal", description="of the discriminator")
 
     def players(self) -> frozenset[str]:
         return frozenset({"generator", "discriminator"})
@@ -147,6 +149,8 @@ class AdversarialConfig(ObjectiveConfig):
     def build(self, shapes: Shapes, opposite: Opposite) -> Adversarial:
         channels = shapes.image_channels + (shapes.condition_channels if self.conditional else 0)
         discriminator = discriminator_of(channels, self, shapes.size)
+        if self.init == "xavier":
+            init_xavier(discriminator)
         features, weights = hd_features(self.perceptual) if self.perceptual_weight else (None, [])
         return Adversarial(discriminator, features, weights, self)
 

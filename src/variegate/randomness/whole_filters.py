@@ -1,6 +1,6 @@
 """Whole convolution filters generated from the code: BasisGAN's ablation, which shows why bases are needed.
 
-    w = T(z),  z ~ N(0, I),  w of L x L x C' x C values (Wang, Cheng, Sapiro, Qiu, 2019, section 3.2)
+    w = T(z),  z ~ N(0, I),  w of L x L x C' x C values (Wang, Cheng, Sapiro, Qiu, 2019, section 3)
 
 For 256 channels the generator of one 3x3 layer has 38 million parameters, a hundred times as many as bases and
 coefficients, and the filters that it generates span a low-dimensional space.
