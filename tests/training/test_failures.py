@@ -19,6 +19,7 @@ from variegate.core.files import replacing_folder
 from variegate.model.model import Model
 from variegate.objectives import adversarial, nearest_sample
 from variegate.runs import checkpoints, saved_model
+from variegate.runs.saved_model import read_record
 from variegate.runs.stop import Stop
 from variegate.training import loop
 
@@ -112,6 +113,31 @@ def test_a_full_disk_stops_with_words_and_spoils_nothing(
     assert unequal(load_file(folder / "model" / "model.safetensors"), state_of(folder, 2)["ema"]) == []
     start(settings("pix2pix", 4, save_every=2), folder, resume=True)  # after making space it goes on
     assert saved_steps(folder)[-1] == 4
+    assert read_record(folder / "model").step == 4
+    assert unequal(load_file(folder / "model" / "model.safetensors"), state_of(folder, 4)["ema"]) == []
+
+
+def test_a_folder_is_put_back_if_replacing_it_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "a").write_text("old")
+    original, calls = os.replace, []
+
+    def second_is_interrupted(*places: Path) -> None:
+        calls.append(places)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        original(*places)
+
+    monkeypatch.setattr(os, "replace", second_is_interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(folder) as aside:
+        (aside / "a").write_text("new")
+    monkeypatch.undo()
+    assert (folder / "a").read_text() == "old"
+    os.replace(folder, tmp_path / ".model.old")  # killed between the two renames
+    with pytest.raises(ValueError, match="x"), replacing_folder(folder):
+        raise ValueError("x")
+    assert (folder / "a").read_text() == "old"
 
 
 @pytest.mark.parametrize("what", ["samples", "numbers"])
@@ -197,7 +223,7 @@ def test_a_stop_between_the_check_and_the_next_step_loses_no_step(
     def late(fabric: Any, flag: bool) -> bool:
         answer = original(fabric, flag)
         asked.append(answer)
-        if len(asked) == 2:  # step 2 was just allowed to begin
+        if len(asked) == 3:  # step 2 was just allowed to begin; the second question is whether a file was damaged
             os.kill(os.getpid(), signal.SIGTERM)
         return answer
 

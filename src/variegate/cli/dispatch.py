@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
     except VariegateError as error:
         tell(error)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        tell("stopped")
+        raise SystemExit(130) from None
     except BrokenPipeError:  # whoever read the output has seen enough, for example `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
         raise SystemExit(1) from None

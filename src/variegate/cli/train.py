@@ -9,6 +9,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from ..core.errors import ConfigError
 from .options import typed_options
 from .parsing import Direction, parse_size
 
@@ -68,7 +69,10 @@ class Train:
         settings = {
             name: value for name, value in vars(self).items() if name not in ("method", "data", "out", "resume")
         }
-        settings |= {"size": parse_size(self.size), "grey": self.grey or None, **typed_options(self.method, options)}
+        typed = typed_options(self.method, options)
+        if taken := sorted({"run", "method", "data", "out", "resume"} & set(typed)):
+            raise ConfigError(f"--{taken[0]}: is no option of a method; see variegate train {self.method} --help")
+        settings |= {"size": parse_size(self.size), "grey": self.grey or None, **typed}
         folder = train(self.method, self.data, self.out, self.resume, **settings)
         if os.environ.get("RANK", "0") == "0":
             split = RunFolder(folder).pairs("held").split

@@ -125,12 +125,14 @@ class Training(Config):
         description="batches drawn from the data, over all processes together; cimle: see updates_per_step",
     )
     batch_size: int = Field(1, ge=1, description="global batch, split over the processes")
-    learning_rate: dict[str, float] = Field({"generator": 2e-4}, description="one per player")
+    learning_rate: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        {"generator": 2e-4}, description="one per player"
+    )
     rate_factors: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         {}, description="of the generator's rate, by the first pattern that matches: {'*basis_generator*': 0.1}"
     )
     optimizer: Literal["adam", "amsgrad", "rmsprop"] = "adam"
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Schedule = Schedule()
     hold: Hold = Hold()
@@ -155,7 +157,7 @@ class Training(Config):
     patience: int = Field(
         0, ge=0, description="with keep best: training ends after so many checkpoints without a better score; 0: never"
     )
-    jitter: float = Field(1.0, ge=1, description="resize to this multiple of the size, then crop at random")
+    jitter: float = Field(1.0, ge=1, le=16, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
     neighbours: Neighbours = Neighbours()
 

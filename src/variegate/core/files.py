@@ -32,6 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder, which replaces `folder` if nothing is raised inside."""
     aside, old = (folder.with_name(f".{folder.name}.{word}") for word in ("writing", "old"))
+    put_back(old, folder)  # what a kill between the two renames left
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
@@ -44,8 +45,15 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             os.replace(folder, old)
         os.replace(aside, folder)
     finally:
+        put_back(old, folder)
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(old: Path, folder: Path) -> None:
+    """Return a folder that was moved away to its place, if nothing has replaced it."""
+    if old.exists() and not folder.exists():
+        os.replace(old, folder)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -91,19 +92,27 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
 
 
 def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
-    """Train a method phase by phase, the last one in `folder`; returns the seconds taken. Finished runs are kept."""
-    timing = folder / "seconds.json"
+    """Train a method phase by phase, the last one in `folder`; returns the seconds taken.
+
+    Finished runs are kept, and others continued, unless they have another seed or are quick ones.
+    """
+    timing, same = folder / "seconds.json", {"quick": quick, "seed": seed}
+    runs = [folder.with_name(f"{name}-at-{phase['size']}") for phase in SETTINGS[name][:-1]] + [folder]
     done = json.loads(timing.read_text()) if timing.is_file() else None
-    if done and done["quick"] == quick:
-        return float(done["seconds"])
+    if done and {key: done.get(key) for key in same} == same:
+        if done["seconds"] is not None:
+            return float(done["seconds"])
+    else:
+        for run in runs:
+            shutil.rmtree(run, ignore_errors=True)
+    write_text(timing, json.dumps({"seconds": None, **same}))
     started, before = time.monotonic(), None
-    for phase in SETTINGS[name]:
+    for phase, run in zip(SETTINGS[name], runs):
         options = {**phase, "steps": 2, "minutes": None} if quick else phase
-        run = folder if phase is SETTINGS[name][-1] else folder.with_name(f"{name}-at-{phase['size']}")
         train(name, DATA, run, resume=run.exists(), seed=seed, initial=before, **options)
         before = run
     seconds = time.monotonic() - started
-    write_text(timing, json.dumps({"seconds": seconds, "quick": quick}))
+    write_text(timing, json.dumps({"seconds": seconds, **same}))
     return seconds
 
 

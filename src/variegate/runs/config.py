@@ -84,8 +84,10 @@ def run_config(
 
     of_data = take(name for name in DataConfig.model_fields if name != "path")
     execution = (run or ExecutionSettings()).model_dump() | take(ExecutionSettings.model_fields)
-    places = {name: str(place) for name, place in take(("initial", "predictor", "teacher")).items()}
+    places = {name: str(Path(place).absolute()) for name, place in take(("initial", "predictor", "teacher")).items()}
     if (steps := settings.pop("steps", None)) is not None:
+        if settings.get("training.steps", steps) != steps:
+            raise ConfigError(f"--steps {steps} and --training.steps {settings['training.steps']} differ; give one")
         settings["training.steps"] = steps
     chosen = method_of_name(method, settings) if isinstance(method, str) else override(method, settings)
     if "predictor" in places:
@@ -93,7 +95,7 @@ def run_config(
     if taught := "teacher" in places:
         chosen = with_teacher(chosen, places["teacher"])
         places["predictor"] = places.pop("teacher")
-    base = data.model_dump() if isinstance(data, DataConfig) else {"path": data}
+    base = data.model_dump(exclude_unset=True) if isinstance(data, DataConfig) else {"path": data}
     wanted = {"condition": chosen.derived} | base | of_data
     if wanted["condition"] is not None and not taught:  # a student keeps the network of a trained teacher
         chosen = for_condition(chosen, str(wanted["condition"]))

@@ -13,6 +13,7 @@ from ..core.errors import CheckpointError, DataError
 from ..data.conditions import condition_from_mapping
 from ..data.dataset.opening import absolute, is_there
 from ..data.dataset.pairs import DataSource, Pairs
+from ..data.readers.items import Direction
 from .checkpoints import Checkpoints
 from .config import RunConfig, saved_config
 from .saved_model import ModelRecord, read_record
@@ -41,6 +42,12 @@ class RunFolder:
     def record(self) -> ModelRecord:
         """What the saved model is."""
         return read_record(self.path / "model")
+
+    @property
+    def direction(self) -> Direction | None:
+        """Which of A and B was the condition; None where nothing was to be chosen, and for older runs that chose it."""
+        place = self.config.place
+        return self.config.data.direction if place is None else place.direction
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -76,8 +83,7 @@ class RunFolder:
             "grey": record.image_channels == 1,
         }
         same = config.model_copy(update=changes)
-        before = None if place is None else place.direction
-        source = same.source(condition_from_mapping(record.condition), before, whole=path is not None)
+        source = same.source(condition_from_mapping(record.condition), self.direction, whole=path is not None)
         if path is None:
             self._recognise(source)
         held = next((name for name in ("test", "val") if name in source.origins), "train")

@@ -52,7 +52,8 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord, inverte
         ConfigError: the folder contains other files, which would be lost.
         TrainingError: the disk is full.
     """
-    others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.is_dir() else []
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    others = sorted(name for name in names if name not in FILES and not name.startswith("."))
     if others:
         raise ConfigError(f"{folder} contains {others[0]}, which is not part of a model; save to a separate folder")
     with saving(folder) as aside:

@@ -46,7 +46,7 @@ class ExecutionSettings(Config):
 
         if self.device != "auto":
             require_device(self.device)
-        world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+        world = processes()
         local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
         fabric = Fabric(
             accelerator=self.device,
@@ -57,3 +57,8 @@ class ExecutionSettings(Config):
         )
         fabric.launch()
         return fabric
+
+
+def processes() -> int:
+    """How many processes torchrun or Slurm started for this training."""
+    return int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from ..core.capabilities import HasMemory
 from ..core.config import Training
-from ..core.errors import DataError, Interrupted, TrainingError
+from ..core.errors import CheckpointError, DataError, Interrupted, TrainingError
 from ..core.files import words_for_a_full_disk
 from ..core.images import is_constant
 from ..core.interfaces import Batch, Generator, Losses
@@ -35,7 +35,7 @@ from ..data.statistics.rarity import Rarity
 from ..runs.checkpoints import Checkpoints
 from ..runs.config import RunConfig
 from ..runs.logs import Log
-from ..runs.saved_model import ModelRecord, versions, write_model
+from ..runs.saved_model import ModelRecord, read_record, versions, write_model
 from ..runs.settings import ExecutionSettings
 from ..runs.stop import Stop
 from .panel import Panel
@@ -65,17 +65,21 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     if initial and not saved:
         initial.load_into(state)
     state.set_up(fabric, settings)
+    begun = saved is not None
+    del saved  # it holds every weight once more
     batches = stream(pairs, method, run, fabric, state.step)
     intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema, state.objective)
     log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
 
     def keep() -> None:
-        """Evaluate the panel, then write the checkpoint and the model, unless that was done."""
+        """Evaluate the panel, then write the checkpoint and the model, each unless that was done."""
         check_finite(state.generator, state.step, checkpoints)
-        if log and state.step not in (0, *checkpoints.steps()):
-            panel.look(folder / "samples", state.step, log)
-            checkpoints.save(state.step, state.to_save(), panel.score)
-            if settings.keep == "last" or checkpoints.best() in (state.step, None):
+        if log and state.step:
+            if state.step not in checkpoints.steps():
+                panel.look(folder / "samples", state.step, log)
+                checkpoints.save(state.step, state.to_save(), panel.score)
+            due = settings.keep == "last" or checkpoints.best() in (state.step, None)
+            if due and saved_step(folder / "model") != state.step:
                 record = record_of(method, pairs, run.seed, state.step)
                 write_model(folder / "model", state.ema, record, state.objective.inverter())
         fabric.barrier()
@@ -83,18 +87,21 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     patience = settings.patience * intervals.save
     done = waited(fabric, checkpoints, patience, log)
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
+        if begun:
+            keep()  # the model, if writing it failed
         while state.step < settings.steps and not done and not agree_to_stop(fabric, stop.asked > 0):
-            try:
-                batch = next(batches)
-            except DataError:  # a damaged file must not lose the progress so far
+            batch, problem = next_of(batches)
+            if agree_to_stop(fabric, problem is not None):  # a damaged file must not lose the progress so far
                 keep()
-                raise
+                raise problem or DataError("another process could not read its data; its message says which")
+            assert batch is not None
             numbers = finite(fabric, one_step(fabric, state, batch, settings, run.seed), state.step, checkpoints)
             if log:
                 if state.step % intervals.log == 0 or state.step == settings.steps:
                     log.numbers(state.step, numbers)
                 log.progress.to(state.step, panel.note)
-            if state.step % intervals.save == 0 or state.step == settings.steps:
+            kept = run.keep_every and state.step % run.keep_every == 0
+            if state.step % intervals.save == 0 or kept or state.step == settings.steps:
                 keep()
                 done = waited(fabric, checkpoints, patience, log)
         keep()
@@ -106,6 +113,22 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     if not done:
         told = f"{folder}: stopped at step {state.step}; continue with --resume"
         raise Interrupted(told, stop.asked or signal.SIGTERM)
+
+
+def next_of(batches: Iterator[Batch]) -> tuple[Batch | None, DataError | None]:
+    """The next batch, or why it cannot be read."""
+    try:
+        return next(batches), None
+    except DataError as error:
+        return None, error
+
+
+def saved_step(folder: Path) -> int | None:
+    """The step of the saved model; None if there is none, or it is damaged."""
+    try:
+        return read_record(folder).step
+    except CheckpointError:
+        return None
 
 
 def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, seed: int) -> dict[str, list[Tensor]]:
@@ -162,6 +185,8 @@ def stream(pairs: Pairs, method: Method, run: ExecutionSettings, fabric: Fabric,
             others = neighbours(pairs, settings.neighbours).others
     visits = Visits(pairs, settings.jitter, settings.flip, others)
     for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers, collate_fn=collate):
+        if isinstance(visit, DataError):
+            raise visit
         raw = fabric.to_device(visit)
         batch = to_batch(raw, pairs.condition, method.objective.pools)
         if rarity and settings.rebalance in ("loss", "both"):

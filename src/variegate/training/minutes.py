@@ -7,7 +7,6 @@ and size are chosen once and written to `config.yaml`, so that a resumed run rep
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -23,6 +22,8 @@ from ..core.method import Method
 from ..data.dataset.pairs import Pairs
 from ..runs.config import RunConfig, budget_of, run_config
 from ..runs.logs import Log
+from ..runs.saved_model import model_folder, read_record
+from ..runs.settings import processes
 from .calibration import calibrate
 from .loop import one_step, stream
 from .panel import Panel
@@ -73,7 +74,7 @@ def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str,
         raise ConfigError(f"--minutes must be above 0, got {minutes:g}")
     if settings.get("steps") is not None or "training.steps" in settings:
         raise ConfigError("--minutes chooses the number of steps; leave out one of the two")
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+    if processes() > 1:
         raise ConfigError("--minutes times a single process; give --steps to several")
     budget = budget_of(run_config(method, data, **settings).method) if isinstance(method, str) else Budget()
 
@@ -86,7 +87,7 @@ def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str,
     for size in sizes:
         found = None
         for rung in budget.rungs[:1] if min(size) > LARGE and "size" not in given else reversed(budget.rungs):
-            config = run_config(method, data, **{**budget.options, **rung, **given, "size": size})
+            config = as_initial(run_config(method, data, **{**budget.options, **rung, **given, "size": size}))
             config.method.check_data(pairs.condition)
             last = found is None and size == sizes[-1]
             wider = fit(config, pairs.resized(size), left(), budget, last)
@@ -101,6 +102,19 @@ def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str,
         f"--minutes {minutes:g} is too short for {found.config.method.name} here, where a step takes "
         f"{found.pace:.2g} s; give at least --minutes {math.ceil(spent / 60 / (1 - SPARE))}, or a smaller --size"
     )
+
+
+def as_initial(config: RunConfig) -> RunConfig:
+    """The configuration with the network whose weights training starts from, if it is of the same kind."""
+    if config.initial is None:
+        return config
+    saved, method = read_record(model_folder(Path(config.initial))).method, config.method
+    changes = {
+        name: type(part).model_validate(saved[name])
+        for name, part in (("generator", method.generator), ("randomness", method.randomness))
+        if saved[name]["kind"] == part.kind
+    }
+    return config.model_copy(update={"method": method.model_copy(update=changes)})
 
 
 def sizes_of(pairs: Pairs, given: Any) -> list[Size]:
@@ -123,7 +137,8 @@ def fit(config: RunConfig, pairs: Pairs, seconds: float, budget: Budget, last: b
         last: take it even if there are fewer steps than enough; otherwise the answer is then None.
     """
     method = config.method
-    if method.previous is not None and config.predictor is None:
+    begins = config.initial is not None and method.frozen is None  # with weights that it would train first
+    if method.previous is not None and config.predictor is None and not begins:
         before = earlier(config, method.previous, pairs.size)
         needs = budget_of(method.previous)
         taught = fit(before, pairs.resized(before.data.size or pairs.size), budget.first * seconds, needs, last)

@@ -44,7 +44,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
         raise DataError(f"{config.data.path}: no pairs to train on")
     config = config.model_copy(update={"place": place_of(pairs, config.data.path)})
     config.method.check_data(pairs.condition)
-    if config.predictor is not None:
+    if config.predictor is not None and not begun:
         same_data(Path(config.predictor), config.method.previous_role, config, pairs)
     previous, predicts = folder / "previous", config.method.frozen is not None
     if config.initial is not None and not begun:
@@ -81,7 +81,7 @@ def same_data(predictor: Path, role: str, config: RunConfig, pairs: Pairs) -> No
     differ = {
         f"data, {record.data}": record.data != pairs.name or not known_same(run.config, config),
         "conditions": condition_from_mapping(record.condition) != pairs.condition,
-        "--direction": own.direction != config.data.direction,
+        "--direction": run.direction != pairs.source.direction,
         "--unpaired": own.unpaired != config.data.unpaired,
         "--grey": record.image_channels != pairs.image_channels,
     }
@@ -199,6 +199,9 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
             f"{folder} was trained with a different {', '.join(names or ['run.seed'])}; "
             "undo the change, or give another --out"
         )
+    done, steps = RunFolder(folder).checkpoints.steps()[-1], config.method.training.steps
+    if steps < done:
+        raise ConfigError(f"{folder} has {done} steps already, which --steps {steps} cannot undo; give more, in all")
     second = config.method.training.restart
     if second.at and "method.training.steps" in changed:
         raise ConfigError(

@@ -69,7 +69,13 @@ class State:
                 optimizer.load_state_dict(self.saved[f"optimizer/{name}"])
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
         held = settings.hold.parameters
-        names = [name for name, _ in self.generator.named_parameters() if any(fnmatchcase(name, p) for p in held)]
+        every = [name for name, _ in self.generator.named_parameters()]
+        names = [name for name in every if any(fnmatchcase(name, pattern) for pattern in held)]
+        for pattern in held:
+            if not any(fnmatchcase(name, pattern) for name in every):
+                raise ConfigError(f"hold.parameters: {pattern!r} matches nothing in the generator, such as {every[0]}")
+        if names and len(names) == len(every):
+            raise ConfigError("hold.parameters holds the whole generator, so that nothing could learn; leave some out")
         self.fresh = Fresh(settings.restart, self.generator, self.ema)
         self.held = {id(self.generator.get_parameter(name)) for name in names}
         self.saved = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, DataError
 from ...core.images import is_constant, to_float
 from ...core.interfaces import Batch
 from ..conditions import Condition, Landmarks
@@ -31,7 +31,7 @@ class Visit(TypedDict):
     present: NotRequired[Tensor]  # bool (N,)
 
 
-class Visits(Dataset[Visit]):
+class Visits(Dataset[Visit | DataError]):
     """Pairs as used in training: resized to `jitter` times the size, cropped to the size, randomly mirrored.
 
     Condition and image are cropped and mirrored alike, depending only on the visit's key. Holes are cut after the crop:
@@ -65,8 +65,14 @@ class Visits(Dataset[Visit]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, visit: tuple[int, int]) -> Visit:
-        index, key = visit
+    def __getitem__(self, visit: tuple[int, int]) -> Visit | DataError:
+        """The visit, or why it cannot be read: raised in a worker, its sentence would be lost among tracebacks."""
+        try:
+            return self._read(*visit)
+        except DataError as error:
+            return error
+
+    def _read(self, index: int, key: int) -> Visit:
         condition, image = self.pairs.raw(index)
         words = np.array([key, VISIT_WORD], dtype=np.uint64)
         rng = np.random.Generator(np.random.Philox(key=words))
@@ -88,9 +94,14 @@ class Visits(Dataset[Visit]):
         return item
 
 
-def collate(visits: Sequence[Visit]) -> dict[str, Tensor]:
-    """Collate visits into one batch; constant conditions are reduced to one pixel, (B, c, 1, 1)."""
-    raw: dict[str, Tensor] = default_collate([{**visit, "condition": pixel_of(visit["condition"])} for visit in visits])
+def collate(visits: Sequence[Visit | DataError]) -> dict[str, Tensor] | DataError:
+    """Collate visits into one batch; constant conditions are reduced to one pixel, (B, c, 1, 1). Or the first error."""
+    read: list[Visit] = []
+    for visit in visits:
+        if isinstance(visit, DataError):
+            return visit
+        read.append({**visit, "condition": pixel_of(visit["condition"])})
+    raw: dict[str, Tensor] = default_collate(read)
     return raw
 
 
