@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from ..core.errors import ConfigError
 from .parsing import folder_for, named_or_none, prefixes, sampler_of, size_for
 
 
@@ -58,6 +59,8 @@ class Sample:
         from .codes import given_codes, refuse_several
         from .typed import conditions_of, masked_conditions_of
 
+        if self.like_condition and not self.like:
+            raise ConfigError("--like-condition is the condition of --like IMAGE; give both, or leave it out")
         refuse_several({"--codes": self.codes, "--fixed-codes": self.fixed_codes, "--like": self.like})
         n = 16 if self.n is None else self.n
         out = folder_for(self.out, self.run_directory / "drawn")

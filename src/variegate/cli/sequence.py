@@ -48,6 +48,8 @@ class Sequence:
 
         if (self.start is None) != (self.end is None):
             raise ConfigError("a path of codes needs both --from and --to; for a single code use --index")
+        if self.start is not None and self.index:
+            raise ConfigError("--index is for a single code, --from and --to for a path of codes; give one of them")
         if self.beside is not None and (self.codes is not None or self.fixed_codes):
             raise ConfigError(
                 "--beside shows another model, which has codes of its own; omit --codes and --fixed-codes"
