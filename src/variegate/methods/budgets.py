@@ -29,6 +29,7 @@ EXPECT = {
     "basisgan": "blurred stripes where the layout has windows, in a few tints",
     "basisgan-autoencoder": "soft copies of its input that hardly differ",
     "basisgan-dsgan": "different colours and light, coarse, with coloured stripes",
+    "basisgan-hd": "grey blotches that hardly vary",
     "basisgan-inpainting": "a bright pattern in the hole that hardly varies",
     "bicyclegan": "clean and blurred, in a few tints",
     "cimle": "clean and soft; many kinds of drawn streets, but photographs that hardly differ",
@@ -51,6 +52,7 @@ EXPECT = {
     "pix2pixhd": "one image of rough patches",
     "pixelcnn": "textures in the right colours",
     "pixelcnn-autoencoder": "at 16x16 images as sharp as real ones, roughly like their input",
+    "pixelnn": "collages of training images: sharp, different and ragged",
     "rcgan": "blurred; some codes drift away in colour",
     "srgan": "one soft image",
 }
@@ -96,7 +98,11 @@ BUDGETS: dict[str, Budget] = {
     "pix2pixhd": RESNET,
     "pixelcnn": PIXELS,
     "pixelcnn-autoencoder": PIXELS,
-    "pixelnn": Budget(options=BATCH),
+    "pixelnn": Budget(
+        rungs=by("generator.backbone.scale", 0.25, 0.125, 0.0625),
+        options={**BATCH, "learning_rate.generator": 1e-3},
+        enough=300,
+    ),
     "rcgan": RESIDUAL,
     "srgan": RESIDUAL,
 }
