@@ -18,13 +18,15 @@ from torch import Tensor
 from variegate.core.errors import ConfigError, DataError
 from variegate.core.images import to_float
 from variegate.data import DataConfig
-from variegate.evaluation import measure
+from variegate.evaluation import measure, sets
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
 from variegate.evaluation.drawn import Drawn
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.frechet import Extractor
+from variegate.evaluation.gathering import Gathered
 from variegate.evaluation.low_resolution import against_low_resolution
 from variegate.evaluation.protocols import NamedProtocol, named_protocol, protocols
+from variegate.evaluation.sets import set_metrics
 from variegate.methods.mrgan import glcic
 from variegate.methods.pix2pix import pix2pix
 from variegate.runs.measured import Measured, Protocol, Results, libraries, student
@@ -132,12 +134,14 @@ def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch:
 
     seen: list[int] = []
     found = Extractor(Means(), 3, "frechet_means", "kid_means", "means of colours", "none", {}, ("torch",))
-    monkeypatch.setattr(measure, "extractor", lambda _: found)
+    monkeypatch.setattr(sets, "extractor", lambda _: found)
     pairs = DataConfig(path="streets:6", size=(32, 32)).open()
     generator = pix2pix(width=4).build_generator(pairs.shapes).eval()
     drawn = Drawn(generator, pairs, inputs=3, samples=4, seed=0, which="both")
     for most, count in ((None, 12), (2, 6)):
-        record = measure.distances(drawn, pairs, most)["frechet_means"].protocol
+        gathered = Gathered()
+        set_metrics(gathered, drawn, pairs, most)
+        record = gathered.results.measured["frechet_means"].protocol
         assert f"{count} against 6" in record.notes[0]
         assert ("the first 2 samples" in record.notes[0]) == (most == 2)
     assert sum(seen) == 6 + 12 + 6, "features of the same training images are kept"

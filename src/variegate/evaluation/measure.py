@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypedDict, Unpack
-from weakref import WeakKeyDictionary
 
 import torch
 
 from ..core.capabilities import HasSampler
 from ..core.errors import check_keywords
-from ..core.images import to_float
 from ..core.interfaces import Generator
 from ..core.progress import watched
 from ..data.conditions.image import ImageCondition
@@ -27,9 +25,8 @@ from ..runs.health import code_sensitivity
 from ..runs.measured import Measured, Protocol, Results, libraries
 from .calibration import Calibration, calibration, calibration_metrics
 from .diversity import LPIPS, Distance, Pixel, diversity
-from .drawn import Drawn, WhichCodes, as_rgb, codes_for, words_of
+from .drawn import Drawn, WhichCodes, codes_for, words_of
 from .fidelity import WINDOW, fidelity, measures_for
-from .frechet import Extractor, Features, extractor, features_of, set_distances
 from .gathering import Gathered
 from .landmark_error import landmark_error
 from .likelihood import Likelihood, likelihood, only_likelihood
@@ -39,13 +36,12 @@ from .normal_consistency import normal_consistency
 from .plugged import Networks
 from .protocols import NamedProtocol, named_protocol
 from .segmentation import segmentation
+from .sets import set_metrics
 from .spread import Levels, centre_distances, feature_spread
 
 INSIDE = "pixels inside the hole only, except for FSIM"
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions used to find out whether the code matters
-REAL_IMAGES = 2000  # maximum of training images for distances of sets
-KEPT: WeakKeyDictionary[Pairs, dict[tuple[str, int], Features]] = WeakKeyDictionary()  # by network and seed
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ def perceptual_metrics(gathered: Gathered, drawn: Drawn, real: Pairs, preset: Na
         return found
 
     gathered.add("LPIPS", lpips)
-    gathered.add("FID and KID", lambda: distances(drawn, real, preset.in_sets))
+    set_metrics(gathered, drawn, real, preset.in_sets)
     return gathered.attempt("deviations of features", levels)
 
 
@@ -192,30 +188,6 @@ def with_networks(gathered: Gathered, drawn: Drawn, pairs: Pairs, networks: Netw
         paired = zip(drawn.with_truth(), maps)
         shown = ((images[0], real[0], one[0]) for (images, real), one in paired if one is not None)
         gathered.add("segmentation", lambda: segmentation(shown, labels, segmenter, preset.chosen))
-
-
-def distances(drawn: Drawn, real: Pairs, most: int | None = None) -> dict[str, Measured]:
-    """Fréchet and kernel distance of samples to training images: all of them, or REAL_IMAGES of the seed.
-
-    Args:
-        most: samples of each condition; default: all.
-    """
-    network = extractor("auto")
-    samples = (images[:most] for images in drawn.conditions("features of samples"))
-    sets = f"{f'the first {most} ' if most else ''}samples of held-out conditions, training images"
-    real_features = features_of_training(real, network, drawn.seed)
-    return set_distances(real_features, features_of(samples, network.network), network, sets, drawn.seed)
-
-
-def features_of_training(real: Pairs, network: Extractor, seed: int) -> Features:
-    """Features of all training images, or of REAL_IMAGES of the seed; kept for as long as `real` is."""
-    kept = KEPT.setdefault(real, {})
-    if (network.frechet, seed) not in kept:
-        chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[:REAL_IMAGES].split(32)
-        parts = watched(chosen, "features of training images", len(chosen))
-        batches = (to_float(torch.stack([as_rgb(real.raw(int(i))[1]) for i in some])) for some in parts)
-        kept[network.frechet, seed] = features_of(batches, network.network)
-    return kept[network.frechet, seed]
 
 
 def conditions_differ(pairs: Pairs) -> bool:
