@@ -139,6 +139,27 @@ def real_section(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def noticed_section(content: dict[str, Any]) -> str:
+    """Format what metrics make of each fault: bold where one notices it, in italics where it praises it."""
+    metrics = content["metrics"]
+    faults = list(next(iter(metrics.values()))["faults"])
+    marks = {"notices": "**", "praises": "*", "": ""}
+    lines = ["| metric | better | true samples | " + " | ".join(faults) + " |", "|" + "---|" * (len(faults) + 3)]
+    for name, row in metrics.items():
+        cells = [f"{marks[one['seen']]}{number(one['value'])}{marks[one['seen']]}" for one in row["faults"].values()]
+        true = f"{number(row['true'])} ± {row['deviation']:.1g}"
+        lines.append(f"| `{name}` | {row['better']} | {true} | " + " | ".join(cells) + " |")
+    machine, versions = content["machine"], content["versions"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"`{content['command']}`: {content['data']}; {content['seeds']} draws of true samples; "
+            f"{machine['processor']}, Python {versions['python']}, torch {versions['torch']}.",
+        ]
+    )
+
+
 def extent(ordered: Sequence[str]) -> str:
     """The first and the last, or one if they are the same: seeds may get networks of other widths."""
     return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
@@ -147,6 +168,10 @@ def extent(ordered: Sequence[str]) -> str:
 def shorter(text: str) -> str:
     """Thousands in digits: 2.39e+03 becomes 2390."""
     return re.sub(r"[\d.]+e\+\d+", lambda found: f"{float(found[0]):,.0f}", text)
+
+
+def number(value: float) -> str:
+    return shorter(f"{value:.3g}")
 
 
 def fill(page: str, marker: str, body: str) -> str:
@@ -169,6 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not measured:
         print(f"no results in {chosen.results}; run `python -m benchmarks.speed NAME` first", file=sys.stderr)
         return 1
+    measuring, found = chosen.page.with_name("measuring.md"), chosen.results.parent / "metrics.json"
+    if measuring.is_file() and found.is_file():
+        measuring.write_text(fill(measuring.read_text(), "noticed", noticed_section(json.loads(found.read_text()))))
     chosen.page.parent.mkdir(parents=True, exist_ok=True)
     page = chosen.page.read_text() if chosen.page.is_file() else "# Benchmarks\n"
     page = fill(page, "speed", "\n\n".join(section(one) for one in measured))

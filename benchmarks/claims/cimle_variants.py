@@ -19,7 +19,7 @@ from torch import Tensor
 from variegate.core.codes import path
 from variegate.data.streets.factors import read
 from variegate.data.streets.streets import CLASSES
-from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.drawn import draw_samples
 from variegate.evaluation.protocols import named_protocol
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
@@ -65,7 +65,7 @@ def perceived(trial: Trial, seed: int, settings: Settings) -> float:
     known = folder / "lpips.json"
     if not known.is_file():
         model, held = Model.load(folder), RunFolder(folder).pairs("held")
-        drawn = Drawn(model.generator, held, PRESET.inputs, PRESET.samples, 0, "both")
+        drawn = draw_samples(model.generator, held, PRESET.inputs, PRESET.samples, 0, "both")
         known.write_text(json.dumps(lpips_of(drawn.conditions(), PRESET)))
     return float(json.loads(known.read_text()))
 

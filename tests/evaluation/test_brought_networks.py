@@ -16,7 +16,7 @@ from variegate.core.errors import ConfigError, DataError, WeightsError
 from variegate.core.interfaces import Generator, Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.drawn import draw_samples
 from variegate.evaluation.measure import measure
 from variegate.evaluation.plugged import Networks, networks, plug
 from variegate.evaluation.protocols import NamedProtocol, protocols
@@ -152,7 +152,7 @@ def test_a_segmenters_classes_are_compared_with_the_label_map_as_by_scikit_learn
     preset, drawer = protocols()["quick"], generator(pairs)
     brought = networks(segmenter=network)
     measured = measure(drawer, pairs, pairs, "quick", perceptual=False, networks=brought).results.measured
-    drawn = Drawn(drawer, pairs, preset.inputs, preset.samples, 0, "both")
+    drawn = draw_samples(drawer, pairs, preset.inputs, preset.samples, 0, "both")
     true, found, real = [], [], []
     for i, (samples, truth) in enumerate(drawn.with_truth()):
         ids = pairs.raw(i)[0][0].long()

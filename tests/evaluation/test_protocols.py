@@ -20,7 +20,7 @@ from variegate.core.images import to_float
 from variegate.data import DataConfig
 from variegate.evaluation import measure, sets
 from variegate.evaluation.diversity import Pixel, choose_pairs, diversity, pairwise_diversity
-from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.drawn import draw_samples
 from variegate.evaluation.fidelity import MEASURES, per_sample
 from variegate.evaluation.frechet import Extractor
 from variegate.evaluation.gathering import Gathered
@@ -137,7 +137,7 @@ def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(monkeypatch:
     monkeypatch.setattr(sets, "extractor", lambda _: found)
     pairs = DataConfig(path="streets:6", size=(32, 32)).open()
     generator = pix2pix(width=4).build_generator(pairs.shapes).eval()
-    drawn = Drawn(generator, pairs, inputs=3, samples=4, seed=0, which="both")
+    drawn = draw_samples(generator, pairs, inputs=3, samples=4, seed=0, which="both")
     for most, count in ((None, 12), (2, 6)):
         gathered = Gathered()
         set_metrics(gathered, drawn, pairs, most)
@@ -151,7 +151,7 @@ def test_what_is_measured_of_holes_is_measured_inside_them() -> None:
     pairs = DataConfig(path="streets:4", size=(32, 32), condition="inpaint:centre").open()
     generator = glcic(width=4).build_generator(pairs.shapes).eval()
     measured = measure.measure(generator, pairs, pairs, "quick", perceptual=False).results.measured
-    drawn = Drawn(generator, pairs, inputs=4, samples=2, seed=0, which="both")
+    drawn = draw_samples(generator, pairs, inputs=4, samples=2, seed=0, which="both")
     for hole, images, (whole, _) in zip(drawn.holes, drawn.inside(), drawn.with_truth()):
         assert hole is not None
         assert images.shape == (2, 3, 1, int(hole.sum()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -58,26 +59,21 @@ def as_rgb(images: Tensor) -> Tensor:
     return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
 
 
+@dataclass(frozen=True)
 class Drawn:
-    """S samples of every condition of a split, generated once and stored as 8-bit images; grey ones as RGB.
+    """S samples of every condition of a split, stored as 8-bit images; grey ones as RGB.
 
     Attributes:
+        samples: of each condition, uint8 (S, 3, H, W).
+        truth: the real image of each condition, uint8 (3, H, W).
         holes: the pixels (H, W) that a condition leaves open, bool; None: all.
+        seed: for choosing pairs and subsets.
     """
 
-    def __init__(
-        self, generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int, which: WhichCodes
-    ) -> None:
-        self.samples, self.truth, self.seed = [], [], seed
-        self.holes: list[Tensor | None] = []
-        count = min(inputs, len(pairs))
-        for i in watched(range(count), "drawing samples", count):
-            codes = codes_for(generator, i, samples, seed, which)
-            self.samples.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
-            raw, truth = pairs.raw(i)
-            self.truth.append(as_rgb(truth))
-            hole = pairs.condition.hole(raw.unsqueeze(0))
-            self.holes.append(None if hole is None else hole[0, 0])
+    samples: Sequence[Tensor]
+    truth: Sequence[Tensor]
+    holes: Sequence[Tensor | None]
+    seed: int = 0
 
     def conditions(self, what: str = "measuring samples") -> Iterator[Tensor]:
         """Samples (S, 3, H, W) in [-1, 1], one condition at a time; `what` is done, for progress."""
@@ -91,3 +87,19 @@ class Drawn:
         """The same as (1, S, 3, H, W), each with the real image (1, 3, H, W)."""
         for images, truth in zip(self.conditions(), self.truth):
             yield images.unsqueeze(0), to_float(truth.unsqueeze(0))
+
+
+def draw_samples(generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int, which: WhichCodes) -> Drawn:
+    """Generate samples of the first conditions of a split."""
+    drawn: list[Tensor] = []
+    real: list[Tensor] = []
+    holes: list[Tensor | None] = []
+    count = min(inputs, len(pairs))
+    for i in watched(range(count), "drawing samples", count):
+        codes = codes_for(generator, i, samples, seed, which)
+        drawn.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
+        raw, truth = pairs.raw(i)
+        real.append(as_rgb(truth))
+        hole = pairs.condition.hole(raw.unsqueeze(0))
+        holes.append(None if hole is None else hole[0, 0])
+    return Drawn(drawn, real, holes, seed)

@@ -25,7 +25,7 @@ from ..runs.health import code_sensitivity
 from ..runs.measured import Measured, Protocol, Results, libraries
 from .calibration import Calibration, calibration, calibration_metrics
 from .diversity import LPIPS, Distance, Pixel, diversity
-from .drawn import Drawn, WhichCodes, codes_for, words_of
+from .drawn import Drawn, WhichCodes, codes_for, draw_samples, words_of
 from .fidelity import WINDOW, fidelity, measures_for
 from .gathering import Gathered
 from .landmark_error import landmark_error
@@ -96,7 +96,7 @@ def measure(
         return Evaluation(alone.results, likelihood=alone, drawn=False)
     networks.check_data(pairs)
     which = extra.get("codes", "both")
-    drawn = Drawn(generator, pairs, preset.inputs or len(pairs), preset.samples, seed, which)
+    drawn = draw_samples(generator, pairs, preset.inputs or len(pairs), preset.samples, seed, which)
     gathered = Gathered()
     quick_metrics(gathered, generator, pairs, drawn, preset)
     certainty = None if pairs.unpaired else calibrated(gathered, pairs, drawn)

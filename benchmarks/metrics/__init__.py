@@ -1,0 +1,1 @@
+"""Which metric notices what: samples whose fault is known, beside true ones."""
