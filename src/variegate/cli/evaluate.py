@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from ..core.errors import ConfigError
 from .parsing import sampler_of
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Evaluate a run on held-out pairs and write metrics, a report and, for PixelCNNs, the likelihood of each image."""
+    """Evaluate a run on held-out pairs and write metrics, a report and, for PixelCNNs, the likelihood of each image.
 
-    run_directory: Positional[Path]
+    Or evaluate images of any program: give --images and --reference instead of a run.
+    """
+
+    run_directory: Positional[Path | None] = None
     data: str | None = None
     """data to evaluate on; default: the run's own"""
+    images: Path | None = None
+    """instead of a run: samples CONDITION-NUMBER.png of any program, or a folder of them for each condition"""
+    reference: Path | None = None
+    """with --images: the real image of each condition, CONDITION.png"""
+    training: Path | None = None
+    """with --images: images for the distances of sets; default: those of --reference"""
     protocol: str = "default"
     """how much is measured, by name: default, quick, or a paper's; see `variegate protocols`"""
     seed: int = 0
@@ -47,6 +57,11 @@ class Evaluate:
     """print the results, and nothing else, to standard output as JSON"""
 
     def run(self) -> None:
+        if self.images is not None:
+            self.show(self.of_images(self.images))
+            return
+        if self.run_directory is None:
+            raise ConfigError("give a run directory that `variegate train` wrote, or --images and --reference")
         from ..evaluation.evaluate import Brought, evaluate
 
         given = Brought(
@@ -57,7 +72,18 @@ class Evaluate:
             codes=self.codes,
             sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent),
         )
-        content = evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given)
+        self.show(evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given))
+        if not self.json:
+            print(f"protocols and images: {self.run_directory / 'report.html'}")
+
+    def of_images(self, images: Path) -> dict[str, Any]:
+        if self.reference is None or self.run_directory is not None:
+            raise ConfigError("--images are measured beside the real images in --reference, without a run; give both")
+        from ..evaluation.given import evaluate_images
+
+        return evaluate_images(images, self.reference, self.training, self.protocol, self.seed, self.perceptual)
+
+    def show(self, content: dict[str, Any]) -> None:
         if self.json:
             import json
 
@@ -68,4 +94,3 @@ class Evaluate:
                 continue
             interval = "[{:.4g}, {:.4g}]".format(*metric["ci"]) if metric.get("ci") else ""
             print(f"{name:24} {metric['value']:10.4g} {interval:24} {metric['unit']}, {metric['better']} is better")
-        print(f"protocols and images: {self.run_directory / 'report.html'}")

@@ -12,7 +12,7 @@ import torch
 
 from ..core.capabilities import HasSampler
 from ..core.errors import check_keywords
-from ..core.interfaces import Generator
+from ..core.interfaces import Generator, Size
 from ..core.progress import watched
 from ..data.conditions.image import ImageCondition
 from ..data.conditions.labels import Labels
@@ -122,29 +122,37 @@ def measure(
 
 def quick_metrics(gathered: Gathered, generator: Generator, pairs: Pairs, drawn: Drawn, preset: NamedProtocol) -> None:
     """Measure the metrics that need no network weights."""
-    gathered.add("pixel diversity", lambda: {"diversity_pixel": diversity(drawn.inside(), Pixel(), preset, drawn.seed)})
-    gathered.add("distance to the mean image", lambda: centre_distances(drawn.inside()))
+    measures = image_metrics(gathered, drawn, preset, None if pairs.unpaired else pairs.size)
     if conditions_differ(pairs):  # code sensitivity is relative to the effect of conditions
         matters = sensitivity(generator, pairs)
         gathered.results.add({"code_sensitivity": matters} if matters else {})
         if matters is None:
             gathered.skip("code sensitivity: conditions do not change this model's samples")
-    if not pairs.unpaired:
-        measures = measures_for(pairs.size)
-        for name in measures:
-            gathered.add(
-                f"closeness to the real image, {name.upper()}",
-                partial(fidelity, drawn.with_truth(), (name,), preset.chosen, drawn.holes),
-            )
-        if isinstance(pairs.derived, SuperRes):
-            each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
-            factor, raws = pairs.derived.factor, [raw for raw in each if raw is not None]
-            gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))
-        if "ssim" not in measures:
-            height, width = pairs.size
-            gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, but images have only {width}x{height}")
+    if measures and isinstance(pairs.derived, SuperRes):
+        each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
+        factor, raws = pairs.derived.factor, [raw for raw in each if raw is not None]
+        gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))
     if any(hole is not None for hole in drawn.holes):
         gathered.results.remark(INSIDE, size=pairs.size)
+
+
+def image_metrics(gathered: Gathered, drawn: Drawn, preset: NamedProtocol, size: Size | None) -> tuple[str, ...]:
+    """Measure the diversity of pixels and, unless `size` is None, the closeness to the real images of that size, of
+    which the measures are returned."""
+    gathered.add("pixel diversity", lambda: {"diversity_pixel": diversity(drawn.inside(), Pixel(), preset, drawn.seed)})
+    gathered.add("distance to the mean image", lambda: centre_distances(drawn.inside()))
+    if size is None:
+        return ()
+    measures = measures_for(size)
+    for name in measures:
+        gathered.add(
+            f"closeness to the real image, {name.upper()}",
+            partial(fidelity, drawn.with_truth(), (name,), preset.chosen, drawn.holes),
+        )
+    if "ssim" not in measures:
+        height, width = size
+        gathered.skip(f"SSIM: its window needs {WINDOW}x{WINDOW} pixels, but images have only {width}x{height}")
+    return measures
 
 
 def calibrated(gathered: Gathered, pairs: Pairs, drawn: Drawn) -> Calibration | None:

@@ -1,0 +1,134 @@
+"""Measure images that any program wrote, without a model: by the same protocols as models, beside real images."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.errors import DataError
+from ..data.dataset.opening import DataConfig
+from ..data.dataset.pairs import Pairs
+from ..data.files import images as image_files
+from .calibration import calibration, calibration_metrics
+from .drawn import Drawn
+from .gathering import Gathered
+from .measure import image_metrics, perceptual_metrics
+from .protocols import NamedProtocol, named_protocol
+from .spread import feature_spread
+
+logger = logging.getLogger(__name__)
+NAMES = "name samples CONDITION-NUMBER.png, or put those of a condition into a folder of its name"
+
+
+def evaluate_images(
+    images: str | Path,
+    reference: str | Path,
+    training: str | Path | None = None,
+    protocol: str = "default",
+    seed: int = 0,
+    perceptual: bool = True,
+) -> dict[str, Any]:
+    """Evaluate images by a named protocol; returns what `variegate.evaluate` returns.
+
+    Args:
+        images: a folder with samples `CONDITION-NUMBER.png`, or a folder of samples for each condition.
+        reference: a folder with the real image of each condition, `CONDITION.png`.
+        training: images for the distances of sets; default: those of `reference`.
+        perceptual: include the metrics that need network weights.
+
+    Raises:
+        DataError: names do not match, there are too few samples for the protocol, or sizes differ.
+        ConfigError: there is no such protocol.
+    """
+    preset = named_protocol(protocol)
+    if not preset.samples:
+        raise DataError(f"--protocol {preset.name} measures a model's likelihood; images need one that has samples")
+    drawn, notes = read_given(Path(images), Path(reference), preset, seed)
+    for line in notes:
+        logger.warning(line)
+    height, width = drawn.truth[0].shape[-2:]
+    gathered = Gathered()
+    image_metrics(gathered, drawn, preset, (height, width))
+    found = gathered.attempt("calibration", lambda: calibration(drawn.with_truth(), drawn.holes))
+    gathered.results.add({} if found is None else calibration_metrics(found, (height, width)))
+    if perceptual:
+        real = plain(training or reference, (height, width))
+        levels = perceptual_metrics(gathered, drawn, real, preset)
+        gathered.add("diversity score", lambda: feature_spread(drawn.conditions(), levels, None))
+    against = "the references" if training is None else "the training images"
+    gathered.results.remark(f"images of {images} beside those of {reference}; distances of sets: to {against}")
+    return gathered.results.to_dict() | {"warnings": notes, "skipped": gathered.skipped}
+
+
+def plain(path: str | Path, size: tuple[int, int]) -> Pairs:
+    """The images of a folder, all of them, at this size."""
+    source = DataConfig(path=str(path), size=size, condition="none").source(whole=True)
+    return Pairs(source, next(iter(source.origins)))
+
+
+def read_given(images: Path, reference: Path, preset: NamedProtocol, seed: int) -> tuple[Drawn, list[str]]:
+    """The samples of as many conditions as the protocol has, in natural order, and what was left out, in words."""
+    samples, real = groups_in(images), {file.stem: file for file in files_in(reference)}
+    names = [name for name in real if name in samples]
+    strange = [name for name in samples if name not in real]
+    if not names:
+        raise DataError(f"{images}: no samples of the conditions in {reference}, such as {next(iter(real))}; {NAMES}")
+    if strange:
+        raise DataError(f"{images}: has samples of {strange[0]}, which has no real image in {reference}; add it")
+    few = [name for name in names if len(samples[name]) < preset.samples]
+    if few:
+        raise DataError(
+            f"{images}: has {len(samples[few[0]])} samples of {few[0]}, but the protocol {preset.name} needs "
+            f"{preset.samples} of each condition; give more, or --protocol quick"
+        )
+    used = names[: preset.inputs]
+    truth = [tensor(real[name]) for name in used]
+    drawn = [torch.stack(same_size([tensor(f) for f in samples[n][: preset.samples]], samples[n])) for n in used]
+    for name, one, many in zip(used, truth, drawn):
+        if one.shape != truth[0].shape or many.shape[1:] != one.shape:
+            height, width = truth[0].shape[-2:]
+            raise DataError(f"{name}: all samples and real images must have one size, such as {width}x{height}")
+    lonely = len(real) - len(names)
+    notes = [f"{lonely} images of {reference} have no samples in {images} and are not measured"] if lonely else []
+    return Drawn(drawn, truth, [None] * len(used), seed), notes
+
+
+def groups_in(folder: Path) -> dict[str, list[Path]]:
+    """The samples of each condition, by its name."""
+    inside = [one for one in sorted(folder.iterdir()) if one.is_dir()] if folder.is_dir() else []
+    found = {one.name: image_files.images_in(one) for one in inside}
+    if any(found.values()):
+        return {name: files for name, files in found.items() if files}
+    groups: dict[str, list[Path]] = {}
+    for file in files_in(folder):
+        name, dash, number = file.stem.rpartition("-")
+        if not dash or not number.isdecimal():
+            raise DataError(f"{file}: of which condition is this a sample? {NAMES}")
+        groups.setdefault(name, []).append(file)
+    return groups
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The images of a folder. Raises DataError if there are none."""
+    files = image_files.images_in(folder)
+    if not files:
+        raise DataError(f"{folder}: contains no images; give the folder that does")
+    return files
+
+
+def same_size(images: list[Tensor], files: list[Path]) -> list[Tensor]:
+    """Raise DataError at the first image whose size differs from that of the one before it."""
+    for image, file in zip(images, files):
+        if image.shape != images[0].shape:
+            (height, width), (tall, wide) = image.shape[-2:], images[0].shape[-2:]
+            raise DataError(f"{file}: is {width}x{height}, but {files[0].name} is {wide}x{tall}; all need one size")
+    return images
+
+
+def tensor(file: Path) -> Tensor:
+    """An image as uint8 (3, H, W)."""
+    return torch.from_numpy(image_files.read_image(file, 3)).permute(2, 0, 1).contiguous()
