@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.distributions import Laplace, Normal
 
 import variegate
+from helpers.tiny import drawing, photo, save
 from variegate.cli.dispatch import dispatch
-from variegate.core.errors import ConfigError
+from variegate.core.errors import ConfigError, DataError
 from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.data.conditions import Labels
 from variegate.evaluation.doctor import diagnose
@@ -387,8 +388,15 @@ def test_a_predictor_of_other_data_size_or_family_is_refused(tmp_path: Path) -> 
         ConfigError, match="was trained with different data, streets and conditions; train one on the same data"
     ):
         train("mrgan", tmp_path / "b", *MRGAN, *given, data=str(tmp_path / "files"))
-    with pytest.raises(ConfigError, match="was trained with different --direction"):
+    with pytest.raises(DataError, match="streets have no direction; omit --direction BtoA"):
         train("mrgan", tmp_path / "g", *MRGAN, "--predictor", str(run), "--direction", "BtoA")
+    for i in range(6):
+        save(tmp_path / "halves" / f"{i}.png", np.concatenate([drawing(), photo()], axis=1))
+    flat = train("moment-predictor", tmp_path / "flat", data=str(tmp_path / "halves"))
+    own = (*MRGAN, "--predictor", str(flat), "--direction")
+    with pytest.raises(ConfigError, match="was trained with different conditions and --direction"):
+        train("mrgan", tmp_path / "h", *own, "BtoA", data=str(tmp_path / "halves"))
+    train("mrgan", tmp_path / "h", *own, "AtoB", data=str(tmp_path / "halves"))
     with pytest.raises(ConfigError, match="predicts the gaussian family; add --family gaussian"):
         train("mrgan", tmp_path / "c", *MRGAN, *given, "--family", "laplace")
     with pytest.raises(ConfigError, match="mrgan uses none; leave it out"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,8 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
             if state.step not in checkpoints.steps():
                 panel.look(folder / "samples", state.step, log)
                 checkpoints.save(state.step, state.to_save(), panel.score)
-            due = settings.keep == "last" or checkpoints.best() in (state.step, None)
-            if due and saved_step(folder / "model") != state.step:
-                record = record_of(method, pairs, run.seed, state.step)
-                write_model(folder / "model", state.ema, record, state.objective.inverter())
+            if settings.keep == "last" or checkpoints.best() in (state.step, None):
+                keep_model(folder / "model", state, record_of(method, pairs, run.seed, state.step))
         fabric.barrier()
 
     patience = settings.patience * intervals.save
@@ -90,18 +88,13 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         if begun:
             keep()  # the model, if writing it failed
         while state.step < settings.steps and not done and not agree_to_stop(fabric, stop.asked > 0):
-            batch, problem = next_of(batches)
-            if agree_to_stop(fabric, problem is not None):  # a damaged file must not lose the progress so far
-                keep()
-                raise problem or DataError("another process could not read its data; its message says which")
-            assert batch is not None
+            batch = next_of(batches, fabric, keep)
             numbers = finite(fabric, one_step(fabric, state, batch, settings, run.seed), state.step, checkpoints)
             if log:
                 if state.step % intervals.log == 0 or state.step == settings.steps:
                     log.numbers(state.step, numbers)
                 log.progress.to(state.step, panel.note)
-            kept = run.keep_every and state.step % run.keep_every == 0
-            if state.step % intervals.save == 0 or kept or state.step == settings.steps:
+            if state.step % intervals.save == 0 or run.keeps(state.step) or state.step == settings.steps:
                 keep()
                 done = waited(fabric, checkpoints, patience, log)
         keep()
@@ -115,12 +108,25 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         raise Interrupted(told, stop.asked or signal.SIGTERM)
 
 
-def next_of(batches: Iterator[Batch]) -> tuple[Batch | None, DataError | None]:
-    """The next batch, or why it cannot be read."""
+def next_of(batches: Iterator[Batch], fabric: Fabric, keep: Callable[[], None]) -> Batch:
+    """The next batch. If a process cannot read its own, all keep the progress so far, then raise DataError."""
+    batch, problem = None, None
     try:
-        return next(batches), None
+        batch = next(batches)
     except DataError as error:
-        return None, error
+        problem = error
+    stops = agree_to_stop(fabric, problem is not None)
+    if stops:
+        keep()
+    if stops or batch is None:
+        raise problem or DataError("another process could not read its data; its message says which")
+    return batch
+
+
+def keep_model(folder: Path, state: State, record: ModelRecord) -> None:
+    """Write the model, unless that was done."""
+    if saved_step(folder) != record.step:
+        write_model(folder, state.ema, record, state.objective.inverter())
 
 
 def saved_step(folder: Path) -> int | None:

@@ -102,6 +102,8 @@ class DataConfig(Config):
                 "streets cannot be read in grey, as required by --grey or by a model of grey images, because colours "
                 "determine their factors; use other data"
             )
+        if self.direction is not None:
+            raise DataError(f"{self.path}: streets have no direction; omit --direction {self.direction}")
         number, variant = self._which_streets()
         size = self.size or STREETS_SIZE
         condition = streets_condition(given, spec, size)
