@@ -20,7 +20,6 @@ from variegate.runs.saved_model import read_record
 from variegate.training import minutes
 from variegate.training.state import State
 
-pytestmark = pytest.mark.core
 TIGHT: dict[str, Any] = {"data": "streets:20", "size": 32, "quiet": True}
 
 
