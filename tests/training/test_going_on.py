@@ -14,6 +14,7 @@ from variegate import train
 from variegate.core.errors import ConfigError, DataError, Interrupted
 from variegate.data.dataset.opening import DataConfig
 from variegate.demos import streets
+from variegate.methods import method as method_of
 from variegate.runs.config import run_config
 from variegate.runs.folder import RunFolder
 from variegate.runs.saved_model import read_record
@@ -89,10 +90,21 @@ def test_a_resumed_plan_refuses_what_it_was_not_made_for(tmp_path: Path, paced: 
         ("pix2pix", {"seed": 3}, "run.seed"),
         ("pix2pix", {"objective.reconstruction": 5}, "method.objective.reconstruction"),
         ("bicyclegan", {}, "method"),
+        ("pix2pix", {"data": "streets:30"}, "data"),
     ):
         with pytest.raises(ConfigError, match=f"was trained with a different .*{named}"):
             train(method, out=tmp_path / "run", minutes=1, resume=True, **{**TIGHT, **given, **more})
     train("pix2pix", out=tmp_path / "run", minutes=9, resume=True, **TIGHT, **given)
+    with pytest.raises(ConfigError, match=r"was trained with a different .*method"):
+        train("crn", out=tmp_path / "run", minutes=1, resume=True, perceptual="laplacian", **TIGHT)
+
+
+def test_a_method_built_in_python_goes_on_too(tmp_path: Path, paced: dict[str, float]) -> None:
+    paced["seconds"] = 2.5
+    built = method_of("pix2pix", {"width": 4, "objective.layers": 2, "batch_size": 2})
+    for resume in (False, True):
+        train(built, out=tmp_path / "run", minutes=1, resume=resume, **TIGHT)
+    assert RunFolder(tmp_path / "run").config.method.generator == built.generator
 
 
 def test_training_from_a_run_has_its_network_and_all_of_the_time(tmp_path: Path, paced: dict[str, float]) -> None:

@@ -66,11 +66,10 @@ class Train:
         from ..runs.folder import RunFolder
         from ..training.train import train
 
-        settings = {
-            name: value for name, value in vars(self).items() if name not in ("method", "data", "out", "resume")
-        }
+        given = {"method", "data", "out", "resume"}
+        settings = {name: value for name, value in vars(self).items() if name not in given}
         typed = typed_options(self.method, options)
-        if taken := sorted({"run", "method", "data", "out", "resume"} & set(typed)):
+        if taken := sorted({"run", *given} & set(typed)):
             raise ConfigError(f"--{taken[0]}: is no option of a method; see variegate train {self.method} --help")
         settings |= {"size": parse_size(self.size), "grey": self.grey or None, **typed}
         folder = train(self.method, self.data, self.out, self.resume, **settings)

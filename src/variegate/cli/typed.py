@@ -41,13 +41,12 @@ def masked_conditions_of(run: str | Path, texts: Sequence[str], mask: Path | Non
     Raises:
         DataError: as for `conditions_of`, or there is a mask and more than one condition.
     """
-    named = conditions_of(run, texts)
     if mask is None:
-        return named
-    if len(named) != 1:
-        raise DataError(f"--mask {mask}: belongs to a single condition, but {len(named)} are given; give one")
-    [(name, condition)], item = named, item_of(run, texts[0])
-    return [(name, (condition if item is None else item[1], mask))]
+        return conditions_of(run, texts)
+    if len(texts) != 1:
+        raise DataError(f"--mask {mask}: belongs to a single condition, but {len(texts)} are given; give one")
+    [(name, image, _)] = images_of(run, texts)
+    return [(name, (image, mask))]
 
 
 def images_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any, Tensor | None]]:

@@ -13,10 +13,9 @@ from ..core.errors import DataError
 from ..data.dataset.opening import DataConfig
 from ..data.dataset.pairs import Pairs
 from ..data.files import images as image_files
-from .calibration import calibration, calibration_metrics
 from .drawn import Drawn
 from .gathering import Gathered
-from .measure import image_metrics, perceptual_metrics
+from .measure import calibrated, image_metrics, perceptual_metrics
 from .protocols import NamedProtocol, named_protocol
 from .spread import feature_spread
 
@@ -53,8 +52,7 @@ def evaluate_images(
     height, width = drawn.truth[0].shape[-2:]
     gathered = Gathered()
     image_metrics(gathered, drawn, preset, (height, width))
-    found = gathered.attempt("calibration", lambda: calibration(drawn.with_truth(), drawn.holes))
-    gathered.results.add({} if found is None else calibration_metrics(found, (height, width)))
+    calibrated(gathered, drawn, (height, width))
     if perceptual:
         real = plain(training or reference, (height, width))
         levels = perceptual_metrics(gathered, drawn, real, preset)

@@ -99,7 +99,7 @@ def measure(
     drawn = draw_samples(generator, pairs, preset.inputs or len(pairs), preset.samples, seed, which)
     gathered = Gathered()
     quick_metrics(gathered, generator, pairs, drawn, preset)
-    certainty = None if pairs.unpaired else calibrated(gathered, pairs, drawn)
+    certainty = None if pairs.unpaired else calibrated(gathered, drawn, pairs.size)
     found = gathered.attempt("bits per dimension", lambda: likelihood(generator, pairs, preset.inputs, raw))
     gathered.results.add(found.results.measured if found else {})
     with_networks(gathered, drawn, pairs, networks, preset)
@@ -155,11 +155,11 @@ def image_metrics(gathered: Gathered, drawn: Drawn, preset: NamedProtocol, size:
     return measures
 
 
-def calibrated(gathered: Gathered, pairs: Pairs, drawn: Drawn) -> Calibration | None:
+def calibrated(gathered: Gathered, drawn: Drawn, size: Size) -> Calibration | None:
     """Measure the calibration; returns more of it than its values."""
     found = gathered.attempt("calibration", lambda: calibration(drawn.with_truth(), drawn.holes))
     if found is not None:
-        gathered.results.add(calibration_metrics(found, pairs.size))
+        gathered.results.add(calibration_metrics(found, size))
     return found
 
 

@@ -54,9 +54,13 @@ class Checkpoints:
         score: float | None = json.loads(path.read_text())["score"] if path.is_file() else None
         return score
 
+    def keeps(self, step: int) -> bool:
+        """Whether the checkpoint of a step is never pruned."""
+        return self.keep_every > 0 and step % self.keep_every == 0
+
     def prune(self) -> None:
         steps = self.steps()
-        keep = {steps[-1], self.best()} | {step for step in steps if self.keep_every and step % self.keep_every == 0}
+        keep = {steps[-1], self.best(), *filter(self.keeps, steps)}
         for step in set(steps) - keep:
             shutil.rmtree(self.path(step))
 

@@ -36,10 +36,6 @@ class ExecutionSettings(Config):
     def intervals(self, steps: int) -> Intervals:
         return Intervals(self.log_every or max(1, steps // 200), self.save_every or max(1, steps // 10))
 
-    def keeps(self, step: int) -> bool:
-        """Whether the checkpoint of a step is one of those that stay."""
-        return self.keep_every > 0 and step % self.keep_every == 0
-
     def fabric(self) -> Fabric:
         """One process, or every process that torchrun or Slurm started.
 

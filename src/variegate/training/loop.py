@@ -94,7 +94,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
                 if state.step % intervals.log == 0 or state.step == settings.steps:
                     log.numbers(state.step, numbers)
                 log.progress.to(state.step, panel.note)
-            if state.step % intervals.save == 0 or run.keeps(state.step) or state.step == settings.steps:
+            if state.step % intervals.save == 0 or checkpoints.keeps(state.step) or state.step == settings.steps:
                 keep()
                 done = waited(fabric, checkpoints, patience, log)
         keep()

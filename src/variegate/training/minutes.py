@@ -20,7 +20,7 @@ from ..core.errors import ConfigError
 from ..core.interfaces import Size
 from ..core.method import Method
 from ..data.dataset.pairs import Pairs
-from ..runs.config import RunConfig, budget_of, run_config
+from ..runs.config import RunConfig, budget_of, differences, run_config
 from ..runs.logs import Log
 from ..runs.saved_model import model_folder, read_record
 from ..runs.settings import processes
@@ -76,7 +76,7 @@ def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str,
         raise ConfigError("--minutes chooses the number of steps; leave out one of the two")
     if processes() > 1:
         raise ConfigError("--minutes times a single process; give --steps to several")
-    budget = budget_of(run_config(method, data, **settings).method) if isinstance(method, str) else Budget()
+    budget = budget_for(method, data, settings)
 
     def left() -> float:
         return minutes * 60 * (1 - SPARE) - (time.monotonic() - began)
@@ -102,6 +102,29 @@ def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str,
         f"--minutes {minutes:g} is too short for {found.config.method.name} here, where a step takes "
         f"{found.pace:.2g} s; give at least --minutes {math.ceil(spent / 60 / (1 - SPARE))}, or a smaller --size"
     )
+
+
+def as_planned(saved: RunConfig, method: str | Method, data: Any, settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration of what is asked now, with the size, width, batch and steps that were planned."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    budget = budget_for(method, data, settings)
+    planned = {"size": saved.data.size, "steps": saved.method.training.steps}
+    rungs = [
+        as_initial(run_config(method, data, **{**budget.options, **rung, **planned, **given})) for rung in budget.rungs
+    ]
+    before = saved.method.model_dump(mode="json")
+    config = min(rungs, key=lambda one: len(differences(before, one.method.model_dump(mode="json"))))
+    every = saved.run.save_every if config.run.save_every is None else config.run.save_every
+    changes = {
+        "method": config.method.model_copy(update={"previous": saved.method.previous}),
+        "run": config.run.model_copy(update={"save_every": every}),
+    }
+    return config.model_copy(update=changes)
+
+
+def budget_for(method: str | Method, data: Any, settings: Mapping[str, Any]) -> Budget:
+    """The budget of a method by name; one that was built in Python stays as it is."""
+    return budget_of(run_config(method, data, **settings).method) if isinstance(method, str) else Budget()
 
 
 def as_initial(config: RunConfig) -> RunConfig:

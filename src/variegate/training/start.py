@@ -14,7 +14,6 @@ from ..core.interfaces import Size
 from ..core.method import Method
 from ..data.conditions import condition_from_mapping
 from ..data.dataset.pairs import Pairs
-from ..data.readers.items import Direction
 from ..runs.config import RunConfig, differences, place_of, saved_config
 from ..runs.folder import RunFolder
 from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights
@@ -39,7 +38,7 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
 
     refuse_foreign(folder)
     begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
-    pairs = Pairs(config.data.source(direction=direction_before(folder)), "train")
+    pairs = Pairs(config.data.source(direction=RunFolder(folder).direction if begun else None), "train")
     if len(pairs) == 0:
         raise DataError(f"{config.data.path}: no pairs to train on")
     config = config.model_copy(update={"place": place_of(pairs, config.data.path)})
@@ -60,12 +59,6 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
         claim(folder, config, resume)
     fabric.barrier()
     train(config, pairs, folder, fabric, None if begun else initial_weights(config, pairs, previous))
-
-
-def direction_before(folder: Path) -> Direction | None:
-    """Which of A and B was the condition when a run began, where that was chosen; None for a new run."""
-    place = saved_config(folder).get("place") if (folder / "config.yaml").is_file() else None
-    return place.get("direction") if isinstance(place, dict) else None
 
 
 def same_data(predictor: Path, role: str, config: RunConfig, pairs: Pairs) -> None:

@@ -13,7 +13,7 @@ from ..core.files import write_text
 from ..core.method import Method
 from ..core.progress import quietly
 from ..data.dataset.opening import DataConfig
-from ..runs.config import RunConfig, budget_of, differences, run_config
+from ..runs.config import RunConfig, run_config
 from ..runs.folder import RunFolder
 from .start import refuse_existing, refuse_foreign, start
 
@@ -73,7 +73,7 @@ def in_minutes(
     minutes: float, method: str | Method, data: Any, settings: dict[str, Any], folder: Path, resume: bool
 ) -> RunConfig:
     """What was planned when the run began, or a new plan, which is written down before anything is trained by it."""
-    from .minutes import plan  # imports the training loop
+    from .minutes import as_planned, plan  # imports the training loop
 
     path = folder / "config.yaml"
     if resume and path.is_file():
@@ -85,22 +85,3 @@ def in_minutes(
     folder.mkdir(parents=True, exist_ok=True)
     write_text(path, to_yaml(planned.config))
     return planned.config
-
-
-def as_planned(saved: RunConfig, method: str | Method, data: Any, settings: dict[str, Any]) -> RunConfig:
-    """The configuration of what is asked now, with the size, width, batch and steps that were planned."""
-    from .minutes import as_initial
-
-    given = {name: value for name, value in settings.items() if value is not None}
-    budget, planned = budget_of(saved.method), {"size": saved.data.size, "steps": saved.method.training.steps}
-    rungs = [
-        as_initial(run_config(method, data, **{**budget.options, **rung, **planned, **given})) for rung in budget.rungs
-    ]
-    before = saved.method.model_dump(mode="json")
-    config = min(rungs, key=lambda one: len(differences(before, one.method.model_dump(mode="json"))))
-    every = saved.run.save_every if config.run.save_every is None else config.run.save_every
-    changes = {
-        "method": config.method.model_copy(update={"previous": saved.method.previous}),
-        "run": config.run.model_copy(update={"save_every": every}),
-    }
-    return config.model_copy(update=changes)

@@ -71,12 +71,12 @@ def sides_of(root: Path, suffixes: frozenset[str] = image_files.SUFFIXES) -> lis
         for i, name in enumerate(place):
             beside.setdefault(place[:i], set()).add(name)
     found: dict[str, Side] = {}
-    splits = {file: ("train", list(parts[file])) if literal else _split_of(parts[file], beside) for file in files}
-    train_folder = any(split == "train" and rest != list(parts[file]) for file, (split, rest) in splits.items())
+    splits = {place: ("train", list(place)) if literal else _split_of(place, beside) for place in set(parts.values())}
+    train_folder = any(split == "train" and rest != list(place) for place, (split, rest) in splits.items())
     for file in files:
         if len(parts[file]) > DEEPEST or (train_folder and not parts[file]):  # beside train/ lie no images of train
             continue
-        split, rest = splits[file]
+        split, rest = splits[parts[file]]
         at = next((i for i, part in enumerate(rest) if role_of(part) is not None), len(rest))
         name, inside = (rest[at], [*rest[:at], *rest[at + 1 :]]) if at < len(rest) else ("/".join(rest), [])
         side = found.setdefault(key_of(name).lower(), Side(name, role_of(name)))
