@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from variegate.core.images import sheet, to_pil, to_uint8
-from variegate.evaluation import contact_sheets
+from variegate.evaluation.pages import contact_sheets
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from variegate.core.codes import path
 from variegate.data.streets.factors import read
 from variegate.data.streets.streets import CLASSES
-from variegate.evaluation.drawn import draw_samples
+from variegate.evaluation.measuring.drawn import draw_samples
 from variegate.evaluation.protocols import named_protocol
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from variegate.evaluation.doctor import use_of_branches
-from variegate.evaluation.fidelity import MEASURES, per_sample
-from variegate.evaluation.plugged import Plugged, plug
-from variegate.evaluation.scatter import Scatter
-from variegate.evaluation.spread import Levels, centre_distances, feature_spread
+from variegate.evaluation.doctor.diagnosis import use_of_branches
+from variegate.evaluation.metrics.fidelity import MEASURES, per_sample
+from variegate.evaluation.metrics.plugged import Plugged, plug
+from variegate.evaluation.metrics.spread import Levels, centre_distances, feature_spread
+from variegate.evaluation.pages.scatter import Scatter
 from variegate.model.model import Model
 from variegate.networks.weights import folder as weights_folder
 from variegate.runs.folder import RunFolder

@@ -11,8 +11,8 @@ from itertools import pairwise
 import torch
 
 from variegate.core.errors import TrainingError
-from variegate.evaluation.condition_use import costs
-from variegate.evaluation.likelihood import BITS, likelihood
+from variegate.evaluation.metrics.condition_use import costs
+from variegate.evaluation.metrics.likelihood import BITS, likelihood
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder

@@ -22,7 +22,7 @@ from variegate.core.errors import TrainingError
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.measure import measure
+from variegate.evaluation.measuring.measure import measure
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings

@@ -13,7 +13,7 @@ from variegate.core.images import to_float
 from variegate.data.dataset.pairs import Pairs
 from variegate.data.streets.scene import FACTORS
 from variegate.data.streets.streets import Variant, draw_factors, paint
-from variegate.evaluation.diversity import LPIPS, diversity
+from variegate.evaluation.metrics.diversity import LPIPS, diversity
 from variegate.evaluation.protocols import NamedProtocol, named_protocol
 
 Odds = Variant | Literal["equal"]

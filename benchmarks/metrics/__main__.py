@@ -18,13 +18,13 @@ import torch
 
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.calibration import calibration, calibration_metrics
-from variegate.evaluation.diversity import LPIPS, Pixel, diversity
-from variegate.evaluation.drawn import Drawn
-from variegate.evaluation.fidelity import fidelity
-from variegate.evaluation.gathering import Gathered
+from variegate.evaluation.measuring.drawn import Drawn
+from variegate.evaluation.measuring.gathering import Gathered
+from variegate.evaluation.measuring.sets import set_metrics
+from variegate.evaluation.metrics.calibration import calibration, calibration_metrics
+from variegate.evaluation.metrics.diversity import LPIPS, Pixel, diversity
+from variegate.evaluation.metrics.fidelity import fidelity
 from variegate.evaluation.protocols import NamedProtocol
-from variegate.evaluation.sets import set_metrics
 from variegate.runs.measured import Measured
 
 from ..claims.runs import say

@@ -13,7 +13,7 @@ from torchvision.transforms.functional import gaussian_blur
 from variegate.data.dataset.pairs import Pairs
 from variegate.data.streets.scene import FACTORS
 from variegate.data.streets.streets import draw_factors, paint
-from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.measuring.drawn import Drawn
 
 LAYOUTS, SAMPLES = 40, 10
 FIXED = 9  # looks, as the heads of a CRN

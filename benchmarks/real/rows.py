@@ -17,8 +17,8 @@ from variegate import train
 from variegate.core.errors import Interrupted, VariegateError
 from variegate.core.images import sheet, to_float, to_pil, to_uint8
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.calibration import averaging_gain
-from variegate.evaluation.measure import measure
+from variegate.evaluation.measuring.measure import measure
+from variegate.evaluation.metrics.calibration import averaging_gain
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import torch
 
-from variegate.evaluation.diversity import LPIPS, pairwise_diversity
+from variegate.evaluation.metrics.diversity import LPIPS, pairwise_diversity
 from variegate.networks import weights
 from variegate.networks.features import backbone
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from variegate.data import open_data
 from variegate.data.streets.factors import read
-from variegate.evaluation.drawn import Drawn
+from variegate.evaluation.measuring.drawn import Drawn
 
 
 @pytest.fixture(scope="module")

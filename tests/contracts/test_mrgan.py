@@ -21,7 +21,7 @@ from variegate.cli.dispatch import dispatch
 from variegate.core.errors import ConfigError, DataError
 from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.data.conditions import Labels
-from variegate.evaluation.doctor import diagnose
+from variegate.evaluation.doctor.diagnosis import diagnose
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.losses import moments as m
 from variegate.methods import method

@@ -16,8 +16,8 @@ from variegate import evaluate, load, train
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Generator, Shapes
-from variegate.evaluation.doctor import use_of_branches
-from variegate.evaluation.drawn import codes_for
+from variegate.evaluation.doctor.diagnosis import use_of_branches
+from variegate.evaluation.measuring.drawn import codes_for
 from variegate.methods import method
 from variegate.model.samples import read_codes
 from variegate.networks.vgg16 import PUBLISHED, VGG16

@@ -7,7 +7,7 @@ import torch
 
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Shapes
-from variegate.evaluation.calibration import averaging_gain
+from variegate.evaluation.metrics.calibration import averaging_gain
 from variegate.losses.deviation import calibrated_gain, calibrated_reward, deviation, mean_l1
 from variegate.methods import method
 from variegate.objectives.deviation_reward import DeviationReward

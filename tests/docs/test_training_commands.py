@@ -14,7 +14,7 @@ import torch
 from test_docs import commands, exit_status
 
 from helpers.shared import SHARED
-from variegate.evaluation.doctor import contrast
+from variegate.evaluation.doctor.diagnosis import contrast
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 

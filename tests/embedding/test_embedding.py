@@ -18,7 +18,7 @@ from variegate.core.errors import CheckpointError, ConfigError, DataError, Varie
 from variegate.embedding import Embedding, embed_folder, open_embedding, train_embedding
 from variegate.embedding.identities import read_identities
 from variegate.embedding.saved import Settings
-from variegate.evaluation.plugged import plug
+from variegate.evaluation.metrics.plugged import plug
 from variegate.runs.settings import ExecutionSettings
 
 QUIET = ExecutionSettings(quiet=True)

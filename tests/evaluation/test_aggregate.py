@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variegate.evaluation.aggregate import TOP, aggregate, aggregations, best_of, curves
+from variegate.evaluation.metrics.aggregate import TOP, aggregate, aggregations, best_of, curves
 from variegate.runs.measured import Protocol
 
 pytestmark = pytest.mark.core

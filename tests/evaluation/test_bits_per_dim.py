@@ -24,12 +24,12 @@ from variegate.core.images import heat
 from variegate.core.interfaces import Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.likelihood import likelihood
-from variegate.evaluation.measure import measure
-from variegate.evaluation.page import Figure, Table
-from variegate.evaluation.plugged import networks
-from variegate.evaluation.report import compare_sections
-from variegate.evaluation.sheets import surprisal_section
+from variegate.evaluation.measuring.measure import measure
+from variegate.evaluation.metrics.likelihood import likelihood
+from variegate.evaluation.metrics.plugged import networks
+from variegate.evaluation.pages.page import Figure, Table
+from variegate.evaluation.pages.report import compare_sections
+from variegate.evaluation.pages.sheets import surprisal_section
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.methods import method
 from variegate.model.model import Model

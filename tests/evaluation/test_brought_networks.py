@@ -16,9 +16,9 @@ from variegate.core.errors import ConfigError, DataError, WeightsError
 from variegate.core.interfaces import Generator, Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.drawn import draw_samples
-from variegate.evaluation.measure import measure
-from variegate.evaluation.plugged import Networks, networks, plug
+from variegate.evaluation.measuring.drawn import draw_samples
+from variegate.evaluation.measuring.measure import measure
+from variegate.evaluation.metrics.plugged import Networks, networks, plug
 from variegate.evaluation.protocols import NamedProtocol, protocols
 from variegate.methods import method
 from variegate.networks.features import IMAGENET_MEAN, IMAGENET_STD

@@ -12,7 +12,7 @@ from torch import Tensor
 from variegate.core.errors import DataError
 from variegate.core.images import to_float
 from variegate.data.streets.streets import Streets, draw_factors, paint
-from variegate.evaluation.calibration import (
+from variegate.evaluation.metrics.calibration import (
     Calibration,
     averaging_gain,
     calibration,

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from variegate import train
-from variegate.evaluation.doctor import diagnose
-from variegate.evaluation.measure import measure
+from variegate.evaluation.doctor.diagnosis import diagnose
+from variegate.evaluation.measuring.measure import measure
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from variegate.core.config import Training
-from variegate.evaluation.doctor import by_heart, progress
+from variegate.evaluation.doctor.diagnosis import by_heart, progress
 
 pytestmark = pytest.mark.core
 

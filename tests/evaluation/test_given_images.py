@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.shared import shared_weights
 from helpers.tiny import photo, save
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import open_data
-from variegate.evaluation.drawn import Drawn
 from variegate.evaluation.given import evaluate_images
-from variegate.evaluation.measure import measure
+from variegate.evaluation.measuring.drawn import Drawn
+from variegate.evaluation.measuring.measure import measure
 from variegate.methods.pix2pix import pix2pix
 
 pytestmark = pytest.mark.core
@@ -33,7 +34,7 @@ def test_a_folder_gives_the_numbers_of_the_model_that_wrote_it(tmp_path: Path) -
     pairs = open_data("streets:20", 32).of_split("test")
     generator = pix2pix(width=4).build_generator(pairs.shapes).eval()
     expected = measure(generator, pairs, pairs, "quick", perceptual=False).results.measured
-    from variegate.evaluation.drawn import draw_samples
+    from variegate.evaluation.measuring.drawn import draw_samples
 
     drawn: Drawn = draw_samples(generator, pairs, 10, 5, 0, "both")
     for i, (samples, truth) in enumerate(zip(drawn.samples, drawn.truth)):
@@ -111,3 +112,19 @@ def test_grey_samples_are_read_as_colours(tmp_path: Path) -> None:
         save(file, np.full((16, 16), 9, np.uint8))
     found = evaluate_images(root / "drawn", root / "real", protocol="quick", perceptual=False)
     assert found["metrics"]["diversity_pixel"]["value"] == 0
+
+
+def test_pictures_of_conditions_add_the_conditional_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared_weights(monkeypatch, "squeezenet1_1.safetensors")
+    root = written(tmp_path, conditions=10)
+    for i in range(10):
+        save(root / "conditions" / f"{i}.png", photo(16, 16))
+    given = {"protocol": "quick", "extractor": "squeezenet"}
+    found = evaluate_images(root / "drawn", root / "real", **given, conditions=root / "conditions")["metrics"]
+    expected = {"conditional_frechet_squeezenet", "conditional_vendi_squeezenet", "information_vendi_squeezenet"}
+    assert expected <= set(found)
+    without = evaluate_images(root / "drawn", root / "real", **given)["metrics"]
+    assert set(found) - set(without) == expected
+    (root / "conditions" / "7.png").unlink()
+    with pytest.raises(DataError, match=r"no picture of the condition 7; add 7\.png"):
+        evaluate_images(root / "drawn", root / "real", **given, conditions=root / "conditions")

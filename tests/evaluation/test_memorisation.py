@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from variegate.data.dataset.opening import open_data
-from variegate.evaluation.memorisation import nearest_training
+from variegate.evaluation.metrics.memorisation import nearest_training
 
 
 def test_copies_are_found_and_new_images_are_farther() -> None:

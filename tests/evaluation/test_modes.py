@@ -10,7 +10,7 @@ import torch
 
 from variegate.data.streets.factors import Reading
 from variegate.data.streets.streets import Streets, odds, paint, read
-from variegate.evaluation.modes import RARE, expected_coverage, modes
+from variegate.evaluation.metrics.modes import RARE, expected_coverage, modes
 
 pytestmark = pytest.mark.core
 DAY_CREAM, DAY_BRICK, NIGHT_BLUE = [0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [2, 3, 0, 0, 0]

@@ -20,10 +20,10 @@ from variegate.core.images import HEAT, heat, unit_to_uint8
 from variegate.core.interfaces import Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation import contact_sheets
-from variegate.evaluation.measure import Evaluation
-from variegate.evaluation.page import number, round_values
-from variegate.evaluation.report import (
+from variegate.evaluation.measuring.measure import Evaluation
+from variegate.evaluation.pages import contact_sheets
+from variegate.evaluation.pages.page import number, round_values
+from variegate.evaluation.pages.report import (
     Cell,
     Curve,
     Figure,
@@ -37,7 +37,7 @@ from variegate.evaluation.report import (
     training_curves,
     write_report,
 )
-from variegate.evaluation.sheets import CANDIDATES, branches_section, nearest_section, samples_section
+from variegate.evaluation.pages.sheets import CANDIDATES, branches_section, nearest_section, samples_section
 from variegate.methods import method
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder

@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from variegate.evaluation.page import Curve, Numbers, Report, render
-from variegate.evaluation.plots import more_samples_section, tradeoff_section
-from variegate.evaluation.scatter import DOT, LEFT, SIZE, TOP, Box, Scatter
+from variegate.evaluation.pages.page import Curve, Numbers, Report, render
+from variegate.evaluation.pages.plots import more_samples_section, tradeoff_section
+from variegate.evaluation.pages.scatter import DOT, LEFT, SIZE, TOP, Box, Scatter
 from variegate.runs.measured import Measured, Protocol, Results
 
 pytestmark = pytest.mark.core

@@ -14,7 +14,7 @@ from helpers.tiny import drawing, photo, save
 from variegate import evaluate, train
 from variegate.core.errors import TrainingError
 from variegate.data import open_data
-from variegate.evaluation import measure as measuring
+from variegate.evaluation.measuring import measure as measuring
 from variegate.methods.mrgan import glcic
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings

@@ -33,6 +33,15 @@ DATA = (
     {"dataset"},
     {"checks", "statistics"},
 )
+EVALUATION = (
+    {"protocols"},
+    {"metrics"},
+    {"measuring"},
+    {"doctor"},
+    {"pages"},
+    {"evaluate.py", "filters.py", "given.py"},
+)
+ROOMS = [(HOUSE, FLOORS), (HOUSE / "data", DATA), (HOUSE / "evaluation", EVALUATION)]
 DOORS = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}  # beside the rooms
 
 
@@ -62,7 +71,7 @@ def wrong_ways(root: Path, floors: tuple[set[str], ...]) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize(("root", "floors"), [(HOUSE, FLOORS), (HOUSE / "data", DATA)], ids=["house", "data"])
+@pytest.mark.parametrize(("root", "floors"), ROOMS, ids=["house", "data", "evaluation"])
 def test_imports_lead_down(root: Path, floors: tuple[set[str], ...]) -> None:
     assert not wrong_ways(root, floors)
 
@@ -72,7 +81,7 @@ def test_training_runs_methods_without_knowing_their_names() -> None:
     assert not [module for module in used if module.startswith("variegate.methods")]
 
 
-@pytest.mark.parametrize(("root", "floors"), [(HOUSE, FLOORS), (HOUSE / "data", DATA)], ids=["house", "data"])
+@pytest.mark.parametrize(("root", "floors"), ROOMS, ids=["house", "data", "evaluation"])
 def test_every_file_is_in_a_room_of_the_plan(root: Path, floors: tuple[set[str], ...]) -> None:
     assert {path.name for path in root.iterdir()} - DOORS == set().union(*floors)
 

@@ -18,7 +18,7 @@ from variegate.core.images import heat
 from variegate.data.conditions import ImageCondition, Labels
 from variegate.data.scenes.layouts import palette_image, read_layouts, save_animation
 from variegate.data.streets.streets import CLASSES, PALETTE, Streets, moving_car
-from variegate.evaluation.contact_sheets import films
+from variegate.evaluation.pages.contact_sheets import films
 from variegate.model.model import Model
 from variegate.model.sequences import adjacent_difference, changed_share, flicker
 from variegate.model.video import save_frames

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from variegate.core.errors import ConfigError, DataError
-from variegate.evaluation.fidelity import MEASURES, PSNR_LIMIT, fidelity, per_sample
+from variegate.evaluation.metrics.fidelity import MEASURES, PSNR_LIMIT, fidelity, per_sample
 
 pytestmark = pytest.mark.core
 

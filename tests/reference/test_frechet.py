@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 
 from helpers.shared import shared_weights
-from variegate.core.errors import DataError, WeightsError
-from variegate.evaluation import frechet
-from variegate.evaluation.frechet import (
-    Extractor,
+from variegate.core.errors import ConfigError, DataError, WeightsError
+from variegate.evaluation.metrics import extractors
+from variegate.evaluation.metrics.extractors import Extractor, extractor
+from variegate.evaluation.metrics.features import features_of
+from variegate.evaluation.metrics.frechet import (
     Given,
     bias,
-    extractor,
-    features_of,
     frechet_distance,
     kernel_distance,
     set_distances,
@@ -103,7 +102,7 @@ def test_without_inception_the_number_is_not_called_fid(folder: Path, monkeypatc
     def absent() -> Extractor:
         raise WeightsError("not at hand")
 
-    monkeypatch.setattr(frechet, "inception", absent)
+    monkeypatch.setattr(extractors, "inception", absent)
     network = extractor("auto")
     assert (network.frechet, network.kernel) == ("frechet_squeezenet", "kid_squeezenet")
     assert "not FID" in network.notes[0]
@@ -146,3 +145,35 @@ def test_images_that_are_not_finite_are_refused() -> None:
 def test_given_features_pass_unchanged() -> None:
     rows = torch.randn(3, 5)
     assert Given(5)(rows) is rows
+
+
+@pytest.mark.core
+def test_a_network_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'dinov2'"):
+        extractor("dinov3")  # type: ignore[arg-type]
+    pytest.importorskip("torch_fidelity")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(WeightsError, match=r"dinov2 needs .*facebookresearch_dinov2_main, which is not there; run"):
+        extractor("dinov2")
+
+
+def test_dinov2_is_read_from_the_hubs_folder_through_torch_fidelity(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a stand-in for the network of the hub: its class token of images at 224 x 224, as torch-fidelity gives."""
+    pytest.importorskip("torch_fidelity")
+    code = tmp_path / "facebookresearch_dinov2_main"
+    code.mkdir()
+    (code / "hubconf.py").write_text(
+        "import torch\n\n\nclass Token(torch.nn.Module):\n    def forward(self, x):\n"
+        "        assert x.shape[-2:] == (224, 224)\n        return x.mean(dim=(2, 3)).repeat(1, 342)[:, :1024]\n\n\n"
+        "def dinov2_vitl14():\n    return Token()\n"
+    )
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "dinov2_vitl14_pretrain.pth").write_bytes(b"weights")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    network = extractor("dinov2")
+    features = network.network(torch.rand(2, 3, 32, 40) * 2 - 1)
+    assert features.shape == (2, network.features)
+    assert network.frechet == "frechet_dinov2"
+    assert list(network.digests) == ["dinov2_vitl14_pretrain.pth"]

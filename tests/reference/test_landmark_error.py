@@ -13,8 +13,8 @@ from torch import Tensor
 
 from helpers.shared import shared
 from variegate.core.errors import DataError
-from variegate.evaluation.landmark_error import distances, landmark_error
-from variegate.evaluation.plugged import Plugged, plug
+from variegate.evaluation.metrics.landmark_error import distances, landmark_error
+from variegate.evaluation.metrics.plugged import Plugged, plug
 from variegate.networks.onnx import OnnxNetwork
 
 DETECTOR = ("weights", "pfld_68landmarks.onnx")

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from helpers.shared import SHARED, shared_weights
 from variegate.core.errors import DataError, WeightsError
-from variegate.evaluation import diversity
-from variegate.evaluation.diversity import LPIPS, Pixel, pairwise_diversity
+from variegate.evaluation.metrics import diversity
+from variegate.evaluation.metrics.diversity import LPIPS, Pixel, pairwise_diversity
 from variegate.networks import weights
 from variegate.networks.features import BACKBONES, assemble
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from variegate.core.errors import DataError
-from variegate.evaluation.normal_consistency import WIDTH, angles, normal_consistency
-from variegate.evaluation.plugged import plug
+from variegate.evaluation.metrics.normal_consistency import WIDTH, angles, normal_consistency
+from variegate.evaluation.metrics.plugged import plug
 
 pytestmark = pytest.mark.core
 

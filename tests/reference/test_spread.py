@@ -11,8 +11,8 @@ from torchvision import models
 
 from helpers.shared import shared
 from variegate.core.errors import DataError
-from variegate.evaluation.plugged import plug
-from variegate.evaluation.spread import Levels, centre_distances, feature_spread
+from variegate.evaluation.metrics.plugged import plug
+from variegate.evaluation.metrics.spread import Levels, centre_distances, feature_spread
 from variegate.networks import features, weights
 
 

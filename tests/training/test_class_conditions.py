@@ -17,7 +17,7 @@ from variegate.cli.typed import conditions_of, file_name
 from variegate.core.errors import ConfigError, DataError
 from variegate.data import open_data
 from variegate.data.conditions import ClassLabel
-from variegate.evaluation.measure import conditions_differ
+from variegate.evaluation.measuring.measure import conditions_differ
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings
 from variegate.training.start import saved_config

@@ -12,7 +12,7 @@ from helpers.tiny import photo, save
 from variegate import train
 from variegate.cli import main
 from variegate.core.errors import ConfigError, DataError
-from variegate.evaluation.doctor import diagnose
+from variegate.evaluation.doctor.diagnosis import diagnose
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings

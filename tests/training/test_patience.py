@@ -8,7 +8,7 @@ import pytest
 
 import variegate
 from variegate.core.errors import ConfigError
-from variegate.evaluation.doctor import diagnose
+from variegate.evaluation.doctor.diagnosis import diagnose
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings
 

@@ -15,7 +15,7 @@ class Doctor:
     run_directory: Positional[Path]
 
     def run(self) -> None:
-        from ..evaluation.doctor import diagnose
+        from ..evaluation.doctor.diagnosis import diagnose
 
         healthy, lines = diagnose(self.run_directory)
         print("\n".join(lines))

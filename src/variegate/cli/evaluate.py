@@ -26,6 +26,8 @@ class Evaluate:
     """instead of a run: samples CONDITION-NUMBER.png of any program, or a folder of them for each condition"""
     reference: Path | None = None
     """with --images: the real image of each condition, CONDITION.png"""
+    conditions: Path | None = None
+    """with --images: the picture of each condition, CONDITION.png; adds the conditional metrics"""
     training: Path | None = None
     """with --images: images for the distances of sets; default: those of --reference"""
     protocol: str = "default"
@@ -33,6 +35,8 @@ class Evaluate:
     seed: int = 0
     perceptual: bool = True
     """metrics that need network weights (LPIPS, FID)"""
+    extractor: Literal["auto", "inception", "squeezenet", "alexnet", "dinov2"] = "auto"
+    """network whose features sets are compared by; auto: Inception if its weights are at hand, else SqueezeNet"""
     detector: Path | None = None
     """ONNX file that detects landmarks: measures their distance to those of the condition"""
     embedding: Path | None = None
@@ -69,6 +73,7 @@ class Evaluate:
             embedding=self.embedding,
             normals=self.normals,
             segmenter=self.segmenter,
+            extractor=self.extractor,
             codes=self.codes,
             sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent),
         )
@@ -79,9 +84,12 @@ class Evaluate:
     def of_images(self, images: Path) -> dict[str, Any]:
         if self.reference is None or self.run_directory is not None:
             raise ConfigError("--images are measured beside the real images in --reference, without a run; give both")
-        from ..evaluation.given import evaluate_images
+        from ..evaluation.given import Beside, evaluate_images
 
-        return evaluate_images(images, self.reference, self.training, self.protocol, self.seed, self.perceptual)
+        beside = Beside(
+            training=self.training, conditions=self.conditions, perceptual=self.perceptual, extractor=self.extractor
+        )
+        return evaluate_images(images, self.reference, self.protocol, self.seed, **beside)
 
     def show(self, content: dict[str, Any]) -> None:
         if self.json:

@@ -39,7 +39,7 @@ class Sequence:
     def run(self) -> None:
         from ..core.images import to_pil
         from ..data.scenes.layouts import read_layouts
-        from ..evaluation.contact_sheets import films
+        from ..evaluation.pages.contact_sheets import films
         from ..model.model import Model
         from ..model.sequences import flicker
         from ..model.video import save_frames

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.files import write_text
-from ..evaluation.measure import Evaluation, measure
-from ..evaluation.page import Report, write_report
-from ..evaluation.report import compare_sections, sections_of
+from ..evaluation.measuring.measure import Evaluation, Extra, measure
+from ..evaluation.pages.page import Report, write_report
+from ..evaluation.pages.report import compare_sections, sections_of
 from ..model.model import Model
 from ..runs.folder import RunFolder
 from ..training.train import train
@@ -24,6 +24,7 @@ from ..training.train import train
 logger = logging.getLogger(__name__)
 
 DATA = "streets:2000"
+LAYOUTS = 4  # whose modes are counted
 
 FLOW = {"size": 32, "minutes": 2, "scale": 0.5}
 # Conditional IMLE searches for the nearest of m samples for every image, and m decides whether rare appearances get
@@ -76,7 +77,8 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     for name in SETTINGS:
         seconds = train_one(name, out / name, seed, quick)
         model, run = Model.load(out / name), RunFolder(out / name)
-        evaluation = measure(model.generator, run.pairs("test"), run.pairs(), "quick", seed, perceptual=False)
+        settings = Extra(perceptual=False, layouts=LAYOUTS)
+        evaluation = measure(model.generator, run.pairs("test"), run.pairs(), "quick", seed, **settings)
         rows[name] = (model, evaluation)
         measured = evaluation.results.measured
         shown = ("coverage", "rare_recall", "precision", "total_variation", "code_sensitivity")

@@ -20,11 +20,12 @@ from ..embedding import Embedding
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.saved_model import load_weights
-from .drawn import WhichCodes
-from .measure import Evaluation, Extra, measure
-from .page import Report, write_report
-from .plugged import networks
-from .report import sections_of
+from .measuring.drawn import WhichCodes
+from .measuring.measure import Evaluation, Extra, measure
+from .metrics.extractors import ExtractorName
+from .metrics.plugged import networks
+from .pages.page import Report, write_report
+from .pages.report import sections_of
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Brought(TypedDict, total=False):
     (B, 3, H, W) in [-1, 1]. Each network adds its metrics."""
 
     sampler: Mapping[str, Any] | None  # how samples are drawn, as for `variegate.load`
+    extractor: ExtractorName  # whose features the metrics of sets compare; default: auto
     codes: WhichCodes  # of methods with fixed codes: those of training first, only those, or new ones; default: both
 
     detector: Network | None  # returns landmarks (B, P, 2) in pixels
@@ -92,7 +94,8 @@ def evaluate(
         write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
 
     which = brought.get("codes", "both")
-    settings = Extra(perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep)
+    network = brought.get("extractor", "auto")
+    settings = Extra(perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep, extractor=network)
     found = measure(model.generator, held, real, protocol, seed, **settings)
     keep(found)
     if found.likelihood is not None:

@@ -3,63 +3,85 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
-from ..core.errors import DataError
+from ..core.errors import DataError, check_keywords
 from ..data.dataset.opening import DataConfig
 from ..data.dataset.pairs import Pairs
 from ..data.files import images as image_files
-from .drawn import Drawn
-from .gathering import Gathered
-from .measure import calibrated, image_metrics, perceptual_metrics
+from .measuring.drawn import Drawn
+from .measuring.gathering import Gathered
+from .measuring.measure import calibrated, image_metrics, perceptual_metrics
+from .metrics.extractors import ExtractorName
+from .metrics.spread import feature_spread
 from .protocols import NamedProtocol, named_protocol
-from .spread import feature_spread
 
 logger = logging.getLogger(__name__)
 NAMES = "name samples CONDITION-NUMBER.png, or put those of a condition into a folder of its name"
 
 
+class Beside(TypedDict, total=False):
+    """What else `evaluate_images` takes."""
+
+    training: str | Path | None  # images for the distances of sets; default: those of `reference`
+    conditions: str | Path | None  # pictures of the conditions, `CONDITION.png`, for the conditional metrics
+    perceptual: bool  # include the metrics that need network weights; default: True
+    extractor: ExtractorName  # whose features the metrics of sets compare; default: auto
+
+
 def evaluate_images(
-    images: str | Path,
-    reference: str | Path,
-    training: str | Path | None = None,
-    protocol: str = "default",
-    seed: int = 0,
-    perceptual: bool = True,
+    images: str | Path, reference: str | Path, protocol: str = "default", seed: int = 0, **beside: Unpack[Beside]
 ) -> dict[str, Any]:
     """Evaluate images by a named protocol; returns what `variegate.evaluate` returns.
 
     Args:
         images: a folder with samples `CONDITION-NUMBER.png`, or a folder of samples for each condition.
         reference: a folder with the real image of each condition, `CONDITION.png`.
-        training: images for the distances of sets; default: those of `reference`.
-        perceptual: include the metrics that need network weights.
+        beside: see `Beside`.
 
     Raises:
         DataError: names do not match, there are too few samples for the protocol, or sizes differ.
         ConfigError: there is no such protocol.
     """
-    preset = named_protocol(protocol)
+    check_keywords(beside, Beside.__annotations__, "evaluate_images")
+    preset, training = named_protocol(protocol), beside.get("training")
     if not preset.samples:
         raise DataError(f"--protocol {preset.name} measures a model's likelihood; images need one that has samples")
-    drawn, notes = read_given(Path(images), Path(reference), preset, seed)
+    drawn, names, notes = read_given(Path(images), Path(reference), preset, seed)
+    if (conditions := beside.get("conditions")) is not None:
+        drawn = replace(drawn, pictures=pictures_in(Path(conditions), names))
     for line in notes:
         logger.warning(line)
     height, width = drawn.truth[0].shape[-2:]
     gathered = Gathered()
     image_metrics(gathered, drawn, preset, (height, width))
     calibrated(gathered, drawn, (height, width))
-    if perceptual:
+    if beside.get("perceptual", True):
         real = plain(training or reference, (height, width))
-        levels = perceptual_metrics(gathered, drawn, real, preset)
+        levels = perceptual_metrics(gathered, drawn, real, preset, beside.get("extractor", "auto"))
         gathered.add("diversity score", lambda: feature_spread(drawn.conditions(), levels, None))
     against = "the references" if training is None else "the training images"
     gathered.results.remark(f"images of {images} beside those of {reference}; distances of sets: to {against}")
     return gathered.results.to_dict() | {"warnings": notes, "skipped": gathered.skipped}
+
+
+def pictures_in(folder: Path, names: Sequence[str]) -> list[Tensor]:
+    """The picture of each condition by its name, all of one size.
+
+    Raises:
+        DataError: a condition has none, or another size.
+    """
+    found = {file.stem: file for file in files_in(folder)}
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise DataError(f"{folder}: has no picture of the condition {missing[0]}; add {missing[0]}.png")
+    return same_size([tensor(found[name]) for name in names], [found[name] for name in names])
 
 
 def plain(path: str | Path, size: tuple[int, int]) -> Pairs:
@@ -68,8 +90,8 @@ def plain(path: str | Path, size: tuple[int, int]) -> Pairs:
     return Pairs(source, next(iter(source.origins)))
 
 
-def read_given(images: Path, reference: Path, preset: NamedProtocol, seed: int) -> tuple[Drawn, list[str]]:
-    """The samples of as many conditions as the protocol has, in natural order, and what was left out, in words."""
+def read_given(images: Path, reference: Path, preset: NamedProtocol, seed: int) -> tuple[Drawn, list[str], list[str]]:
+    """The samples of as many conditions as the protocol has, in natural order, their names, and what was left out."""
     samples, real = groups_in(images), {file.stem: file for file in files_in(reference)}
     names = [name for name in real if name in samples]
     strange = [name for name in samples if name not in real]
@@ -92,7 +114,7 @@ def read_given(images: Path, reference: Path, preset: NamedProtocol, seed: int) 
             raise DataError(f"{name}: all samples and real images must have one size, such as {width}x{height}")
     lonely = len(real) - len(names)
     notes = [f"{lonely} images of {reference} have no samples in {images} and are not measured"] if lonely else []
-    return Drawn(drawn, truth, [None] * len(used), seed), notes
+    return Drawn(drawn, truth, [None] * len(used), seed), used, notes
 
 
 def groups_in(folder: Path) -> dict[str, list[Path]]:

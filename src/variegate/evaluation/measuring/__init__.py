@@ -1,0 +1,1 @@
+"""Measuring: samples are drawn, and metrics run one by one."""

@@ -1,0 +1,1 @@
+"""Metrics: each computes values of images, and knows no model."""

@@ -1,0 +1,123 @@
+"""Sets of images with their conditions: does an image fit its condition, and how much of the variety is left by it?
+
+Conditional Fréchet distance (Soloveitchik et al. 2021): the expected squared Wasserstein distance between Gaussians of
+the features y of real images and of samples, given the condition x. Conditional and information Vendi score (Jalali et
+al. 2024): the Vendi score of all samples is the product of what varies given the condition and what follows from it.
+
+A condition is embedded as its picture, made 8 x 8 pixels; no network is needed for it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...core.errors import DataError
+from ...core.images import to_float
+from ...runs.measured import Measured, Protocol, libraries
+from .extractors import Extractor
+from .features import Features
+from .frechet import frechet_distance
+from .neighbourhoods import entropy_of, similarities
+
+SIDE = 8  # pixels of a condition's picture
+EACH = 10  # conditions for each direction of them that is used
+DIRECTIONS = 16  # at most
+
+
+def embed_conditions(pictures: Tensor) -> Tensor:
+    """Pictures of conditions (n, 3, H, W), uint8, as (n, 192), float64."""
+    small = F.interpolate(to_float(pictures), (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
+    return small.flatten(1).double()
+
+
+def directions(conditions: Tensor, count: int) -> Tensor:
+    """The first principal directions of conditions (n, E): (E, count)."""
+    return torch.linalg.svd(conditions - conditions.mean(dim=0), full_matrices=False).Vh[:count].T
+
+
+def regress(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Least squares of y (n, D) on x (n, r) and 1: coefficients (r + 1, D), and what is left of y (n, D)."""
+    design = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
+    coefficients = torch.linalg.pinv(design) @ y
+    return coefficients, y - design @ coefficients
+
+
+def conditional_frechet(real_x: Tensor, real_y: Tensor, fake_x: Tensor, fake_y: Tensor) -> float:
+    """E_x of the squared Wasserstein distance between Gaussians of real and fake y given x, in closed form.
+
+    Given x, both have a mean that is linear in x and a constant covariance, that of the residuals; with the same x in
+    both sets this is the paper's closed form. The expectation is over `fake_x`.
+
+    Args:
+        real_x, fake_x: conditions (n, r) and (m, r); real_y, fake_y: features (n, D) and (m, D).
+    """
+    (of_real, real_rest), (of_fake, fake_rest) = regress(real_x, real_y), regress(fake_x, fake_y)
+    design = torch.cat([fake_x, fake_x.new_ones(len(fake_x), 1)], dim=1)
+    means = (design @ (of_real - of_fake)).square().sum(dim=1).mean()
+    return float(means) + frechet_distance(real_rest, fake_rest)
+
+
+def conditional_vendi(features: Tensor, conditions: Tensor) -> tuple[float, float]:
+    """(Conditional, information) Vendi score of features (n, D), by cosines, given conditions (n, E), by a Gaussian.
+
+    The Gaussian's deviation is half the median distance of different conditions. If all are far from each other, the
+    first is the geometric mean of each condition's own Vendi score.
+    """
+    apart = torch.cdist(conditions, conditions, compute_mode="donot_use_mm_for_euclid_dist")
+    different = apart[apart > 0]
+    if not len(different):
+        raise DataError("all conditions look the same; conditional metrics need different ones")
+    of_conditions = torch.exp(-2 * (apart / different.median()).square())
+    of_images = similarities(features)
+    both, given, alone = (entropy_of(one) for one in (of_images * of_conditions, of_conditions, of_images))
+    return float(torch.exp(both - given)), float(torch.exp(alone + given - both))
+
+
+def conditional_metrics(
+    real: Features, shown: Tensor, fake: Features, pictures: Tensor, extractor: Extractor
+) -> dict[str, Measured]:
+    """All of them by name.
+
+    Args:
+        shown: pictures of the conditions of real images, uint8 (n, 3, H, W).
+        pictures: of samples, which come condition after condition, equally many of each: uint8 (B, 3, H, W).
+    """
+    count = min(DIRECTIONS, len(pictures) // EACH, len(shown) // EACH)
+    if count < 1:
+        raise DataError(f"they need at least {EACH} conditions, got {min(len(pictures), len(shown))}")
+    samples = len(fake.values) // len(pictures)
+    real_x, own = embed_conditions(shown), embed_conditions(pictures)
+    fake_x, way = own.repeat_interleave(samples, dim=0), directions(real_x, count)
+    distance = conditional_frechet(real_x @ way, real.values, fake_x @ way, fake.values)
+    within, between = conditional_vendi(fake.values, fake_x)
+    protocol = Protocol(
+        name=f"conditional_{extractor.frechet}",
+        metric="mean squared Wasserstein distance of Gaussians of features given the condition (Soloveitchik et al.)",
+        libraries=libraries("variegate", *extractor.packages),
+        extractor=extractor.description,
+        weights=extractor.digests,
+        resize=extractor.resize,
+        value_range="[-1, 1]",
+        inputs=len(pictures),
+        samples=samples,
+        size=real.size,
+        notes=(
+            f"{len(fake.values)} samples against {len(real.values)} real images",
+            f"conditions: their picture at {SIDE}x{SIDE}, the first {count} principal directions of it",
+            *extractor.notes,
+        ),
+    )
+
+    def vendi(name: str, metric: str, value: float) -> Measured:
+        notes = (f"cosines of features; a Gaussian of conditions, their picture at {SIDE}x{SIDE}", *extractor.notes)
+        record = protocol.model_copy(update={"name": name, "metric": metric, "notes": notes})
+        return Measured(value=value, n=len(pictures), unit="images", better="higher", protocol=record)
+
+    names = (f"conditional_vendi_{extractor.name}", f"information_vendi_{extractor.name}")
+    return {
+        protocol.name: Measured(value=distance, n=len(pictures), unit="squared", better="lower", protocol=protocol),
+        names[0]: vendi(names[0], "Vendi score of samples given their condition (Jalali et al.)", within),
+        names[1]: vendi(names[1], "the part of the samples' Vendi score that follows from their condition", between),
+    }

@@ -1,0 +1,272 @@
+"""Reports on one model, or on several side by side: images first, every metric with its protocol.
+
+This module selects what to show; `page` has the elements and the rendering.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from ...core.capabilities import HasLevels, HasMoments
+from ...data.dataset.pairs import Pairs
+from ...data.streets.streets import find, odds
+from ...model.model import Model
+from ...runs.folder import RunFolder
+from ...runs.measured import Measured, Protocol, Results
+from ..measuring.measure import Evaluation
+from ..metrics.likelihood import is_of_class
+from ..metrics.modes import NAMES, expected_coverage
+from . import contact_sheets
+from .page import (
+    Cell,
+    Curve,
+    Figure,
+    Item,
+    Numbers,
+    Report,
+    Section,
+    Table,
+    interval,
+    number,
+    plain,
+    render,
+    words,
+    write_report,
+)
+from .plots import calibration_section, is_of_curve, more_samples_section, tradeoff_section
+from .sheets import (
+    SAMPLES,
+    branches_section,
+    interpolation_section,
+    memory_section,
+    moments_section,
+    nearest_section,
+    samples_section,
+    styles_section,
+    surprisal_section,
+)
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+__all__ = [
+    "Cell",
+    "Curve",
+    "Figure",
+    "Item",
+    "Numbers",
+    "Report",
+    "Section",
+    "Table",
+    "compare_sections",
+    "render",
+    "sections_of",
+    "training_curves",
+    "write_report",
+]
+
+Counts = Mapping[tuple[str, ...], int]  # readable samples of each mode, as in `modes.Modes.counts`, over all layouts
+Entry = tuple[Model, Results, Counts | None]
+COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "bits_per_dim", "seconds")
+MEANING = {
+    "code sensitivity": "How much codes change the image, relative to conditions; near 0, the code is ignored.",
+    "best of 8": "Error of the best of 8 samples, 0 to 1; low only if samples are both good and different.",
+}
+HIDDEN = (
+    "A street has a time of day and a facade paint that its layout does not determine. A model that has learned the "
+    "distribution generates all of their combinations, each about as often as in the data."
+)
+
+
+def sections_of(
+    model: Model,
+    pairs: Pairs,
+    found: Evaluation,
+    run: RunFolder | None = None,
+    predictor: Model | None = None,
+    training: Pairs | None = None,
+) -> list[Section]:
+    """The sections on one model: images, then modes and metrics, then training and the model's record.
+
+    Args:
+        pairs: held-out pairs, opened with the model's condition.
+        run: the run directory, for the curves of its log.
+        predictor: the moment-predictor that the run was trained with.
+        training: the pairs it was trained on, to show the nearest one of samples.
+    """
+    sections = samples_sections(model, pairs, predictor) if found.drawn else []
+    if found.drawn and training is not None and pairs.split != "train":
+        sections.append(memory_section(model, pairs, training))
+        if model.generator.fixed_codes is not None:
+            sections.append(branches_section(model, pairs, training))
+    sections += [surprisal_section(model, pairs, found.likelihood)] if found.likelihood else []
+    if found.counts:
+        table = modes_table("Samples of each combination", "The model", found.counts, found.results)
+        sections.append(Section("Modes", HIDDEN, [table]))
+    missing = " ".join(f"Skipped {line}." for line in found.skipped)
+    sections.append(Section("Numbers", missing, [numbers_of(found.results)]))
+    more = more_samples_section(found.results)
+    sections += [more] if more else []
+    sections += [calibration_section(found.calibration)] if found.calibration else []
+    curves = training_curves(run) if run is not None else []
+    if curves:
+        sections.append(Section("Training", "", curves))
+    return [*sections, model_section(model, pairs)]
+
+
+def samples_sections(model: Model, pairs: Pairs, predictor: Model | None) -> list[Section]:
+    sections = [samples_section(model, pairs)]
+    if isinstance(model.generator, HasMoments):
+        return [moments_section(model, pairs, None), *sections]
+    if model.generator.code_size:
+        if not pairs.unpaired and not isinstance(model.generator, HasLevels):  # which would draw pixel by pixel
+            sections.append(nearest_section(model, pairs))
+        sections += [interpolation_section(model, pairs), styles_section(model, pairs)]
+        sections += [moments_section(model, pairs, predictor)]
+    return sections
+
+
+def modes_table(title: str, name: str, counts: Counts, results: Results) -> Table:
+    """Samples of each mode, first factor down, the others across, with the expected number: odds times all samples."""
+    truth, drawn, most = true_odds(), sum(counts.values()), max(1, *counts.values())
+    down, across = list(dict.fromkeys(mode[0] for mode in counts)), list(dict.fromkeys(mode[1:] for mode in counts))
+
+    def cell(mode: tuple[str, ...]) -> Cell:
+        note = f"{truth[mode] * drawn:,.1f} expected" if mode in truth and drawn else ""
+        return Cell(f"{counts[mode]:,}", note, shade=counts[mode] / most, missed=counts[mode] == 0)
+
+    rows = [[Cell(word), *(cell((word, *rest)) for rest in across)] for word in down]
+    caption = f"{coverage_sentence(name, counts, results)} In total, {drawn:,} samples were readable; the expected "
+    caption += "number is the true odds times that total. Hatched: never generated."
+    return Table(title, caption, ("", *(" ".join(rest) for rest in across)), rows)
+
+
+def true_odds() -> dict[tuple[str, ...], float]:
+    """The odds of each mode of streets, by the names of its values."""
+    return dict(zip(itertools.product(*(find(name).values for name in NAMES)), odds(NAMES).ravel().tolist()))
+
+
+def coverage_sentence(name: str, counts: Counts, results: Results) -> str:
+    """A sentence: how many combinations the samples of a layout reach on average; over all layouts if unknown."""
+    modes, coverage = len(counts), results.measured.get("coverage")
+    if coverage is None:
+        return f"{name} reaches {sum(count > 0 for count in counts.values())} of {modes} combinations."
+    text, draws = f"{name} reaches {coverage.value * modes:.1f} of {modes} combinations", coverage.protocol.samples
+    if draws is None or set(counts) != set(true_odds()):
+        return f"{text} per layout on average."
+    return f"{text} in {draws} samples of a layout (the true distribution: {expected_coverage(draws) * modes:.1f})."
+
+
+def numbers_of(results: Results) -> Numbers:
+    caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the value was measured."
+    shown = {name: one for name, one in results.measured.items() if not is_of_curve(name) and not is_of_class(name)}
+    return Numbers("Metrics", caption, shown)
+
+
+def training_curves(run: RunFolder) -> list[Item]:
+    """A curve for each player's losses and for each metric of the validation panel."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in run.log():
+        step = float(row.pop("step"))
+        for name, value in row.items():
+            series.setdefault(name, []).append((step, float(value)))
+    groups: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for name, points in series.items():
+        player, _, term = name.rpartition("/")
+        title = plain(term) if player == "val" else f"{player or 'training'} loss"
+        groups.setdefault(title, {})[plain(term)] = points
+    return [Curve(title, MEANING.get(title, ""), lines) for title, lines in groups.items()]
+
+
+def model_section(model: Model, pairs: Pairs) -> Section:
+    """The model's origin, from its record."""
+    record, method = model.record, model.record.method
+    weights = sum(tensor.numel() for tensor in model.generator.state_dict().values())
+    facts = {
+        "method": f"{model.name}: {method['summary']}",
+        "paper": method["paper"],
+        "condition": method["condition"],
+        "network": f"{method['generator']['kind']}, {method['randomness']['kind']} randomness, {weights:,} weights",
+        "objective": method["objective"]["kind"],
+        "code": f"{model.generator.code_size:,} values, {model.generator.prior}",
+        "trained on": f"{record.data} at {words(tuple(record.size))}, {record.step:,} steps, seed {record.seed}",
+        "evaluated on": f"{pairs.name}, split {pairs.split}, {len(pairs):,} pairs at {words(tuple(pairs.size))}",
+        "versions": words(record.versions),
+    }
+    rows = [(plain(name), words(fact)) for name, fact in facts.items()]
+    return Section("The model", "", [Table(model.name, "", (), rows)])
+
+
+def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> list[Section]:
+    """Several models on one condition: their samples stacked, then their metrics side by side, and their modes.
+
+    Args:
+        rows: the name to show -> the model, its results and (streets only) its samples of each mode.
+        pairs: held-out pairs that all models can read.
+        item: index of the pair to sample.
+    """
+    first = next(iter(rows.values()))[0]
+    drawn = [contact_sheets.sample(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
+    told = "A condition, and its only image in the data."
+    given = Figure("The condition", told, contact_sheets.condition_and_truth(first, pairs, item), ("condition", "real"))
+    columns = tuple(f"#{i}" for i in range(SAMPLES))
+    told = " ".join(coverage_sentence(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
+    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this condition, one row per method. {told}"
+    image = contact_sheets.page([list(row) for row in drawn])
+    stacked = Figure("The samples of each method", caption, image, columns, tuple(rows))
+    tables = [modes_table(name, name, counts, results) for name, (_, results, counts) in rows.items() if counts]
+    sections = [Section("Samples", "", [given, stacked]), Section("Numbers", "", [comparison(rows)])]
+    tradeoff = tradeoff_section({name: results for name, (_, results, _) in rows.items()})
+    sections += [tradeoff] if tradeoff else []
+    return [*sections, Section("Modes", HIDDEN, tables)] if tables else sections
+
+
+def comparison(rows: Mapping[str, Entry]) -> Table:
+    """Methods down, metrics across; the best of a column is bold if all its values were measured identically."""
+    found: dict[str, dict[str, Measured]] = {}
+    for column, (name, (_, results, _)) in itertools.product(COMPARED, rows.items()):
+        if column in results.measured:
+            found.setdefault(column, {})[name] = results.measured[column]
+    best = {column: best_of(list(values.values())) for column, values in found.items()}
+
+    def cell(column: str, name: str) -> Cell:
+        one = found[column].get(name)
+        return Cell("–") if one is None else Cell(number(one.value), interval(one), strong=one.value == best[column])
+
+    body = [[Cell(name), *(cell(column, name) for column in found)] for name in rows]
+    header = ("method", *(heading(*one) for one in found.items()))
+    protocols: dict[str, Protocol] = {}
+    for column, values in found.items():
+        protocols |= protocols_of(column, values)
+    caption = "Bold: the best of its column, if all its values were measured identically. Below each value: its 95 % "
+    caption += "interval; if intervals overlap, the difference may be due to chance. A method that always generates "
+    caption += "the same image can be precise, so read precision together with coverage."
+    return Table("Side by side", caption, header, body, protocols)
+
+
+def protocols_of(column: str, found: Mapping[str, Measured]) -> dict[str, Protocol]:
+    """One protocol if all values of a column were measured identically, else one for each method."""
+    if alike(list(found.values())):
+        return {plain(column): next(iter(found.values())).protocol}
+    return {f"{plain(column)} ({name})": one.protocol for name, one in found.items()}
+
+
+def alike(column: Sequence[Measured]) -> bool:
+    return all(one.protocol == column[0].protocol for one in column)
+
+
+def heading(column: str, found: Mapping[str, Measured]) -> str:
+    """The name of a metric with an arrow in the better direction."""
+    better = next(iter(found.values())).better
+    return f"{plain(column)} {ARROWS.get(better, better.replace('nearer to', '→'))}"
+
+
+def best_of(column: Sequence[Measured]) -> float | None:
+    """The best value; None if all are equal or they were not measured identically."""
+    values = [one.value for one in column]
+    if len(set(values)) == 1 or not alike(column):
+        return None
+    better = column[0].better
+    if better.startswith("nearer"):
+        aim = float(better.rpartition(" ")[2])
+        return min(values, key=lambda value: abs(value - aim))
+    return max(values) if better == "higher" else min(values)
