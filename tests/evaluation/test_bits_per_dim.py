@@ -27,8 +27,8 @@ from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measuring.measure import measure
 from variegate.evaluation.metrics.likelihood import likelihood
 from variegate.evaluation.metrics.plugged import networks
+from variegate.evaluation.pages.comparison import Row, numbers_section
 from variegate.evaluation.pages.page import Figure, Table
-from variegate.evaluation.pages.report import compare_sections
 from variegate.evaluation.pages.sheets import surprisal_section
 from variegate.generators.pixelcnn import PixelCNN
 from variegate.methods import method
@@ -221,11 +221,14 @@ def test_models_are_compared_by_bits_where_images_and_levels_are_the_same(classe
     results = [likelihood(model.generator, held, count) for count in (None, None, 1)]
     one, same, fewer = (found.results for found in results if found is not None)
     worse = one.measured["bits_per_dim"].model_copy(update={"value": 9.0})
-    for other, marked in ((Results({"bits_per_dim": worse}), [True, False]), (fewer, [False, False])):
-        [table] = compare_sections({"a": (model, same, None), "b": (model, other, None)}, held)[1].items
-        assert isinstance(table, Table)
-        assert table.header == ("method", "bits per dim ↓")
-        assert [row[1].strong for row in table.cells] == marked
+    alike = Results({"bits_per_dim": worse})
+    [table] = numbers_section({"a": Row(same), "b": Row(alike)}).items
+    assert isinstance(table, Table)
+    assert table.header == ("method", "bits per dim ↓")
+    assert [row[1].strong for row in table.cells] == [True, False]
+    refused = numbers_section({"a": Row(same), "b": Row(fewer)})
+    assert not refused.items
+    assert "bits per dim: inputs is" in refused.text.replace("_", " ")
 
 
 def test_what_the_protocol_cannot_measure_is_refused_in_a_sentence(desk: Path) -> None:

@@ -22,6 +22,7 @@ from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measuring.measure import Evaluation
 from variegate.evaluation.pages import contact_sheets
+from variegate.evaluation.pages.comparison import Row, comparison_sections
 from variegate.evaluation.pages.page import number, round_values
 from variegate.evaluation.pages.report import (
     Cell,
@@ -31,7 +32,6 @@ from variegate.evaluation.pages.report import (
     Report,
     Section,
     Table,
-    compare_sections,
     render,
     sections_of,
     training_curves,
@@ -205,25 +205,27 @@ def test_modes_are_beside_the_true_odds_and_missed_ones_marked(pairs: Pairs) -> 
     assert "Interpolation" not in [section.title for section in sections]
 
 
-def test_comparison_stacks_methods_and_marks_only_what_was_measured_alike(pairs: Pairs) -> None:
+def test_comparison_stacks_methods_and_leaves_out_what_was_not_measured_alike(pairs: Pairs) -> None:
     many = Results({"coverage": measured(0.9), "precision": measured(0.8), "seconds": measured(60, "lower")})
     elsewhere = measured(0.99, protocol=RECORD.model_copy(update={"samples": 20}))
     one = Results({"coverage": measured(1 / 12), "precision": elsewhere, "seconds": measured(30, "lower")})
     rows = {
-        "cimle": (model(pairs, scale=0.1), many, COUNTS),
-        "pix2pix": (model(pairs, "pix2pix", noise="none", backbone="resnet", width=4), one, None),
+        "cimle": Row(many, model(pairs, scale=0.1), COUNTS),
+        "pix2pix": Row(one, model(pairs, "pix2pix", noise="none", backbone="resnet", width=4), None),
     }
-    samples, numbers, modes = compare_sections(rows, pairs)
+    samples, numbers, wipe, modes = comparison_sections(rows, pairs)
     stacked, table = samples.items[1], numbers.items[0]
     assert isinstance(stacked, Figure)
     assert isinstance(table, Table)
     assert stacked.rows == ("cimle", "pix2pix")
     assert stacked.image.shape == (3, 2 * 34 - 2, 8 * 34 - 2)
     assert "cimle reaches 10.8 of 12 combinations" in stacked.caption
+    assert wipe.title == "Before and after"
     assert [item.title for item in modes.items] == ["cimle"]
-    assert table.header == ("method", "coverage ↑", "precision ↑", "seconds ↓")
-    assert [[cell.strong for cell in row[1:]] for row in table.cells] == [[True, False, False], [False, False, True]]
-    assert list(table.protocols or ()) == ["coverage", "precision (cimle)", "precision (pix2pix)", "seconds"]
+    assert table.header == ("method", "coverage ↑", "seconds ↓")
+    assert [[cell.strong for cell in row[1:]] for row in table.cells] == [[True, False], [False, True]]
+    assert list(table.protocols or ()) == ["coverage", "seconds"]
+    assert "precision: samples is 200 for cimle, but 20 for pix2pix" in numbers.text
 
 
 def test_curves_survive_a_line_cut_short_and_values_that_are_not_finite(tmp_path: Path) -> None:

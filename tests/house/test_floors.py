@@ -39,7 +39,7 @@ EVALUATION = (
     {"measuring"},
     {"doctor"},
     {"pages"},
-    {"evaluate.py", "filters.py", "given.py"},
+    {"compare.py", "evaluate.py", "filters.py", "given.py"},
 )
 ROOMS = [(HOUSE, FLOORS), (HOUSE / "data", DATA), (HOUSE / "evaluation", EVALUATION)]
 DOORS = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}  # beside the rooms

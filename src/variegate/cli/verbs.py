@@ -1,5 +1,6 @@
 """The verbs of the command line: dataclasses whose fields are options; each imports what it needs when it runs."""
 
+from .compare import Compare
 from .complete import Complete
 from .compress import Compress
 from .data_check import Check
@@ -55,5 +56,6 @@ VERBS = {
     "embed train": EmbedTrain,
     "embed apply": EmbedApply,
     "evaluate": Evaluate,
+    "compare": Compare,
     "doctor": Doctor,
 }

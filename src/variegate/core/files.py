@@ -86,8 +86,9 @@ def words_for_a_full_disk(folder: Path) -> Iterator[None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Raises TrainingError at once for a folder in which nothing can be written later."""
+    """Raises TrainingError at once for a folder in which nothing can be written later; makes it if there is none."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import shutil
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..core.files import write_text
+from ..core.progress import quietly
 from ..evaluation.measuring.measure import Evaluation, Extra, measure
+from ..evaluation.pages.comparison import Row, comparison_sections
 from ..evaluation.pages.page import Report, write_report
-from ..evaluation.pages.report import compare_sections, sections_of
+from ..evaluation.pages.report import sections_of
 from ..model.model import Model
 from ..runs.folder import RunFolder
 from ..training.train import train
@@ -26,7 +33,7 @@ logger = logging.getLogger(__name__)
 DATA = "streets:2000"
 LAYOUTS = 4  # whose modes are counted
 
-FLOW = {"size": 32, "minutes": 2, "scale": 0.5}
+FLOW = {"size": 32, "minutes": 3.3, "scale": 0.5}
 # Conditional IMLE searches for the nearest of m samples for every image, and m decides whether rare appearances get
 # samples of their own. Small images are cheap: the search stays at 16x16, and training moves from small to large sizes.
 CIMLE = {
@@ -46,8 +53,8 @@ CIMLE = {
     "rebalance_classes": 1,  # facades: their colour reveals time, paint and weather
 }
 PHASES: list[dict[str, Any]] = [
-    {"size": 16, "steps": 56, "match_scale": 1, "learning_rate.generator": 3e-3},
-    {"size": 32, "steps": 16, "match_scale": 2, "learning_rate.generator": 2e-3, "schedule.kind": "linear"},
+    {"size": 16, "steps": 40, "match_scale": 1, "learning_rate.generator": 3e-3},
+    {"size": 32, "steps": 12, "match_scale": 2, "learning_rate.generator": 2e-3, "schedule.kind": "linear"},
 ]
 PIX2PIX = {
     "size": 32,
@@ -74,12 +81,8 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Train, evaluate, report; returns the content of `metrics.json`. Finished runs in `out` are not retrained."""
     rows: dict[str, tuple[Model, Evaluation]] = {}
     summary: dict[str, Any] = {}
-    for name in SETTINGS:
-        seconds = train_one(name, out / name, seed, quick)
-        model, run = Model.load(out / name), RunFolder(out / name)
-        settings = Extra(perceptual=False, layouts=LAYOUTS)
-        evaluation = measure(model.generator, run.pairs("test"), run.pairs(), "quick", seed, **settings)
-        rows[name] = (model, evaluation)
+    for name, (evaluation, seconds) in zip(SETTINGS, learned(out, seed, quick)):
+        rows[name] = (Model.load(out / name), evaluation)
         measured = evaluation.results.measured
         shown = ("coverage", "rare_recall", "precision", "total_variation", "code_sensitivity")
         summary[name] = {metric: measured[metric].value for metric in shown}
@@ -93,7 +96,30 @@ def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     return content
 
 
-def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
+def learned(out: Path, seed: int, quick: bool) -> Iterator[tuple[Evaluation, float]]:
+    """Train and measure every method. On a processor, two at a time: networks this small gain nothing from a second
+    core, so each process has half of them, and only the first says how far it is."""
+    threads = torch.get_num_threads()
+    if threads < 2 or torch.accelerator.is_available():
+        yield from (learn(name, out, seed, quick) for name in SETTINGS)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, context, initializer=torch.set_num_threads, initargs=(threads // 2,)) as pool:
+        names = list(SETTINGS)
+        yield from pool.map(learn, names, [out] * 3, [seed] * 3, [quick] * 3, [name != names[0] for name in names])
+
+
+def learn(name: str, out: Path, seed: int, quick: bool, silent: bool = False) -> tuple[Evaluation, float]:
+    """Train a method and measure it; how, and how many seconds training took."""
+    with quietly(silent):
+        seconds = train_one(name, out / name, seed, quick, silent)
+        run = RunFolder(out / name)
+        settings = Extra(perceptual=False, layouts=LAYOUTS)
+        generator = Model.load(run.path).generator
+        return measure(generator, run.pairs("test"), run.pairs(), "quick", seed, **settings), seconds
+
+
+def train_one(name: str, folder: Path, seed: int, quick: bool, silent: bool) -> float:
     """Train a method phase by phase, the last one in `folder`; returns the seconds taken.
 
     Finished runs are kept, and others continued, unless they have another seed or are quick ones.
@@ -111,7 +137,7 @@ def train_one(name: str, folder: Path, seed: int, quick: bool) -> float:
     started, before = time.monotonic(), None
     for phase, run in zip(SETTINGS[name], runs):
         options = {**phase, "steps": 2, "minutes": None} if quick else phase
-        train(name, DATA, run, resume=run.exists(), seed=seed, initial=before, **options)
+        train(name, DATA, run, resume=run.exists(), seed=seed, initial=before, quiet=silent, **options)
         before = run
     seconds = time.monotonic() - started
     write_text(timing, json.dumps({"seconds": seconds, **same}))
@@ -129,7 +155,9 @@ def describe(evaluation: Evaluation) -> str:
 def report(out: Path, rows: dict[str, tuple[Model, Evaluation]]) -> Report:
     """Build the report: methods side by side, then each of the diverse ones by itself."""
     held = RunFolder(out / "cimle").pairs("test")
-    sections = compare_sections({name: (model, one.results, one.counts) for name, (model, one) in rows.items()}, held)
+    sections = comparison_sections(
+        {name: Row(one.results, model, one.counts) for name, (model, one) in rows.items()}, held
+    )
     for name in ("recommended", "cimle"):
         model, evaluation = rows[name]
         own = sections_of(model, held, evaluation, RunFolder(out / name))

@@ -31,6 +31,7 @@ class Protocol(Config):
     pairs: str | None = Field(default=None, description="how many per condition, and which of its samples they combine")
     seed: int | None = Field(default=None, description="for choosing pairs or subsets; None: nothing is random")
     size: tuple[int, int] | None = Field(default=None, description="H, W of the images as given")
+    drawn: tuple[str, ...] = Field(default=(), description="how samples were drawn, which may differ between methods")
     notes: tuple[str, ...] = Field(default=(), description="what readers must know before comparing values")
 
 
@@ -43,6 +44,7 @@ class Measured(Config):
     unit: str
     better: Better
     protocol: Protocol
+    values: tuple[float, ...] | None = Field(default=None, exclude=True, repr=False, description="of each condition")
 
     @classmethod
     def mean(cls, values: Sequence[float], *, unit: str, better: Better, protocol: Protocol) -> Self:
@@ -61,7 +63,8 @@ class Measured(Config):
         average, interval = student(values)
         if interval and unit == "share":
             interval = max(0.0, interval[0]), min(1.0, interval[1])
-        return cls(value=average, ci=interval, n=len(values), unit=unit, better=better, protocol=protocol)
+        each = tuple(values)
+        return cls(value=average, ci=interval, n=len(each), unit=unit, better=better, protocol=protocol, values=each)
 
 
 def student(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
@@ -106,6 +109,12 @@ class Results:
         """Add a note to the protocol of every value so far, and change its fields."""
         for name, one in self.measured.items():
             record = one.protocol.model_copy(update={**changes, "notes": (*one.protocol.notes, note)})
+            self.measured[name] = one.model_copy(update={"protocol": record})
+
+    def drawn_by(self, how: str) -> None:
+        """Record how samples were drawn, for every value so far."""
+        for name, one in self.measured.items():
+            record = one.protocol.model_copy(update={"drawn": (*one.protocol.drawn, how)})
             self.measured[name] = one.model_copy(update={"protocol": record})
 
     def to_dict(self) -> dict[str, Any]:

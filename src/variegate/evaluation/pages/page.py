@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
+import hashlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from ...core.files import write_text
-from ...core.images import to_pil
 from ...runs.measured import Measured, Protocol
 from .axes import PLOT, Axis, number, round_values
 from .contact_sheets import GAP
+from .embedded import embed
+from .moving import Steps, Wipe
 from .scatter import Scatter
 
 
@@ -61,9 +62,7 @@ class Figure:
         cells = [torch.arange(side) % (cell + GAP) < cell for side, cell in zip(self.image.shape[1:], self.cell)]
         opaque = (cells[0][:, None] & cells[1]).to(torch.uint8) * 255
         whole = bool(opaque.all())
-        file = io.BytesIO()
-        to_pil(self.image if whole else torch.cat([self.image.cpu(), opaque[None]])).save(file, "PNG", optimize=True)
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+        return embed(self.image if whole else torch.cat([self.image.cpu(), opaque[None]]))
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class Cell:
     shade: float | None = None  # 0 .. 1, opacity of the cell's fill
     strong: bool = False
     missed: bool = False
+    value: float | None = None  # by which a column is sorted
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Table:
     header: tuple[str, ...]
     rows: Sequence[Sequence[str | Cell]]
     protocols: Mapping[str, Protocol] | None = None
+    sortable: bool = False
     kind: ClassVar[str] = "table"
 
     @property
@@ -159,7 +160,7 @@ class Curve:
         return " ".join(places * 2 if len(places) == 1 else places)
 
 
-Item = Figure | Table | Numbers | Curve | Scatter
+Item = Figure | Table | Numbers | Curve | Scatter | Steps | Wipe
 
 
 @dataclass(frozen=True)
@@ -188,8 +189,21 @@ def render(report: Report) -> str:
 
     engine = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     engine.filters |= {"number": number, "interval": interval, "words": words, "plain": plain}
-    template = engine.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    return template.render(report=report, fields=Protocol.model_fields, version=version("variegate"))
+    template = engine.from_string(part("report.html"))
+    script = part("report.js") if any(moves(item) for section in report.sections for item in section.items) else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()  # the page runs nothing else
+    return template.render(
+        report=report, fields=Protocol.model_fields, version=version("variegate"), script=script, digest=digest
+    )
+
+
+def part(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def moves(item: Item) -> bool:
+    """Whether readers can move or sort it."""
+    return isinstance(item, Steps | Wipe) or (isinstance(item, Table) and item.sortable)
 
 
 def interval(measured: Measured) -> str:

@@ -6,18 +6,17 @@ This module selects what to show; `page` has the elements and the rendering.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ...core.capabilities import HasLevels, HasMoments
 from ...data.dataset.pairs import Pairs
 from ...data.streets.streets import find, odds
 from ...model.model import Model
 from ...runs.folder import RunFolder
-from ...runs.measured import Measured, Protocol, Results
+from ...runs.measured import Results
 from ..measuring.measure import Evaluation
 from ..metrics.likelihood import is_of_class
 from ..metrics.modes import NAMES, expected_coverage
-from . import contact_sheets
 from .page import (
     Cell,
     Curve,
@@ -27,16 +26,13 @@ from .page import (
     Report,
     Section,
     Table,
-    interval,
-    number,
     plain,
     render,
     words,
     write_report,
 )
-from .plots import calibration_section, is_of_curve, more_samples_section, tradeoff_section
+from .plots import calibration_section, is_of_curve, more_samples_section
 from .sheets import (
-    SAMPLES,
     branches_section,
     interpolation_section,
     memory_section,
@@ -47,7 +43,6 @@ from .sheets import (
     surprisal_section,
 )
 
-ARROWS = {"higher": "↑", "lower": "↓"}
 __all__ = [
     "Cell",
     "Curve",
@@ -57,7 +52,6 @@ __all__ = [
     "Report",
     "Section",
     "Table",
-    "compare_sections",
     "render",
     "sections_of",
     "training_curves",
@@ -65,8 +59,6 @@ __all__ = [
 ]
 
 Counts = Mapping[tuple[str, ...], int]  # readable samples of each mode, as in `modes.Modes.counts`, over all layouts
-Entry = tuple[Model, Results, Counts | None]
-COMPARED = ("coverage", "rare_recall", "precision", "lpips", "diversity", "diversity_pixel", "bits_per_dim", "seconds")
 MEANING = {
     "code sensitivity": "How much codes change the image, relative to conditions; near 0, the code is ignored.",
     "best of 8": "Error of the best of 8 samples, 0 to 1; low only if samples are both good and different.",
@@ -194,79 +186,3 @@ def model_section(model: Model, pairs: Pairs) -> Section:
     }
     rows = [(plain(name), words(fact)) for name, fact in facts.items()]
     return Section("The model", "", [Table(model.name, "", (), rows)])
-
-
-def compare_sections(rows: Mapping[str, Entry], pairs: Pairs, item: int = 0) -> list[Section]:
-    """Several models on one condition: their samples stacked, then their metrics side by side, and their modes.
-
-    Args:
-        rows: the name to show -> the model, its results and (streets only) its samples of each mode.
-        pairs: held-out pairs that all models can read.
-        item: index of the pair to sample.
-    """
-    first = next(iter(rows.values()))[0]
-    drawn = [contact_sheets.sample(model, pairs, [item], model.codes(SAMPLES))[0] for model, _, _ in rows.values()]
-    told = "A condition, and its only image in the data."
-    given = Figure("The condition", told, contact_sheets.condition_and_truth(first, pairs, item), ("condition", "real"))
-    columns = tuple(f"#{i}" for i in range(SAMPLES))
-    told = " ".join(coverage_sentence(name, counts, results) for name, (_, results, counts) in rows.items() if counts)
-    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this condition, one row per method. {told}"
-    image = contact_sheets.page([list(row) for row in drawn])
-    stacked = Figure("The samples of each method", caption, image, columns, tuple(rows))
-    tables = [modes_table(name, name, counts, results) for name, (_, results, counts) in rows.items() if counts]
-    sections = [Section("Samples", "", [given, stacked]), Section("Numbers", "", [comparison(rows)])]
-    tradeoff = tradeoff_section({name: results for name, (_, results, _) in rows.items()})
-    sections += [tradeoff] if tradeoff else []
-    return [*sections, Section("Modes", HIDDEN, tables)] if tables else sections
-
-
-def comparison(rows: Mapping[str, Entry]) -> Table:
-    """Methods down, metrics across; the best of a column is bold if all its values were measured identically."""
-    found: dict[str, dict[str, Measured]] = {}
-    for column, (name, (_, results, _)) in itertools.product(COMPARED, rows.items()):
-        if column in results.measured:
-            found.setdefault(column, {})[name] = results.measured[column]
-    best = {column: best_of(list(values.values())) for column, values in found.items()}
-
-    def cell(column: str, name: str) -> Cell:
-        one = found[column].get(name)
-        return Cell("–") if one is None else Cell(number(one.value), interval(one), strong=one.value == best[column])
-
-    body = [[Cell(name), *(cell(column, name) for column in found)] for name in rows]
-    header = ("method", *(heading(*one) for one in found.items()))
-    protocols: dict[str, Protocol] = {}
-    for column, values in found.items():
-        protocols |= protocols_of(column, values)
-    caption = "Bold: the best of its column, if all its values were measured identically. Below each value: its 95 % "
-    caption += "interval; if intervals overlap, the difference may be due to chance. A method that always generates "
-    caption += "the same image can be precise, so read precision together with coverage."
-    return Table("Side by side", caption, header, body, protocols)
-
-
-def protocols_of(column: str, found: Mapping[str, Measured]) -> dict[str, Protocol]:
-    """One protocol if all values of a column were measured identically, else one for each method."""
-    if alike(list(found.values())):
-        return {plain(column): next(iter(found.values())).protocol}
-    return {f"{plain(column)} ({name})": one.protocol for name, one in found.items()}
-
-
-def alike(column: Sequence[Measured]) -> bool:
-    return all(one.protocol == column[0].protocol for one in column)
-
-
-def heading(column: str, found: Mapping[str, Measured]) -> str:
-    """The name of a metric with an arrow in the better direction."""
-    better = next(iter(found.values())).better
-    return f"{plain(column)} {ARROWS.get(better, better.replace('nearer to', '→'))}"
-
-
-def best_of(column: Sequence[Measured]) -> float | None:
-    """The best value; None if all are equal or they were not measured identically."""
-    values = [one.value for one in column]
-    if len(set(values)) == 1 or not alike(column):
-        return None
-    better = column[0].better
-    if better.startswith("nearer"):
-        aim = float(better.rpartition(" ")[2])
-        return min(values, key=lambda value: abs(value - aim))
-    return max(values) if better == "higher" else min(values)

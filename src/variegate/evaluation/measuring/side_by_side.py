@@ -1,0 +1,117 @@
+"""Numbers of several models side by side: only what was measured alike is in one column, and what differs is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ...runs.measured import Measured, Protocol, Results
+
+RESAMPLED = 2000  # times
+FREE = {"drawn", "notes"}  # fields of a protocol: the first may differ, the second is told in full
+
+
+class Difference(NamedTuple):
+    """The mean difference to the best model over the same conditions, with its 95 % interval (paired bootstrap)."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def chance(self) -> bool:
+        """Whether it may be nothing but chance."""
+        return self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Metrics of several models.
+
+    Attributes:
+        columns: metric -> model -> value, all measured alike.
+        refused: metric -> why its values are not in one column.
+        best: metric -> the model with the best value; not where all are equal.
+        differences: metric -> model -> its difference to the best one, where both have a value for each condition.
+    """
+
+    columns: Mapping[str, Mapping[str, Measured]]
+    refused: Mapping[str, str]
+    best: Mapping[str, str]
+    differences: Mapping[str, Mapping[str, Difference]]
+
+
+def side_by_side(results: Mapping[str, Results], seed: int = 0) -> SideBySide:
+    """Sort the metrics of several models, by name, into columns."""
+    columns: dict[str, dict[str, Measured]] = {}
+    refused: dict[str, str] = {}
+    for metric in dict.fromkeys(metric for one in results.values() for metric in one.measured):
+        found = {name: one.measured[metric] for name, one in results.items() if metric in one.measured}
+        why = unlike(metric, found)
+        if why is None:
+            columns[metric] = found
+        else:
+            refused[metric] = why
+    best = {metric: name for metric, found in columns.items() if (name := best_of(found)) is not None}
+    differences = {metric: differences_to(columns[metric], name, seed) for metric, name in best.items()}
+    return SideBySide(columns, refused, best, differences)
+
+
+def unlike(metric: str, found: Mapping[str, Measured]) -> str | None:
+    """Why values cannot be compared: the first field in which their protocols differ; None if they can."""
+    (first, one), *others = found.items()
+    for name, other in others:
+        for field in Protocol.model_fields:
+            ours, theirs = getattr(one.protocol, field), getattr(other.protocol, field)
+            if field not in FREE and ours != theirs:
+                return f"{metric}: {field} is {told(ours)} for {first}, but {told(theirs)} for {name}"
+        if one.protocol.notes != other.protocol.notes:
+            gone = [note for note in one.protocol.notes if note not in other.protocol.notes]
+            new = [note for note in other.protocol.notes if note not in one.protocol.notes]
+            return f"{metric}: of {first}, {told(gone)}; of {name}, {told(new)}"
+    return None
+
+
+def told(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value)) or "nothing such"
+    return str(value)
+
+
+def best_of(found: Mapping[str, Measured]) -> str | None:
+    """The model with the best value; None if there is only one, or all are equal."""
+    values = {name: one.value for name, one in found.items()}
+    if len(set(values.values())) < 2:
+        return None
+    better = next(iter(found.values())).better
+    if better.startswith("nearer"):
+        aim = float(better.rpartition(" ")[2])
+        return min(values, key=lambda name: abs(values[name] - aim))
+    return max(values, key=values.__getitem__) if better == "higher" else min(values, key=values.__getitem__)
+
+
+def differences_to(found: Mapping[str, Measured], best: str, seed: int) -> dict[str, Difference]:
+    """Each model's difference to the best one, of those with a value for each of the same conditions."""
+    ideal = found[best].values
+    if ideal is None or len(ideal) < 2:
+        return {}
+    return {
+        name: difference(one.values, ideal, seed)
+        for name, one in found.items()
+        if name != best and one.values is not None and len(one.values) == len(ideal)
+    }
+
+
+def difference(values: Sequence[float], others: Sequence[float], seed: int = 0) -> Difference:
+    """Mean of values - others, with its percentile interval by resampling conditions (Efron 1979), by scipy."""
+    from scipy.stats import bootstrap
+
+    apart = np.subtract(values, others)
+    if np.ptp(apart) == 0:
+        return Difference(*[float(apart[0])] * 3)
+    rng = np.random.default_rng(seed)
+    interval = bootstrap((apart,), np.mean, n_resamples=RESAMPLED, method="percentile", rng=rng).confidence_interval
+    return Difference(float(apart.mean()), float(interval.low), float(interval.high))
