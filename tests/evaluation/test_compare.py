@@ -89,9 +89,7 @@ def test_every_file_says_the_same_of_the_same_conditions(made: Path) -> None:
     assert list(content["runs"]) == ["flow", "pix2pix"]
     assert not content["refused"]
     metrics = content["runs"]["flow"]["metrics"]
-    assert {"rmse_best", "energy_score", "parameters", "seconds_per_image", "seconds_per_step"} <= set(
-        metrics
-    )
+    assert {"rmse_best", "energy_score", "parameters", "seconds_per_image", "seconds_per_step"} <= set(metrics)
     lines = list(csv.DictReader(io.StringIO((made / "comparison.csv").read_text())))
     for line in lines:
         assert float(line["value"]) == content["runs"][line["run"]]["metrics"][line["metric"]]["value"]

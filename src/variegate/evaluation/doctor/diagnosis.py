@@ -26,6 +26,7 @@ from ...runs.saved_model import ModelRecord
 from ..measuring.measure import conditions_differ
 from ..metrics.calibration import calibration
 from ..metrics.condition_use import condition_use
+from . import signs
 
 NO_CODE = "The method has no code: it generates one image per condition, by design."
 MOST_INITIAL = 0.1  # maximum share of the initial weights in the saved EMA
@@ -62,8 +63,11 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         return False, [*lines, f"The model cannot be used: {error}"]
     lines.append("The model loads, and all its weights are finite.")
     findings = [weights_forget(model.record, folder.config.method.training.ema_decay)]
+    objective = folder.config.method.objective
+    if isinstance(mode := getattr(objective, "mode", None), str):
+        findings.append(signs.discriminator_won(log, mode, getattr(objective, "scales", 1)))  # type: ignore[arg-type]
     with suppress(VariegateError):  # a predictor that cannot be used says nothing about this run
-        findings.append(moments_allow_variance(folder))
+        findings += [moments_allow_variance(folder), predictor_fitted(folder)]
     try:
         findings += looks(model, folder)
     except DataError as error:
@@ -128,11 +132,20 @@ def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
     raws, truths = map(torch.stack, zip(*(held.raw(i) for i in range(min(PANEL, len(held))))))
     drawn, hole = sample_raw(model.generator, held.condition, raws, model.codes(PANEL)), held.condition.hole(raws)
     found = [contrast(model, held), code_use(model, held, drawn, hole), condition_use(model, held)]
+    found += [signs.few_modes(model, held), signs.copies(model, held, folder.pairs("train"))]
+    found.append(signs.batch_statistics(model, held))
     if held.unpaired:
         return found
     holes = repeat(None) if hole is None else (one[0] for one in hole)
     pairs = zip(drawn.split(1), to_float(truths).split(1))
-    return [*found, (True, calibration(pairs, holes).words())]
+    return [*found, signs.spread(calibration(pairs, holes))]
+
+
+def predictor_fitted(folder: RunFolder) -> tuple[bool, str] | None:
+    """Whether the run's predictor of moments is over-fitted; see `signs.predictor_fitted`."""
+    if folder.predictor is None:
+        return None
+    return signs.predictor_fitted(Model.load(folder.predictor), folder.pairs("train"), folder.pairs("held"))
 
 
 def contrast(model: Model, held: Pairs) -> tuple[bool, str]:

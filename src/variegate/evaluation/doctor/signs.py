@@ -1,0 +1,155 @@
+"""What samples, the log and the predictor of a run may suffer from, each as (healthy, sentence), else None."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...core.capabilities import HasMoments
+from ...core.images import to_float, to_uint8
+from ...data.dataset.pairs import Pairs
+from ...data.dataset.sampling import sample_pair, sample_raw
+from ...losses.adversarial import Mode
+from ...model.model import Model
+from ..metrics.calibration import ALIKE, Calibration
+from ..metrics.memorisation import nearest_training
+
+Finding = tuple[bool, str]
+MODES, FEWEST = 24, 6  # samples that are drawn, and as many groups of them as are few
+GROUPED = 0.1  # of their median distance, below which samples are one
+COPIED = 0.5  # of the distance of held-out images to their nearest training image, below which samples are copies
+WON = 0.05  # of a discriminator's loss by chance, below which it has won
+CHANCE: dict[Mode, float] = {"vanilla": math.log(2), "lsgan": 0.25}
+LATE = 0.2  # share of the log that counts as its end
+GAP = 0.5  # of the distance between images of two conditions, above which statistics of batches are not those saved
+FITTED = 2.0  # times its error on training images, above which a predictor is over-fitted
+
+
+def few_modes(model: Model, held: Pairs) -> Finding | None:
+    """Are the samples of one condition only a few different images?"""
+    if (
+        not model.generator.code_size
+        or model.generator.alternatives is not None
+        or isinstance(model.generator, HasMoments)
+    ):
+        return None
+    images = sample_pair(model.generator, held, 0, model.generator.draw([(0, i) for i in range(MODES)])).flatten(1)
+    apart = torch.cdist(images, images)
+    typical = float(apart[~torch.eye(MODES, dtype=torch.bool)].median())
+    groups = connected(apart < GROUPED * max(typical, 1e-6))
+    if typical == 0 or groups > FEWEST:
+        return None
+    return False, (
+        f"Few modes: {MODES} samples of a condition are only {groups} different images. Train longer, or a method that "
+        "covers its data (flow, cimle)."
+    )
+
+
+def connected(near: Tensor) -> int:
+    """The number of groups of a relation, bool (n, n)."""
+    reach = near | torch.eye(len(near), dtype=torch.bool)
+    for _ in range(max(1, math.ceil(math.log2(len(near))))):
+        reach = (reach.float() @ reach.float()) > 0
+    return len({tuple(row.tolist()) for row in reach})
+
+
+def copies(model: Model, held: Pairs, training: Pairs, images: int = 8) -> Finding | None:
+    """Are samples much nearer to a training image than held-out images are?"""
+    if held.split == "train" or isinstance(model.generator, HasMoments):
+        return None
+    some = range(min(images, len(held)))
+    codes = model.generator.draw([(0, 0)])
+    drawn = torch.stack([to_uint8(sample_pair(model.generator, held, i, codes))[0] for i in some])
+    real = torch.stack([held.raw(i)[1] for i in some])
+    own, usual = (float(nearest_training(each, training).distances.median()) for each in (drawn, real))
+    if own >= COPIED * usual:
+        return None
+    return False, (
+        f"Copies: samples are {own / max(usual, 1e-12):.0%} as far from their nearest training image as held-out "
+        "images are. The report shows both; more pairs, --flip true or fewer steps help."
+    )
+
+
+def discriminator_won(log: Sequence[Mapping[str, Any]], mode: Mode, scales: int = 1) -> Finding | None:
+    """Has the discriminator's loss come to nothing, so that the generator learns little from it?"""
+    losses = [float(line["discriminator/adversarial"]) for line in log if "discriminator/adversarial" in line]
+    late = losses[-max(1, round(LATE * len(losses))) :]
+    if len(losses) < 10 or not all(map(math.isfinite, late)):
+        return None
+    chance, last = CHANCE[mode] * scales, sum(late) / len(late)
+    if last > WON * chance:
+        return None
+    return False, (
+        f"The discriminator has won: its loss is {last:.2g} in the last {LATE:.0%} of training, where guessing gives "
+        f"{chance:.2g}, so that it teaches little. Lower --learning-rate.discriminator, or give more pairs."
+    )
+
+
+@torch.no_grad()
+def batch_statistics(model: Model, held: Pairs, images: int = 8) -> Finding | None:
+    """With batch norm: do saved statistics draw other images than the statistics of a batch, with which it trained?"""
+    norms = [
+        part for part in model.generator.modules() if isinstance(part, nn.BatchNorm2d) and part.track_running_stats
+    ]
+    if not norms or len(held) < 2:
+        return None
+    raws = torch.stack([held.raw(i)[0] for i in range(min(images, len(held)))])
+    codes = model.generator.draw([(0, 0)])
+    saved = sample_raw(model.generator, held.condition, raws, codes)[:, 0]
+    before = [(part.momentum, part.training) for part in norms]
+    kept = [{name: value.clone() for name, value in part.state_dict().items()} for part in norms]
+    for part in norms:
+        part.train()
+    condition = held.condition.encode(raws.to(next(model.generator.parameters()).device))
+    trained = model.generator(condition, codes.expand(len(raws), 1, -1).to(condition.device))[:, 0].clamp(-1, 1).cpu()
+    for part, (momentum, mode), state in zip(norms, before, kept):
+        part.load_state_dict(state)
+        part.momentum = momentum
+        part.train(mode)
+    apart, usual = (saved - trained).abs().mean(), (saved - saved.roll(1, dims=0)).abs().mean()
+    share = float(apart / usual.clamp(min=1e-6))
+    if share < GAP:
+        return None
+    return False, (
+        f"Batch norm: with its saved statistics the generator draws other images than with those of a batch, "
+        f"{share:.0%} as different as images of two conditions. Train longer, or give --generator.norm instance."
+    )
+
+
+def predictor_fitted(predictor: Model, training: Pairs, held: Pairs, images: int = 32) -> Finding | None:
+    """Is a predictor of moments much better on the images it was trained on, so that its variance is too small?"""
+    generator = predictor.generator
+    if held.split == "train" or not isinstance(generator, HasMoments):
+        return None
+
+    @torch.no_grad()
+    def error(pairs: Pairs) -> float:
+        some = range(min(images, len(pairs)))
+        raws, truths = (torch.stack(each) for each in zip(*(pairs.raw(i) for i in some)))
+        mean = generator.moments(pairs.condition.encode(raws))[0]
+        return float((mean.cpu() - to_float(truths)).square().mean())
+
+    own, others = error(training), error(held)
+    if others < FITTED * own:
+        return None
+    return False, (
+        f"The predictor is over-fitted: its squared error is {own:.4f} on training images and {others:.4f} on held-out "
+        "ones, so that the variance it asks for is too small. Give it more pairs, or --previous.training.patience 5."
+    )
+
+
+def spread(found: Calibration) -> Finding:
+    """Whether samples are about as uncertain as they should be, and what helps if not."""
+    ratio = found.spread_over_error()
+    if ratio < ALIKE:
+        return True, (
+            f"{found.words()} Samples are too much alike, or of wrong colours: train longer, or lower the weight of a "
+            "reconstruction term."
+        )
+    if ratio > 1 / ALIKE:
+        return True, f"{found.words()} Samples differ more than images of a condition do: train longer."
+    return True, found.words()
