@@ -118,7 +118,7 @@ class Trial:
         path = folder / "measured.json"
         if not path.is_file():
             model, held = Model.load(folder), RunFolder(folder).pairs("held")
-            evaluation = measure(model.generator, held, training_images(folder), "quick", 0)
+            evaluation = measure(model.generator, held, training_images(folder), "quick", 0, extractor="squeezenet")
             found = {name: value.value for name, value in evaluation.results.measured.items() if name in METRICS}
             found["parameters"] = sum(p.numel() for p in model.generator.parameters()) / 1e6
             path.write_text(json.dumps(found))

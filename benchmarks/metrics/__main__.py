@@ -78,7 +78,7 @@ def scores(samples: Drawn, training: Pairs) -> dict[str, Measured]:
     gathered.results.add({"diversity_pixel": diversity(samples.inside(), Pixel(), PROTOCOL)})
     gathered.results.add(fidelity(samples.with_truth()))
     gathered.results.add(calibration_metrics(calibration(samples.with_truth()), (SIZE, SIZE)))
-    set_metrics(gathered, samples, training)
+    set_metrics(gathered, samples, training, network="squeezenet")
     if gathered.skipped:
         raise SystemExit("; ".join(gathered.skipped))
     return {n: m for n, m in gathered.results.measured.items() if not any(part in n for part in LEFT_OUT)}

@@ -147,7 +147,7 @@ def measure_run(folder: Path, place: Path, sampler: dict[str, Any]) -> dict[str,
     """Metrics, what was trained, and a sheet of samples, written to `place`."""
     run, model = RunFolder(folder), Model.load(folder, sampler=sampler)
     held, training = run.pairs("held"), run.config.method.training
-    evaluation = measure(model.generator, held, training_images(folder), "quick", 0)
+    evaluation = measure(model.generator, held, training_images(folder), "quick", 0, extractor="squeezenet")
     values = {name: measured.value for name, measured in evaluation.results.measured.items() if name in METRICS}
     values["averaging_gain"] = averaging_gain(drawn(model, held))
     place.mkdir(exist_ok=True)

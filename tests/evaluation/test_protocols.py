@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_results_survive_json_and_keep_protocols_beside_numbers() -> None:
     assert set(content) == {"metrics", "protocol"}
     assert set(content["metrics"]) == set(content["protocol"]) == {"pixel"}
     assert content["metrics"]["pixel"]["value"] == value.value
-    assert Results.from_dict(content).measured == results.measured
+    assert Results.from_dict(content).measured == {"pixel": value.model_copy(update={"values": None})}
     with pytest.raises(ConfigError, match="twice"):
         results.add({"pixel": value})
 
@@ -149,6 +150,25 @@ def test_distances_of_sets_use_as_many_samples_as_the_protocol_says(
         assert f"{count} against 6" in record.notes[0]
         assert ("the first 2 samples" in record.notes[0]) == (most == 2)
     assert sum(seen) == 6 + 12, "features of an image are computed once"
+
+
+@pytest.mark.parametrize(("features", "network", "told"), [(3, "auto", 0), (50, "auto", 1), (50, "alexnet", 0)])
+def test_a_frechet_distance_of_fewer_images_than_features_is_given_only_if_asked_for(
+    features: int, network: Any, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Means(torch.nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.mean(dim=(2, 3)).repeat(1, 17)[:, :features]
+
+    found = Extractor(Means(), "means", features, "means of colours", "none", {}, ("torch",))
+    monkeypatch.setattr(sets, "extractor", lambda _: found)
+    pairs = DataConfig(path="streets:20", size=(32, 32)).open()
+    drawn = draw_samples(pix2pix(width=4).build_generator(pairs.shapes).eval(), pairs, 5, 3, 0, "both")
+    gathered = Gathered()
+    set_metrics(gathered, drawn, pairs, network=network)
+    assert ("frechet_means" in gathered.results.measured) == (not told)
+    assert "kid_means" in gathered.results.measured
+    assert sum("15 images are fewer than its 50 features" in line for line in gathered.skipped) == told
 
 
 def test_what_is_measured_of_holes_is_measured_inside_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import scipy.linalg
 import torch
 from torch import Tensor
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from helpers.shared import shared_weights
 from variegate.core.errors import ConfigError, DataError, WeightsError
@@ -47,6 +49,25 @@ def test_frechet_distance_equals_the_closed_form_and_torch_fidelity(count: int, 
     theirs = fid.fid_statistics_to_metric(*statistics, verbose=False)[fid.KEY_METRIC_FID]
     assert frechet_distance(a, b) == pytest.approx(closed_form(a, b), rel=1e-6)
     assert frechet_distance(a, b) == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("count", [5, 40])
+def test_frechet_distance_equals_torchmetrics_also_of_fewer_images_than_features(count: int) -> None:
+    metric = FrechetInceptionDistance(feature=Given(16)).set_dtype(torch.float64)
+    a, b = features(count, 16, 0), features(count + 3, 16, 1)
+    metric.update(a, real=True)
+    metric.update(b, real=False)
+    assert frechet_distance(a, b) == pytest.approx(float(metric.compute()), rel=1e-4)
+
+
+@pytest.mark.core
+def test_frechet_distance_of_identical_images_is_a_number() -> None:
+    one = features(1, 32, 0).expand(50, -1)
+    repeated = features(50, 4, 1).repeat(1, 8)
+    assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(repeated, repeated) == pytest.approx(0, abs=1e-6)
+    assert math.isfinite(frechet_distance(one, repeated))
 
 
 @pytest.mark.core

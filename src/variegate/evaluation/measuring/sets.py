@@ -42,7 +42,14 @@ def set_metrics(
     by, of_real, of_samples = found
     each = min(len(drawn.samples[0]), most or len(drawn.samples[0]))
     sets = f"{f'the first {most} ' if most else ''}samples of held-out conditions, training images"
-    gathered.add("FID and KID", lambda: set_distances(of_real, of_samples, by, sets, drawn.seed))
+    fewest = min(len(of_real.values), len(of_samples.values))
+    biased = network != "auto"
+    gathered.add("FID and KID", lambda: set_distances(of_real, of_samples, by, sets, drawn.seed, biased))
+    if fewest < by.features and not biased:
+        gathered.skip(
+            f"{by.frechet}: {fewest} images are fewer than its {by.features} features, so it is mostly bias; draw more "
+            f"(--protocol default), or ask for it by name (--extractor {by.name}); {by.kernel} has no such bias"
+        )
     gathered.add("neighbourhoods of features", lambda: neighbourhood_metrics(of_real, of_samples, each, by, drawn.seed))
     if drawn.pictures:
         pictures = torch.stack([*drawn.pictures])
