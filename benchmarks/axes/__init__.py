@@ -1,0 +1,1 @@
+"""Every randomness with every objective, for equally many seconds."""
