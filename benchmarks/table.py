@@ -6,12 +6,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .axes import page as axes
 from .claims import CLAIMS
 from .claims.runs import words
+from .quadrants import page as quadrants
 from .real.rows import METRICS
 from .speed.results import COLUMNS, FOLDER, Result, text
 
@@ -183,6 +185,13 @@ def fill(page: str, marker: str, body: str) -> str:
     return f"{before}{begin}\n\n{body}\n\n{end}{rest.split(end, 1)[1]}"
 
 
+OTHERS: tuple[tuple[str, str, str, Callable[[dict[str, Any]], str]], ...] = (
+    ("metrics.json", "measuring.md", "noticed", noticed_section),
+    ("quadrants.json", "measuring.md", "quadrants", quadrants.section),
+    ("axes.json", "combinations.md", "axes", axes.section),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
     parser.add_argument("--results", type=Path, default=FOLDER)
@@ -194,9 +203,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not measured:
         print(f"no results in {chosen.results}; run `python -m benchmarks.speed NAME` first", file=sys.stderr)
         return 1
-    measuring, found = chosen.page.with_name("measuring.md"), chosen.results.parent / "metrics.json"
-    if measuring.is_file() and found.is_file():
-        measuring.write_text(fill(measuring.read_text(), "noticed", noticed_section(json.loads(found.read_text()))))
+    for result, page, marker, body in OTHERS:
+        to, found = chosen.page.with_name(page), chosen.results.parent / result
+        if to.is_file() and found.is_file():
+            to.write_text(fill(to.read_text(), marker, body(json.loads(found.read_text()))))
     chosen.page.parent.mkdir(parents=True, exist_ok=True)
     page = chosen.page.read_text() if chosen.page.is_file() else "# Benchmarks\n"
     page = fill(page, "speed", "\n\n".join(section(one) for one in measured))

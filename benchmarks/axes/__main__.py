@@ -18,14 +18,17 @@ from pathlib import Path
 
 from ..claims.runs import one_thread
 from ..speed.results import machine, versions
+from .page import picture
 from .trials import DATA, GENERATOR, OBJECTIVES, RANDOMNESS, SECONDS, SIZE, trial
 
 FILE = Path(__file__).parents[1] / "results" / "axes.json"
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "axes.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.axes", description=__doc__)
     parser.add_argument("--out", type=Path, default=FILE)
+    parser.add_argument("--picture", type=Path, default=PICTURE)
     parser.add_argument("--cache", type=Path, default=Path("runs") / "axes")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--quick", action="store_true", help="a few steps of two combinations, to check that it runs")
@@ -49,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"written to {chosen.out}")
+    picture(content).save(chosen.picture)
+    print(f"written to {chosen.out} and {chosen.picture}")
     return 0
 
 

@@ -38,7 +38,7 @@ def shortened(line: str) -> str:
     line = re.sub(r"--steps \d+", "--steps 2", line)
     line = re.sub(r"--(objective\.)?inner-steps \d+", "--inner-steps 2", line)
     line = re.sub(r"--batch-size \d+", "--batch-size 4", line)
-    line = re.sub(r"--minutes \d+", "--minutes 0.6 --size 16", line)
+    line = re.sub(r"--minutes \d+", "--minutes 0.6 --size 32", line)
     if line.startswith("variegate demo"):
         line += " --quick"
     return line.replace("../shared", str(SHARED))

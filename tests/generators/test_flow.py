@@ -143,16 +143,17 @@ def test_the_exact_density_is_that_of_the_jacobian() -> None:
 
 
 def test_only_holes_are_filled_where_the_rest_is_known() -> None:
-    with pytest.raises(ConfigError, match="keep_known needs holes"):
+    with pytest.raises(ConfigError, match="keep_known needs images with holes"):
         FlowConfig(**SMALL, keep_known=True).build(NoRandomnessConfig().build(SHAPES), SHAPES)
-    flow = Flow(Shapes(4, 3, (16, 24)), FlowConfig(**SMALL, keep_known=True)).eval()
-    condition = torch.rand(1, 4, 16, 24) * 2 - 1
-    condition[:, 3] = -1
-    condition[:, 3, 4:8, 4:12] = 1
-    image = flow(condition, flow.draw([(0, 0)])[None])[0, 0]
-    outside = condition[0, 3] < 0
-    assert torch.equal(image[:, outside], condition[0, :3, outside])
-    assert not torch.equal(image[:, ~outside], condition[0, :3, ~outside])
+    for channels in (3, 1):
+        flow = Flow(Shapes(4, channels, (16, 24)), FlowConfig(**SMALL, keep_known=True, shows_known=True)).eval()
+        condition = torch.rand(1, 4, 16, 24) * 2 - 1
+        condition[:, 3] = -1
+        condition[:, 3, 4:8, 4:12] = 1
+        image = flow(condition, flow.draw([(0, 0)])[None])[0, 0]
+        outside = condition[0, 3] < 0
+        assert torch.equal(image[:, outside], condition[0, :channels, outside])
+        assert not torch.equal(image[:, ~outside], condition[0, :channels, ~outside])
 
 
 @pytest.mark.parametrize("predicts", ["velocity", "image"])

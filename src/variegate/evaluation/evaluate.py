@@ -20,6 +20,7 @@ from ..embedding import Embedding
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.saved_model import load_weights
+from .measuring.cost import drawing_costs
 from .measuring.drawn import WhichCodes
 from .measuring.measure import Evaluation, Extra, measure
 from .metrics.extractors import ExtractorName
@@ -97,6 +98,8 @@ def evaluate(
     network = brought.get("extractor", "auto")
     settings = Extra(perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep, extractor=network)
     found = measure(model.generator, held, real, protocol, seed, **settings)
+    if found.drawn:
+        found.results.add(drawing_costs(model.generator, held, seed))
     keep(found)
     if found.likelihood is not None:
         write_text(folder.path / "likelihood.csv", found.likelihood.table(held))

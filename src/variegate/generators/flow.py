@@ -28,7 +28,8 @@ from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
 DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
-NEEDS_HOLES = "needs holes in colour images; give --condition inpaint, or inpaint+class and so on"
+WITH_HOLES = 4  # channels of an image with holes: RGB, also of grey images, and the mask
+NEEDS_HOLES = "needs images with holes; give --condition inpaint, or inpaint+class and so on"
 NEEDS_LOW_RESOLUTION = "needs its own low resolution first; give --condition superres:4, or superres:4+class and so on"
 
 
@@ -90,7 +91,7 @@ class Flow(Generator):
 
     def told(self, condition: Tensor) -> Tensor:
         """The channels that tell of the image's pixels: all, or those before the conditions that are joined to them."""
-        return condition[:, : self.shape[0] + self.config.keep_known]
+        return condition[:, : WITH_HOLES if self.config.keep_known else self.shape[0]]
 
     def enlarged(self, condition: Tensor) -> Tensor:
         """The condition, a low resolution in it replaced by its bicubic enlargement."""
@@ -265,7 +266,7 @@ class FlowConfig(GeneratorConfig):
     )
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
-        if (self.keep_known or self.shows_known) and (shapes.image_channels != 3 or shapes.condition_channels < 4):
+        if (self.keep_known or self.shows_known) and shapes.condition_channels < WITH_HOLES:
             raise ConfigError(f"generator.keep_known {NEEDS_HOLES}")
         if self.enlarges and shapes.condition_channels < shapes.image_channels:
             raise ConfigError(f"generator.enlarges {NEEDS_LOW_RESOLUTION}")

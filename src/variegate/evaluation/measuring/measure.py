@@ -24,6 +24,7 @@ from ...data.streets.streets import read
 from ...runs.health import code_sensitivity
 from ...runs.measured import Measured, Protocol, Results, libraries
 from ..metrics.calibration import Calibration, calibration, calibration_metrics
+from ..metrics.code_use import code_use, is_vector
 from ..metrics.diversity import LPIPS, Distance, Pixel, diversity
 from ..metrics.extractors import ExtractorName
 from ..metrics.fidelity import WINDOW, fidelity, measures_for
@@ -132,6 +133,8 @@ def quick_metrics(gathered: Gathered, generator: Generator, pairs: Pairs, drawn:
         gathered.results.add({"code_sensitivity": matters} if matters else {})
         if matters is None:
             gathered.skip("code sensitivity: conditions do not change this model's samples")
+    if is_vector(generator):
+        gathered.add("use of a code's numbers", lambda: code_use(generator, pairs, drawn.seed))
     if measures and isinstance(pairs.derived, SuperRes):
         each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
         factor, raws = pairs.derived.factor, [raw for raw in each if raw is not None]

@@ -66,7 +66,8 @@ def comparison_sections(rows: Mapping[str, Row], pairs: Pairs | None, items: Seq
     drawn = {name: row for name, row in rows.items() if row.model is not None}
     sections = []
     if drawn and pairs is not None:
-        figures = [figure for item in items for figure in samples_of(drawn, pairs, item)]
+        told = " ".join(coverage_sentence(name, row.counts, row.results) for name, row in rows.items() if row.counts)
+        figures = [one for item in items for one in samples_of(drawn, pairs, item, told if item == items[0] else "")]
         sections.append(Section("Samples", "", figures))
     sections.append(numbers_section(rows))
     if drawn and pairs is not None:
@@ -81,7 +82,7 @@ def comparison_sections(rows: Mapping[str, Row], pairs: Pairs | None, items: Seq
     return [*sections, Section("Modes", HIDDEN, tables)] if tables else sections
 
 
-def samples_of(rows: Mapping[str, Row], pairs: Pairs, item: int) -> list[Figure]:
+def samples_of(rows: Mapping[str, Row], pairs: Pairs, item: int, remark: str) -> list[Figure]:
     """A condition with its real image, and a row of samples for each model, all with the codes of seed 0."""
     first = next(iter(rows.values())).drawing
     told = "A condition, and its only image in the data."
@@ -89,8 +90,7 @@ def samples_of(rows: Mapping[str, Row], pairs: Pairs, item: int) -> list[Figure]
     given = Figure(f"Condition {item}", told, shown, ("condition", "real"))
     sheets = [contact_sheets.sample(one.drawing, pairs, [item], one.drawing.codes(SAMPLES))[0] for one in rows.values()]
     columns = tuple(f"#{i}" for i in range(SAMPLES))
-    told = " ".join(coverage_sentence(name, row.counts, row.results) for name, row in rows.items() if row.counts)
-    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this condition, one row per method. {told}".strip()
+    caption = f"Samples 0 to {SAMPLES - 1} of seed 0 for this condition, one row per method. {remark}".strip()
     image = contact_sheets.page([list(row) for row in sheets])
     return [given, Figure("The samples of each method", caption, image, columns, tuple(rows))]
 

@@ -1,0 +1,1 @@
+"""Digits of which some quadrants are given: how likely is the rest?"""
