@@ -8,6 +8,7 @@ from . import (
     basisgan_host,
     branches,
     encode_once,
+    evaluation,
     family,
     matching,
     moments,
@@ -20,6 +21,7 @@ from .results import Row, Settings
 
 BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
     "encode_once": encode_once.rows,
+    "evaluation": evaluation.rows,
     "basisgan_host": basisgan_host.rows,
     "branches": branches.rows,
     "family": family.rows,

@@ -50,6 +50,7 @@ COLUMNS = {
         "limit",
         "holds",
     ],
+    "evaluation": ["case", "seconds", "beside", "ratio", "limit", "holds"],
     "family": [
         "case",
         "size",
