@@ -114,7 +114,7 @@ def learn(name: str, out: Path, seed: int, quick: bool, silent: bool = False) ->
     with quietly(silent):
         seconds = train_one(name, out / name, seed, quick, silent)
         run = RunFolder(out / name)
-        settings = Extra(perceptual=False, layouts=LAYOUTS)
+        settings = Extra(perceptual=False, layouts=1 if quick else LAYOUTS)
         generator = Model.load(run.path).generator
         return measure(generator, run.pairs("test"), run.pairs(), "quick", seed, **settings), seconds
 
