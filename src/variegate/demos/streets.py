@@ -119,7 +119,7 @@ def learn(name: str, out: Path, seed: int, quick: bool, silent: bool = False) ->
         return measure(generator, run.pairs("test"), run.pairs(), "quick", seed, **settings), seconds
 
 
-def train_one(name: str, folder: Path, seed: int, quick: bool, silent: bool) -> float:
+def train_one(name: str, folder: Path, seed: int, quick: bool, silent: bool = False) -> float:
     """Train a method phase by phase, the last one in `folder`; returns the seconds taken.
 
     Finished runs are kept, and others continued, unless they have another seed or are quick ones.
