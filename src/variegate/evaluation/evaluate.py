@@ -79,11 +79,8 @@ def evaluate(
         embedding = Embedding.load(embedding)
     at_hand = networks(brought.get("detector"), embedding, brought.get("normals"), brought.get("segmenter"))
     check_writable(folder.path)
-    model, held, real = (
-        Model.load(folder.path, sampler=brought.get("sampler")),
-        folder.pairs("held", data),
-        folder.pairs("train"),
-    )
+    model = Model.load(folder.path, sampler=brought.get("sampler"))
+    held, real = folder.pairs("held", data), folder.pairs("train")
     warnings = unseen_or_not(held, data)
     for line in warnings:
         logger.warning(line)
