@@ -12,7 +12,7 @@ from variegate.core.images import heat, to_pil
 PANELS = {
     "coverage": "higher",
     "precision": "higher",
-    "lpips": "higher",
+    "diversity_pixel": "higher",
     "spread_over_error": "higher",
     "energy_score": "lower",
 }
@@ -34,6 +34,8 @@ def section(content: dict[str, Any]) -> str:
     for name, row in sorted(done.items(), key=lambda one: (-one[1]["coverage"], -one[1]["precision"])):
         cells = [f"{row[column]:.3g}" if column in row else "" for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    cells = [f"{content['truth'][column]:.3g}" if column in content["truth"] else "" for column in columns]
+    lines.append("| *the truth, 200 draws* | " + " | ".join(cells) + " |")
     refused: dict[str, list[str]] = {}
     for name, row in content["rows"].items():
         if "refused" in row:
