@@ -8,6 +8,7 @@ PixelCNN, bounds by kernels for methods that only draw.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown += pictures(runs)
     content = {
         "command": "python -m benchmarks.quadrants",
-        "data": f"{chosen.data}, {TESTED} test images",
+        "data": f"{chosen.data}, {20 if chosen.quick else TESTED} test images",
         "settings": METHODS,
         "versions": versions(),
         "machine": machine(),
@@ -107,10 +108,11 @@ def mask_folder(given: int, cache: Path, side: int = 8) -> Path:
 
 def trained(name: str, given: int, mask: Path, data: str, cache: Path, quick: bool) -> RunFolder:
     """The run of a method, from the cache if it is there and whole."""
-    out = cache / f"{name}-{given}{'-quick' if quick else ''}"
     settings = {**METHODS[name], "seed": 0, "quiet": True, "condition": f"inpaint:{mask.resolve()}", "flip": False}
     if quick:
         settings["steps"] = 2
+    content = json.dumps([name, data, given, settings], sort_keys=True, default=str)
+    out = cache / f"{name}-{given}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
     if not (out / "model").is_dir():
         shutil.rmtree(out, ignore_errors=True)
         train(name, data, out, **settings)
@@ -119,17 +121,18 @@ def trained(name: str, given: int, mask: Path, data: str, cache: Path, quick: bo
 
 def scores(runs: dict[str, RunFolder], tested: int) -> dict[str, tuple[Tensor, str]]:
     """Nats of each test digit by every method, with what they are."""
-    held, training = next(iter(runs.values())).pairs("test"), next(iter(runs.values())).pairs()
+    one = next(iter(runs.values()))
+    held, training, tuning = one.pairs("test"), one.pairs(), one.pairs("val")  # on the last, no method is trained
     hole = held.raw(0)[0][3] > 127
     test = range(min(tested, len(held)))
-    tuned = range(len(training) - TUNED, len(training))  # of the training digits: what these estimates are tuned on
+    tuned = range(min(TUNED, len(tuning)))
 
     def parts(pairs: Pairs, items: range) -> tuple[Tensor, Tensor]:
         levels = torch.stack([pairs.raw(i)[1][0] for i in items]).double() / 255 * LEVELS
         return levels[:, ~hole], dequantised(levels[:, hole])
 
-    own = parts(training, range(len(training) - TUNED))
-    found = {"nearest neighbours": around_training(own, parts(training, tuned), parts(held, test))}
+    own = parts(training, range(len(training)))
+    found = {"nearest neighbours": around_training(own, parts(tuning, tuned), parts(held, test))}
     for name, run in runs.items():
         model = Model.load(run.path)
         if name == "gated-pixelcnn":
@@ -137,7 +140,7 @@ def scores(runs: dict[str, RunFolder], tested: int) -> dict[str, tuple[Tensor, s
             continue
         drawn = [
             (parts(pairs, items)[1], samples(model, pairs, items, hole))
-            for pairs, items in ((training, tuned), (held, test))
+            for pairs, items in ((tuning, tuned), (held, test))
         ]
         found[name] = around_samples(*drawn)
     return found

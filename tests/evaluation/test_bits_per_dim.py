@@ -25,6 +25,7 @@ from variegate.core.interfaces import Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measuring.measure import measure
+from variegate.evaluation.measuring.side_by_side import side_by_side
 from variegate.evaluation.metrics.likelihood import likelihood
 from variegate.evaluation.metrics.plugged import networks
 from variegate.evaluation.pages.comparison import Row, numbers_section
@@ -222,11 +223,11 @@ def test_models_are_compared_by_bits_where_images_and_levels_are_the_same(classe
     one, same, fewer = (found.results for found in results if found is not None)
     worse = one.measured["bits_per_dim"].model_copy(update={"value": 9.0})
     alike = Results({"bits_per_dim": worse})
-    [table] = numbers_section({"a": Row(same), "b": Row(alike)}).items
+    [table] = numbers_section({"a": Row(same), "b": Row(alike)}, side_by_side({"a": same, "b": alike})).items
     assert isinstance(table, Table)
     assert table.header == ("method", "bits per dim ↓")
     assert [row[1].strong for row in table.cells] == [True, False]
-    refused = numbers_section({"a": Row(same), "b": Row(fewer)})
+    refused = numbers_section({"a": Row(same), "b": Row(fewer)}, side_by_side({"a": same, "b": fewer}))
     assert not refused.items
     assert "bits per dim: inputs is" in refused.text.replace("_", " ")
 

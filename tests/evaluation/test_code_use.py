@@ -40,4 +40,4 @@ def test_as_many_numbers_are_used_as_change_the_image(weights: tuple[float, ...]
     assert is_vector(generator)  # type: ignore[arg-type]
     found = code_use(generator, pairs)["code_dimensions"]  # type: ignore[arg-type]
     assert found.value == pytest.approx(used, abs=0.6)
-    assert found.protocol.notes[0].startswith("of 5; shares: ")
+    assert found.protocol.details[0].startswith("shares: ")

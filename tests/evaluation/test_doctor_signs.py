@@ -69,6 +69,8 @@ def test_a_few_different_images_are_few_modes_and_all_different_ones_are_not(hel
     healthy, told = signs.few_modes(few, held) or (True, "")  # type: ignore[arg-type]
     assert not healthy
     assert "24 samples of a condition are only 3 different images" in told
+    odds = Stub(held, lambda codes, _: looks[(codes[:, 0] > 20).long()] + 0.001 * noise(len(codes)))
+    assert "only 2 different images" in (signs.few_modes(odds, held) or (True, ""))[1], "also if one is much rarer"  # type: ignore[arg-type]
     many = noise(24)
     assert signs.few_modes(Stub(held, lambda codes, _: many[codes[:, 0].long()]), held) is None  # type: ignore[arg-type]
     one = Stub(held, lambda codes, _: looks[:1].expand(len(codes), -1, -1, -1))
@@ -92,15 +94,16 @@ def test_training_images_are_recognised_as_copies(held: Pairs, training: Pairs) 
     assert signs.copies(model, held, training) is None  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("mode", "chance"), [("vanilla", math.log(2)), ("lsgan", 0.25)])
-def test_a_discriminator_without_loss_has_won(mode: Any, chance: float) -> None:
-    log = [{"step": i, "discriminator/adversarial": chance * (0.5 if i < 30 else 0.001)} for i in range(50)]
-    healthy, told = signs.discriminator_won(log, mode) or (True, "")
+@pytest.mark.parametrize("chance", [math.log(2), 0.25, 3.0], ids=["vanilla", "lsgan", "weighted"])
+def test_a_discriminator_without_loss_has_won(chance: float) -> None:
+    shares = [1.0] * 3 + [0.5] * 27 + [0.001] * 20
+    log = [{"step": i, "discriminator/adversarial": chance * share} for i, share in enumerate(shares)]
+    healthy, told = signs.discriminator_won(log) or (True, "")
     assert not healthy
-    assert f"where guessing gives {chance:.2g}" in told
-    assert signs.discriminator_won(log[:30], mode) is None
-    assert signs.discriminator_won(log[:5], mode) is None
-    assert signs.discriminator_won([{"step": 1, "generator/l1": 0.0}] * 50, mode) is None
+    assert f"its loss fell from {chance:.2g} at first to {chance * 0.001:.2g}" in told
+    assert signs.discriminator_won(log[:30]) is None
+    assert signs.discriminator_won(log[:5]) is None
+    assert signs.discriminator_won([{"step": 1, "generator/l1": 0.0}] * 50) is None
 
 
 def test_saved_statistics_that_are_far_from_a_batchs_are_told(held: Pairs) -> None:
@@ -111,7 +114,7 @@ def test_saved_statistics_that_are_far_from_a_batchs_are_told(held: Pairs) -> No
         if isinstance(part, torch.nn.BatchNorm2d):
             part.running_mean.fill_(3.0)  # type: ignore[union-attr]
     before = {name: value.clone() for name, value in model.generator.state_dict().items()}
-    healthy, told = signs.batch_statistics(model, held) or (True, "")
+    healthy, told = signs.batch_statistics(model, held, batch=3) or (True, "")
     assert not healthy
     assert "Batch norm" in told
     after = model.generator.state_dict()
@@ -155,6 +158,12 @@ def test_conditions_that_tell_everything_and_those_that_leave_something(tmp_path
     healthy, told = diversity_of(open_data(str(told_all)))
     assert not healthy
     assert "conditions leave little open" in told
+    rng = np.random.default_rng(1)
+    free = rng.integers(0, 256, (25, 16, 16, 3), dtype=np.uint8)
+    twice = coloured(tmp_path / "twice", lambda i: free[i], lambda i: free[-i - 1])
+    for side in ("condition", "image"):
+        (twice / side / "1.png").write_bytes((twice / side / "0.png").read_bytes())
+    assert diversity_of(open_data(str(twice)))[0], "one pair that occurs twice says nothing of the data"
     assert examine("streets:60", size=32)[0], "layouts leave time, paint and weather open"
 
 

@@ -168,7 +168,7 @@ def test_a_frechet_distance_of_fewer_images_than_features_is_given_only_if_asked
     set_metrics(gathered, drawn, pairs, network=network)
     assert ("frechet_means" in gathered.results.measured) == (not told)
     assert "kid_means" in gathered.results.measured
-    assert sum("15 images are fewer than its 50 features" in line for line in gathered.skipped) == told
+    assert sum("15 samples are fewer than its 50 features" in line for line in gathered.skipped) == told
 
 
 def test_what_is_measured_of_holes_is_measured_inside_them() -> None:

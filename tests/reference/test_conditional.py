@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from variegate.core.errors import DataError
+from variegate.evaluation.metrics import conditional as module
 from variegate.evaluation.metrics.conditional import (
     conditional_frechet,
-    conditional_metrics,
     conditional_vendi,
     embed_conditions,
+    frechet_metrics,
+    vendi_metrics,
 )
 from variegate.evaluation.metrics.extractors import Extractor
 from variegate.evaluation.metrics.features import Features
@@ -86,9 +88,20 @@ def test_conditions_that_are_few_or_all_the_same_are_said_to_be() -> None:
     features = Features(normal(40, 6), (16, 16))
     pictures = torch.randint(0, 256, (20, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     with pytest.raises(DataError, match="at least 10 conditions, got 4"):
-        conditional_metrics(features, pictures, features, pictures[:4], network)
+        frechet_metrics(features, pictures, features, pictures[:4], network)
     with pytest.raises(DataError, match="look the same"):
         conditional_vendi(features.values, embed_conditions(pictures[:1]).expand(40, -1))
-    measured = conditional_metrics(features, torch.cat([pictures, pictures.flip(0)]), features, pictures, network)
-    assert set(measured) == {"conditional_frechet_none", "conditional_vendi_none", "information_vendi_none"}
-    assert measured["conditional_frechet_none"].protocol.samples == 2
+    [found] = frechet_metrics(features, torch.cat([pictures, pictures.flip(0)]), features, pictures, network).values()
+    assert (found.protocol.name, found.protocol.samples) == ("conditional_frechet_none", 2)
+    assert set(vendi_metrics(features, pictures, network)) == {"conditional_vendi_none", "information_vendi_none"}
+
+
+def test_vendi_scores_of_very_many_samples_are_of_the_first_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 12)
+    network = Extractor(torch.nn.Identity(), "none", 6, "features", "none", {}, ("torch",))
+    pictures = torch.randint(0, 256, (10, 3, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    features = normal(40, 6)
+    some = vendi_metrics(Features(features, (8, 8)), pictures, network)
+    first = vendi_metrics(Features(features[:12], (8, 8)), pictures[:3], network)
+    assert {name: one.value for name, one in some.items()} == {name: one.value for name, one in first.items()}
+    assert some["conditional_vendi_none"].n == 3

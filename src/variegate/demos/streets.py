@@ -78,7 +78,10 @@ method learn to generate?"""
 
 
 def demo(out: Path, seed: int = 0, quick: bool = False) -> dict[str, Any]:
-    """Train, evaluate, report; returns the content of `metrics.json`. Finished runs in `out` are not retrained."""
+    """Train, evaluate, report; returns the content of `metrics.json`. Finished runs in `out` are not retrained.
+
+    It starts processes, so a script that calls it must be importable: `if __name__ == "__main__":`.
+    """
     rows: dict[str, tuple[Model, Evaluation]] = {}
     summary: dict[str, Any] = {}
     for name, (evaluation, seconds) in zip(SETTINGS, learned(out, seed, quick)):

@@ -20,6 +20,7 @@ from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.measured import Measured, Results
 from ..training.minutes import time_steps
+from .evaluate import unseen_or_not
 from .measuring.cost import COSTS, drawing_costs, measured_cost
 from .measuring.measure import Evaluation, measure
 from .measuring.side_by_side import SideBySide, side_by_side
@@ -59,7 +60,7 @@ def compare(
 
     Raises:
         ConfigError: there are fewer than two.
-        DataError: runs do not have the same held-out images, or a file holds no metrics.
+        DataError: runs do not have the same held-out pairs, or a file holds no metrics.
     """
     if len(runs) < 2:
         raise ConfigError("give at least two runs to compare; `variegate evaluate` measures one")
@@ -71,10 +72,12 @@ def compare(
     rows: dict[str, Row] = {}
     for name, run in zip(names, runs):
         logger.info(f"measuring {name}")
+        for line in unseen_or_not(opened[name].held, data) if name in opened else ():
+            logger.warning(line)
         rows[name] = measured_row(opened[name], protocol, seed, perceptual) if name in opened else read_row(Path(run))
     held = next((one.held for one in opened.values()), None)
     found = side_by_side({name: row.results for name, row in rows.items()}, seed)
-    content = {
+    content: dict[str, Any] = {
         "runs": {name: row.results.to_dict() for name, row in rows.items()},
         "best": dict(found.best),
         "differences": {
@@ -82,25 +85,35 @@ def compare(
             for metric, column in found.differences.items()
         },
         "refused": dict(found.refused),
+        "warnings": {name: unseen_or_not(one.held, data) for name, one in opened.items()},
+        "skipped": {name: list(row.skipped) for name, row in rows.items()},
     }
     write_text(out / "comparison.json", json.dumps(content, indent=2))
     write_text(out / "comparison.csv", as_csv(found))
     write_text(out / "comparison.tex", as_latex(found, names))
     items = range(min(SHOWN, len(held))) if held is not None else ()
     lead = f"{', '.join(names)}, measured by the protocol {protocol!r} on the same conditions with the same codes."
-    write_report(out / "report.html", Report("Side by side", lead, comparison_sections(rows, held, items)))
+    told = dict.fromkeys(line for lines in content["warnings"].values() for line in lines)
+    sections = comparison_sections(rows, held, items, found)
+    write_report(out / "report.html", Report("Side by side", " ".join([lead, *told]), sections))
     return content
 
 
 def names_of(runs: Sequence[Path]) -> list[str]:
-    """Short names: of the folder or file, with its parent where that is not enough."""
-    short = [run.resolve().name if run.is_dir() else run.stem for run in runs]
-    count = Counter(short)
-    names = [name if count[name] == 1 else f"{run.resolve().parent.name}/{name}" for name, run in zip(short, runs)]
-    twice = [name for name, many in Counter(names).items() if many > 1]
+    """The shortest ends of paths that differ.
+
+    Raises:
+        ConfigError: one is given twice.
+    """
+    paths = [run.resolve() for run in runs]
+    twice = [path for path, many in Counter(paths).items() if many > 1]
     if twice:
-        raise ConfigError(f"{twice[0]} is given twice; give different runs")
-    return names
+        raise ConfigError(f"{twice[0].name} is given twice; give different runs")
+    for length in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join(path.with_suffix("" if path.is_file() else path.suffix).parts[-length:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
 
 
 def is_numbers(run: str | Path) -> bool:
@@ -113,7 +126,7 @@ def open_run(run: str | Path, data: str | Path | None) -> Opened:
 
 
 def check_same(opened: Mapping[str, Opened]) -> None:
-    """Raise DataError unless all runs have the same held-out images."""
+    """Raise DataError unless all runs have the same held-out pairs."""
     if not opened:
         return
     (first, one), *others = opened.items()
@@ -122,10 +135,13 @@ def check_same(opened: Mapping[str, Opened]) -> None:
             sizes = [f"{width}x{height}" for height, width in (one.held.size, other.held.size)]
             raise DataError(f"{first} has images of {sizes[0]}, {name} of {sizes[1]}; compare runs of one --size")
         checked = range(min(CHECKED, len(one.held), len(other.held)))
-        same = all(torch.equal(one.held.raw(i)[1], other.held.raw(i)[1]) for i in checked)
+        if one.held.condition != other.held.condition:
+            kinds = [run.held.condition.spelling for run in (one, other)]
+            raise DataError(f"{first} and {name} have different conditions ({kinds[0]}, {kinds[1]}); compare others")
+        same = all(torch.equal(x, y) for i in checked for x, y in zip(one.held.raw(i), other.held.raw(i)))
         if len(one.held) != len(other.held) or not same:
             raise DataError(
-                f"{first} and {name} have different held-out images ({len(one.held)} of {one.held.name}, "
+                f"{first} and {name} have different held-out pairs ({len(one.held)} of {one.held.name}, "
                 f"{len(other.held)} of {other.held.name}); give both the same --data"
             )
 
@@ -137,12 +153,13 @@ def measured_row(one: Opened, protocol: str, seed: int, perceptual: bool) -> Row
     )
     found.results.add(drawing_costs(one.model.generator, one.held, seed))
     try:
+        device = one.folder.config.run.fabric().device
         pace = time_steps(one.folder.config, one.folder.pairs("train"), None)
         assert pace is not None, "without a limit there is an answer"
-        found.results.add({"seconds_per_step": measured_cost("seconds_per_step", pace, one.held)})
+        found.results.add({"seconds_per_step": measured_cost("seconds_per_step", pace, one.held, device)})
     except VariegateError as error:
         logger.warning("skipped the time of a training step of %s: %s", one.folder.path, error)
-    return Row(found.results, one.model, found.counts, film_of(one.folder))
+    return Row(found.results, one.model, found.counts, film_of(one.folder), found.skipped)
 
 
 def film_of(folder: RunFolder) -> list[tuple[int, bytes]]:

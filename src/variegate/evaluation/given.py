@@ -67,7 +67,7 @@ def evaluate_images(
         levels = perceptual_metrics(gathered, drawn, real, preset, beside.get("extractor", "auto"))
         gathered.add("diversity score", lambda: feature_spread(drawn.conditions(), levels, None))
     against = "the references" if training is None else "the training images"
-    gathered.results.remark(f"images of {images} beside those of {reference}; distances of sets: to {against}")
+    gathered.results.record("details", f"images of {images} beside those of {reference}; sets: beside {against}")
     return gathered.results.to_dict() | {"warnings": notes, "skipped": gathered.skipped}
 
 

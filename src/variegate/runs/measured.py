@@ -32,6 +32,7 @@ class Protocol(Config):
     seed: int | None = Field(default=None, description="for choosing pairs or subsets; None: nothing is random")
     size: tuple[int, int] | None = Field(default=None, description="H, W of the images as given")
     drawn: tuple[str, ...] = Field(default=(), description="how samples were drawn, which may differ between methods")
+    details: tuple[str, ...] = Field(default=(), description="what was found besides the value, and in which files")
     notes: tuple[str, ...] = Field(default=(), description="what readers must know before comparing values")
 
 
@@ -111,11 +112,11 @@ class Results:
             record = one.protocol.model_copy(update={**changes, "notes": (*one.protocol.notes, note)})
             self.measured[name] = one.model_copy(update={"protocol": record})
 
-    def drawn_by(self, how: str) -> None:
-        """Record how samples were drawn, for every value so far."""
+    def record(self, field: Literal["drawn", "details"], told: str) -> None:
+        """Add to what may differ between values that can be compared, for every value so far."""
         for name, one in self.measured.items():
-            record = one.protocol.model_copy(update={"drawn": (*one.protocol.drawn, how)})
-            self.measured[name] = one.model_copy(update={"protocol": record})
+            changed = one.protocol.model_copy(update={field: (*getattr(one.protocol, field), told)})
+            self.measured[name] = one.model_copy(update={"protocol": changed})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; both halves have the same keys, so that every value is found with its protocol."""

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from ...data.dataset.opening import DataConfig
 from ...data.dataset.pairs import Pairs
-from ..metrics.conditional import embed_conditions
+from ..metrics.conditional import SIDE, embed_conditions
 
 LOOKED = 400  # pairs, evenly spaced
 FEWEST = 10  # pairs that tell something
+OFTEN = 0.5  # share of pairs that must share their condition with another, before it says something of the data
 ALIKE = 0.02  # of the distance of any two images, below which two are the same
 LITTLE = 0.15  # below which the most alike conditions leave little to vary
 
@@ -41,8 +42,9 @@ def diversity_of(pairs: Pairs) -> tuple[bool, str]:
     if pairs.unpaired:
         return True, "Images and conditions are not paired, so it is unknown how much images of a condition differ."
     same, apart = equal_rows(raws).fill_diagonal_(False), distances(images)
-    if same.any():
-        share, often = float(apart[same].mean()) / usual, int(same.any(dim=1).sum())
+    often = int(same.any(dim=1).sum())
+    if often >= OFTEN * count:
+        share = float(apart[same].mean()) / usual
         told = (
             f"{often} of {count} pairs share their condition with another, and their images differ {share:.0%} as much"
         )
@@ -53,15 +55,16 @@ def diversity_of(pairs: Pairs) -> tuple[bool, str]:
             )
         return True, f"{told} as any two: there is diversity to learn."
     shown = torch.cat([embed_conditions(pairs.condition.to_image(raw)[None]) for raw in raws])
-    near = distances(shown).fill_diagonal_(torch.inf)
+    near = distances(shown).masked_fill(same, torch.inf).fill_diagonal_(torch.inf)  # pairs that occur twice aside
     share = float(apart[torch.arange(count), near.argmin(dim=1)].mean()) / usual
-    told = f"Every condition occurs once. Images of the two most alike conditions differ {share:.0%} as much as any two"
+    told = f"Hardly a condition occurs twice. Images of the most alike ones differ {share:.0%} as much as any two, at "
+    told += f"{SIDE}x{SIDE} pixels and on average"
     if share < LITTLE:
         return False, (
             f"{told}: conditions leave little open, so that samples of one condition will hardly differ, by right. A "
             "condition that tells less (edges, labels, a smaller image) leaves more."
         )
-    return True, f"{told}, which is the most that samples of one condition can differ."
+    return True, f"{told}: about so much is left to vary, besides finer detail."
 
 
 def reduced(image: Tensor) -> Tensor:

@@ -63,11 +63,10 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
         return False, [*lines, f"The model cannot be used: {error}"]
     lines.append("The model loads, and all its weights are finite.")
     findings = [weights_forget(model.record, folder.config.method.training.ema_decay)]
-    objective = folder.config.method.objective
-    if isinstance(mode := getattr(objective, "mode", None), str):
-        findings.append(signs.discriminator_won(log, mode, getattr(objective, "scales", 1)))  # type: ignore[arg-type]
-    with suppress(VariegateError):  # a predictor that cannot be used says nothing about this run
-        findings += [moments_allow_variance(folder), predictor_fitted(folder)]
+    findings.append(signs.discriminator_won(log))
+    for of_predictor in (moments_allow_variance, predictor_fitted):
+        with suppress(VariegateError):  # a predictor that cannot be used says nothing about this run
+            findings.append(of_predictor(folder))
     try:
         findings += looks(model, folder)
     except DataError as error:
@@ -133,7 +132,7 @@ def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
     drawn, hole = sample_raw(model.generator, held.condition, raws, model.codes(PANEL)), held.condition.hole(raws)
     found = [contrast(model, held), code_use(model, held, drawn, hole), condition_use(model, held)]
     found += [signs.few_modes(model, held), signs.copies(model, held, folder.pairs("train"))]
-    found.append(signs.batch_statistics(model, held))
+    found.append(signs.batch_statistics(model, held, folder.config.method.training.batch_size))
     if held.unpaired:
         return found
     holes = repeat(None) if hole is None else (one[0] for one in hole)

@@ -13,19 +13,19 @@ from ...core.capabilities import HasMoments
 from ...core.images import to_float, to_uint8
 from ...data.dataset.pairs import Pairs
 from ...data.dataset.sampling import sample_pair, sample_raw
-from ...losses.adversarial import Mode
 from ...model.model import Model
 from ..metrics.calibration import ALIKE, Calibration
 from ..metrics.memorisation import nearest_training
 
 Finding = tuple[bool, str]
 MODES, FEWEST = 24, 6  # samples that are drawn, and as many groups of them as are few
-GROUPED = 0.1  # of their median distance, below which samples are one
+GROUPED = 0.1  # of the distance of their most different ones, below which samples are one
+WIDEST = 0.95  # quantile of distances that stands for the most different ones
 COPIED = 0.5  # of the distance of held-out images to their nearest training image, below which samples are copies
-WON = 0.05  # of a discriminator's loss by chance, below which it has won
-CHANCE: dict[Mode, float] = {"vanilla": math.log(2), "lsgan": 0.25}
-LATE = 0.2  # share of the log that counts as its end
+WON = 0.05  # of a discriminator's loss at first, below which it has won
+EARLY, LATE = 0.1, 0.2  # shares of the log that count as its beginning and its end
 GAP = 0.5  # of the distance between images of two conditions, above which statistics of batches are not those saved
+SEARCHED = 64  # held-out pairs that are searched for different conditions
 FITTED = 2.0  # times its error on training images, above which a predictor is over-fitted
 
 
@@ -39,9 +39,8 @@ def few_modes(model: Model, held: Pairs) -> Finding | None:
         return None
     images = sample_pair(model.generator, held, 0, model.generator.draw([(0, i) for i in range(MODES)])).flatten(1)
     apart = torch.cdist(images, images)
-    typical = float(apart[~torch.eye(MODES, dtype=torch.bool)].median())
-    groups = connected(apart < GROUPED * max(typical, 1e-6))
-    if typical == 0 or groups > FEWEST:
+    widest = float(apart[~torch.eye(MODES, dtype=torch.bool)].quantile(WIDEST))
+    if widest == 0 or (groups := connected(apart < GROUPED * widest)) > FEWEST:
         return None
     return False, (
         f"Few modes: {MODES} samples of a condition are only {groups} different images. Train longer, or a method that "
@@ -74,50 +73,73 @@ def copies(model: Model, held: Pairs, training: Pairs, images: int = 8) -> Findi
     )
 
 
-def discriminator_won(log: Sequence[Mapping[str, Any]], mode: Mode, scales: int = 1) -> Finding | None:
-    """Has the discriminator's loss come to nothing, so that the generator learns little from it?"""
+def discriminator_won(log: Sequence[Mapping[str, Any]]) -> Finding | None:
+    """Has the discriminator's loss come to nothing, so that the generator learns little from it?
+
+    At first it guesses, whatever the form and the weight of its loss.
+    """
     losses = [float(line["discriminator/adversarial"]) for line in log if "discriminator/adversarial" in line]
-    late = losses[-max(1, round(LATE * len(losses))) :]
-    if len(losses) < 10 or not all(map(math.isfinite, late)):
+    early, late = losses[: max(1, round(EARLY * len(losses)))], losses[-max(1, round(LATE * len(losses))) :]
+    if len(losses) < 10 or not all(map(math.isfinite, [*early, *late])):
         return None
-    chance, last = CHANCE[mode] * scales, sum(late) / len(late)
-    if last > WON * chance:
+    guessing, last = max(early), sum(late) / len(late)
+    if last > WON * guessing:
         return None
     return False, (
-        f"The discriminator has won: its loss is {last:.2g} in the last {LATE:.0%} of training, where guessing gives "
-        f"{chance:.2g}, so that it teaches little. Lower --learning-rate.discriminator, or give more pairs."
+        f"The discriminator has won: its loss fell from {guessing:.2g} at first to {last:.2g} at the end of "
+        "training, so that it teaches little. Lower --learning-rate.discriminator, or give more pairs."
     )
 
 
 @torch.no_grad()
-def batch_statistics(model: Model, held: Pairs, images: int = 8) -> Finding | None:
-    """With batch norm: do saved statistics draw other images than the statistics of a batch, with which it trained?"""
+def batch_statistics(model: Model, held: Pairs, batch: int = 8) -> Finding | None:
+    """With batch norm: do saved statistics draw other images than those of a batch, with which it was trained?
+
+    Args:
+        batch: images of a training batch.
+    """
     norms = [
         part for part in model.generator.modules() if isinstance(part, nn.BatchNorm2d) and part.track_running_stats
     ]
-    if not norms or len(held) < 2:
+    raws = different(held, max(2, batch))
+    if not norms or len(raws) < max(2, batch):
         return None
-    raws = torch.stack([held.raw(i)[0] for i in range(min(images, len(held)))])
     codes = model.generator.draw([(0, 0)])
     saved = sample_raw(model.generator, held.condition, raws, codes)[:, 0]
-    before = [(part.momentum, part.training) for part in norms]
     kept = [{name: value.clone() for name, value in part.state_dict().items()} for part in norms]
-    for part in norms:
-        part.train()
     condition = held.condition.encode(raws.to(next(model.generator.parameters()).device))
-    trained = model.generator(condition, codes.expand(len(raws), 1, -1).to(condition.device))[:, 0].clamp(-1, 1).cpu()
-    for part, (momentum, mode), state in zip(norms, before, kept):
-        part.load_state_dict(state)
-        part.momentum = momentum
-        part.train(mode)
+    try:
+        for part in norms:
+            part.train()
+        drawn = [
+            model.generator(some, codes.expand(len(some), 1, -1).to(some.device))[:, 0]
+            for some in condition.split(batch)
+        ]
+    finally:
+        for part, state in zip(norms, kept):
+            part.load_state_dict(state)
+            part.eval()
+    trained = torch.cat(drawn).clamp(-1, 1).cpu()
     apart, usual = (saved - trained).abs().mean(), (saved - saved.roll(1, dims=0)).abs().mean()
     share = float(apart / usual.clamp(min=1e-6))
     if share < GAP:
         return None
     return False, (
-        f"Batch norm: with its saved statistics the generator draws other images than with those of a batch, "
-        f"{share:.0%} as different as images of two conditions. Train longer, or give --generator.norm instance."
+        f"Batch norm: with its saved statistics it draws other images than with those of a batch of {batch}: "
+        f"{share:.0%} as different as images of two conditions. Train longer; if the network has the choice, give "
+        "--generator.norm instance."
     )
+
+
+def different(held: Pairs, count: int) -> Tensor:
+    """The first conditions that differ, at most `count` of them (n, c, H, W)."""
+    found: dict[bytes, Tensor] = {}
+    for i in range(min(len(held), SEARCHED)):
+        raw = held.raw(i)[0]
+        found.setdefault(raw.contiguous().numpy().tobytes(), raw)
+        if len(found) == count:
+            break
+    return torch.stack([*found.values()])
 
 
 def predictor_fitted(predictor: Model, training: Pairs, held: Pairs, images: int = 32) -> Finding | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from statistics import median
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from ...core.capabilities import HasLevels
 from ...core.interfaces import Generator
 from ...data.dataset.pairs import Pairs
 from ...data.dataset.sampling import sample_pair
@@ -36,14 +38,16 @@ def drawing_costs(generator: Generator, pairs: Pairs, seed: int = 0) -> dict[str
     first = timed(draw)  # also prepares
     seconds = (first if first > SLOW else median(timed(draw) for _ in range(TIMES))) / DRAWN
     weights = sum(tensor.numel() for tensor in generator.state_dict().values()) / 1e6
-    costs = {"parameters": weights, "seconds_per_image": seconds, "megabytes": peak_bytes(draw) / 1e6}
-    return {name: measured_cost(name, value, pairs) for name, value in costs.items()}
+    costs, device = {"parameters": weights, "seconds_per_image": seconds}, next(generator.parameters()).device
+    if not isinstance(generator, HasLevels):  # which draw value by value, and the record would be as long
+        costs["megabytes"] = peak_bytes(draw, device) / 1e6
+    return {name: measured_cost(name, value, pairs, device) for name, value in costs.items()}
 
 
-def measured_cost(name: str, value: float, pairs: Pairs) -> Measured:
+def measured_cost(name: str, value: float, pairs: Pairs, device: torch.device) -> Measured:
     """One of COSTS, with where it was measured."""
     unit, metric = COSTS[name]
-    where = f"{device_name()}, {torch.get_num_threads()} threads"
+    where = device_name(device)
     record = Protocol(
         name=name,
         metric=metric,
@@ -55,12 +59,13 @@ def measured_cost(name: str, value: float, pairs: Pairs) -> Measured:
     return Measured(value=value, n=1, unit=unit, better="lower", protocol=record)
 
 
-def device_name() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     import platform
 
-    return platform.processor() or platform.machine()
+    processor = platform.processor() or platform.machine()
+    return f"{processor}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
 
 
 def timed(task: Callable[[], None]) -> float:
@@ -69,19 +74,32 @@ def timed(task: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def peak_bytes(task: Callable[[], None]) -> int:
+@contextmanager
+def silent_profiler() -> Iterator[None]:
+    """Keep the profiler from talking on standard error."""
+    before = os.environ.get("KINETO_LOG_LEVEL")
+    os.environ["KINETO_LOG_LEVEL"] = "99"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["KINETO_LOG_LEVEL"]
+        else:
+            os.environ["KINETO_LOG_LEVEL"] = before
+
+
+def peak_bytes(task: Callable[[], None], device: torch.device) -> int:
     """The most bytes of tensors that are alive while a task runs, of those it allocates itself.
 
     On a processor these are the allocator's own records, which are exactly repeatable; the scratch space inside the
     convolution library is not among them.
     """
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
         task()
-        return int(torch.cuda.max_memory_allocated()) - before
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler talks on standard error
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        return int(torch.cuda.max_memory_allocated(device)) - before
+    with silent_profiler(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         task()
     assert record.profiler is not None
     kineto = record.profiler.kineto_results

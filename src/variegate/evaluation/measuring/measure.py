@@ -117,11 +117,11 @@ def measure(
         measured, counts = mode_results(generator, pairs, seed, which, extra.get("layouts", MODE_LAYOUTS))
         gathered.results.add(measured)
     if isinstance(generator, HasSampler):
-        gathered.results.drawn_by(generator.drawn_how)
+        gathered.results.record("drawn", generator.drawn_how)
     if generator.agree is not None:
-        gathered.results.drawn_by("samples were made to agree with what their condition tells (--consistent)")
+        gathered.results.record("drawn", "samples were made to agree with what their condition tells (--consistent)")
     if (limited := words_of(generator, which)) is not None:
-        gathered.results.drawn_by(limited)
+        gathered.results.record("drawn", limited)
     return Evaluation(gathered.results, counts, found, gathered.skipped, calibration=certainty)
 
 

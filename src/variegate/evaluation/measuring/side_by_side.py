@@ -8,14 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...runs.measured import Measured, Protocol, Results
+from ...runs.measured import Measured, Protocol, Results, student
 
 RESAMPLED = 2000  # times
-FREE = {"drawn", "notes"}  # fields of a protocol: the first may differ, the second is told in full
+FEWEST, MANY = (
+    3,
+    20,
+)  # conditions from which on there is an interval, and one by resampling, which is too narrow for few
+FREE = {"drawn", "details", "libraries"}  # fields of a protocol that may differ; notes are told in full
 
 
 class Difference(NamedTuple):
-    """The mean difference to the best model over the same conditions, with its 95 % interval (paired bootstrap)."""
+    """The mean difference to the best model over the same conditions, with its 95 % interval."""
 
     value: float
     low: float
@@ -66,7 +70,7 @@ def unlike(metric: str, found: Mapping[str, Measured]) -> str | None:
     for name, other in others:
         for field in Protocol.model_fields:
             ours, theirs = getattr(one.protocol, field), getattr(other.protocol, field)
-            if field not in FREE and ours != theirs:
+            if field not in FREE | {"notes"} and ours != theirs:
                 return f"{metric}: {field} is {told(ours)} for {first}, but {told(theirs)} for {name}"
         if one.protocol.notes != other.protocol.notes:
             gone = [note for note in one.protocol.notes if note not in other.protocol.notes]
@@ -96,7 +100,7 @@ def best_of(found: Mapping[str, Measured]) -> str | None:
 def differences_to(found: Mapping[str, Measured], best: str, seed: int) -> dict[str, Difference]:
     """Each model's difference to the best one, of those with a value for each of the same conditions."""
     ideal = found[best].values
-    if ideal is None or len(ideal) < 2:
+    if ideal is None or len(ideal) < FEWEST:
         return {}
     return {
         name: difference(one.values, ideal, seed)
@@ -106,12 +110,23 @@ def differences_to(found: Mapping[str, Measured], best: str, seed: int) -> dict[
 
 
 def difference(values: Sequence[float], others: Sequence[float], seed: int = 0) -> Difference:
-    """Mean of values - others, with its percentile interval by resampling conditions (Efron 1979), by scipy."""
+    """Mean of values - others over conditions.
+
+    Its interval is by resampling conditions (paired percentile bootstrap, Efron 1979, by scipy), and by Student's t for
+    fewer than MANY: of ten equal conditions, resampling finds a difference in 7 % of cases, of five in 13 %.
+    """
     from scipy.stats import bootstrap
 
     apart = np.subtract(values, others)
-    if np.ptp(apart) == 0:
-        return Difference(*[float(apart[0])] * 3)
+    if len(apart) < MANY or np.ptp(apart) == 0:
+        average, interval = student(apart.tolist())
+        return Difference(average, *(interval or (average, average)))
     rng = np.random.default_rng(seed)
-    interval = bootstrap((apart,), np.mean, n_resamples=RESAMPLED, method="percentile", rng=rng).confidence_interval
-    return Difference(float(apart.mean()), float(interval.low), float(interval.high))
+    found = bootstrap((apart,), np.mean, n_resamples=RESAMPLED, method="percentile", rng=rng).confidence_interval
+    return Difference(float(apart.mean()), float(found.low), float(found.high))
+
+
+def versions_apart(found: Mapping[str, Measured]) -> set[str]:
+    """Libraries of which the values of a column were computed with different versions."""
+    each = [one.protocol.libraries for one in found.values()]
+    return {name for name in set().union(*each) if len({libraries.get(name) for libraries in each}) > 1}

@@ -20,7 +20,7 @@ def is_vector(generator: Generator) -> bool:
 
 
 def code_use(generator: Generator, pairs: Pairs, seed: int = 0) -> dict[str, Measured]:
-    """How many of the numbers of a code are used, in effect; the share of each is in the notes."""
+    """How many of the numbers of a code are used, in effect; the share of each is in the details."""
     size, count = generator.code_size, min(CONDITIONS, len(pairs))
     apart, numbers = torch.zeros(size, dtype=torch.float64), torch.arange(size)
     for item in range(count):
@@ -41,7 +41,8 @@ def code_use(generator: Generator, pairs: Pairs, seed: int = 0) -> dict[str, Mea
         samples=2 * DRAWS,
         seed=seed,
         size=pairs.size,
-        notes=(f"of {size}; shares: {in_words(shares)}",),
+        notes=(f"of {size} numbers",),
+        details=(f"shares: {in_words(shares)}",),
     )
     used = float(torch.special.entr(shares).sum().exp()) if float(apart.sum()) > 0 else 0.0
     return {"code_dimensions": Measured(value=used, n=count, unit="numbers", better="higher", protocol=record)}

@@ -18,8 +18,8 @@ from ...core.images import to_float
 from ...runs.measured import Measured, Protocol, libraries
 from .extractors import Extractor
 from .features import Features
-from .frechet import frechet_distance
-from .neighbourhoods import entropy_of, similarities
+from .frechet import bias, frechet_distance
+from .neighbourhoods import MOST, entropy_of, similarities
 
 SIDE = 8  # pixels of a condition's picture
 EACH = 10  # conditions for each direction of them that is used
@@ -38,10 +38,11 @@ def directions(conditions: Tensor, count: int) -> Tensor:
 
 
 def regress(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares of y (n, D) on x (n, r) and 1: coefficients (r + 1, D), and what is left of y (n, D)."""
+    """Least squares of y (n, D) on x (n, r) and 1: coefficients (r + 1, D), and residuals (n, D) of right variance."""
     design = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
     coefficients = torch.linalg.pinv(design) @ y
-    return coefficients, y - design @ coefficients
+    free = max(1, len(x) - design.shape[1])  # so that the covariance of what is left is unbiased
+    return coefficients, (y - design @ coefficients) * ((len(x) - 1) / free) ** 0.5
 
 
 def conditional_frechet(real_x: Tensor, real_y: Tensor, fake_x: Tensor, fake_y: Tensor) -> float:
@@ -75,10 +76,10 @@ def conditional_vendi(features: Tensor, conditions: Tensor) -> tuple[float, floa
     return float(torch.exp(both - given)), float(torch.exp(alone + given - both))
 
 
-def conditional_metrics(
+def frechet_metrics(
     real: Features, shown: Tensor, fake: Features, pictures: Tensor, extractor: Extractor
 ) -> dict[str, Measured]:
-    """All of them by name.
+    """The conditional Fréchet distance by name.
 
     Args:
         shown: pictures of the conditions of real images, uint8 (n, 3, H, W).
@@ -86,38 +87,56 @@ def conditional_metrics(
     """
     count = min(DIRECTIONS, len(pictures) // EACH, len(shown) // EACH)
     if count < 1:
-        raise DataError(f"they need at least {EACH} conditions, got {min(len(pictures), len(shown))}")
+        raise DataError(f"it needs at least {EACH} conditions, got {min(len(pictures), len(shown))}")
     samples = len(fake.values) // len(pictures)
     real_x, own = embed_conditions(shown), embed_conditions(pictures)
-    fake_x, way = own.repeat_interleave(samples, dim=0), directions(real_x, count)
-    distance = conditional_frechet(real_x @ way, real.values, fake_x @ way, fake.values)
-    within, between = conditional_vendi(fake.values, fake_x)
-    protocol = Protocol(
-        name=f"conditional_{extractor.frechet}",
-        metric="mean squared Wasserstein distance of Gaussians of features given the condition (Soloveitchik et al.)",
+    way = directions(real_x, count)
+    value = conditional_frechet(real_x @ way, real.values, own.repeat_interleave(samples, dim=0) @ way, fake.values)
+    name = f"conditional_{extractor.frechet}"
+    record = protocol_of(extractor, real, len(pictures), samples).model_copy(
+        update={
+            "name": name,
+            "metric": "mean squared Wasserstein distance of Gaussians given the condition (Soloveitchik et al.)",
+            "notes": (
+                f"{len(fake.values)} samples against {len(real.values)} real images",
+                f"conditions: their picture at {SIDE}x{SIDE}, the first {count} principal directions of it",
+                *extractor.notes,
+                *bias(min(len(real.values), len(fake.values)), extractor.features),
+            ),
+        }
+    )
+    return {name: Measured(value=value, n=len(pictures), unit="squared", better="lower", protocol=record)}
+
+
+def vendi_metrics(fake: Features, pictures: Tensor, extractor: Extractor) -> dict[str, Measured]:
+    """Conditional and information Vendi score by name; of the first conditions, if there are more than MOST samples."""
+    samples = len(fake.values) // len(pictures)
+    used = min(len(pictures), max(1, MOST // samples))
+    conditions = embed_conditions(pictures[:used]).repeat_interleave(samples, dim=0)
+    within, between = conditional_vendi(fake.values[: used * samples], conditions)
+    notes = (f"cosines of features; a Gaussian of conditions, their picture at {SIDE}x{SIDE}", *extractor.notes)
+    protocol = protocol_of(extractor, fake, used, samples).model_copy(update={"notes": notes})
+
+    def score(kind: str, metric: str, value: float) -> dict[str, Measured]:
+        name = f"{kind}_vendi_{extractor.name}"
+        record = protocol.model_copy(update={"name": name, "metric": metric})
+        return {name: Measured(value=value, n=used, unit="images", better="higher", protocol=record)}
+
+    given = "Vendi score of samples given their condition (Jalali et al.)"
+    told = "the part of the samples' Vendi score that follows from their condition (Jalali et al.)"
+    return score("conditional", given, within) | score("information", told, between)
+
+
+def protocol_of(extractor: Extractor, features: Features, inputs: int, samples: int) -> Protocol:
+    return Protocol(
+        name="",
+        metric="",
         libraries=libraries("variegate", *extractor.packages),
         extractor=extractor.description,
         weights=extractor.digests,
         resize=extractor.resize,
         value_range="[-1, 1]",
-        inputs=len(pictures),
+        inputs=inputs,
         samples=samples,
-        size=real.size,
-        notes=(
-            f"{len(fake.values)} samples against {len(real.values)} real images",
-            f"conditions: their picture at {SIDE}x{SIDE}, the first {count} principal directions of it",
-            *extractor.notes,
-        ),
+        size=features.size,
     )
-
-    def vendi(name: str, metric: str, value: float) -> Measured:
-        notes = (f"cosines of features; a Gaussian of conditions, their picture at {SIDE}x{SIDE}", *extractor.notes)
-        record = protocol.model_copy(update={"name": name, "metric": metric, "notes": notes})
-        return Measured(value=value, n=len(pictures), unit="images", better="higher", protocol=record)
-
-    names = (f"conditional_vendi_{extractor.name}", f"information_vendi_{extractor.name}")
-    return {
-        protocol.name: Measured(value=distance, n=len(pictures), unit="squared", better="lower", protocol=protocol),
-        names[0]: vendi(names[0], "Vendi score of samples given their condition (Jalali et al.)", within),
-        names[1]: vendi(names[1], "the part of the samples' Vendi score that follows from their condition", between),
-    }

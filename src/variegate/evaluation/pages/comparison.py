@@ -10,7 +10,7 @@ from ...data.dataset.pairs import Pairs
 from ...model.model import Model
 from ...runs.measured import Measured, Results
 from ..measuring.cost import COSTS
-from ..measuring.side_by_side import SideBySide, side_by_side
+from ..measuring.side_by_side import SideBySide, side_by_side, versions_apart
 from . import contact_sheets
 from .moving import Steps, Wipe
 from .page import Cell, Figure, Item, Section, Table, interval, number, plain
@@ -20,7 +20,7 @@ from .sheets import SAMPLES
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 COMPARED = (
-    *("coverage", "rare_recall", "precision", "lpips*", "diversity", "diversity_pixel", "fid", "frechet_*"),
+    *("coverage", "rare_recall", "precision", "lpips*", "diversity", "diversity_pixel", "fid", "kid*", "frechet_*"),
     *("rmse_best", "energy_score", "averaging_gain", "bits_per_dim", "seconds"),
 )
 WIPED = 4  # samples of each condition under the slider
@@ -42,12 +42,14 @@ class Row:
         model: None for numbers of another program.
         counts: streets only: samples of each mode.
         film: steps, each with the PNG of the run's samples then.
+        skipped: what could not be measured, and why.
     """
 
     results: Results
     model: Model | None = None
     counts: Counts | None = None
     film: Sequence[tuple[int, bytes]] = ()
+    skipped: Sequence[str] = ()
 
     @property
     def drawing(self) -> Model:
@@ -55,13 +57,16 @@ class Row:
         return self.model
 
 
-def comparison_sections(rows: Mapping[str, Row], pairs: Pairs | None, items: Sequence[int] = (0,)) -> list[Section]:
+def comparison_sections(
+    rows: Mapping[str, Row], pairs: Pairs | None, items: Sequence[int] = (0,), found: SideBySide | None = None
+) -> list[Section]:
     """Models on the same conditions: samples, numbers, costs, training, modes.
 
     Args:
         rows: by the name to show.
         pairs: held-out pairs that all models can read; None if there are no models.
         items: of the pairs whose conditions are shown.
+        found: the numbers in columns, if they are at hand.
     """
     drawn = {name: row for name, row in rows.items() if row.model is not None}
     sections = []
@@ -69,7 +74,8 @@ def comparison_sections(rows: Mapping[str, Row], pairs: Pairs | None, items: Seq
         told = " ".join(coverage_sentence(name, row.counts, row.results) for name, row in rows.items() if row.counts)
         figures = [one for item in items for one in samples_of(drawn, pairs, item, told if item == items[0] else "")]
         sections.append(Section("Samples", "", figures))
-    sections.append(numbers_section(rows))
+    found = found or side_by_side({name: row.results for name, row in rows.items()})
+    sections.append(numbers_section(rows, found))
     if drawn and pairs is not None:
         sections += [wipe_section(drawn, pairs, items)] if len(drawn) > 1 else []
     films = {name: row.film for name, row in rows.items() if row.film}
@@ -95,18 +101,21 @@ def samples_of(rows: Mapping[str, Row], pairs: Pairs, item: int, remark: str) ->
     return [given, Figure("The samples of each method", caption, image, columns, tuple(rows))]
 
 
-def numbers_section(rows: Mapping[str, Row]) -> Section:
+def numbers_section(rows: Mapping[str, Row], found: SideBySide) -> Section:
     """Metrics and costs as tables, and what could not be compared."""
-    found = side_by_side({name: row.results for name, row in rows.items()})
     shown, costs = shown_of(found, COMPARED), shown_of(found, COSTS)
     tables: list[Item] = []
     if shown:
         tables.append(table_of("Side by side", f"{BOLD} {ALONE}", shown, found, list(rows)))
     if costs:
         tables.append(table_of("What it costs", "On this machine, one condition at a time.", costs, found, list(rows)))
-    hidden = [why for metric, why in found.refused.items() if any(fnmatch(metric, one) for one in COMPARED)]
-    text = f"Not in one column, because not measured alike: {'. '.join(hidden)}." if hidden else ""
-    return Section("Numbers", text, tables)
+    hidden = [why for metric, why in found.refused.items() if any(fnmatch(metric, one) for one in (*COMPARED, *COSTS))]
+    told = [f"Not in one column, because not measured alike: {'. '.join(hidden)}."] if hidden else []
+    versions = set().union(*(versions_apart(found.columns[metric]) for metric in shown))
+    told += [f"Computed with different versions of {', '.join(sorted(versions))}."] if versions else []
+    skipped = dict.fromkeys(line for row in rows.values() for line in row.skipped)
+    told += [f"Skipped {line}." for line in skipped]
+    return Section("Numbers", " ".join(told), tables)
 
 
 def shown_of(found: SideBySide, patterns: Iterable[str]) -> list[str]:

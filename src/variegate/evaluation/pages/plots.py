@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...runs.measured import Measured, Results
+from ..measuring.side_by_side import unlike
 from ..metrics.aggregate import OF_FEWER, curves
 from ..metrics.calibration import Calibration
 from .page import Curve, Numbers, Section, plain
@@ -81,9 +82,9 @@ def tradeoff_section(rows: Mapping[str, Results]) -> Section | None:
 
 
 def first_shared(rows: Mapping[str, Results], names: Sequence[str]) -> str | None:
-    """The first of the metrics that all models have, measured identically; None for a single model."""
+    """The first of the metrics that all models have, measured alike; None for a single model."""
     for name in names:
         found: list[Measured] = [one.measured[name] for one in rows.values() if name in one.measured]
-        if len(found) == len(rows) > 1 and all(one.protocol == found[0].protocol for one in found):
+        if len(found) == len(rows) > 1 and unlike(name, dict(zip(rows, found))) is None:
             return name
     return None
