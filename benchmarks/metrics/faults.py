@@ -116,4 +116,5 @@ FAULTS: dict[str, Callable[[Scene], list[Tensor]]] = {
 def drawn(make: Callable[[Scene], list[Tensor]], held: Pairs, training: Pairs, seed: int) -> Drawn:
     """The samples of a seed, beside the held-out images."""
     samples = make(Scene(held, training, np.random.default_rng(seed)))
-    return Drawn(samples, [held.raw(i)[1] for i in range(LAYOUTS)], [None] * LAYOUTS)
+    shown = [held.condition.to_image(held.raw(i)[0]) for i in range(LAYOUTS)]
+    return Drawn(samples, [held.raw(i)[1] for i in range(LAYOUTS)], [None] * LAYOUTS, pictures=shown)
