@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from ..core.errors import ConfigError
+from ..core.progress import first
 from .parsing import sampler_of
 
 
@@ -78,7 +79,7 @@ class Evaluate:
             sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent),
         )
         self.show(evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given))
-        if not self.json:
+        if not self.json and first():
             print(f"protocols and images: {self.run_directory / 'report.html'}")
 
     def of_images(self, images: Path) -> dict[str, Any]:
@@ -92,6 +93,8 @@ class Evaluate:
         return evaluate_images(images, self.reference, self.protocol, self.seed, **beside)
 
     def show(self, content: dict[str, Any]) -> None:
+        if not first():
+            return
         if self.json:
             import json
 

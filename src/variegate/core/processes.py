@@ -1,9 +1,41 @@
-"""What several processes of one training tell each other. With a single process, nothing happens."""
+"""What several processes of one training or evaluation tell each other. With a single process, nothing happens."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
 import torch
 from torch import Tensor, distributed
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Join the processes that torchrun started, for what does not train; a single one has nothing to join."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+        yield
+        return
+    distributed.init_process_group("gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def shared(items: Iterable[T], work: Callable[[T], R]) -> list[R]:
+    """The work of every item, in order; each process does a share of it, and all get all results."""
+    if not several():
+        return [work(item) for item in items]
+    size, rank = distributed.get_world_size(), distributed.get_rank()
+    own = [work(item) for i, item in enumerate(items) if i % size == rank]
+    every: list[list[R]] = [[] for _ in range(size)]
+    distributed.all_gather_object(every, own)
+    return [every[i % size][i // size] for i in range(sum(map(len, every)))]
 
 
 def several() -> bool:

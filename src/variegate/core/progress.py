@@ -18,6 +18,11 @@ PATIENCE = 5.0  # seconds of silence
 _quiet = ContextVar("quiet", default=False)
 
 
+def first() -> bool:
+    """Whether this process is the one that speaks and writes, of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def quietly(quiet: bool = True) -> Iterator[None]:
     """Within it, `watched` says nothing."""
@@ -36,7 +41,7 @@ def watched(items: Iterable[T], title: str, total: int) -> Iterator[T]:
         total: their number.
     """
     started, line = time.monotonic(), None
-    silent = _quiet.get() or os.environ.get("RANK", "0") != "0"
+    silent = _quiet.get() or not first()
     try:
         for done, item in enumerate(items):
             if not silent and line is None and time.monotonic() - started > PATIENCE:

@@ -15,6 +15,8 @@ from ..core.capabilities import HasLevels
 from ..core.errors import check_keywords
 from ..core.files import check_writable, write_text
 from ..core.interfaces import Generator
+from ..core.processes import together
+from ..core.progress import first
 from ..data.dataset.pairs import Pairs
 from ..embedding import Embedding
 from ..model.model import Model
@@ -47,6 +49,7 @@ class Brought(TypedDict, total=False):
     segmenter: Network | None  # returns scores (B, classes, H, W)
 
 
+@together()
 def evaluate(
     run: str | Path,
     data: str | Path | None = None,
@@ -57,7 +60,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the metrics.
 
-    For PixelCNNs, also writes `likelihood.csv`, the bits per dimension of each image.
+    For PixelCNNs, also writes `likelihood.csv`, the bits per dimension of each image. Under torchrun, processes share
+    the drawing of samples and the features of images; the first one writes.
 
     Args:
         data: data to use instead of the run's, read in the same way.
@@ -89,7 +93,8 @@ def evaluate(
 
     def keep(found: Evaluation) -> None:
         content.update(found.results.to_dict() | {"warnings": warnings, "skipped": found.skipped})
-        write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
+        if first():
+            write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
 
     which = brought.get("codes", "both")
     network = brought.get("extractor", "auto")
@@ -98,13 +103,19 @@ def evaluate(
     if found.drawn:
         found.results.add(drawing_costs(model.generator, held, seed))
     keep(found)
+    if first():
+        write_pages(model, folder, held, real, found)
+    return content
+
+
+def write_pages(model: Model, folder: RunFolder, held: Pairs, real: Pairs, found: Evaluation) -> None:
+    """Write the report of a run and, for PixelCNNs, the table of likelihoods."""
     if found.likelihood is not None:
         write_text(folder.path / "likelihood.csv", found.likelihood.table(held))
     predictor = None if folder.predictor is None else Model.load(folder.predictor)
     sections = sections_of(model, held, found, folder, predictor, real)
     title = f"{model.name} on {model.record.data}"
     write_report(folder.path / "report.html", Report(title, model.record.method["summary"], sections))
-    return content
 
 
 def unseen_or_not(held: Pairs, data: str | Path | None) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.errors import ConfigError
 from ...core.images import to_float, to_uint8
 from ...core.interfaces import Generator
+from ...core.processes import shared
 from ...core.progress import watched
 from ...data.dataset.pairs import Pairs
 from ...data.dataset.sampling import sample_pair
@@ -92,19 +93,22 @@ class Drawn:
 
 
 def draw_samples(generator: Generator, pairs: Pairs, inputs: int, samples: int, seed: int, which: WhichCodes) -> Drawn:
-    """Generate samples of the first conditions of a split."""
-    drawn: list[Tensor] = []
-    real: list[Tensor] = []
-    holes: list[Tensor | None] = []
-    pictures: list[Tensor] = []
+    """Generate samples of the first conditions of a split; several processes share the work."""
     count = min(inputs, len(pairs))
-    for i in watched(range(count), "drawing samples", count):
-        codes = codes_for(generator, i, samples, seed, which)
-        drawn.append(as_rgb(to_uint8(sample_pair(generator, pairs, i, codes))))
-        raw, truth = pairs.raw(i)
-        real.append(as_rgb(truth))
-        hole = pairs.condition.hole(raw.unsqueeze(0))
-        holes.append(None if hole is None else hole[0, 0])
-        pictures.append(pairs.condition.to_image(raw))
+
+    def draw(item: int) -> Tensor:
+        codes = codes_for(generator, item, samples, seed, which)
+        return as_rgb(to_uint8(sample_pair(generator, pairs, item, codes)))
+
+    drawn = shared(watched(range(count), "drawing samples", count), draw)
+    raws, truth = zip(*(pairs.raw(i) for i in range(count)))
+    holes = [pairs.condition.hole(raw.unsqueeze(0)) for raw in raws]
+    pictures = [pairs.condition.to_image(raw) for raw in raws]
     differ = any(not torch.equal(one, pictures[0]) for one in pictures)
-    return Drawn(drawn, real, holes, seed, pictures if differ else [])
+    return Drawn(
+        drawn,
+        [as_rgb(one) for one in truth],
+        [None if hole is None else hole[0, 0] for hole in holes],
+        seed,
+        pictures if differ else [],
+    )

@@ -13,6 +13,7 @@ import torch
 from ...core.capabilities import HasSampler
 from ...core.errors import check_keywords
 from ...core.interfaces import Generator, Size
+from ...core.processes import shared
 from ...core.progress import watched
 from ...data.conditions.image import ImageCondition
 from ...data.conditions.labels import Labels
@@ -248,16 +249,16 @@ def mode_results(
 
     The fewer draws are readable, the greater is the total variation, even of true images.
     """
-    each: list[Modes] = []
-    totals: dict[tuple[str, ...], int] = {}
     draws = draws if which != "trained" or generator.fixed_codes is None else len(generator.fixed_codes)
     count = min(layouts, len(pairs))
-    for i in watched(range(count), "layouts whose modes are counted", count):
-        layout = pairs.layout(i)
+
+    def count_modes(item: int) -> Modes:
+        layout = pairs.layout(item)
         assert layout is not None, "only streets have modes"
-        codes = codes_for(generator, i, draws, seed, which)
-        each.append(modes(read(sample_pair(generator, pairs, i, codes), layout)))
-        totals = {mode: totals.get(mode, 0) + n for mode, n in each[-1].counts.items()}
+        return modes(read(sample_pair(generator, pairs, item, codes_for(generator, item, draws, seed, which)), layout))
+
+    each = shared(watched(range(count), "layouts whose modes are counted", count), count_modes)
+    totals = {mode: sum(one.counts[mode] for one in each) for mode in each[0].counts}
     words = {
         "coverage": ("share of the time of day x facade paint combinations reached", "higher"),
         "rare_recall": (f"the same among combinations with odds of at most {RARE:.0%}", "higher"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ...core.errors import DataError
 from ...core.images import to_float
 from ...core.interfaces import Size
+from ...core.processes import shared
 from ...data.files import cache
 from ...runs.measured import libraries
 from .extractors import Extractor
@@ -37,31 +38,31 @@ class Features(NamedTuple):
 @torch.no_grad()
 def features_of(batches: Iterable[Tensor], network: nn.Module) -> Features:
     """Features of batches (n, 3, H, W) in [-1, 1] on the network's device; nothing is kept."""
-    return joined((network(checked(images)).double().cpu(), images) for images in batches)
+    return joined((network(checked(one)).double().cpu(), (one.shape[-2], one.shape[-1])) for one in batches)
 
 
 @torch.no_grad()
 def kept_features(batches: Iterable[Tensor], extractor: Extractor) -> Features:
     """Features of batches (n, 3, H, W), uint8; those of images seen before, by any process, are read from disk.
 
+    Several processes of an evaluation share the batches.
     Nothing is kept of a network whose weights have no hash.
     """
 
-    def rows() -> Iterator[tuple[Tensor, Tensor]]:
-        with Store(key_of(extractor)) as store:
-            for images in batches:
-                keys = [
-                    hashlib.sha256(image.numpy().tobytes() + repr(image.shape).encode()).digest() for image in images
-                ]
-                found = store.read(keys)
-                new = [i for i, key in enumerate(keys) if key not in found]
-                if new:
-                    computed = extractor.network(to_float(checked(images[new]))).float().cpu()
-                    found |= {keys[i]: row for i, row in zip(new, computed)}
-                    store.write({keys[i]: row for i, row in zip(new, computed)})
-                yield torch.stack([found[key] for key in keys]).double(), images
+    with Store(key_of(extractor)) as store:
 
-    return joined(rows())
+        def features(images: Tensor) -> tuple[Tensor, Size]:
+            keys = [hashlib.sha256(image.numpy().tobytes() + repr(image.shape).encode()).digest() for image in images]
+            found = store.read(keys)
+            new = [i for i, key in enumerate(keys) if key not in found]
+            if new:
+                computed = extractor.network(to_float(checked(images[new]))).float().cpu()
+                rows = {keys[i]: row for i, row in zip(new, computed)}
+                store.write(rows)
+                found |= rows
+            return torch.stack([found[key] for key in keys]).double(), (images.shape[-2], images.shape[-1])
+
+        return joined(shared(batches, features))
 
 
 def checked(images: Tensor) -> Tensor:
@@ -70,15 +71,12 @@ def checked(images: Tensor) -> Tensor:
     return images
 
 
-def joined(parts: Iterable[tuple[Tensor, Tensor]]) -> Features:
-    """One set of batches of features, each with its images."""
-    rows, size = [], (0, 0)
-    for features, images in parts:
-        rows.append(features)
-        size = (images.shape[-2], images.shape[-1])
-    if sum(map(len, rows)) < 2:
+def joined(parts: Iterable[tuple[Tensor, Size]]) -> Features:
+    """One set of batches of features, each with the size of its images."""
+    found = list(parts)
+    if sum(len(features) for features, _ in found) < 2:
         raise DataError("a distance between sets needs at least two images in each set")
-    return Features(torch.cat(rows), size)
+    return Features(torch.cat([features for features, _ in found]), found[-1][1])
 
 
 def key_of(extractor: Extractor) -> str:

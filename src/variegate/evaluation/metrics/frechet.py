@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,9 @@ def kernel_distance(
         subsets = 1
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # it warns about keeping all features in memory, which is intended
-        metric = KernelInceptionDistance(feature=Given(real.shape[1]), subsets=subsets, subset_size=size)
+        # every process has all features already, so they must not be gathered
+        options: dict[str, Any] = {"subsets": subsets, "subset_size": size, "sync_on_compute": False}
+        metric = KernelInceptionDistance(feature=Given(real.shape[1]), **options)
         metric.update(real.double(), real=True)
         metric.update(fake.double(), real=False)
         torch.manual_seed(seed)  # torchmetrics draws its subsets from the global generator; fork_rng restores it
