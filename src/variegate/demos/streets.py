@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 DATA = "streets:2000"
 LAYOUTS = 4  # whose modes are counted
 
-FLOW = {"size": 32, "minutes": 3.8, "scale": 0.5}
+FLOW = {"size": 32, "minutes": 3.3, "scale": 0.5}
 # Conditional IMLE searches for the nearest of m samples for every image, and m decides whether rare appearances get
 # samples of their own. Small images are cheap: the search stays at 16x16, and training moves from small to large sizes.
 CIMLE = {
