@@ -21,8 +21,8 @@ from ..runs.folder import RunFolder, run_folder
 from ..runs.measured import Measured, Results
 from ..training.minutes import time_steps
 from .evaluate import unseen_or_not
-from .measuring.cost import COSTS, drawing_costs, measured_cost
-from .measuring.measure import Evaluation, measure
+from .measuring.cost import COSTS, measured_cost
+from .measuring.measure import Evaluation, Extra, measure
 from .measuring.side_by_side import SideBySide, side_by_side
 from .pages.comparison import COMPARED, Row, comparison_sections, shown_of
 from .pages.page import Report, write_report
@@ -148,10 +148,8 @@ def check_same(opened: Mapping[str, Opened]) -> None:
 
 def measured_row(one: Opened, protocol: str, seed: int, perceptual: bool) -> Row:
     """Measure a run, and what it costs."""
-    found: Evaluation = measure(
-        one.model.generator, one.held, one.folder.pairs("train"), protocol, seed, perceptual=perceptual
-    )
-    found.results.add(drawing_costs(one.model.generator, one.held, seed))
+    settings, training = Extra(perceptual=perceptual, costs=True), one.folder.pairs("train")
+    found: Evaluation = measure(one.model.generator, one.held, training, protocol, seed, **settings)
     try:
         device = one.folder.config.run.fabric().device
         pace = time_steps(one.folder.config, one.folder.pairs("train"), None)

@@ -22,7 +22,6 @@ from ..embedding import Embedding
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.saved_model import load_weights
-from .measuring.cost import drawing_costs
 from .measuring.drawn import WhichCodes
 from .measuring.measure import Evaluation, Extra, measure
 from .metrics.extractors import ExtractorName
@@ -98,10 +97,10 @@ def evaluate(
 
     which = brought.get("codes", "both")
     network = brought.get("extractor", "auto")
-    settings = Extra(perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep, extractor=network)
+    settings = Extra(
+        perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep, extractor=network, costs=True
+    )
     found = measure(model.generator, held, real, protocol, seed, **settings)
-    if found.drawn:
-        found.results.add(drawing_costs(model.generator, held, seed))
     keep(found)
     if first():
         write_pages(model, folder, held, real, found)

@@ -38,6 +38,7 @@ from ..metrics.plugged import Networks
 from ..metrics.segmentation import segmentation
 from ..metrics.spread import Levels, centre_distances, feature_spread
 from ..protocols import NamedProtocol, named_protocol
+from .cost import drawing_costs
 from .drawn import Drawn, WhichCodes, codes_for, draw_samples, words_of
 from .gathering import Gathered
 from .sets import set_metrics
@@ -73,6 +74,7 @@ class Extra(TypedDict, total=False):
     networks: Networks | None  # the user's networks
     raw: Generator | None  # the same generator with raw weights (not the EMA); its likelihood is also measured
     codes: WhichCodes  # of networks with fixed codes; default: both
+    costs: bool  # also what drawing costs here; default: False
     extractor: ExtractorName  # of features for the metrics of sets; default: auto
     layouts: int  # streets: of how many layouts the modes are counted; default: MODE_LAYOUTS
     keep: Callable[[Evaluation], None]  # called with the results so far before the slow metrics start
@@ -117,6 +119,8 @@ def measure(
     if pairs.name == "streets" and pairs.layout(0) is not None:  # a user's folder may have that name
         measured, counts = mode_results(generator, pairs, seed, which, extra.get("layouts", MODE_LAYOUTS))
         gathered.results.add(measured)
+    if extra.get("costs"):
+        gathered.add("what drawing costs", lambda: drawing_costs(generator, pairs, seed))
     if isinstance(generator, HasSampler):
         gathered.results.record("drawn", generator.drawn_how)
     if generator.agree is not None:
