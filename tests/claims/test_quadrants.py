@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 import torch
-from benchmarks.quadrants.__main__ import GIVEN, mask_folder
+from benchmarks.quadrants.__main__ import GIVEN, mask_folder, sixteen_levels
 from benchmarks.quadrants.estimates import around_samples, around_training, dequantised, kernel_nats
 from PIL import Image
 
@@ -64,3 +65,18 @@ def test_masks_leave_as_many_quadrants_as_they_say(given: int, tmp_path: object)
     assert (mask == 0).mean() == given / 4
     assert mask[-1, 0] == 0
     assert mask[0, -1] == 255
+
+
+def test_other_digits_are_brought_to_sixteen_levels(tmp_path: Path) -> None:
+    images = np.arange(2 * 28 * 28, dtype=np.int64).reshape(2, 28, 28) % 256
+    for split in ("train", "test"):
+        np.savez(tmp_path / f"mnist_{split}.npz", images=images.astype(np.uint8), labels=np.array([0, 1]))
+    assert sixteen_levels("digits", tmp_path) == "digits"
+    path = Path(sixteen_levels(str(tmp_path / "mnist_train.npz"), tmp_path / "cache"))
+    for split in ("train", "test"):
+        with np.load(path.with_name(f"mnist_{split}.npz")) as file:
+            assert set(np.unique(file["images"])) == {17 * level for level in range(16)}
+            assert np.abs(file["images"].astype(int) - images).max() <= 8
+            assert file["labels"].tolist() == [0, 1]
+    mask = np.asarray(Image.open(mask_folder(2, tmp_path / "side-28", 28) / "mask.png"))
+    assert mask.shape == (28, 28)
