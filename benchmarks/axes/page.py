@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,13 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from variegate.core.images import heat, to_pil
 
-PANELS = {
-    "coverage": "higher",
-    "precision": "higher",
-    "diversity_pixel": "higher",
-    "spread_over_error": "higher",
-    "energy_score": "lower",
-}
+PANELS = {"coverage": "higher", "energy_score": "lower", "spread_over_error": "nearer to 1"}
+LISTED = (*PANELS, "precision", "total_variation", "diversity_pixel", "averaging_gain")
 CELL, LEFT, TOP, GAP = (92, 34), 150, 86, 28
 INK, SOFT, PAPER, NONE = (29, 28, 26), (120, 116, 108), (255, 255, 255), (236, 233, 226)
 
@@ -28,7 +24,7 @@ def places(content: dict[str, Any]) -> tuple[list[str], list[str]]:
 def section(content: dict[str, Any]) -> str:
     """One line for each combination that trained, the best coverage first; then those that are refused, and why."""
     done = {name: row for name, row in content["rows"].items() if "refused" not in row}
-    columns = [*PANELS, "total_variation", "averaging_gain", "steps", "milliseconds_per_image"]
+    columns = [*LISTED, "steps", "seconds", "milliseconds_per_image"]
     lines = ["| randomness x objective | " + " | ".join(name.replace("_", " ") for name in columns) + " |"]
     lines.append("|" + "---|" * (len(columns) + 1))
     for name, row in sorted(done.items(), key=lambda one: (-one[1]["coverage"], -one[1]["precision"])):
@@ -61,7 +57,6 @@ def picture(content: dict[str, Any]) -> Image.Image:
         values = {name: row[metric] for name, row in content["rows"].items() if metric in row}
         if not values:
             continue
-        low, high = min(values.values()), max(values.values())
         pen.text((12, top + 10), f"{metric.replace('_', ' ')}, {better} is better", INK, large)
         for column, objective in enumerate(across):
             for line, word in enumerate(objective.replace("_", " ").replace(",", "").split(" ")[:2]):
@@ -76,10 +71,18 @@ def picture(content: dict[str, Any]) -> Image.Image:
                 if value is None:
                     pen.rectangle(box, NONE)
                     continue
-                share = (value - low) / max(high - low, 1e-9)
-                share = share if better == "higher" else 1 - share
+                share = goodness(value, list(values.values()), better)
                 colour = to_pil(heat(torch.tensor([[share]]), 1)).getpixel((0, 0))
                 pen.rectangle(box, colour)
                 ink = INK if share > 0.6 else PAPER
                 pen.text((left + CELL[0] // 2, middle), f"{value:.3g}", ink, small, "mm")
     return page
+
+
+def goodness(value: float, values: Sequence[float], better: str) -> float:
+    """0 for the worst of the values, 1 for the best."""
+    ranked = [abs(one - 1) for one in values] if better.startswith("nearer") else [-one for one in values]
+    own = abs(value - 1) if better.startswith("nearer") else -value
+    if better == "lower":
+        ranked, own = [-one for one in ranked], -own
+    return (max(ranked) - own) / max(max(ranked) - min(ranked), 1e-9)
