@@ -15,7 +15,7 @@ from .claims import CLAIMS
 from .claims.runs import words
 from .quadrants import page as quadrants
 from .real.rows import METRICS
-from .speed.results import COLUMNS, FOLDER, Result, text
+from .speed.results import COLUMNS, FOLDER, Result, measured_with, text
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 JUDGED, REAL = (FOLDER.parent / name for name in ("claims", "real"))
@@ -83,9 +83,7 @@ def claims_section(name: str, found: list[dict[str, Any]]) -> str:
         lines += ["", *side_by_side(claim)]
     by_machine: dict[str, list[str]] = {}
     for claim in found:
-        versions = claim["versions"]
-        about = f"{claim['machine']['processor']}, Python {versions['python']}, torch {versions['torch']}"
-        by_machine.setdefault(about, []).append(claim["part"])
+        by_machine.setdefault(measured_with(claim), []).append(claim["part"])
     told = "; ".join(f"{', '.join(dict.fromkeys(parts))}: {about}" for about, parts in by_machine.items())
     return "\n".join([*lines, "", f"Mean ± standard deviation over seeds. {told}."])
 
@@ -151,15 +149,8 @@ def noticed_section(content: dict[str, Any]) -> str:
         cells = [f"{marks[one['seen']]}{number(one['value'])}{marks[one['seen']]}" for one in row["faults"].values()]
         true = f"{number(row['true'])} ± {row['deviation']:.1g}"
         lines.append(f"| `{name}` | {row['better']} | {true} | " + " | ".join(cells) + " |")
-    machine, versions = content["machine"], content["versions"]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"`{content['command']}`: {content['data']}; {content['seeds']} draws of true samples; "
-            f"{machine['processor']}, Python {versions['python']}, torch {versions['torch']}.",
-        ]
-    )
+    told = f"{content['data']}; {content['seeds']} draws of true samples; {measured_with(content)}."
+    return "\n".join([*lines, "", f"`{content['command']}`: {told}"])
 
 
 def extent(ordered: Sequence[str]) -> str:

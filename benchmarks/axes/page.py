@@ -10,15 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from variegate.core.images import heat, to_pil
 
+from ..speed.results import measured_with
+
 PANELS = {"coverage": "higher", "energy_score": "lower", "spread_over_error": "nearer to 1"}
 LISTED = (*PANELS, "precision", "total_variation", "diversity_pixel", "averaging_gain")
 CELL, LEFT, TOP, GAP = (92, 34), 150, 86, 28
 INK, SOFT, PAPER, NONE = (29, 28, 26), (120, 116, 108), (255, 255, 255), (236, 233, 226)
-
-
-def places(content: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Randomness down, objectives across."""
-    return list(content["randomness"]), list(content["objectives"])
 
 
 def section(content: dict[str, Any]) -> str:
@@ -37,18 +34,13 @@ def section(content: dict[str, Any]) -> str:
         if "refused" in row:
             refused.setdefault(row["refused"].partition(": ")[2], []).append(name)
     lines += ["", *(f"* {', '.join(names)}: {why}." for why, names in refused.items())]
-    machine, versions = content["machine"], content["versions"]
-    lines += [
-        "",
-        f"`{content['command']}`: {content['data']}; {machine['processor']}, Python {versions['python']}, torch "
-        f"{versions['torch']}.",
-    ]
+    lines += ["", f"`{content['command']}`: {content['data']}; {measured_with(content)}."]
     return "\n".join(lines)
 
 
 def picture(content: dict[str, Any]) -> Image.Image:
     """A panel for each metric: brighter is better; grey is refused."""
-    down, across = places(content)
+    down, across = list(content["randomness"]), list(content["objectives"])
     width, height = LEFT + CELL[0] * len(across) + 12, TOP + CELL[1] * len(down) + GAP
     page = Image.new("RGB", (width, height * len(PANELS)), PAPER)
     pen, small, large = ImageDraw.Draw(page), ImageFont.load_default(13), ImageFont.load_default(17)
@@ -81,8 +73,7 @@ def picture(content: dict[str, Any]) -> Image.Image:
 
 def goodness(value: float, values: Sequence[float], better: str) -> float:
     """0 for the worst of the values, 1 for the best."""
-    ranked = [abs(one - 1) for one in values] if better.startswith("nearer") else [-one for one in values]
-    own = abs(value - 1) if better.startswith("nearer") else -value
-    if better == "lower":
-        ranked, own = [-one for one in ranked], -own
-    return (max(ranked) - own) / max(max(ranked) - min(ranked), 1e-9)
+    faults = {"higher": lambda one: -one, "lower": lambda one: one, "nearer to 1": lambda one: abs(one - 1)}
+    fault = faults[better]
+    worst, best = max(map(fault, values)), min(map(fault, values))
+    return (worst - fault(value)) / max(worst - best, 1e-9)

@@ -21,7 +21,6 @@ from variegate.core.images import to_float
 from variegate.core.method import Method
 from variegate.data import open_data
 from variegate.data.streets.streets import draw_factors, paint, read
-from variegate.evaluation.measuring.cost import drawing_costs
 from variegate.evaluation.measuring.measure import measure
 from variegate.evaluation.metrics.modes import modes
 from variegate.model.model import Model
@@ -128,8 +127,7 @@ def trial(randomness: str, objective: str, cache: Path, seconds: float) -> dict[
     train(chosen, DATA, folder, steps=steps, save_every=steps, **settings)
     spent, run = time.process_time() - began, RunFolder(folder)
     generator, held = Model.load(folder).generator, run.pairs("test")
-    found = measure(generator, held, run.pairs(), "quick", 0, layouts=4, perceptual=False).results.measured
-    found |= drawing_costs(generator, held)
+    found = measure(generator, held, run.pairs(), "quick", 0, layouts=4, perceptual=False, costs=True).results.measured
     row: dict[str, Any] = {name: found[name].value for name in SHOWN if name in found}
     row |= {"steps": steps, "seconds": spent, "parameters": found["parameters"].value}
     row["milliseconds_per_image"] = 1000 * found["seconds_per_image"].value

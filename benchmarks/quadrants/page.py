@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..speed.results import measured_with
+
 # the table of Pyro's tutorial on conditional variational auto-encoders: Bernoulli cross-entropy of grey MNIST, 28x28
 PYRO = {"network without codes": (100.4, 61.9, 25.4), "conditional VAE, Monte Carlo": (71.8, 51.0, 24.2)}
 
@@ -18,10 +20,8 @@ def section(content: dict[str, Any]) -> str:
     for name, values in PYRO.items():
         told = "published for MNIST (28x28, grey values as probabilities) by Pyro's tutorial: another quantity"
         lines.append(f"| {name} | " + " | ".join(f"{value:g}" for value in values) + f" | {told} |")
-    machine, versions = content["machine"], content["versions"]
     lines += [
         "",
-        f"`{content['command']}`: {content['data']}; ± 95 % of the mean over digits; {machine['processor']}, Python "
-        f"{versions['python']}, torch {versions['torch']}.",
+        f"`{content['command']}`: {content['data']}; ± 95 % of the mean over digits; {measured_with(content)}.",
     ]
     return "\n".join(lines)

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
-from time import perf_counter
-from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -26,6 +23,7 @@ from variegate.evaluation.metrics.features import kept_features
 from variegate.evaluation.metrics.fidelity import fidelity
 from variegate.evaluation.protocols import NamedProtocol
 
+from .measure import timed
 from .pairwise_lpips import weights_or_random
 from .results import Row, Settings, row
 
@@ -77,9 +75,3 @@ def noisy_streets(conditions: int, samples: int, seed: int) -> Drawn:
         return (image.int() + noise).clamp(0, 255).to(torch.uint8)
 
     return Drawn([around(image) for image in truth], truth, [None] * conditions, seed)
-
-
-def timed(task: Callable[[], Any]) -> float:
-    began = perf_counter()
-    task()
-    return perf_counter() - began

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
+
+from variegate.evaluation.measuring import cost
 
 Task = Callable[[], object]
 Clock = Callable[[], float]
@@ -86,17 +87,7 @@ def peak_bytes(task: Task) -> int:
     libraries, fragmentation and whatever ran before. Scratch space inside the convolution library is not counted.
     `task` must build its network itself: earlier allocations are unknown to the profiler, even when they are freed.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
-        task()
-    assert record.profiler is not None
-    kineto = record.profiler.kineto_results
-    assert kineto is not None
-    changes = sorted((e.start_ns(), e.nbytes()) for e in kineto.events() if e.name() == "[memory]")
-    alive = peak = 0
-    for _, change in changes:
-        alive += change
-        peak = max(peak, alive)
-    return peak
+    return cost.peak_bytes(task, torch.device("cpu"))
 
 
 def parameters(module: nn.Module) -> int:

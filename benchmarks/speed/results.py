@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
@@ -189,6 +189,12 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "load": [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None,
     }
+
+
+def measured_with(content: Mapping[str, Any]) -> str:
+    """The processor and the versions of a result, for the line below its table."""
+    versions = content["versions"]
+    return f"{content['machine']['processor']}, Python {versions['python']}, torch {versions['torch']}"
 
 
 def processor() -> str:

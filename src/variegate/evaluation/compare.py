@@ -69,10 +69,11 @@ def compare(
     check_same(opened)
     out = Path(out)
     check_writable(out)
+    warnings = {name: unseen_or_not(one.held, data) for name, one in opened.items()}
     rows: dict[str, Row] = {}
     for name, run in zip(names, runs):
         logger.info(f"measuring {name}")
-        for line in unseen_or_not(opened[name].held, data) if name in opened else ():
+        for line in warnings.get(name, ()):
             logger.warning(line)
         rows[name] = measured_row(opened[name], protocol, seed, perceptual) if name in opened else read_row(Path(run))
     held = next((one.held for one in opened.values()), None)
@@ -85,7 +86,7 @@ def compare(
             for metric, column in found.differences.items()
         },
         "refused": dict(found.refused),
-        "warnings": {name: unseen_or_not(one.held, data) for name, one in opened.items()},
+        "warnings": warnings,
         "skipped": {name: list(row.skipped) for name, row in rows.items()},
     }
     write_text(out / "comparison.json", json.dumps(content, indent=2))
@@ -93,7 +94,7 @@ def compare(
     write_text(out / "comparison.tex", as_latex(found, names))
     items = range(min(SHOWN, len(held))) if held is not None else ()
     lead = f"{', '.join(names)}, measured by the protocol {protocol!r} on the same conditions with the same codes."
-    told = dict.fromkeys(line for lines in content["warnings"].values() for line in lines)
+    told = dict.fromkeys(line for lines in warnings.values() for line in lines)
     sections = comparison_sections(rows, held, items, found)
     write_report(out / "report.html", Report("Side by side", " ".join([lead, *told]), sections))
     return content
@@ -152,7 +153,7 @@ def measured_row(one: Opened, protocol: str, seed: int, perceptual: bool) -> Row
     found: Evaluation = measure(one.model.generator, one.held, training, protocol, seed, **settings)
     try:
         device = one.folder.config.run.fabric().device
-        pace = time_steps(one.folder.config, one.folder.pairs("train"), None)
+        pace = time_steps(one.folder.config, training, None)
         assert pace is not None, "without a limit there is an answer"
         found.results.add({"seconds_per_step": measured_cost("seconds_per_step", pace, one.held, device)})
     except VariegateError as error:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ...data.dataset.opening import DataConfig
 from ...data.dataset.pairs import Pairs
 from ..metrics.conditional import SIDE, embed_conditions
+from ..metrics.neighbourhoods import distances
 
 LOOKED = 400  # pairs, evenly spaced
 FEWEST = 10  # pairs that tell something
@@ -34,14 +35,15 @@ def diversity_of(pairs: Pairs) -> tuple[bool, str]:
     chosen = [i * len(pairs) // count for i in range(count)]
     images = torch.cat([reduced(pairs.raw(i)[1]) for i in chosen])
     raws = torch.stack([pairs.raw(i)[0] for i in chosen])
-    usual = float(distances(images).sum() / (count * (count - 1)))
+    apart = distances(images, images)
+    usual = float(apart.sum() / (count * (count - 1)))
     if usual < 1e-3:
         return False, "All images are the same, so there is nothing to learn; give other data."
     if pairs.condition.channels == 0:
         return True, "There are no conditions; images differ."
     if pairs.unpaired:
         return True, "Images and conditions are not paired, so it is unknown how much images of a condition differ."
-    same, apart = equal_rows(raws).fill_diagonal_(False), distances(images)
+    same = equal_rows(raws).fill_diagonal_(False)
     often = int(same.any(dim=1).sum())
     if often >= OFTEN * count:
         share = float(apart[same].mean()) / usual
@@ -55,7 +57,9 @@ def diversity_of(pairs: Pairs) -> tuple[bool, str]:
             )
         return True, f"{told} as any two: there is diversity to learn."
     shown = torch.cat([embed_conditions(pairs.condition.to_image(raw)[None]) for raw in raws])
-    near = distances(shown).masked_fill(same, torch.inf).fill_diagonal_(torch.inf)  # pairs that occur twice aside
+    near = (
+        distances(shown, shown).masked_fill(same, torch.inf).fill_diagonal_(torch.inf)
+    )  # pairs that occur twice aside
     share = float(apart[torch.arange(count), near.argmin(dim=1)].mean()) / usual
     told = f"Hardly a condition occurs twice. Images of the most alike ones differ {share:.0%} as much as any two, at "
     told += f"{SIDE}x{SIDE} pixels and on average"
@@ -70,10 +74,6 @@ def diversity_of(pairs: Pairs) -> tuple[bool, str]:
 def reduced(image: Tensor) -> Tensor:
     """An image, uint8 (C, H, W), as one row of small pixels."""
     return embed_conditions(image.expand(3, -1, -1)[None])
-
-
-def distances(rows: Tensor) -> Tensor:
-    return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def equal_rows(raws: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ from torch.nn import functional as F
 
 from ...core.errors import DataError
 from ...core.images import to_float
-from ...runs.measured import Measured, Protocol, libraries
+from ...runs.measured import Measured
 from .extractors import Extractor
 from .features import Features
 from .frechet import bias, frechet_distance
-from .neighbourhoods import MOST, entropy_of, similarities
+from .neighbourhoods import MOST, distances, entropy_of, similarities
 
 SIDE = 8  # pixels of a condition's picture
 EACH = 10  # conditions for each direction of them that is used
@@ -66,7 +66,7 @@ def conditional_vendi(features: Tensor, conditions: Tensor) -> tuple[float, floa
     The Gaussian's deviation is half the median distance of different conditions. If all are far from each other, the
     first is the geometric mean of each condition's own Vendi score.
     """
-    apart = torch.cdist(conditions, conditions, compute_mode="donot_use_mm_for_euclid_dist")
+    apart = distances(conditions, conditions)
     different = apart[apart > 0]
     if not len(different):
         raise DataError("all conditions look the same; conditional metrics need different ones")
@@ -93,17 +93,18 @@ def frechet_metrics(
     way = directions(real_x, count)
     value = conditional_frechet(real_x @ way, real.values, own.repeat_interleave(samples, dim=0) @ way, fake.values)
     name = f"conditional_{extractor.frechet}"
-    record = protocol_of(extractor, real, len(pictures), samples).model_copy(
-        update={
-            "name": name,
-            "metric": "mean squared Wasserstein distance of Gaussians given the condition (Soloveitchik et al.)",
-            "notes": (
-                f"{len(fake.values)} samples against {len(real.values)} real images",
-                f"conditions: their picture at {SIDE}x{SIDE}, the first {count} principal directions of it",
-                *extractor.notes,
-                *bias(min(len(real.values), len(fake.values)), extractor.features),
-            ),
-        }
+    record = extractor.protocol(
+        real.size,
+        name=name,
+        metric="mean squared Wasserstein distance of Gaussians given the condition (Soloveitchik et al.)",
+        inputs=len(pictures),
+        samples=samples,
+        notes=(
+            f"{len(fake.values)} samples against {len(real.values)} real images",
+            f"conditions: their picture at {SIDE}x{SIDE}, the first {count} principal directions of it",
+            *extractor.notes,
+            *bias(min(len(real.values), len(fake.values)), extractor.features),
+        ),
     )
     return {name: Measured(value=value, n=len(pictures), unit="squared", better="lower", protocol=record)}
 
@@ -115,28 +116,12 @@ def vendi_metrics(fake: Features, pictures: Tensor, extractor: Extractor) -> dic
     conditions = embed_conditions(pictures[:used]).repeat_interleave(samples, dim=0)
     within, between = conditional_vendi(fake.values[: used * samples], conditions)
     notes = (f"cosines of features; a Gaussian of conditions, their picture at {SIDE}x{SIDE}", *extractor.notes)
-    protocol = protocol_of(extractor, fake, used, samples).model_copy(update={"notes": notes})
 
     def score(kind: str, metric: str, value: float) -> dict[str, Measured]:
         name = f"{kind}_vendi_{extractor.name}"
-        record = protocol.model_copy(update={"name": name, "metric": metric})
+        record = extractor.protocol(fake.size, name=name, metric=metric, inputs=used, samples=samples, notes=notes)
         return {name: Measured(value=value, n=used, unit="images", better="higher", protocol=record)}
 
     given = "Vendi score of samples given their condition (Jalali et al.)"
     told = "the part of the samples' Vendi score that follows from their condition (Jalali et al.)"
     return score("conditional", given, within) | score("information", told, between)
-
-
-def protocol_of(extractor: Extractor, features: Features, inputs: int, samples: int) -> Protocol:
-    return Protocol(
-        name="",
-        metric="",
-        libraries=libraries("variegate", *extractor.packages),
-        extractor=extractor.description,
-        weights=extractor.digests,
-        resize=extractor.resize,
-        value_range="[-1, 1]",
-        inputs=inputs,
-        samples=samples,
-        size=features.size,
-    )

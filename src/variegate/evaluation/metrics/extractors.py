@@ -6,15 +6,17 @@ import shutil
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ...core.errors import ConfigError, WeightsError, did_you_mean
 from ...core.images import to_uint8
+from ...core.interfaces import Size
 from ...networks import weights
 from ...networks.features import PooledFeatures, pooled_features
+from ...runs.measured import Protocol, libraries
 
 ExtractorName = Literal["auto", "inception", "squeezenet", "alexnet", "dinov2"]
 INCEPTION = (
@@ -34,6 +36,18 @@ class Extractor(NamedTuple):
     digests: dict[str, str]
     packages: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    def protocol(self, size: Size, own: tuple[str, ...] = ("variegate",), **fields: Any) -> Protocol:
+        """The record of a metric of these features; `own` are packages that compute it besides those of the network."""
+        return Protocol(
+            libraries=libraries(*own, *self.packages),
+            extractor=self.description,
+            weights=self.digests,
+            resize=self.resize,
+            value_range="[-1, 1]",
+            size=size,
+            **fields,
+        )
 
     @property
     def frechet(self) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import DataError
-from ...runs.measured import Measured, Protocol, libraries
+from ...runs.measured import Measured
 from .extractors import Extractor
 from .features import Features
 
@@ -83,15 +83,11 @@ def set_distances(
     if not (features.isfinite().all() and others.isfinite().all()):
         raise DataError("some features are NaN or infinite; check the images for NaN or infinity")
     counts = f"{sets}: {len(others)} against {len(features)}"
-    protocol = Protocol(
+    protocol = extractor.protocol(
+        real.size,
+        own=(),
         name=extractor.frechet,
         metric="Fréchet distance of Gaussians fitted to features",
-        libraries=libraries(*extractor.packages),
-        extractor=extractor.description,
-        weights=extractor.digests,
-        resize=extractor.resize,
-        value_range="[-1, 1]",
-        size=real.size,
         notes=(counts, *extractor.notes, *bias(smaller, extractor.features)),
     )
     subset = min(SUBSET_SIZE, smaller)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.errors import DataError
-from ...runs.measured import Better, Measured, Protocol, libraries
+from ...runs.measured import Better, Measured, Protocol
 from .extractors import Extractor
 from .features import Features
 
@@ -125,16 +125,7 @@ def neighbourhood_metrics(
     """
     true, drawn = (few(features.values, seed) for features in (real, fake))
     network = extractor.name
-    protocol = Protocol(
-        name=network,
-        metric="",
-        libraries=libraries("variegate", *extractor.packages),
-        extractor=extractor.description,
-        weights=extractor.digests,
-        resize=extractor.resize,
-        value_range="[-1, 1]",
-        size=real.size,
-    )
+    protocol = extractor.protocol(real.size, name=network, metric="")
     about = f"samples of held-out conditions against training images: {len(drawn)} against {len(true)}"
     note = f"k = {NEAREST}; streets have modes of the names coverage and precision, which are other numbers"
     found = {
