@@ -16,6 +16,7 @@ from . import (
     pairwise_lpips,
     pixelcnn,
     startup,
+    studio,
 )
 from .results import Row, Settings
 
@@ -31,4 +32,5 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Row]]] = {
     "pairwise_lpips": pairwise_lpips.rows,
     "pixelcnn": pixelcnn.rows,
     "startup": startup.rows,
+    "studio": studio.rows,
 }

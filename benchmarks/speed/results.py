@@ -117,6 +117,20 @@ COLUMNS = {
         "holds",
     ],
     "startup": ["case", "seconds", "allowed", "ratio", "limit", "holds"],
+    "studio": [
+        "case",
+        "clients",
+        "p50",
+        "p95",
+        "ratio",
+        "spread",
+        "limit",
+        "right",
+        "refused",
+        "wrong",
+        "failed",
+        "holds",
+    ],
 }  # columns shown in tables; the JSON contains all of them
 
 Row = dict[str, Any]  # has `case`, `ratio`, `limit`, `holds`; the rest is specific to the benchmark

@@ -19,7 +19,7 @@ from docs.tables import TABLES, updated
 from helpers.shared import ROOT, SHARED
 from variegate.cli import main
 
-NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-images")
+NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-images", "studio", "studies")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 MADE_BY_MAKE = ("make ", "git ", "cd ")  # continuous integration runs these
 
@@ -74,7 +74,7 @@ def test_a_command_of_the_documentation_runs(
     assert not status, f"{page}: {line}\n{capsys.readouterr().err[-2000:]}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/scenes.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/scenes.md", "docs/studio.md"])
 def test_the_lines_of_python_run(page: str, desk: Path) -> None:
     [block] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert (desk / "demo").is_dir(), "the commands above make the models that the lines load"

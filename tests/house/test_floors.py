@@ -22,7 +22,7 @@ FLOORS = (
     {"runs"},
     {"embedding", "model", "training"},
     {"compression", "evaluation"},
-    {"demos"},
+    {"demos", "studio"},
     {"cli"},
 )
 DATA = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import ConfigError
 from ..core.files import check_writable
+from ..runs.bundled import bundled
 
 if TYPE_CHECKING:
     from ..model.model import Model
@@ -84,7 +85,8 @@ def folder_for(out: Path | None, default: Path) -> Path:
         ConfigError: it is named like an image.
         TrainingError: nothing can be written there.
     """
-    folder = out or default
+    here = Path(default.name) if bundled(default.parent) else default  # not in the package
+    folder = out or here
     check_writable(next(place for place in (folder, *folder.absolute().parents) if place.is_dir()))
     if folder.suffix.lower() in IMAGES and not folder.is_dir():
         raise ConfigError(

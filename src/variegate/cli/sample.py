@@ -17,7 +17,7 @@ class Sample:
     """Sample many images for each condition, and write the images, a grid and their codes."""
 
     run_directory: Positional[Path]
-    conditions: Positional[tuple[str, ...]]
+    conditions: Positional[tuple[str, ...]] = ()
     """image files, or items of the run's data such as test:0 or val:3; class:NAME, vector:FILE:ROW or none for models
     that take these"""
     n: Annotated[int | None, arg(aliases=["-n"])] = None
@@ -43,6 +43,8 @@ class Sample:
     """PixelCNNs: below 1, likelier values and fewer different images; default: as trained, 1"""
     consistent: bool = False
     """super-resolution, inpainting: change samples so that, made small or around the hole, they are as given"""
+    from_zip: Path | None = None
+    """draw the images of a ZIP that the studio saved again, exactly, with its condition and codes"""
     mask: Path | None = None
     """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
@@ -54,6 +56,9 @@ class Sample:
     """torch.compile: the first image is slow, many images are faster"""
 
     def run(self) -> None:
+        if self.from_zip is not None:
+            self.again(self.from_zip)
+            return
         from ..core.progress import watched
         from ..model.model import Model
         from .codes import given_codes, refuse_several
@@ -76,4 +81,18 @@ class Sample:
         for prefix, (_, condition) in watched(each, "drawing samples", len(named)):
             drawn = model.sample(condition, n, self.seed, codes=codes, size=size_for(self.size, model.size))
             drawn.save(out, prefix)
+        print(out)
+
+    def again(self, archive: Path) -> None:
+        """Draw the images of a ZIP again."""
+        from ..studio import require_packages
+
+        if self.conditions:
+            raise ConfigError(f"{archive} has a condition of its own; omit {self.conditions[0]}, or --from-zip")
+        require_packages()
+        from ..studio.recipes import redraw
+        from ..studio.shelf import Entry
+
+        out = folder_for(self.out, self.run_directory / "drawn")
+        redraw(archive, Entry(self.run_directory, self.run_directory.name, self.device)).save(out)
         print(out)

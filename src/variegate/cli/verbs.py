@@ -25,6 +25,10 @@ from .moments import Moments
 from .protocols import Protocols
 from .sample import Sample
 from .sequence import Sequence
+from .studio import Studio
+from .study_create import StudyCreate
+from .study_report import StudyReport
+from .study_serve import StudyServe
 from .toy_ring import ToyRing
 from .train import Train
 
@@ -58,4 +62,8 @@ VERBS = {
     "evaluate": Evaluate,
     "compare": Compare,
     "doctor": Doctor,
+    "studio": Studio,
+    "study create": StudyCreate,
+    "study serve": StudyServe,
+    "study report": StudyReport,
 }

@@ -77,13 +77,22 @@ def path(start: Tensor, end: Tensor, steps: int, prior: Prior) -> Tensor:
     Gaussian codes move along the arc between them, which keeps their typical length; a straight line would pass
     through unusually short codes. Uniform codes move along the line, which stays inside the unit cube.
     """
-    if prior == "uniform":
-        return line(start, end, steps)
+    return along(start, end, shares(steps), prior)
+
+
+def between(start: Tensor, end: Tensor, share: float, prior: Prior) -> Tensor:
+    """The code (D,) at a share of the `path`; at 0 and 1 it has exactly the bits of the ends."""
+    if share in (0, 1):
+        return end if share else start
+    return along(start, end, torch.tensor([[share]]), prior)[0]
+
+
+def along(start: Tensor, end: Tensor, t: Tensor, prior: Prior) -> Tensor:
+    """The codes (n, D) at shares t (n, 1) of the `path`."""
     cosine = torch.dot(start, end) / (start.norm() * end.norm()).clamp_min(1e-12)
     angle = torch.arccos(cosine.clamp(-1, 1))
-    if angle < 1e-4 or torch.pi - angle < 1e-4:  # parallel codes leave the arc undefined
-        return line(start, end, steps)
-    t = shares(steps)
+    if prior == "uniform" or angle < 1e-4 or torch.pi - angle < 1e-4:  # parallel codes leave the arc undefined
+        return start + t * (end - start)
     return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 
 

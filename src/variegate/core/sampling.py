@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from torch import Tensor
 from .capabilities import HasMoments
 from .errors import ConfigError
 from .images import heat, heat_scale, to_pil, to_uint8, to_unit
-from .interfaces import Generator
+from .interfaces import Features, Generator
+
+ROWS = 4  # images that `decode_rows` decodes at a time
 
 
 @torch.no_grad()
@@ -36,6 +39,29 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
         drawn = torch.cat(parts).clamp(-1, 1).float()
         images.append((drawn if generator.agree is None else generator.agree(row, drawn)).cpu())
     return torch.stack(images)
+
+
+@torch.no_grad()
+def decode_rows(generator: Generator, rows: Sequence[Features], codes: Tensor) -> Tensor:
+    """One image (C, H, W) in [-1, 1] for each of at most ROWS rows: features of one condition, and a code of (R, D).
+
+    Convolutions round differently for different batch sizes. Rows are filled up to exactly ROWS here, so an image has
+    the same bits whichever others are decoded with it. Features must have one size.
+    """
+    filled = [*rows, *[rows[-1]] * (ROWS - len(rows))]
+    state = tuple(torch.cat(planes) for planes in zip(*[(one.condition, *one.state) for one in filled]))
+    wide = torch.cat([codes, codes[-1:].expand(ROWS - len(rows), -1)])
+    images = generator.decode(Features(state[0], state[1:], rows[0].size), wide.to(state[0].device))
+    return images[: len(rows)].clamp(-1, 1).float().cpu()
+
+
+@torch.no_grad()
+def draw_rows(generator: Generator, condition: Tensor, codes: Tensor) -> Tensor:
+    """Images (n, C, H, W) in [-1, 1] of one encoded condition (1, K, H, W), with the bits of `decode_rows`."""
+    features = generator.encode(condition)
+    parts = [decode_rows(generator, [features] * len(part), part) for part in codes.split(ROWS)]
+    images = torch.cat(parts)
+    return images if generator.agree is None else generator.agree(condition, images)
 
 
 class Moments(NamedTuple):

@@ -79,10 +79,10 @@ class LoadedGenerator:
 
     def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
         """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W), as returned by `condition.read`."""
-        with self._precision():
+        with self.autocast():
             return to_unit(decode_in_chunks(self.generator, self.encode(raw), codes, chunk)[0])
 
-    def _precision(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
 
     def encode(self, raw: Tensor) -> Tensor:

@@ -165,7 +165,7 @@ class Model(LoadedGenerator):
                 f"this {self.name} model needs {with_article(self.condition.noun)} as its condition, got none; "
                 "give it with --condition"
             )
-        with torch.no_grad(), self._precision():
+        with torch.no_grad(), self.autocast():
             features = self.generator.encode(self.encode(self.condition.read(source, size)))
         images = complete(generator, features, start, keep, codes)
         return Samples(images, codes, seeds, shown_before(start, keep))

@@ -16,6 +16,7 @@ from ..core.config import Config
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import saving
 from ..core.interfaces import Generator, Shapes, Size
+from .bundled import bundled
 
 
 class ModelRecord(Config):
@@ -66,11 +67,13 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord, inverte
 
 
 def model_folder(place: Path) -> Path:
-    """The folder of the model, which is inside a run directory or the given folder itself.
+    """The folder of the model: inside a run directory, the given folder itself, or of a bundled model of that name.
 
     Raises:
         CheckpointError: it is not a folder.
     """
+    if (shipped := bundled(place)) is not None:
+        return shipped
     if not place.is_dir():
         raise CheckpointError(f"{place} is not a folder; give a run directory that `variegate train` wrote")
     return place / "model" if (place / "model").is_dir() else place

@@ -15,7 +15,7 @@ from ...data.dataset.pairs import Pairs
 from ...data.dataset.sampling import sample_pair, sample_raw
 from ...model.model import Model
 from ..metrics.calibration import ALIKE, Calibration
-from ..metrics.memorisation import nearest_training
+from ..metrics.memorisation import TrainingImages
 
 Finding = tuple[bool, str]
 MODES, FEWEST = 24, 6  # samples that are drawn, and as many groups of them as are few
@@ -64,7 +64,8 @@ def copies(model: Model, held: Pairs, training: Pairs, images: int = 8) -> Findi
     codes = model.generator.draw([(0, 0)])
     drawn = torch.stack([to_uint8(sample_pair(model.generator, held, i, codes))[0] for i in some])
     real = torch.stack([held.raw(i)[1] for i in some])
-    own, usual = (float(nearest_training(each, training).distances.median()) for each in (drawn, real))
+    kept = TrainingImages(training)
+    own, usual = (float(kept.nearest(each).distances.median()) for each in (drawn, real))
     if own >= COPIED * usual:
         return None
     return False, (

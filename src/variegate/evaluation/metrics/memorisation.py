@@ -22,22 +22,21 @@ class Nearest(NamedTuple):
     distances: Tensor  # root mean squared difference in [-1, 1], (n,)
 
 
-@torch.no_grad()
-def nearest_training(images: Tensor, training: Pairs) -> Nearest:
-    """Search the training images, evenly spaced if there are very many.
+class TrainingImages:
+    """Training images made small for the search, evenly spaced if there are more than `most`."""
 
-    Args:
-        images: uint8 (n, C, H, W), of the size of the training images.
-    """
-    count = min(IMAGES, len(training))
-    items = torch.arange(count) * len(training) // count
-    wanted = reduced(images).flatten(1)
-    rows = []
-    for some in items.split(64):
-        real = reduced(torch.stack([training.raw(item)[1] for item in some.tolist()])).flatten(1)
-        rows.append(torch.cdist(wanted, real) / wanted.shape[1] ** 0.5)
-    best = torch.cat(rows, dim=1).min(dim=1)
-    return Nearest(items[best.indices], best.values)
+    def __init__(self, training: Pairs, most: int = IMAGES) -> None:
+        count = min(most, len(training))
+        self.items = torch.arange(count) * len(training) // count
+        parts = [reduced(torch.stack([training.raw(i)[1] for i in some.tolist()])) for some in self.items.split(64)]
+        self.small = torch.cat(parts).flatten(1)
+
+    @torch.no_grad()
+    def nearest(self, images: Tensor) -> Nearest:
+        """Of images uint8 (n, C, H, W), of the size of the training images."""
+        wanted = reduced(images).flatten(1)
+        best = (torch.cdist(wanted, self.small) / wanted.shape[1] ** 0.5).min(dim=1)
+        return Nearest(self.items[best.indices], best.values)
 
 
 def reduced(images: Tensor) -> Tensor:

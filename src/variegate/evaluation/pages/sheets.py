@@ -15,7 +15,7 @@ from ...model.model import Model
 from ...runs.health import code_sensitivity, verdict
 from ..doctor.diagnosis import use_of_branches
 from ..metrics.likelihood import BITS, OF_CLASS, Likelihood, is_of_class, surprisals
-from ..metrics.memorisation import nearest_training
+from ..metrics.memorisation import TrainingImages
 from . import contact_sheets
 from .axes import number
 from .page import Cell, Figure, Section, Table, interval, plain
@@ -128,7 +128,8 @@ def memory_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
     if training.image_channels == 1:
         drawn = drawn[:, :1]
     real = torch.stack([pairs.raw(item)[1] for item in items])
-    of_drawn, of_real = nearest_training(drawn, training), nearest_training(real, training)
+    kept = TrainingImages(training)
+    of_drawn, of_real = kept.nearest(drawn), kept.nearest(real)
     ratio = float(of_drawn.distances.mean() / of_real.distances.mean().clamp(min=1e-6))
     rows = [[*drawn], [training.raw(item)[1] for item in of_drawn.items.tolist()]]
     caption = (

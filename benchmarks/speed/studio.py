@@ -1,0 +1,166 @@
+"""The studio's server with the model that ships: latency of `/v1/sample`, what sharing passes gives, and load.
+
+Every case runs the whole server (uvicorn) and its clients in one process. *Sharing* is the ratio of the time that the
+same requests take with passes shared between requests and with each request drawn by itself, in a batch of its own size
+without filling. *Load* is 32 clients at once: nothing may fail but by 429, and every image must have the bits that a
+client has who asks alone. Its ratio is the memory at the end over that after a tenth of the time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from resource import getpagesize
+from statistics import median, quantiles
+from typing import Any
+
+import httpx2
+import torch
+
+from variegate.studio.app import Studio, make_app
+from variegate.studio.drawer import Drawer, Order
+from variegate.studio.listening import Listening
+from variegate.studio.shelf import Shelf
+
+from .results import Row, Settings, row
+
+TOKEN = "benchmark"
+CLIENTS = (1, 4, 16)
+MANY, SECONDS = 32, 60
+SHARING_LIMIT, MEMORY_LIMIT = 0.5, 1.1
+CODES = 200  # different requests of the load
+
+
+class Alone(Drawer):
+    """Draws each order by itself, as a server without sharing would."""
+
+    def _take(self) -> list[tuple[Order, int]] | None:
+        with self._ready:
+            while not any(order.waiting for order in self._orders):
+                if not self._open:
+                    return None
+                self._ready.wait()
+            order = next(order for order in self._orders if order.waiting)
+            order.given = len(order.codes)
+            return [(order, place) for place in range(len(order.codes))]
+
+    def _pass(self, taken: list[tuple[Order, int]]) -> None:
+        order = taken[0][0]
+        with torch.no_grad():
+            order.encoded = order.model.encode(order.raw)
+            features = order.model.generator.encode(order.encoded)
+            order.images = [*order.model.generator.decode_all(features, order.codes[None])[0].clamp(-1, 1).cpu()]
+        self._finish(order)
+
+
+@contextmanager
+def server(alone: bool = False) -> Iterator[str]:
+    """A studio on a free port, and its address."""
+    listening = Listening()
+    studio = Studio(Shelf([Path("street")]))
+    if alone:
+        studio.drawer.close()
+        studio.drawer = Alone()
+    with listening.in_thread(make_app(studio, listening.hosts, TOKEN)) as url:
+        yield url
+
+
+def rows(settings: Settings) -> list[Row]:
+    requests = 32 if settings.quick else 320
+    found = [latency(clients, requests) for clients in CLIENTS]
+    found += [sharing(n, clients, requests, settings) for n in (1, 8) for clients in CLIENTS[1:]]
+    return [*found, load(3 if settings.quick else SECONDS)]
+
+
+def latency(clients: int, requests: int) -> Row:
+    with server() as address:
+        seconds = times(address, clients, requests, 8)
+    cuts = quantiles(seconds, n=20)
+    return row(f"8 images, {clients} at once", None, None, p50=median(seconds), p95=cuts[-1], clients=clients)
+
+
+def sharing(n: int, clients: int, requests: int, settings: Settings) -> Row:
+    with server() as shared, server(alone=True) as alone:
+        timed = settings.compare(
+            lambda: times(shared, clients, requests, n), lambda: times(alone, clients, requests, n), pairs=3
+        )
+    limit = SHARING_LIMIT if n == 1 else None
+    details = {"p50": None, "p95": None, "clients": clients}
+    return row(f"{n} image{'s' * (n > 1)} each, shared over alone", timed.ratio, limit, **details, spread=timed.spread)
+
+
+def times(address: str, clients: int, requests: int, n: int) -> list[float]:
+    """Seconds of each of so many requests for n images, by so many clients at once."""
+    condition = conditions(address)
+    seconds: list[float] = []
+
+    def work(client: int) -> None:
+        with httpx2.Client(base_url=address, timeout=60, headers={"authorization": f"Bearer {TOKEN}"}) as http:
+            for turn in range(requests // clients):
+                started = time.perf_counter()
+                body = {"condition": condition[client % len(condition)], "n": n, "seed": turn}
+                http.post("/v1/sample", json=body).raise_for_status()
+                seconds.append(time.perf_counter() - started)
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(work, range(clients)))
+    return seconds
+
+
+def conditions(address: str) -> list[dict[str, Any]]:
+    with httpx2.Client(base_url=address) as http:
+        return [http.get(f"/v1/models/street/examples/{i}").json()["condition"] for i in range(8)]
+
+
+def load(seconds: float) -> Row:
+    """32 clients at once; each asks for one of CODES requests at a time."""
+    with server() as address:
+        condition = conditions(address)
+        headers = {"authorization": f"Bearer {TOKEN}"}
+
+        def ask(http: httpx2.Client, number: int) -> httpx2.Response:
+            body = {"condition": condition[number % 8], "n": 1 + number % 8, "seed": number}
+            return http.post("/v1/sample", json=body)
+
+        with httpx2.Client(base_url=address, timeout=60, headers=headers) as http:
+            expected = [pngs(ask(http, number)) for number in range(CODES)]
+        until, counts = time.perf_counter() + seconds, {"right": 0, "wrong": 0, "refused": 0, "failed": 0}
+        lock = threading.Lock()
+
+        def work(client: int) -> None:
+            number = client * 7
+            with httpx2.Client(base_url=address, timeout=60, headers=headers) as http:
+                while time.perf_counter() < until:
+                    number += 1
+                    answer = ask(http, number % CODES)
+                    kind = {200: "right", 429: "refused"}.get(answer.status_code, "failed")
+                    if kind == "right" and pngs(answer) != expected[number % CODES]:
+                        kind = "wrong"
+                    with lock:
+                        counts[kind] += 1
+
+        with ThreadPoolExecutor(MANY) as pool:
+            working = [pool.submit(work, client) for client in range(MANY)]
+            time.sleep(seconds / 10)
+            early = resident()
+            for one in working:
+                one.result()
+        ratio = resident() / early
+    details = {"p50": None, "p95": None, "clients": MANY, "seconds": seconds, **counts}
+    found = row("load: memory at the end over early", ratio, MEMORY_LIMIT, **details)
+    found["holds"] = bool(found["holds"] and not counts["wrong"] and not counts["failed"])
+    return found
+
+
+def pngs(answer: httpx2.Response) -> list[str]:
+    answer.raise_for_status()
+    return [image["png"] for image in answer.json()["images"]]
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()

@@ -1,0 +1,243 @@
+"""The web application: the studio's pages and the HTTP API that they use, and anyone else may."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from ..core.errors import VariegateError
+from ..runs.saved_model import versions
+from . import service, wire
+from .conditions import read_file
+from .drawer import Drawer, Dropped
+from .explain import explain
+from .jobs import Job, Jobs
+from .metrics import Counting, Counts
+from .recipes import read_recipe
+from .security import Guard, Refusal
+from .shelf import Shelf
+
+WEB = Path(__file__).parent / "web"
+KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": wire.Failure} for status in (400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 500, 503, 504)
+}
+
+
+@dataclass
+class Studio:
+    """The parts of one server."""
+
+    shelf: Shelf
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        self.drawer = Drawer(self.counts.passed)
+        self.jobs = Jobs()
+        self.counts.watch(lambda: self.drawer.waiting)
+
+    def close(self) -> None:
+        """Finish what waits."""
+        self.jobs.close()
+        self.drawer.close()
+
+
+def make_app(studio: Studio, hosts: frozenset[str], token: str | None, public: bool = False) -> FastAPI:
+    """The application.
+
+    Args:
+        hosts: what the Host header may be; see `security.own_hosts`.
+        token: of every write. The page is told it, unless the server is `public`: then reads need it, too.
+    """
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(studio.close)
+
+    app = FastAPI(
+        title="variegate",
+        version=versions()["variegate"],
+        description="One condition, many images. Send `Authorization: Bearer TOKEN` with every POST and DELETE.",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        responses=FAILURES,
+    )
+    add_pages(app, "" if public or token is None else token)
+    add_models(app, studio)
+    add_drawing(app, studio)
+    add_jobs(app, studio)
+    add_failures(app)
+    app.add_middleware(Counting, counts=studio.counts)
+    app.add_middleware(Guard, hosts=hosts, token=token, reads=public)
+    return app
+
+
+def add_pages(app: FastAPI, token: str) -> None:
+    files = {path.name: path.read_bytes() for path in sorted(WEB.iterdir()) if path.suffix in KINDS}
+    index = files.pop("index.html").decode().replace("{{ token }}", token)
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> HTMLResponse:
+        return HTMLResponse(index)
+
+    @app.get("/static/{name}", include_in_schema=False)
+    async def static(name: str) -> Response:
+        if name not in files:
+            raise Refusal(404, "there is no such file")
+        return Response(files[name], media_type=KINDS[Path(name).suffix])
+
+    @app.get("/healthz", responses={})
+    async def health() -> dict[str, str]:
+        """Whether the server runs."""
+        return {"status": "ok"}
+
+
+def add_models(app: FastAPI, studio: Studio) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(studio.counts.text(), media_type="text/plain; version=0.0.4")
+
+    @app.get("/v1/models")
+    def models() -> wire.Models:
+        """The models, and what each needs."""
+        return wire.Models(models=[entry.info for entry in studio.shelf.entries.values()])
+
+    @app.get("/v1/models/{model}/examples/{index}")
+    def example(model: str, index: wire.Number) -> wire.Example:
+        """A held-out condition of the model's data."""
+        entry = studio.shelf.find(model)
+        if index >= len(entry.examples):
+            raise Refusal(404, f"there are {len(entry.examples)} examples, numbered from 0")
+        return entry.example(entry.examples[index])
+
+    @app.get("/v1/models/{model}/calibration")
+    def calibration(model: str) -> wire.CalibrationOut:
+        """Whether samples are as uncertain as they should be; measured when it is first asked for."""
+        found = studio.shelf.find(model).calibration
+        if found is None:
+            raise Refusal(404, "calibration needs held-out pairs, which are not here, and a model that samples")
+        measured, conditions = found
+        return wire.CalibrationOut(
+            words=measured.words(),
+            averaging_gain=measured.gain(),
+            spread_over_error=measured.spread_over_error(),
+            ranks=measured.ranks.tolist(),
+            conditions=conditions,
+            samples=measured.samples,
+        )
+
+    @app.post("/v1/models/{model}/read")
+    def read(model: str, body: wire.FileRequest) -> wire.Example:
+        """An image file as this model's condition."""
+        entry = studio.shelf.find(model)
+        return entry.example(read_file(entry.model.condition, body.data, entry.model.size))
+
+
+def add_drawing(app: FastAPI, studio: Studio) -> None:
+    @app.post("/v1/sample")
+    async def sample(body: wire.SampleRequest, request: Request) -> wire.Samples:
+        """Many images of one condition. The same codes and condition give the same images, whoever else asks."""
+        return await service.sample(studio.shelf, studio.drawer, body, request.is_disconnected)
+
+    @app.post("/v1/interpolate")
+    async def interpolate(body: wire.InterpolateRequest, request: Request) -> wire.Samples:
+        """Images along the path between two codes, ends included."""
+        wanted = service.morph_of(body)
+        return await service.sample(studio.shelf, studio.drawer, wanted, request.is_disconnected)
+
+    @app.post("/v1/explain")
+    async def explain_images(body: wire.ExplainRequest, request: Request) -> wire.Explanation:
+        """What is uncertain: mean, deviation, differences, the nearest training images, surprisal."""
+        asked = wire.SampleRequest(model=body.model, condition=body.condition, n=body.n, seed=body.seed)
+        wanted = await run_in_threadpool(service.read, studio.shelf, asked)
+        images = await service.draw(studio.drawer, wanted, request.is_disconnected)
+        return await run_in_threadpool(explain, wanted.entry, wanted.raw, images, wanted.names)
+
+    @app.post("/v1/recipe")
+    def recipe(body: wire.PngRequest) -> wire.Recipe:
+        """How a PNG that was saved here was made."""
+        found = read_recipe(body.png)
+        if found is None:
+            raise Refusal(404, "this PNG holds no recipe; it was not saved here, or without one")
+        known = any(entry.weights == found.weights for entry in studio.shelf.entries.values())
+        return found.model_copy(update={"known": known})
+
+
+def add_jobs(app: FastAPI, studio: Studio) -> None:
+    def state(job: Job) -> wire.JobState:
+        result = f"/v1/jobs/{job.identity}/result" if job.state == "done" else None
+        return wire.JobState(id=job.identity, state=job.state, error=job.error, result=result)
+
+    @app.post("/v1/jobs", status_code=202)
+    def start(body: wire.JobRequest) -> wire.JobState:
+        """Start something whose answer is a file."""
+        return state(studio.jobs.add(service.work_of(studio.shelf, studio.drawer, body)))
+
+    @app.get("/v1/jobs/{job}")
+    async def look(job: str) -> wire.JobState:
+        """How far a job is."""
+        return state(studio.jobs.find(job))
+
+    @app.get("/v1/jobs/{job}/result", response_class=Response)
+    async def result(job: str) -> Response:
+        """The file of a finished job."""
+        found = studio.jobs.find(job)
+        if found.file is None:
+            raise Refusal(404, f"the job is {found.state}, so there is no file")
+        name = {"content-disposition": f'attachment; filename="{found.file.name}"'}
+        return Response(found.file.content, media_type=found.file.kind, headers=name)
+
+    @app.delete("/v1/jobs/{job}")
+    async def cancel(job: str) -> wire.JobState:
+        """Cancel a job."""
+        return state(studio.jobs.cancel(job))
+
+
+def add_failures(app: FastAPI) -> None:
+    """Every failure is one sentence, as JSON."""
+
+    def told(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        return JSONResponse({"error": sentence}, status, headers)
+
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, error: Refusal) -> Response:
+        headers = {name.decode(): value.decode() for name, value in error.headers()}
+        return Response(error.body(), error.status, headers)
+
+    @app.exception_handler(VariegateError)
+    async def wrong(request: Request, error: VariegateError) -> JSONResponse:
+        return told(422, str(error))
+
+    @app.exception_handler(Dropped)
+    async def dropped(request: Request, error: Dropped) -> JSONResponse:
+        return told(409, "a newer request has replaced this one")
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if part != "body")
+        return told(422, f"{place or 'the body'}: {first['msg'].lower()}")
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> JSONResponse:
+        sentences = {
+            400: "the body is not JSON in UTF-8",
+            404: "there is nothing here",
+            405: "this is not answered here",
+        }
+        return told(error.status_code, sentences.get(error.status_code, str(error.detail)), error.headers)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        return told(500, f"this is a fault of variegate ({type(error).__name__}); the server's log has it")

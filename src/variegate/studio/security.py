@@ -1,0 +1,195 @@
+"""What every request must satisfy before a route sees it, and the headers that every answer carries.
+
+A page on another site can make a browser send requests to 127.0.0.1. Against that: a fixed list of hosts (DNS
+rebinding), a list of origins, no CORS headers at all, a token for every write, JSON as the only type of a body (which
+forms cannot send), and a policy that lets pages load nothing but this server's own files.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable
+from functools import partial
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_BYTES = 32 * 2**20
+TOO_LONG = f"a body may have at most {BODY_BYTES // 2**20} MB"
+READS = frozenset({"GET", "HEAD"})
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Refusal(Exception):
+    """An answer that ends a request: a status and one sentence."""
+
+    def __init__(self, status: int, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence, self.retry_after = status, sentence, retry_after
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        waits = [] if self.retry_after is None else [(b"retry-after", str(self.retry_after).encode())]
+        asks = [(b"www-authenticate", b"Bearer")] if self.status == 401 else []
+        return [(b"content-type", b"application/json"), *waits, *asks]
+
+    def body(self) -> bytes:
+        return json.dumps({"error": self.sentence}).encode()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_hosts(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]:
+    """Values of the Host header that mean this server: its address, `localhost` if it is one, and `names`.
+
+    A name may carry a port of its own, such as that of a proxy in front; without one it stands for this port, and for
+    the default ports of HTTP and HTTPS.
+    """
+    bare = f"[{host}]" if ":" in host else host
+    near = {bare, "localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else {bare}
+    given = {name.lower() for name in names}
+    with_port = {f"{name}:{port}" for name in near | {name for name in given if ":" not in name}}
+    return frozenset(with_port | given | (near if port == 80 else set()))
+
+
+class Guard:
+    """ASGI middleware: refuses what did not come from this server's own pages, or from a holder of the token.
+
+    Args:
+        hosts: see `own_hosts`.
+        token: what `Authorization: Bearer TOKEN` must hold for every write; None: nothing may be written.
+        reads: whether paths under `private` need the token for reading, too.
+        private: prefix of the paths that are not files of the pages.
+        open_writes: prefixes of paths that anyone may write to, as participants of a study do.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str],
+        token: str | None,
+        reads: bool = False,
+        private: tuple[str, ...] = ("/v1/", "/metrics"),
+        open_writes: tuple[str, ...] = (),
+    ) -> None:
+        self.app, self.hosts, self.token = app, hosts, token
+        self.reads, self.private, self.open_writes = reads, private, open_writes
+        self.origins = frozenset(f"{scheme}://{host}" for scheme in ("http", "https") for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        body, answer = Limited(receive), Answer(send)
+        try:
+            self.check(scope)
+            await self.app(scope, body, partial(answer.send_unless, body))
+        except Refusal as refusal:
+            await answer.refuse(refusal)
+
+    def check(self, scope: Scope) -> None:
+        """Raise Refusal unless the request may go on."""
+        headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
+            raise Refusal(421, f"this server does not answer for the host {headers.get('host', '')!r}; see --host-name")
+        origin = headers.get("origin")
+        if origin is not None and origin.lower() not in self.origins:
+            raise Refusal(403, f"requests from the origin {origin!r} are refused")
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and method not in READS:
+            raise Refusal(403, "requests from other sites are refused")
+        if method in READS:
+            if self.reads and path.startswith(self.private):
+                self.check_token(headers)
+            return
+        if method not in WRITES:
+            raise Refusal(405, f"{method} is not answered")
+        if not path.startswith(self.open_writes or "\0"):
+            self.check_token(headers)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if method != "DELETE" and kind != "application/json":
+            raise Refusal(415, "send JSON, with Content-Type: application/json")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > BODY_BYTES:
+            raise Refusal(413, TOO_LONG)
+
+    def check_token(self, headers: Headers) -> None:
+        given = headers.get("authorization", "")
+        if self.token is None or not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+            raise Refusal(401, "send the token that the server printed at its start: Authorization: Bearer TOKEN")
+
+
+class Limited:
+    """Receives at most `BODY_BYTES`, whatever the header announced."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive, self.total = receive, 0
+
+    @property
+    def too_long(self) -> bool:
+        return self.total > BODY_BYTES
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.total += len(message.get("body", b""))
+        if self.too_long:
+            raise Refusal(413, TOO_LONG)
+        return message
+
+
+class Answer:
+    """Sends one answer, with the headers that every answer carries."""
+
+    def __init__(self, send: Send) -> None:
+        self.send, self.began, self.refused = send, False, False
+
+    async def send_unless(self, body: Limited, message: Message) -> None:
+        """Pass a message on; of a body that broke off, refuse the request, whatever the application made of it."""
+        if body.too_long and not self.began:
+            await self.refuse(Refusal(413, TOO_LONG))
+        if self.refused:
+            return
+        if message["type"] == "http.response.start":
+            self.began, own = True, {name for name, _ in HEADERS}
+            kept = [pair for pair in message["headers"] if pair[0].lower() not in own]
+            message = {**message, "headers": [*kept, *HEADERS]}
+        await self.send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        if self.began:
+            return
+        self.began = self.refused = True
+        headers = [*refusal.headers(), *HEADERS]
+        await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": refusal.body()})

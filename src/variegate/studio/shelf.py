@@ -1,0 +1,192 @@
+"""The models that a studio shows: what each is, what it needs, and the conditions that it brings along."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from ..core.capabilities import HasLevels, HasMoments
+from ..core.codes import between
+from ..core.config import from_mapping
+from ..core.errors import DataError, VariegateError
+from ..core.images import to_float
+from ..core.interfaces import Size
+from ..data.conditions import Labels
+from ..data.dataset.opening import DataConfig
+from ..data.dataset.pairs import Pairs
+from ..data.dataset.sampling import sample_raw
+from ..evaluation.metrics.calibration import Calibration, calibration
+from ..evaluation.metrics.memorisation import Nearest, TrainingImages
+from ..model.model import Model
+from ..runs.bundled import NAMES, bundled
+from ..runs.folder import RunFolder
+from ..runs.saved_model import model_folder
+from . import conditions, wire
+from .security import Refusal
+from .uploads import from_base64
+
+logger = logging.getLogger(__name__)
+
+EXAMPLES = 12
+CALIBRATION_SAMPLES = 8
+TRAINING_IMAGES = 500  # that the nearest are searched in
+
+
+class Entry:
+    """One model on the shelf.
+
+    Raises:
+        CheckpointError: there is no model at `place`.
+    """
+
+    def __init__(self, place: Path, identity: str, device: str = "cpu") -> None:
+        self.place, self.identity = place, identity
+        self.model = Model.load(place, device)
+        self.bundled = bundled(place) is not None
+        weights = (model_folder(place) / "model.safetensors").read_bytes()
+        self.weights = hashlib.sha256(weights).hexdigest()[:16]
+        self._search = Lock()
+
+    def pairs(self, split: str) -> Pairs:
+        """The model's data.
+
+        Raises:
+            VariegateError: they are not here.
+        """
+        if (self.place / "config.yaml").is_file():
+            return RunFolder(self.place).pairs(split)
+        record = self.model.record
+        config = from_mapping(DataConfig, {"path": record.data, "size": record.size}, "data")
+        return config.open(split if split != "held" else "test", self.model.condition)
+
+    @cached_property
+    def calibration(self) -> tuple[Calibration, int] | None:
+        """On held-out pairs, and how many; None without them, or where nothing is sampled."""
+        if isinstance(self.model.generator, HasMoments) or not self.examples:
+            return None
+        held, condition, raws = self.pairs("held"), self.model.condition, torch.stack(self.examples)
+        drawn = sample_raw(self.model.generator, condition, raws, self.model.codes(CALIBRATION_SAMPLES))
+        truths = to_float(torch.stack([held.raw(i)[1] for i in range(len(raws))]))
+        hole = condition.hole(raws)
+        holes = repeat(None) if hole is None else (one[0] for one in hole)
+        return calibration(zip(drawn.split(1), truths.split(1)), holes), len(raws)
+
+    @cached_property
+    def examples(self) -> list[Tensor]:
+        """Raw held-out conditions; none if the data are not here."""
+        try:
+            held = self.pairs("held")
+            return [held.raw(i)[0] for i in range(min(EXAMPLES, len(held)))]
+        except VariegateError as error:
+            logger.warning(f"{self.place}: no examples, because its data cannot be read: {error}")
+            return []
+
+    def nearest(self, images: Tensor) -> tuple[Nearest, list[Tensor]] | None:
+        """The training image nearest to each of uint8 (n, C, H, W), and those images; None without the data."""
+        if tuple(images.shape[-2:]) != self.model.size:
+            return None
+        with self._search:
+            if self._training is None:
+                return None
+            training, kept = self._training
+        found = kept.nearest(images)
+        return found, [training.raw(item)[1] for item in found.items.tolist()]
+
+    @cached_property
+    def _training(self) -> tuple[Pairs, TrainingImages] | None:
+        try:
+            training = self.pairs("train")
+            return training, TrainingImages(training, TRAINING_IMAGES)
+        except VariegateError:
+            return None
+
+    @property
+    def info(self) -> wire.ModelInfo:
+        model, generator = self.model, self.model.generator
+        can = {
+            "surprisal": isinstance(generator, HasLevels),
+            "moments": isinstance(generator, HasMoments),
+            "nearest": True,
+        }
+        return wire.ModelInfo(
+            id=self.identity,
+            method=model.name,
+            title=f"{model.name} of {model.record.data}",
+            weights=self.weights,
+            parts=[conditions.need_of(part) for part in conditions.parts_of(model.condition)],
+            height=model.size[0],
+            width=model.size[1],
+            grey=model.record.image_channels == 1,
+            code_size=generator.code_size,
+            different=generator.alternatives,
+            can=[name for name, able in can.items() if able],
+            examples=len(self.examples),
+            bundled=self.bundled,
+        )
+
+    def read(self, sent: wire.AnyCondition, size: Size | None) -> Tensor:
+        """The raw condition that was sent, at `size`; by default at a label map's own, else at the training size."""
+        own = isinstance(self.model.condition, Labels)
+        raw = conditions.read(self.model.condition, sent, size or (None if own else self.model.size))
+        if max(raw.shape[1:]) > wire.SIDE:
+            raise DataError(f"images here have at most {wire.SIDE} pixels a side, got {raw.shape[1]}x{raw.shape[2]}")
+        return raw
+
+    def example(self, raw: Tensor) -> wire.Example:
+        condition = self.model.condition
+        return wire.Example(condition=conditions.write(condition, raw), preview=conditions.png(condition.to_image(raw)))
+
+    def codes(self, wanted: Sequence[wire.AnyCode]) -> Tensor:
+        """Codes (n, D).
+
+        Raises:
+            ConfigError: a code's numbers belong to another model.
+            DataError: they are not numbers, or there are too few different images.
+        """
+        return torch.stack([self._code(one) for one in wanted])
+
+    def _code(self, wanted: wire.AnyCode) -> Tensor:
+        if isinstance(wanted, wire.Seeded):
+            return self.model.codes_of([(wanted.seed, wanted.index)])[0]
+        if isinstance(wanted, wire.Mixed):
+            start, end = (self._code(one) for one in wanted.between)
+            return between(start, end, wanted.share, self.model.generator.prior)
+        content = from_base64(wanted.values, "the code")
+        if len(content) % 4:
+            raise DataError("the code is not a list of float32")
+        return self.model.check_codes(torch.frombuffer(bytearray(content), dtype=torch.float32)[None])[0]
+
+
+class Shelf:
+    """Models by name, in order. Two runs whose folders have one name get numbers.
+
+    Raises:
+        CheckpointError: from the constructor, if one of them is no model.
+    """
+
+    def __init__(self, places: Sequence[Path], device: str = "cpu") -> None:
+        self.entries: dict[str, Entry] = {}
+        for place in places or [Path(NAMES[0])]:
+            name = identity = place.resolve().name if place.is_dir() else place.name
+            number = 2
+            while identity in self.entries:
+                identity, number = f"{name}-{number}", number + 1
+            self.entries[identity] = Entry(place, identity, device)
+
+    def find(self, identity: str | None) -> Entry:
+        """Raises Refusal (404) if there is no such model."""
+        if identity is None:
+            return next(iter(self.entries.values()))
+        if identity not in self.entries:
+            known = json.dumps([*self.entries])
+            raise Refusal(404, f"there is no model {identity!r} here, only {known}")
+        return self.entries[identity]

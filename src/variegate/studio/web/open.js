@@ -1,0 +1,59 @@
+/** PNGs that come back: dropped on the page, or chosen. With a recipe they restore how they were made. */
+
+import { post } from "./api.js";
+import { button, make } from "./dom.js";
+import { fileToBase64 } from "./wire.js";
+
+const NOT_FOUND = 404;
+
+/** `offer` is where the page asks what to do with a PNG without a recipe. */
+export class Opening {
+  constructor(studio, offer) {
+    Object.assign(this, { studio, offer });
+    addEventListener("dragover", (event) => this.#hover(event));
+    addEventListener("dragleave", (event) => event.relatedTarget ?? this.#mark(false));
+    addEventListener("drop", (event) => this.#drop(event));
+  }
+
+  async open(file) {
+    this.offer.replaceChildren();
+    try {
+      await this.studio.restore(await post("v1/recipe", { png: await fileToBase64(file) }));
+      scrollTo({ top: 0 }); // to the layout
+    } catch (error) {
+      if (error.status !== NOT_FOUND) throw error;
+      this.#offerImport(file, error.message);
+    }
+  }
+
+  #offerImport(file, sentence) {
+    this.studio.say(sentence, true);
+    const close = () => this.offer.replaceChildren();
+    const take = async () => {
+      close();
+      await this.studio.importFile(file);
+    };
+    const text = make("span", {}, `${file.name} has no recipe.`);
+    const accept = button("Import it as layout", () => this.studio.attempt(take), { className: "strong" });
+    this.offer.replaceChildren(text, accept, button("Leave it", close));
+    accept.focus();
+  }
+
+  #hover(event) {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault(); // or the browser would leave the page for the file
+    this.#mark(true);
+  }
+
+  #drop(event) {
+    this.#mark(false);
+    const [file] = event.dataTransfer.files;
+    if (!file) return;
+    event.preventDefault();
+    this.studio.attempt(() => this.open(file));
+  }
+
+  #mark(isOver) {
+    document.body.classList.toggle("dropping", isOver);
+  }
+}
