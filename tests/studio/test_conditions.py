@@ -56,6 +56,14 @@ def test_several_at_once() -> None:
         read(condition, sent.parts[1], SIZE)
 
 
+def test_a_landmark_that_is_not_there() -> None:
+    condition = CASES["landmarks"][0]
+    raw = condition.read(np.array([[1, 2], [np.nan, np.nan], [9, 14]]), SIZE)
+    sent = write(condition, raw)
+    assert sent.points == [(1, 2), None, (9, 14)]
+    assert torch.equal(read(condition, sent, SIZE), raw)
+
+
 def test_landmarks_of_another_frame_are_moved() -> None:
     condition = CASES["landmarks"][0]
     raw = read(condition, wire.LandmarkPoints(height=32, width=48, points=[(3, 5), (41, 7), (19, 29)]), SIZE)

@@ -32,16 +32,18 @@ def held() -> Iterator[tuple[Model, threading.Event, list[int]]]:
     go.set()
 
 
-def order(model: Model, n: int, name: str | None = None, seed: int = 0) -> Order:
-    return Order(model, torch.zeros(1, 16, 16, dtype=torch.uint8), model.codes(n, seed), name)
+def order(model: Model, n: int, turn: tuple[str, int] | None = None, seed: int = 0) -> Order:
+    return Order(model, torch.zeros(1, 16, 16, dtype=torch.uint8), model.codes(n, seed), turn)
 
 
 def test_a_newer_request_replaces_one_that_waits(held: tuple[Model, threading.Event, list[int]]) -> None:
     model, go, passes = held
     drawer = Drawer(passes.append)
-    first = drawer.draw(order(model, 4, "someone else's"))
-    old, new = (drawer.draw(order(model, 4, "mine", seed)) for seed in (1, 2))
+    first = drawer.draw(order(model, 4, ("someone else's", 9)))
+    old, new = (drawer.draw(order(model, 4, ("mine", seed), seed)) for seed in (1, 2))
     go.set()
+    with pytest.raises(Dropped):  # it has come late
+        drawer.draw(order(model, 4, ("mine", 1), 1))
     assert len(first.result(20)) == len(new.result(20)) == 4
     with pytest.raises(Dropped):
         old.result(20)

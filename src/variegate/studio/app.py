@@ -17,8 +17,7 @@ from starlette.exceptions import HTTPException
 from ..core.errors import VariegateError
 from ..runs.saved_model import versions
 from . import service, wire
-from .conditions import read_file
-from .drawer import Drawer, Dropped
+from .drawer import Drawer
 from .explain import explain
 from .jobs import Job, Jobs
 from .metrics import Counting, Counts
@@ -116,10 +115,7 @@ def add_models(app: FastAPI, studio: Studio) -> None:
     @app.get("/v1/models/{model}/examples/{index}")
     def example(model: str, index: wire.Number) -> wire.Example:
         """A held-out condition of the model's data."""
-        entry = studio.shelf.find(model)
-        if index >= len(entry.examples):
-            raise Refusal(404, f"there are {len(entry.examples)} examples, numbered from 0")
-        return entry.example(entry.examples[index])
+        return studio.shelf.find(model).example(index)
 
     @app.get("/v1/models/{model}/calibration")
     def calibration(model: str) -> wire.CalibrationOut:
@@ -139,9 +135,8 @@ def add_models(app: FastAPI, studio: Studio) -> None:
 
     @app.post("/v1/models/{model}/read")
     def read(model: str, body: wire.FileRequest) -> wire.Example:
-        """An image file as this model's condition."""
-        entry = studio.shelf.find(model)
-        return entry.example(read_file(entry.model.condition, body.data, entry.model.size))
+        """An image file as this model's condition, or as a part of it."""
+        return studio.shelf.find(model).read_file(body.data, body.part)
 
 
 def add_drawing(app: FastAPI, studio: Studio) -> None:
@@ -159,17 +154,17 @@ def add_drawing(app: FastAPI, studio: Studio) -> None:
     @app.post("/v1/explain")
     async def explain_images(body: wire.ExplainRequest, request: Request) -> wire.Explanation:
         """What is uncertain: mean, deviation, differences, the nearest training images, surprisal."""
-        asked = wire.SampleRequest(model=body.model, condition=body.condition, n=body.n, seed=body.seed)
+        asked = wire.SampleRequest(**dict(body))
         wanted = await run_in_threadpool(service.read, studio.shelf, asked)
         images = await service.draw(studio.drawer, wanted, request.is_disconnected)
         return await run_in_threadpool(explain, wanted.entry, wanted.raw, images, wanted.names)
 
     @app.post("/v1/recipe")
-    def recipe(body: wire.PngRequest) -> wire.Recipe:
-        """How a PNG that was saved here was made."""
+    def recipe(body: wire.PngRequest) -> wire.Recipe | None:
+        """How a PNG that was saved here was made; null if it does not say."""
         found = read_recipe(body.png)
         if found is None:
-            raise Refusal(404, "this PNG holds no recipe; it was not saved here, or without one")
+            return None
         known = any(entry.weights == found.weights for entry in studio.shelf.entries.values())
         return found.model_copy(update={"known": known})
 
@@ -218,10 +213,6 @@ def add_failures(app: FastAPI) -> None:
     @app.exception_handler(VariegateError)
     async def wrong(request: Request, error: VariegateError) -> JSONResponse:
         return told(422, str(error))
-
-    @app.exception_handler(Dropped)
-    async def dropped(request: Request, error: Dropped) -> JSONResponse:
-        return told(409, "a newer request has replaced this one")
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -82,7 +82,8 @@ def source_of(condition: Condition, sent: Any) -> Any:
     if isinstance(sent, wire.LandmarkPoints):
         assert isinstance(condition, Landmarks)
         scale = np.array([condition.frame[1] / sent.width, condition.frame[0] / sent.height])
-        return (np.array(sent.points, dtype=np.float64).reshape(-1, 2) + 0.5) * scale - 0.5
+        points = [(np.nan, np.nan) if point is None else point for point in sent.points]
+        return (np.array(points, dtype=np.float64).reshape(-1, 2) + 0.5) * scale - 0.5
     if isinstance(sent, wire.ClassNumber):
         return sent.index
     if isinstance(sent, wire.VectorValues):
@@ -94,9 +95,9 @@ def read_file(condition: Condition, data: str, size: Size | None) -> Tensor:
     """The raw condition of an image file (base64), as `variegate sample` reads one.
 
     Raises:
-        DataError: the model's conditions are not files of images, or this is not a valid one.
+        DataError: conditions of this kind are not files of images, or this is not a valid one.
     """
-    if len(parts_of(condition)) > 1 or need_of(condition).kind not in ("labels", "image", "hole"):
+    if need_of(condition).kind not in ("labels", "image", "hole"):
         raise DataError(f"this model's {condition.noun} is not an image file; set it on the page")
     source: OneSource = open_picture(data, "the file")
     return condition.read(source, size)
@@ -112,8 +113,8 @@ def write(condition: Condition, raw: Tensor) -> Any:
         ids = raw[0].contiguous().numpy().tobytes()
         return wire.LabelMap(height=height, width=width, ids=base64.b64encode(ids).decode())
     if isinstance(condition, Landmarks):
-        points = torch.nan_to_num(points_of(raw)).tolist()
-        return wire.LandmarkPoints(height=height, width=width, points=[(x, y) for x, y in points])
+        points = [None if x != x else (x, y) for x, y in points_of(raw).tolist()]  # NaN: not there
+        return wire.LandmarkPoints(height=height, width=width, points=points)
     if isinstance(condition, ClassLabel):
         return wire.ClassNumber(index=int(raw[0, 0, 0]))
     if isinstance(condition, Vector):
@@ -126,6 +127,11 @@ def write(condition: Condition, raw: Tensor) -> Any:
         factor = condition.derived.factor
         return wire.Picture(data=png(raw[:, ::factor, ::factor]))
     return wire.Picture(data=png(condition.to_image(raw) if isinstance(condition, Normals) else raw))
+
+
+def example(condition: Condition, raw: Tensor) -> wire.Example:
+    """A raw condition (c, H, W), ready to be sent, and how it looks."""
+    return wire.Example(condition=write(condition, raw), preview=png(condition.to_image(raw)))
 
 
 def png(image: Tensor) -> str:

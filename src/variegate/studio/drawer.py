@@ -23,6 +23,7 @@ from ..model.model import Model
 from .security import Refusal
 
 MOST_ROWS = 512  # images that wait at a time; more are refused
+NAMES = 1000  # of orders that replace each other, which are remembered
 
 
 class Dropped(Exception):
@@ -36,7 +37,7 @@ class Order:
     model: Model
     raw: Tensor
     codes: Tensor
-    name: str | None = None  # a newer order of this name replaces it
+    turn: tuple[str, int] | None = None  # of one name, only the highest number counts
     result: Future[Tensor] = field(default_factory=Future)
     dropped: bool = False
     given: int = 0  # rows that have been taken up
@@ -64,6 +65,7 @@ class Drawer:
     def __init__(self, notice: Callable[[int], None] = lambda rows: None) -> None:
         self.notice = notice
         self._orders: deque[Order] = deque()
+        self._newest: dict[str, int] = {}  # number of the newest order of each name
         self._ready = threading.Condition(threading.RLock())
         self._open = True
         self._pace = 0.05  # seconds of a row, a running mean
@@ -80,14 +82,14 @@ class Drawer:
         """Images (n, C, H, W) in [0, 1], later.
 
         Raises:
-            Refusal: too many images wait already (429), or the server is going down (503).
+            Dropped: a newer order has come before this one.
+        Refusal: too many images wait already (429), or the server is going down (503).
         """
         with self._ready:
             if not self._open:
                 raise Refusal(503, "the server is shutting down")
-            if order.name is not None:
-                for earlier in self._orders:
-                    earlier.dropped |= earlier.name == order.name
+            if order.turn is not None:
+                self._replace(*order.turn)
             waiting = sum(one.waiting for one in self._orders if not one.dropped)
             if waiting and waiting + len(order.codes) > MOST_ROWS:
                 wait = math.ceil(waiting * self._pace)
@@ -95,6 +97,17 @@ class Drawer:
             self._orders.append(order)
             self._ready.notify()
         return order.result
+
+    def _replace(self, name: str, number: int) -> None:
+        """Drop the orders of a name that came before `number`. Raises Dropped if a later one was here already."""
+        newest = self._newest.pop(name, 0)  # and put in at the end, as the one used last
+        self._newest[name] = max(number, newest)
+        if number < newest:
+            raise Dropped
+        if len(self._newest) > NAMES:
+            del self._newest[next(iter(self._newest))]
+        for earlier in self._orders:
+            earlier.dropped |= earlier.turn is not None and earlier.turn[0] == name
 
     def drop(self, order: Order) -> None:
         """Give an order up, if it is not done."""

@@ -28,6 +28,7 @@ from .security import Refusal
 from .shelf import Entry, Shelf
 
 SECONDS = 60  # that one answer may take
+REPLACED = "a newer request has replaced this one"
 Gone = Callable[[], Awaitable[bool]]
 
 
@@ -43,7 +44,8 @@ class Wanted:
     started: float = field(default_factory=time.perf_counter)
 
     def order(self) -> Order:
-        return Order(self.entry.model, self.raw, self.codes, self.request.supersedes)
+        turn = self.request.supersedes
+        return Order(self.entry.model, self.raw, self.codes, (turn.name, turn.number) if turn else None)
 
 
 def read(shelf: Shelf, request: wire.SampleRequest) -> Wanted:
@@ -75,7 +77,10 @@ async def draw(drawer: Drawer, wanted: Wanted, gone: Gone) -> Tensor:
         Refusal: a newer request replaced this one (409), or it took too long (504).
     """
     order = wanted.order()
-    result = asyncio.wrap_future(drawer.draw(order))
+    try:
+        result = asyncio.wrap_future(drawer.draw(order))
+    except Dropped:
+        raise Refusal(409, REPLACED) from None
     result.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to hear of it
     watching = asyncio.create_task(until(gone))
     both: set[asyncio.Future[Any]] = {result, watching}
@@ -85,7 +90,7 @@ async def draw(drawer: Drawer, wanted: Wanted, gone: Gone) -> Tensor:
             raise Refusal(504, f"the images took longer than {SECONDS} s; ask for fewer or smaller ones, or a job")
         return result.result()
     except Dropped:
-        raise Refusal(409, "a newer request has replaced this one") from None
+        raise Refusal(409, REPLACED) from None
     finally:
         watching.cancel()
         drawer.drop(order)

@@ -37,6 +37,7 @@ from .uploads import from_base64
 logger = logging.getLogger(__name__)
 
 EXAMPLES = 12
+DEEPEST = 8  # codes between codes between codes ...
 CALIBRATION_SAMPLES = 8
 TRAINING_IMAGES = 500  # that the nearest are searched in
 
@@ -116,6 +117,7 @@ class Entry:
             "surprisal": isinstance(generator, HasLevels),
             "moments": isinstance(generator, HasMoments),
             "nearest": True,
+            "calibration": bool(self.examples) and not isinstance(generator, HasMoments),
         }
         return wire.ModelInfo(
             id=self.identity,
@@ -141,9 +143,22 @@ class Entry:
             raise DataError(f"images here have at most {wire.SIDE} pixels a side, got {raw.shape[1]}x{raw.shape[2]}")
         return raw
 
-    def example(self, raw: Tensor) -> wire.Example:
-        condition = self.model.condition
-        return wire.Example(condition=conditions.write(condition, raw), preview=conditions.png(condition.to_image(raw)))
+    def example(self, index: int) -> wire.Example:
+        """Raises Refusal (404) if there are not so many."""
+        if index >= len(self.examples):
+            raise Refusal(404, f"there are {len(self.examples)} examples, numbered from 0")
+        return conditions.example(self.model.condition, self.examples[index])
+
+    def read_file(self, data: str, part: int) -> wire.Example:
+        """An image file (base64) as a part of the condition.
+
+        Raises:
+            DataError: there is no such part, or it is not read from files, or this is not one.
+        """
+        parts = conditions.parts_of(self.model.condition)
+        if part >= len(parts):
+            raise DataError(f"part {part}: this model's condition has {len(parts)}, counted from 0")
+        return conditions.example(parts[part], conditions.read_file(parts[part], data, self.model.size))
 
     def codes(self, wanted: Sequence[wire.AnyCode]) -> Tensor:
         """Codes (n, D).
@@ -154,11 +169,13 @@ class Entry:
         """
         return torch.stack([self._code(one) for one in wanted])
 
-    def _code(self, wanted: wire.AnyCode) -> Tensor:
+    def _code(self, wanted: wire.AnyCode, depth: int = 0) -> Tensor:
+        if depth > DEEPEST:
+            raise DataError(f"a code lies between codes {DEEPEST} times over; name its ends by their values")
         if isinstance(wanted, wire.Seeded):
             return self.model.codes_of([(wanted.seed, wanted.index)])[0]
         if isinstance(wanted, wire.Mixed):
-            start, end = (self._code(one) for one in wanted.between)
+            start, end = (self._code(one, depth + 1) for one in wanted.between)
             return between(start, end, wanted.share, self.model.generator.prior)
         content = from_base64(wanted.values, "the code")
         if len(content) % 4:

@@ -17,6 +17,7 @@ MOST = 64  # images in one answer
 Base64 = Annotated[str, Field(max_length=LONGEST, description="base64")]
 Side = Annotated[int, Field(ge=1, le=SIDE, description="pixels")]
 Number = Annotated[int, Field(ge=0, lt=2**53)]  # what JavaScript counts exactly
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -52,7 +53,9 @@ class LandmarkPoints(Wire):
     kind: Literal["landmarks"] = "landmarks"
     height: Side
     width: Side
-    points: list[tuple[float, float]] = Field(max_length=1024, description="x, y in pixels")
+    points: list[tuple[Coordinate, Coordinate] | None] = Field(
+        max_length=1024, description="x, y in pixels; null for a point that is not there"
+    )
 
 
 class ClassNumber(Wire):
@@ -95,9 +98,9 @@ class Seeded(Wire):
 
 
 class Mixed(Wire):
-    """A code on the way between two; share 0 is exactly the first, 1 the second."""
+    """A code on the way between two, which may be on the way themselves; share 0 is exactly the first, 1 the second."""
 
-    between: tuple[Seeded, Seeded]
+    between: tuple[AnyCode, AnyCode]
     share: Share
 
 
@@ -108,6 +111,14 @@ class Given(Wire):
 
 
 AnyCode = Seeded | Mixed | Given
+Mixed.model_rebuild()
+
+
+class Turn(Wire):
+    """Of the requests with one name, only that of the highest number is answered; the others are dropped (409)."""
+
+    name: str = Field(max_length=64, description="of whoever asks, and for what; any text that is unlikely twice")
+    number: Number
 
 
 class SampleRequest(Wire):
@@ -122,9 +133,7 @@ class SampleRequest(Wire):
     )
     order: Literal["given", "diverse"] = Field("given", description="diverse: each image unlike those before it")
     recipe: bool = Field(False, description="write into every PNG how it was made")
-    supersedes: str | None = Field(
-        None, max_length=64, description="a name; an unfinished earlier request of this name is dropped"
-    )
+    supersedes: Turn | None = None
 
 
 class ImageOut(Wire):
@@ -146,11 +155,11 @@ class Samples(Wire):
 class InterpolateRequest(Wire):
     model: str | None = Field(None, max_length=200)
     condition: AnyCondition
-    start: Seeded
-    end: Seeded
+    start: AnyCode
+    end: AnyCode
     frames: Annotated[int, Field(ge=2, le=MOST)] = 16
     size: tuple[Side, Side] | None = None
-    supersedes: str | None = Field(None, max_length=64)
+    supersedes: Turn | None = None
 
 
 class ExplainRequest(Wire):
@@ -160,6 +169,8 @@ class ExplainRequest(Wire):
     condition: AnyCondition
     n: Annotated[int, Field(ge=2, le=MOST)] = 16
     seed: Number = 0
+    codes: list[AnyCode] | None = Field(None, min_length=2, max_length=MOST, description="instead of n and seed")
+    supersedes: Turn | None = None
 
 
 class Nearest(Wire):
@@ -214,6 +225,7 @@ class JobState(Wire):
 
 class FileRequest(Wire):
     data: Base64 = Field(description="base64 of an image file")
+    part: Annotated[int, Field(ge=0, lt=8)] = Field(0, description="which of the model's parts it is")
 
 
 class PngRequest(Wire):
@@ -255,7 +267,7 @@ class ModelInfo(Wire):
     grey: bool
     code_size: int
     different: int | None = Field(description="how many different images of a condition there are, if finite")
-    can: list[Literal["surprisal", "moments", "nearest"]]
+    can: list[Literal["surprisal", "moments", "nearest", "calibration"]]
     examples: int = Field(description="how many conditions it brings along")
     bundled: bool
 

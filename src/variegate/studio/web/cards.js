@@ -11,9 +11,7 @@ class Card {
     this.open = button("", () => onOpen(this.shown), { className: "look" });
     this.open.append(this.image);
     this.name = make("span", {});
-    this.actions = actions.map(({ text, onClick, isAble = () => true }) => {
-      return { text, isAble, element: button(text, () => onClick(this.shown)) };
-    });
+    this.actions = actions.map(({ text, onClick }) => ({ text, element: button(text, () => onClick(this.shown)) }));
     const buttons = this.actions.map(({ element }) => element);
     this.element = make("figure", { className: "card" }, this.open, make("figcaption", {}, this.name, ...buttons));
   }
@@ -26,17 +24,14 @@ class Card {
     this.open.title = "Look at it closely";
     this.name.textContent = shortNameOf(shown.code);
     this.name.title = name;
-    for (const { element, text, isAble } of this.actions) {
-      element.setAttribute("aria-label", `${text}: ${name}`);
-      element.hidden = !isAble(shown.code);
-    }
+    for (const { element, text } of this.actions) element.setAttribute("aria-label", `${text}: ${name}`);
   }
 }
 
 export class Cards {
   #cards = [];
 
-  /** `actions`: text, onClick(image) and maybe isAble(code), of every card. */
+  /** `actions`: text and onClick(image), of every card. */
   constructor(className, onOpen, actions) {
     Object.assign(this, { onOpen, actions, element: make("div", { className }) });
   }

@@ -42,7 +42,7 @@ export class Compare {
     const own = this.studio.shown.slice(0, MOST);
     const model = this.other.input.value;
     const codes = own.map(({ code }) => code);
-    const request = this.studio.request({ codes, model, supersedes: this.#newest.name });
+    const request = this.studio.request({ codes, model });
     const answer = request && own.length && await this.#newest.post("v1/sample", request);
     if (!answer) return;
     fill(this.above, own, this.studio.model.id);

@@ -27,7 +27,7 @@ export class Conditions {
         size: { height: model.height, width: model.width },
         exampleCount: examples.count,
         loadExamples: async (count) => (await examples.first(count)).map((condition) => partsOf(condition)[place]),
-        importFile,
+        importFile: (file) => importFile(file, place),
       });
       const part = make("div", { className: "part" });
       if (model.parts.length > 1) part.append(make("h3", {}, need.noun));
@@ -44,6 +44,10 @@ export class Conditions {
     const parts = this.tools.map((tool) => tool.value());
     if (parts.includes(null)) return null;
     return parts.length > 1 ? { kind: "composite", parts } : parts[0];
+  }
+
+  async setPart(place, condition) {
+    await this.tools[place].set(condition);
   }
 
   async set(condition) {

@@ -69,6 +69,6 @@ export class Drawing extends Sampler {
 
   #request(codes, fields) {
     if (!codes.length) return null;
-    return this.studio.request({ codes, supersedes: this.#newest.name, ...fields });
+    return this.studio.request({ codes, ...fields });
   }
 }

@@ -5,7 +5,7 @@ import { fromBase64 } from "./wire.js";
 
 const POLL = 0.4; // seconds
 
-export function download(blob, name) {
+function download(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

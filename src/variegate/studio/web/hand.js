@@ -14,10 +14,6 @@ export class Hand {
     this.layout = layout;
   }
 
-  get isDown() {
-    return this.#start !== null;
-  }
-
   down(place) {
     this.layout.begin();
     this.#start = this.#last = place;
@@ -26,7 +22,7 @@ export class Hand {
   }
 
   move(place) {
-    if (!this.isDown) return;
+    if (!this.#start) return;
     const { layout, id } = this;
     if (this.mode === "brush") layout.paint(line(layout, this.#last, place, this.size), id);
     if (this.mode === "rectangle") {

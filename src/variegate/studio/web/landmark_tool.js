@@ -36,8 +36,8 @@ export class LandmarkTool {
 
   set({ height, width, points }) {
     this.size = { height, width };
-    this.#points = points.map((point) => [...point]);
-    this.#picked = Math.min(this.#picked, points.length - 1);
+    this.#points = points.map((point) => point && [...point]); // null: not there
+    this.#picked = Math.max(0, points.findIndex(Boolean));
     this.stage.setAttribute("viewBox", `-0.5 -0.5 ${width} ${height}`); // a point at 0 is the middle of the first pixel
     const dots = points.map(() => document.createElementNS(SVG, "circle"));
     for (const dot of dots) dot.setAttribute("r", Math.max(height, width) / 60);
@@ -47,9 +47,11 @@ export class LandmarkTool {
 
   #place(index) {
     const dot = this.stage.children[index];
-    const [x, y] = this.#points[index];
-    dot.setAttribute("cx", x);
-    dot.setAttribute("cy", y);
+    const point = this.#points[index];
+    dot.classList.toggle("absent", !point);
+    if (!point) return;
+    dot.setAttribute("cx", point[0]);
+    dot.setAttribute("cy", point[1]);
     [...this.stage.children].forEach((each, i) => each.classList.toggle("picked", i === this.#picked));
   }
 
@@ -62,9 +64,9 @@ export class LandmarkTool {
   }
 
   #grab(event) {
-    if (!this.#points || this.#held !== null || event.button !== 0) return;
+    if (!this.#points?.some(Boolean) || this.#held !== null || event.button !== 0) return;
     const [x, y] = this.#placeOf(event);
-    const distances = this.#points.map(([left, top]) => Math.hypot(left - x, top - y));
+    const distances = this.#points.map((point) => (point ? Math.hypot(point[0] - x, point[1] - y) : Infinity));
     this.#picked = distances.indexOf(Math.min(...distances));
     this.#held = event.pointerId;
     this.stage.setPointerCapture(this.#held);
@@ -89,14 +91,15 @@ export class LandmarkTool {
   }
 
   #press(event) {
-    if (!this.#points) return;
+    if (!this.#points?.[this.#picked]) return;
     const count = this.#points.length;
     const [x, y] = this.#points[this.#picked];
     if (event.key in STEPS) {
       const [right, down] = STEPS[event.key].map((step) => step * (event.shiftKey ? LEAP : 1));
       this.#move([x + right, y + down], true); // keys repeat
     } else if (event.key === "PageDown" || event.key === "PageUp") {
-      this.#picked = (this.#picked + (event.key === "PageDown" ? 1 : count - 1)) % count;
+      do this.#picked = (this.#picked + (event.key === "PageDown" ? 1 : count - 1)) % count;
+      while (!this.#points[this.#picked]);
       this.#place(this.#picked);
     } else {
       return;

@@ -52,8 +52,9 @@ export class Layout {
     this.#before = new Map();
   }
 
-  /** Gives pixels a class, as part of the stroke that is going on. */
+  /** Gives pixels a class, as part of the stroke that is going on; of a new one if that has been ended meanwhile. */
   paint(positions, id) {
+    this.#before ??= new Map();
     for (const position of positions) {
       if (this.ids[position] === id) continue;
       if (!this.#before.has(position)) this.#before.set(position, this.ids[position]);

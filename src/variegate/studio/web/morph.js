@@ -1,11 +1,11 @@
 /** From one pinned image to another, frame by frame. */
 
-import { button, make, select, setPressed, slider } from "./dom.js";
+import { button, make, select, slider } from "./dom.js";
 import { emptyImage, setPng } from "./figures.js";
 import { downloadJob } from "./files.js";
 import { Lazy } from "./lazy.js";
 import { Newest } from "./newest.js";
-import { isSeeded, nameOf, sameCode, shortNameOf } from "./wire.js";
+import { nameOf, sameCode, shortNameOf } from "./wire.js";
 
 const FRAMES = 24;
 const RATE = 12; // frames a second
@@ -41,7 +41,7 @@ export class Morph {
   }
 
   get #codes() {
-    return this.studio.pins.map(({ code }) => code).filter(isSeeded);
+    return this.studio.pins.map(({ code }) => code);
   }
 
   /** Offers the pinned codes; the first two at first, or in place of one that is pinned no more. */
@@ -73,7 +73,7 @@ export class Morph {
   async #load() {
     const request = this.#request();
     if (!request) return;
-    const answer = await this.#newest.post("v1/interpolate", { ...request, supersedes: this.#newest.name });
+    const answer = await this.#newest.post("v1/interpolate", request);
     if (!answer) return;
     this.#frames = answer.images;
     this.#showFrame();

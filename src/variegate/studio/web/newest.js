@@ -5,7 +5,8 @@ import { post } from "./api.js";
 const REPLACED = 409;
 
 export class Newest {
-  name = Math.random().toString(36).slice(2); // for `supersedes`; pages must not replace each other's requests
+  #name = Math.random().toString(36).slice(2); // pages must not replace each other's requests
+  #number = 0;
   #running = null; // AbortController of the newest request
 
   /** The answer; null if there is a newer request meanwhile. */
@@ -13,15 +14,13 @@ export class Newest {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
-    for (;;) {
-      try {
-        const answer = await post(path, body, running.signal);
-        return this.#running === running ? answer : null;
-      } catch (error) {
-        if (this.#running !== running) return null;
-        if (error.status !== REPLACED) throw error;
-        // An older request has reached the server after this one, and replaced it. It is aborted, so ask again.
-      }
+    const supersedes = { name: this.#name, number: ++this.#number };
+    try {
+      const answer = await post(path, { ...body, supersedes }, running.signal);
+      return this.#running === running ? answer : null;
+    } catch (error) {
+      if (this.#running !== running || error.status === REPLACED) return null;
+      throw error;
     }
   }
 }

@@ -4,8 +4,6 @@ import { post } from "./api.js";
 import { button, make } from "./dom.js";
 import { fileToBase64 } from "./wire.js";
 
-const NOT_FOUND = 404;
-
 /** `offer` is where the page asks what to do with a PNG without a recipe. */
 export class Opening {
   constructor(studio, offer) {
@@ -17,17 +15,17 @@ export class Opening {
 
   async open(file) {
     this.offer.replaceChildren();
-    try {
-      await this.studio.restore(await post("v1/recipe", { png: await fileToBase64(file) }));
-      scrollTo({ top: 0 }); // to the layout
-    } catch (error) {
-      if (error.status !== NOT_FOUND) throw error;
-      this.#offerImport(file, error.message);
+    const recipe = await post("v1/recipe", { png: await fileToBase64(file) });
+    if (!recipe) {
+      this.#offerImport(file);
+      return;
     }
+    await this.studio.restore(recipe);
+    scrollTo({ top: 0 }); // to the layout
   }
 
-  #offerImport(file, sentence) {
-    this.studio.say(sentence, true);
+  #offerImport(file) {
+    this.studio.say("this PNG holds no recipe", true);
     const close = () => this.offer.replaceChildren();
     const take = async () => {
       close();

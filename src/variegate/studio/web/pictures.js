@@ -16,11 +16,6 @@ export async function fit(file, { height, width }) {
   return pngOf(canvas);
 }
 
-export async function sizeOf(png) {
-  const { height, width } = await decode(png);
-  return { height, width };
-}
-
 /** A mask, white where something is to be filled, as a layout of two classes. */
 export async function readMask(png) {
   const { height, width, data } = await pixelsOf(png);

@@ -3,7 +3,7 @@
 import { Cards } from "./cards.js";
 import { button, make, setPressed, slider } from "./dom.js";
 import { emptyImage, setPng } from "./figures.js";
-import { isSeeded, nameOf, sameCode } from "./wire.js";
+import { nameOf, sameCode } from "./wire.js";
 
 const FEWEST = 4;
 const MOST = 32;
@@ -11,7 +11,7 @@ const MOST = 32;
 export class Samples {
   constructor(studio, section, onOpen) {
     this.studio = studio;
-    const like = { text: "More like this", onClick: (image) => studio.showAround(image), isAble: isSeeded };
+    const like = { text: "More like this", onClick: (image) => studio.showAround(image) };
     this.pins = new Cards("cards pinned", onOpen, [like, { text: "Unpin", onClick: (image) => studio.unpin(image) }]);
     this.grid = new Cards("cards", onOpen, [{ text: "Pin", onClick: (image) => studio.pin(image) }]);
     this.pinned = make("div", { hidden: true }, make("h3", {}, "Pinned"), this.pins.element);

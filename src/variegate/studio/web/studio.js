@@ -67,7 +67,7 @@ export class Studio extends EventTarget {
     this.tools.replaceChildren();
     this.conditions = new Conditions(this.tools, model, {
       examples: this.examples,
-      importFile: (file) => this.attempt(() => this.importFile(file)),
+      importFile: (file, part) => this.attempt(() => this.importFile(file, part)),
       onChange: (isMoving) => (isMoving ? this.#drawing.moving() : this.#drawing.settle()),
     });
     const saved = autosave.load(model);
@@ -95,11 +95,11 @@ export class Studio extends EventTarget {
     return this.showExample((from + by + this.examples.count) % this.examples.count);
   }
 
-  /** Takes a file as the condition, if it is one. */
-  async importFile(file) {
+  /** Takes a file as a part of the condition, if it is one. */
+  async importFile(file, part = 0) {
     const path = `v1/models/${encodeURIComponent(this.model.id)}/read`;
-    const { condition } = await post(path, { data: await fileToBase64(file) });
-    await this.conditions.set(condition);
+    const { condition } = await post(path, { data: await fileToBase64(file), part });
+    await this.conditions.setPart(part, condition);
     this.example = NO_EXAMPLE;
     this.#drawing.settle();
   }

@@ -1,5 +1,6 @@
 /** What is uncertain about the images of the condition: their mean and spread, how they differ, what they resemble. */
 
+import { calibrationOf } from "./calibration.js";
 import { make } from "./dom.js";
 import { figureOf, imageOf } from "./figures.js";
 import { Lazy } from "./lazy.js";
@@ -14,13 +15,24 @@ export class Understand {
   constructor(studio, section) {
     this.studio = studio;
     this.content = make("div", {}, make("p", { className: "note" }, "Drawing…"));
-    section.append(this.content);
+    this.calibration = make("div", {});
+    section.append(this.content, this.calibration);
     const lazy = new Lazy(section, () => studio.attempt(() => this.#load()));
     studio.on("settled", () => lazy.stale());
+    const onceForEach = new Lazy(section, () => studio.attempt(() => this.#loadCalibration()));
+    studio.on("model", () => onceForEach.stale());
+  }
+
+  async #loadCalibration() {
+    const { model } = this.studio;
+    this.calibration.replaceChildren();
+    const found = await calibrationOf(model);
+    if (found && model === this.studio.model) this.calibration.replaceChildren(found);
   }
 
   async #load() {
-    const request = this.studio.request({ n: Math.min(this.studio.count, MOST), seed: this.studio.seed });
+    const codes = this.studio.codes().slice(0, MOST);
+    const request = codes.length > 1 && this.studio.request({ codes });
     if (!request) return;
     const found = await this.#newest.post("v1/explain", request);
     if (!found) return;
@@ -29,7 +41,7 @@ export class Understand {
   }
 
   #moments({ mean, deviation, deviation_top: top, predicted, images }) {
-    const source = predicted ? "Predicted by the model." : `Of ${images.length} images, seed ${this.studio.seed}.`;
+    const source = predicted ? "Predicted by the model." : `Of ${images.length} images.`;
     return make(
       "div", {}, make("h3", {}, "Mean and deviation"),
       make(
@@ -54,11 +66,11 @@ function differences({ pairwise, images }) {
   })));
   const table = make(
     "table", { className: "heat" },
-    make("caption", {}, "Root of the mean squared difference of each two images; colours range from 0 to 1."),
+    make("caption", {}, "Root mean squared difference of every two images; black and white would be 1 apart."),
     make("thead", {}, make("tr", {}, make("td", {}), ...images.map((image, i) => head(image, i, "col")))),
     make("tbody", {}, ...rows),
   );
-  const label = "Differences of each two images";
+  const label = "Differences of every two images";
   const wide = make("div", { className: "wide", tabIndex: 0, role: "region", "aria-label": label }, table);
   return make("div", {}, make("h3", {}, "How they differ"), wide);
 }

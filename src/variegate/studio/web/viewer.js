@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { button, make } from "./dom.js";
 import { emptyImage, setPng } from "./figures.js";
 import { downloadPng } from "./files.js";
-import { fileNameOf, isSeeded, nameOf, sameCode } from "./wire.js";
+import { fileNameOf, nameOf, sameCode } from "./wire.js";
 
 export class Viewer {
   #image = null;
@@ -41,7 +41,6 @@ export class Viewer {
     this.picture.alt = `Sample of ${name}`;
     setPng(this.picture, (newest ?? this.#image).png);
     this.pin.textContent = this.studio.isPinned(code) ? "Unpin" : "Pin";
-    this.like.hidden = !isSeeded(code);
   }
 
   #togglePin() {

@@ -1,6 +1,6 @@
 /** Bytes, codes and label maps as the API sends them. */
 
-export function toBase64(bytes) {
+function toBase64(bytes) {
   let text = "";
   const most = 0x8000; // arguments of one call
   for (let i = 0; i < bytes.length; i += most) text += String.fromCharCode(...bytes.subarray(i, i + most));
@@ -23,7 +23,7 @@ export function labelMap({ height, width, ids }) {
   return { kind: "labels", height, width, ids: toBase64(ids) };
 }
 
-export function isSeeded(code) {
+function isSeeded(code) {
   return "seed" in code;
 }
 
