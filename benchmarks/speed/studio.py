@@ -21,12 +21,15 @@ from typing import Any
 import httpx2
 import torch
 
-from variegate.studio.app import Studio, make_app
-from variegate.studio.drawer import Drawer, Order
+from variegate.core.images import to_unit
+from variegate.studio.app import make_app
 from variegate.studio.listening import Listening
+from variegate.studio.sampling_queue import Row, SamplingQueue
+from variegate.studio.service import Studio
 from variegate.studio.shelf import Shelf
 
-from .results import Row, Settings, row
+from . import results
+from .results import Settings, row
 
 TOKEN = "benchmark"
 CLIENTS = (1, 4, 16)
@@ -35,26 +38,25 @@ SHARING_LIMIT, MEMORY_LIMIT = 0.5, 1.1
 CODES = 200  # different requests of the load
 
 
-class Alone(Drawer):
-    """Draws each order by itself, as a server without sharing would."""
+class Alone(SamplingQueue):
+    """Samples each order by itself, in a batch of its own size, as a server without sharing would."""
 
-    def _take(self) -> list[tuple[Order, int]] | None:
-        with self._ready:
+    def _take(self) -> list[Row] | None:
+        with self._changed:
             while not any(order.waiting for order in self._orders):
                 if not self._open:
                     return None
-                self._ready.wait()
+                self._changed.wait()
             order = next(order for order in self._orders if order.waiting)
             order.given = len(order.codes)
             return [(order, place) for place in range(len(order.codes))]
 
-    def _pass(self, taken: list[tuple[Order, int]]) -> None:
+    def _pass(self, taken: list[Row]) -> None:
         order = taken[0][0]
+        assert order.features is not None
         with torch.no_grad():
-            order.encoded = order.model.encode(order.raw)
-            features = order.model.generator.encode(order.encoded)
-            order.images = [*order.model.generator.decode_all(features, order.codes[None])[0].clamp(-1, 1).cpu()]
-        self._finish(order)
+            images = self.model.generator.decode_all(order.features, order.codes[None])[0]
+        self._settle(order, to_unit(images.clamp(-1, 1)))
 
 
 @contextmanager
@@ -63,27 +65,27 @@ def server(alone: bool = False) -> Iterator[str]:
     listening = Listening()
     studio = Studio(Shelf([Path("street")]))
     if alone:
-        studio.drawer.close()
-        studio.drawer = Alone()
+        studio.queues["street"].close()
+        studio.queues["street"] = Alone(studio.shelf.find("street").model)
     with listening.in_thread(make_app(studio, listening.hosts, TOKEN)) as url:
         yield url
 
 
-def rows(settings: Settings) -> list[Row]:
+def rows(settings: Settings) -> list[results.Row]:
     requests = 32 if settings.quick else 320
     found = [latency(clients, requests) for clients in CLIENTS]
     found += [sharing(n, clients, requests, settings) for n in (1, 8) for clients in CLIENTS[1:]]
     return [*found, load(3 if settings.quick else SECONDS)]
 
 
-def latency(clients: int, requests: int) -> Row:
+def latency(clients: int, requests: int) -> results.Row:
     with server() as address:
         seconds = times(address, clients, requests, 8)
     cuts = quantiles(seconds, n=20)
     return row(f"8 images, {clients} at once", None, None, p50=median(seconds), p95=cuts[-1], clients=clients)
 
 
-def sharing(n: int, clients: int, requests: int, settings: Settings) -> Row:
+def sharing(n: int, clients: int, requests: int, settings: Settings) -> results.Row:
     with server() as shared, server(alone=True) as alone:
         timed = settings.compare(
             lambda: times(shared, clients, requests, n), lambda: times(alone, clients, requests, n), pairs=3
@@ -116,7 +118,7 @@ def conditions(address: str) -> list[dict[str, Any]]:
         return [http.get(f"/v1/models/street/examples/{i}").json()["condition"] for i in range(8)]
 
 
-def load(seconds: float) -> Row:
+def load(seconds: float) -> results.Row:
     """32 clients at once; each asks for one of CODES requests at a time."""
     with server() as address:
         condition = conditions(address)

@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 from starlette.testclient import TestClient
 
-from variegate.studio.app import Studio, make_app
+from variegate.studio.app import make_app
 from variegate.studio.security import own_hosts
+from variegate.studio.service import Studio
 from variegate.studio.shelf import Shelf
 
 TOKEN = "token-of-the-test"

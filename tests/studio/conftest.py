@@ -136,8 +136,9 @@ def browser_engine(browser_driver: Any) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def browser_url(browser_driver: Any) -> Iterator[str]:
     """Where a studio with the bundled model listens."""
-    from variegate.studio.app import Studio, make_app
+    from variegate.studio.app import make_app
     from variegate.studio.listening import Listening
+    from variegate.studio.service import Studio
     from variegate.studio.shelf import Shelf
 
     listening = Listening()

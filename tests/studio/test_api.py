@@ -15,9 +15,11 @@ from starlette.testclient import TestClient
 
 import variegate
 from helpers.studio import client_of, labels, pixels, png, street
+from variegate.core.errors import DataError
 from variegate.core.images import unit_to_uint8
 from variegate.core.sampling import draw_rows
-from variegate.studio.recipes import redraw
+from variegate.studio import wire
+from variegate.studio.recipes import check_recipe, redraw
 from variegate.studio.shelf import Entry
 
 
@@ -106,6 +108,18 @@ def test_a_recipe_makes_the_image_again(client: TestClient) -> None:
     assert np.array_equal(pixels(answer["images"][0]["png"]), pixels(saved))
 
 
+def test_large_layouts_fit_into_a_recipe(client: TestClient) -> None:
+    """1024x1024 is 1.4 MB of base64, but packs well; what does not is refused before anything is drawn."""
+    plain = {"condition": labels(np.tile(np.arange(8, dtype=np.uint8), (1024, 128))), "n": 1, "size": [64, 64]}
+    saved = client.post("/v1/sample", json={**plain, "recipe": True}).json()["images"][0]["png"]
+    recipe = client.post("/v1/recipe", json={"png": saved}).json()
+    assert recipe["condition"] == {**plain["condition"], "boundaries": None}
+    noise = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (1024, 1024, 3))
+    request = wire.SampleRequest(condition=wire.ImageFile(data=png(noise, compress_level=0)))
+    with pytest.raises(DataError, match="too large to be written into a PNG"):
+        check_recipe(request)
+
+
 def test_a_png_without_recipe_says_so(client: TestClient) -> None:
     answer = client.post("/v1/recipe", json={"png": png(np.zeros((4, 4, 3), np.uint8))})
     assert (answer.status_code, answer.json()) == (200, None)
@@ -179,7 +193,9 @@ def test_rows_of_one_shape_have_the_bits_of_one_another() -> None:
         ({"condition": street() | {"ids": "?"}}, 422, "is not base64"),
         ({"condition": street(), "codes": [{"values": "AAAA"}]}, 422, "is not a list of float32"),
         ({"condition": street(), "codes": [{"values": "AAAAAA=="}]}, 422, "codes have shape (1, 1)"),
-        ({"condition": street(), "codes": [nested(9)]}, 422, "lies between codes 8 times over"),
+        ({"condition": street(), "codes": [nested(5)]}, 422, "lies between codes 4 times over"),
+        ({"condition": street(), "first": 2**53 - 1, "n": 2}, 422, "first + n must be at most 2**53"),
+        ({"condition": street(), "n": 64, "size": [1024, 1024]}, 422, "are more than 16 million pixels in all"),
         ({"condition": street(), "other": 1}, 422, "other: extra inputs are not permitted"),
     ],
 )

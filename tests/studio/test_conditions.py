@@ -26,6 +26,11 @@ LABELS = Labels(names=("a", "b", "c"), palette=((0, 0, 0), (255, 0, 0), (0, 255,
 CLASS = ClassLabel(names=("cat", "dog"), **FRAME)
 CASES: dict[str, tuple[Condition, object, str]] = {
     "labels": (LABELS, np.random.default_rng(1).integers(0, 3, SIZE, dtype=np.uint8), "labels"),
+    "instances": (
+        LABELS.model_copy(update={"boundaries": True}),
+        (np.zeros(SIZE, np.uint8), np.indices(SIZE)[1].astype(np.uint8) // 7),
+        "labels",
+    ),
     "image": (ImageCondition(), IMAGE, "image"),
     "grey": (ImageCondition(channels=1), IMAGE[..., 0], "image"),
     "low resolution": (ImageCondition(derived=parse_derived("superres:4")), IMAGE, "image"),

@@ -11,11 +11,14 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from helpers.studio import AUTHORISED, TOKEN
-from variegate.studio.app import Studio, make_app
+from variegate.studio.app import make_app
 from variegate.studio.security import own_hosts
+from variegate.studio.service import Studio
 from variegate.studio.shelf import Shelf
 
-APP = make_app(Studio(Shelf([Path("street")])), own_hosts("127.0.0.1", 80), TOKEN)
+STUDIO = Studio(Shelf([Path("street")]))
+STUDIO.close = lambda: None  # type: ignore[method-assign]  # each request below ends the application's life
+APP = make_app(STUDIO, own_hosts("127.0.0.1", 80), TOKEN)
 HEADERS = {**AUTHORISED, "host": "127.0.0.1"}
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 schema = schemathesis.openapi.from_asgi("/openapi.json", APP, headers=HEADERS)

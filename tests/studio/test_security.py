@@ -17,13 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from starlette.testclient import TestClient
 
-from helpers.studio import TOKEN, client_of, png, street
+from helpers.studio import AUTHORISED, TOKEN, client_of, png, street
 from variegate.core.errors import CheckpointError, DataError
+from variegate.studio.app import make_app
 from variegate.studio.recipes import read_archive, read_recipe
 from variegate.studio.security import BODY_BYTES, own_hosts
-from variegate.studio.uploads import PIXELS, open_picture
+from variegate.studio.service import Studio
+from variegate.studio.shelf import Shelf
+from variegate.studio.uploads import PIXELS, open_image
 
 PICTURE = png(np.zeros((8, 8, 3), np.uint8))
 SMALL = {"condition": street(16), "n": 1}
@@ -158,7 +162,7 @@ def animation(kind: str) -> str:
 )
 def test_pictures_that_are_refused(data: str, words: str) -> None:
     with pytest.raises(DataError, match=words if words != "pixels" else r"pixels|not a PNG"):
-        open_picture(data, "the image")
+        open_image(data, "the image")
 
 
 def test_what_follows_a_picture_is_ignored_and_kept_nowhere(client: TestClient) -> None:
@@ -173,14 +177,36 @@ def test_what_follows_a_picture_is_ignored_and_kept_nowhere(client: TestClient) 
     assert b"index.html" not in base64.b64decode(answer.json()["preview"])
 
 
-def test_a_recipe_that_unpacks_without_end_is_refused() -> None:
+def test_recipes_that_unpack_without_end_are_refused() -> None:
+    """Text that Pillow unpacks, and text that we do."""
     packed = zlib.compress(b"variegate" * 2_000_000)
-    chunk = b"variegate\0\0" + packed
+    whole, chunk = base64.b64decode(PICTURE), b"variegate\0\0" + packed
     body = b"zTXt" + chunk
-    whole = base64.b64decode(PICTURE)
     bomb = whole[:33] + struct.pack(">I", len(chunk)) + body + struct.pack(">I", zlib.crc32(body)) + whole[33:]
     with pytest.raises(DataError):
         read_recipe(base64.b64encode(bomb).decode())
+    info = PngInfo()
+    info.add_text("variegate", base64.b64encode(zlib.compress(b" " * (65 * 2**20))).decode())
+    with pytest.raises(DataError, match="the recipe in this PNG is damaged"):
+        read_recipe(png(np.zeros((8, 8, 3), np.uint8), pnginfo=info))
+
+
+def test_the_server_s_own_mistakes_carry_the_policy_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("variegate.studio.recipes.text_of", fail)
+    app = make_app(Studio(Shelf([])), own_hosts("127.0.0.1", 80), TOKEN)
+    client = TestClient(app, base_url="http://127.0.0.1", headers=AUTHORISED, raise_server_exceptions=False)
+    answer = client.post("/v1/recipe", json={"png": PICTURE})
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_other_sites_cannot_make_it_work_by_reading(client: TestClient) -> None:
+    elsewhere = {"sec-fetch-site": "cross-site"}
+    assert client.get("/v1/models/street/calibration", headers=elsewhere).status_code == 403
+    assert client.get("/", headers=elsewhere).status_code == 200  # a link
 
 
 @settings(max_examples=150, deadline=None)
@@ -190,7 +216,7 @@ def test_damaged_pictures_and_recipes_raise_nothing_else(data: st.DataObject) ->
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     text = base64.b64encode(bytes(content[: data.draw(st.integers(1, len(content)))])).decode()
-    for read in (lambda: open_picture(text, "it"), lambda: read_recipe(text)):
+    for read in (lambda: open_image(text, "it"), lambda: read_recipe(text)):
         with suppress(DataError):
             read()
 

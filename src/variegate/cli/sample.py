@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,6 +89,10 @@ class Sample:
 
         if self.conditions:
             raise ConfigError(f"{archive} has a condition of its own; omit {self.conditions[0]}, or --from-zip")
+        own = ("run_directory", "conditions", "from_zip", "out", "device")
+        set_too = [one.name for one in fields(self) if one.name not in own and getattr(self, one.name) != one.default]
+        if set_too:
+            raise ConfigError(f"{archive} says how its images were made; omit --{set_too[0].replace('_', '-')}")
         require_packages()
         from ..studio.recipes import redraw
         from ..studio.shelf import Entry

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from .capabilities import HasMoments
 from .errors import ConfigError
@@ -41,17 +43,37 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
     return torch.stack(images)
 
 
+class _Steady(TorchFunctionMode):
+    """Calls `check` before each operation, and computes linear maps row by row, whose bits depend on a row's place."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        super().__init__()
+        self.check = check
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.check()
+        if func is F.linear and args[0].ndim > 1:
+            return torch.cat([func(row, *args[1:], **(kwargs or {})) for row in args[0].split(1)])
+        return func(*args, **(kwargs or {}))
+
+
 @torch.no_grad()
-def decode_rows(generator: Generator, rows: Sequence[Features], codes: Tensor) -> Tensor:
+def decode_rows(
+    generator: Generator, rows: Sequence[Features], codes: Tensor, check: Callable[[], None] = lambda: None
+) -> Tensor:
     """One image (C, H, W) in [-1, 1] for each of at most ROWS rows: features of one condition, and a code of (R, D).
 
-    Convolutions round differently for different batch sizes. Rows are filled up to exactly ROWS here, so an image has
-    the same bits whichever others are decoded with it. Features must have one size.
+    Operations round differently for different batch sizes. Rows are filled up to exactly ROWS here, so an image has the
+    same bits whichever others are decoded with it. Features must have one size.
+
+    Args:
+        check: called before every operation; what it raises ends the pass.
     """
     filled = [*rows, *[rows[-1]] * (ROWS - len(rows))]
     state = tuple(torch.cat(planes) for planes in zip(*[(one.condition, *one.state) for one in filled]))
     wide = torch.cat([codes, codes[-1:].expand(ROWS - len(rows), -1)])
-    images = generator.decode(Features(state[0], state[1:], rows[0].size), wide.to(state[0].device))
+    with _Steady(check):
+        images = generator.decode(Features(state[0], state[1:], rows[0].size), wide.to(state[0].device))
     return images[: len(rows)].clamp(-1, 1).float().cpu()
 
 
@@ -59,9 +81,7 @@ def decode_rows(generator: Generator, rows: Sequence[Features], codes: Tensor) -
 def draw_rows(generator: Generator, condition: Tensor, codes: Tensor) -> Tensor:
     """Images (n, C, H, W) in [-1, 1] of one encoded condition (1, K, H, W), with the bits of `decode_rows`."""
     features = generator.encode(condition)
-    parts = [decode_rows(generator, [features] * len(part), part) for part in codes.split(ROWS)]
-    images = torch.cat(parts)
-    return images if generator.agree is None else generator.agree(condition, images)
+    return torch.cat([decode_rows(generator, [features] * len(part), part) for part in codes.split(ROWS)])
 
 
 class Moments(NamedTuple):

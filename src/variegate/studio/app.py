@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
-from ..core.errors import VariegateError
 from ..runs.saved_model import versions
 from . import service, wire
-from .drawer import Drawer
 from .explain import explain
-from .jobs import Job, Jobs
-from .metrics import Counting, Counts
+from .failures import add_failures
+from .jobs import Job
+from .metrics import Counting
 from .recipes import read_recipe
 from .security import Guard, Refusal
-from .shelf import Shelf
+from .service import Studio
 
 WEB = Path(__file__).parent / "web"
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
@@ -32,25 +30,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@dataclass
-class Studio:
-    """The parts of one server."""
-
-    shelf: Shelf
-    counts: Counts = field(default_factory=Counts)
-
-    def __post_init__(self) -> None:
-        self.drawer = Drawer(self.counts.passed)
-        self.jobs = Jobs()
-        self.counts.watch(lambda: self.drawer.waiting)
-
-    def close(self) -> None:
-        """Finish what waits."""
-        self.jobs.close()
-        self.drawer.close()
-
-
-def make_app(studio: Studio, hosts: frozenset[str], token: str | None, public: bool = False) -> FastAPI:
+def make_app(studio: Studio, hosts: frozenset[str], token: str | None, public: bool = False) -> ASGIApp:
     """The application.
 
     Args:
@@ -77,9 +57,7 @@ def make_app(studio: Studio, hosts: frozenset[str], token: str | None, public: b
     add_drawing(app, studio)
     add_jobs(app, studio)
     add_failures(app)
-    app.add_middleware(Counting, counts=studio.counts)
-    app.add_middleware(Guard, hosts=hosts, token=token, reads=public)
-    return app
+    return Counting(Guard(app, hosts, token, reads=public), studio.counts)
 
 
 def add_pages(app: FastAPI, token: str) -> None:
@@ -96,13 +74,15 @@ def add_pages(app: FastAPI, token: str) -> None:
             raise Refusal(404, "there is no such file")
         return Response(files[name], media_type=KINDS[Path(name).suffix])
 
-    @app.get("/healthz", responses={})
-    async def health() -> dict[str, str]:
-        """Whether the server runs."""
-        return {"status": "ok"}
-
 
 def add_models(app: FastAPI, studio: Studio) -> None:
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        """Whether the server runs, and draws."""
+        if not studio.alive:
+            raise Refusal(503, "the thread that draws has stopped; start the server again")
+        return {"status": "ok"}
+
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(studio.counts.text(), media_type="text/plain; version=0.0.4")
@@ -120,7 +100,7 @@ def add_models(app: FastAPI, studio: Studio) -> None:
     @app.get("/v1/models/{model}/calibration")
     def calibration(model: str) -> wire.CalibrationOut:
         """Whether samples are as uncertain as they should be; measured when it is first asked for."""
-        found = studio.shelf.find(model).calibration
+        found = studio.shelf.find(model).calibration()
         if found is None:
             raise Refusal(404, "calibration needs held-out pairs, which are not here, and a model that samples")
         measured, conditions = found
@@ -143,20 +123,20 @@ def add_drawing(app: FastAPI, studio: Studio) -> None:
     @app.post("/v1/sample")
     async def sample(body: wire.SampleRequest, request: Request) -> wire.Samples:
         """Many images of one condition. The same codes and condition give the same images, whoever else asks."""
-        return await service.sample(studio.shelf, studio.drawer, body, request.is_disconnected)
+        return await service.sample(studio, body, request.is_disconnected)
 
     @app.post("/v1/interpolate")
     async def interpolate(body: wire.InterpolateRequest, request: Request) -> wire.Samples:
         """Images along the path between two codes, ends included."""
         wanted = service.morph_of(body)
-        return await service.sample(studio.shelf, studio.drawer, wanted, request.is_disconnected)
+        return await service.sample(studio, wanted, request.is_disconnected)
 
     @app.post("/v1/explain")
     async def explain_images(body: wire.ExplainRequest, request: Request) -> wire.Explanation:
         """What is uncertain: mean, deviation, differences, the nearest training images, surprisal."""
         asked = wire.SampleRequest(**dict(body))
         wanted = await run_in_threadpool(service.read, studio.shelf, asked)
-        images = await service.draw(studio.drawer, wanted, request.is_disconnected)
+        images = await service.draw(studio, wanted, request.is_disconnected)
         return await run_in_threadpool(explain, wanted.entry, wanted.raw, images, wanted.names)
 
     @app.post("/v1/recipe")
@@ -177,7 +157,7 @@ def add_jobs(app: FastAPI, studio: Studio) -> None:
     @app.post("/v1/jobs", status_code=202)
     def start(body: wire.JobRequest) -> wire.JobState:
         """Start something whose answer is a file."""
-        return state(studio.jobs.add(service.work_of(studio.shelf, studio.drawer, body)))
+        return state(studio.jobs.add(service.work_of(studio, body)))
 
     @app.get("/v1/jobs/{job}")
     async def look(job: str) -> wire.JobState:
@@ -190,45 +170,10 @@ def add_jobs(app: FastAPI, studio: Studio) -> None:
         found = studio.jobs.find(job)
         if found.file is None:
             raise Refusal(404, f"the job is {found.state}, so there is no file")
-        name = {"content-disposition": f'attachment; filename="{found.file.name}"'}
+        name = {"content-disposition": f"attachment; filename*=UTF-8''{quote(found.file.name)}"}
         return Response(found.file.content, media_type=found.file.kind, headers=name)
 
     @app.delete("/v1/jobs/{job}")
     async def cancel(job: str) -> wire.JobState:
         """Cancel a job."""
         return state(studio.jobs.cancel(job))
-
-
-def add_failures(app: FastAPI) -> None:
-    """Every failure is one sentence, as JSON."""
-
-    def told(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        return JSONResponse({"error": sentence}, status, headers)
-
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, error: Refusal) -> Response:
-        headers = {name.decode(): value.decode() for name, value in error.headers()}
-        return Response(error.body(), error.status, headers)
-
-    @app.exception_handler(VariegateError)
-    async def wrong(request: Request, error: VariegateError) -> JSONResponse:
-        return told(422, str(error))
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "body")
-        return told(422, f"{place or 'the body'}: {first['msg'].lower()}")
-
-    @app.exception_handler(HTTPException)
-    async def unknown(request: Request, error: HTTPException) -> JSONResponse:
-        sentences = {
-            400: "the body is not JSON in UTF-8",
-            404: "there is nothing here",
-            405: "this is not answered here",
-        }
-        return told(error.status_code, sentences.get(error.status_code, str(error.detail)), error.headers)
-
-    @app.exception_handler(Exception)
-    async def fault(request: Request, error: Exception) -> JSONResponse:
-        return told(500, f"this is a fault of variegate ({type(error).__name__}); the server's log has it")

@@ -26,7 +26,7 @@ from ..data.conditions.vector import Vector
 from ..data.derived.derived import SuperRes
 from ..data.files.sources import OneSource
 from . import wire
-from .uploads import bytes_of, open_picture
+from .uploads import bytes_of, open_image
 
 
 def need_of(condition: Condition) -> wire.PartNeed:
@@ -72,12 +72,15 @@ def read(condition: Condition, sent: Any, size: Size | None) -> Tensor:
 def source_of(condition: Condition, sent: Any) -> Any:
     """What `condition.read` takes for one part that was sent."""
     if isinstance(sent, wire.LabelMap):
-        ids = bytes_of(sent.ids, sent.height * sent.width, "the label map (ids)")
-        return torch.from_numpy(ids.copy()).view(1, sent.height, sent.width)
-    if isinstance(sent, wire.Picture):
-        return open_picture(sent.data, "the image")
+        shape = (sent.height, sent.width)
+        planes = [bytes_of(sent.ids, shape, "the label map (ids)")]
+        if sent.boundaries is not None:
+            planes.append(bytes_of(sent.boundaries, shape, "the label map (boundaries)"))
+        return torch.from_numpy(np.stack(planes))
+    if isinstance(sent, wire.ImageFile):
+        return open_image(sent.data, "the image")
     if isinstance(sent, wire.Hole):
-        image, mask = open_picture(sent.image, "the image"), open_picture(sent.mask, "the mask")
+        image, mask = open_image(sent.image, "the image"), open_image(sent.mask, "the mask")
         return image.convert("RGB"), mask.convert("L")
     if isinstance(sent, wire.LandmarkPoints):
         assert isinstance(condition, Landmarks)
@@ -99,7 +102,7 @@ def read_file(condition: Condition, data: str, size: Size | None) -> Tensor:
     """
     if need_of(condition).kind not in ("labels", "image", "hole"):
         raise DataError(f"this model's {condition.noun} is not an image file; set it on the page")
-    source: OneSource = open_picture(data, "the file")
+    source: OneSource = open_image(data, "the file")
     return condition.read(source, size)
 
 
@@ -110,8 +113,8 @@ def write(condition: Condition, raw: Tensor) -> Any:
         return wire.Parts(parts=[write(part, piece) for part, piece in pieces])
     height, width = raw.shape[1:]
     if isinstance(condition, Labels):
-        ids = raw[0].contiguous().numpy().tobytes()
-        return wire.LabelMap(height=height, width=width, ids=base64.b64encode(ids).decode())
+        ids, *boundaries = (base64.b64encode(plane.contiguous().numpy().tobytes()).decode() for plane in raw)
+        return wire.LabelMap(height=height, width=width, ids=ids, boundaries=boundaries[0] if boundaries else None)
     if isinstance(condition, Landmarks):
         points = [None if x != x else (x, y) for x, y in points_of(raw).tolist()]  # NaN: not there
         return wire.LandmarkPoints(height=height, width=width, points=points)
@@ -125,8 +128,8 @@ def write(condition: Condition, raw: Tensor) -> Any:
         return wire.Hole(image=png(raw[:3]), mask=png(raw[3:]))
     if isinstance(condition, ImageCondition) and isinstance(condition.derived, SuperRes):
         factor = condition.derived.factor
-        return wire.Picture(data=png(raw[:, ::factor, ::factor]))
-    return wire.Picture(data=png(condition.to_image(raw) if isinstance(condition, Normals) else raw))
+        return wire.ImageFile(data=png(raw[:, ::factor, ::factor]))
+    return wire.ImageFile(data=png(condition.to_image(raw) if isinstance(condition, Normals) else raw))
 
 
 def example(condition: Condition, raw: Tensor) -> wire.Example:

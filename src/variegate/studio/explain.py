@@ -9,6 +9,7 @@ from ..core.capabilities import HasLevels, HasMoments
 from ..core.images import heat, to_uint8, unit_to_uint8
 from ..core.sampling import image_moments
 from ..evaluation.metrics.diversity import squared_distances
+from ..model.likelihood import ask_of_each
 from . import wire
 from .conditions import png
 from .shelf import Entry
@@ -66,4 +67,4 @@ def surprisals(entry: Entry, raw: Tensor, shown: Tensor) -> list[Tensor]:
         return []
     with torch.no_grad():
         condition = entry.model.encode(raw)
-        return [generator.surprisal(condition, image[None])[0].cpu() for image in shown[:SURPRISAL_IMAGES]]
+        return [*ask_of_each(generator.surprisal, condition, shown[:SURPRISAL_IMAGES], 1)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..core.errors import VariegateError
-from .drawer import Dropped
+from .sampling_queue import Dropped
 from .security import Refusal
 
 KEPT = 32  # jobs
@@ -31,7 +31,6 @@ class File:
 @dataclass
 class Job:
     identity: str
-    work: Callable[[Job], File]
     state: State = "queued"
     error: str | None = None
     file: File | None = None
@@ -39,6 +38,14 @@ class Job:
     @property
     def unfinished(self) -> bool:
         return self.state in ("queued", "running")
+
+    def end(self, state: State, error: str | None = None, file: File | None = None) -> None:
+        """End it, unless it has ended."""
+        if self.unfinished:
+            self.state, self.error, self.file = state, error, file
+
+
+Work = Callable[[Job], File]
 
 
 class Jobs:
@@ -49,14 +56,15 @@ class Jobs:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "jobs")
 
-    def add(self, work: Callable[[Job], File]) -> Job:
+    def add(self, work: Work) -> Job:
         """Raises Refusal (429) if too many wait."""
-        job = Job(secrets.token_hex(8), work)
+        job = Job(secrets.token_hex(8))
         with self._lock:
             if sum(one.unfinished for one in self._jobs.values()) >= WAITING:
                 raise Refusal(429, f"{WAITING} jobs wait already; try again in 5 s", 5)
             self._jobs[job.identity] = job
-        self._pool.submit(self._run, job)
+            self._let_go()
+        self._pool.submit(self._run, job, work)
         return job
 
     def find(self, identity: str) -> Job:
@@ -69,41 +77,41 @@ class Jobs:
     def cancel(self, identity: str) -> Job:
         """A job that runs ends at its next step."""
         job = self.find(identity)
-        if job.unfinished:
-            job.state = "cancelled"
+        with self._lock:
+            job.end("cancelled")
         return job
 
     def close(self) -> None:
+        """Cancel all."""
         with self._lock:
             for job in self._jobs.values():
-                if job.unfinished:
-                    job.state = "cancelled"
+                job.end("cancelled")
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, job: Job) -> None:
-        if job.state == "cancelled":
-            return
-        job.state = "running"
+    def _run(self, job: Job, work: Work) -> None:
+        with self._lock:
+            if not job.unfinished:
+                return
+            job.state = "running"
+        file, state, error = None, "done", None
         try:
-            file = job.work(job)
+            file = work(job)
         except Dropped:
-            job.state = "cancelled"
-        except (VariegateError, Refusal) as error:
-            job.state, job.error = "failed", str(error)
-        except Exception as error:
-            job.state, job.error = "failed", f"this is a fault of variegate: {type(error).__name__}: {error}"
-        else:
-            if job.state != "cancelled":
-                job.file, job.state = file, "done"
-        self._let_go()
+            state = "cancelled"
+        except (VariegateError, Refusal) as failure:
+            state, error = "failed", str(failure)
+        except Exception as failure:
+            state, error = "failed", f"this is a fault of variegate: {type(failure).__name__}: {failure}"
+        with self._lock:
+            job.end(state, error, file)  # type: ignore[arg-type]
+            self._let_go()
 
     def _let_go(self) -> None:
         """Forget the oldest finished jobs beyond what is kept."""
-        with self._lock:
-            done = [job for job in self._jobs.values() if not job.unfinished]
-            held = sum(len(job.file.content) for job in done if job.file)
-            for job in done[:-1]:
-                if len(self._jobs) <= KEPT and held <= KEPT_BYTES:
-                    return
-                held -= len(job.file.content) if job.file else 0
-                del self._jobs[job.identity]
+        done = [job for job in self._jobs.values() if not job.unfinished]
+        held = sum(len(job.file.content) for job in done if job.file)
+        for job in done[:-1]:
+            if len(self._jobs) <= KEPT and held <= KEPT_BYTES:
+                return
+            held -= len(job.file.content) if job.file else 0
+            del self._jobs[job.identity]

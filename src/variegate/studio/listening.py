@@ -22,7 +22,7 @@ class Listening:
 
     Attributes:
         hosts: what the Host header may be; see `security.own_hosts`.
-        public: whether other machines reach it.
+        public: whether other machines reach it, be it through a proxy, as one that has a name here.
         url: where it is.
 
     Raises:
@@ -42,7 +42,7 @@ class Listening:
             told = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
             raise ConfigError(f"{host}:{port}: cannot be listened on ({told}); give another --host or --port") from None
         port = self.socket.getsockname()[1]
-        self.hosts, self.public = own_hosts(host, port, names), not is_loopback(host)
+        self.hosts, self.public = own_hosts(host, port, names), bool(names) or not is_loopback(host)
         shown = names[0] if names else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}/" if names and ":" in shown else f"http://{shown}:{port}/"
 

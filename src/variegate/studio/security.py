@@ -10,14 +10,13 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable
-from functools import partial
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES = 32 * 2**20
-TOO_LONG = f"a body may have at most {BODY_BYTES // 2**20} MB"
+PRIVATE = ("/v1/", "/metrics")  # prefixes of the paths that are not files of the pages
 READS = frozenset({"GET", "HEAD"})
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 POLICY = "; ".join(
@@ -75,7 +74,7 @@ def own_hosts(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]
     A name may carry a port of its own, such as that of a proxy in front; without one it stands for this port, and for
     the default ports of HTTP and HTTPS.
     """
-    bare = f"[{host}]" if ":" in host else host
+    bare = f"[{host}]" if ":" in host else host.lower()
     near = {bare, "localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else {bare}
     given = {name.lower() for name in names}
     with_port = {f"{name}:{port}" for name in near | {name for name in given if ":" not in name}}
@@ -88,9 +87,9 @@ class Guard:
     Args:
         hosts: see `own_hosts`.
         token: what `Authorization: Bearer TOKEN` must hold for every write; None: nothing may be written.
-        reads: whether paths under `private` need the token for reading, too.
-        private: prefix of the paths that are not files of the pages.
+        reads: whether PRIVATE paths need the token for reading, too.
         open_writes: prefixes of paths that anyone may write to, as participants of a study do.
+        most_bytes: of a body.
     """
 
     def __init__(
@@ -99,11 +98,11 @@ class Guard:
         hosts: frozenset[str],
         token: str | None,
         reads: bool = False,
-        private: tuple[str, ...] = ("/v1/", "/metrics"),
         open_writes: tuple[str, ...] = (),
+        most_bytes: int = BODY_BYTES,
     ) -> None:
-        self.app, self.hosts, self.token = app, hosts, token
-        self.reads, self.private, self.open_writes = reads, private, open_writes
+        self.app, self.hosts, self.token, self.most_bytes = app, hosts, token, most_bytes
+        self.reads, self.open_writes = reads, open_writes
         self.origins = frozenset(f"{scheme}://{host}" for scheme in ("http", "https") for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,10 +110,12 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        body, answer = Limited(receive), Answer(send)
+        answer = Answer(send)
         try:
             self.check(scope)
-            await self.app(scope, body, partial(answer.send_unless, body))
+            body = await whole_body(scope, receive, self.most_bytes)
+            if body is not None:
+                await self.app(scope, body, answer)
         except Refusal as refusal:
             await answer.refuse(refusal)
 
@@ -127,10 +128,11 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in self.origins:
             raise Refusal(403, f"requests from the origin {origin!r} are refused")
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and method not in READS:
+        from_elsewhere = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        if from_elsewhere and (method not in READS or path.startswith(PRIVATE)):
             raise Refusal(403, "requests from other sites are refused")
         if method in READS:
-            if self.reads and path.startswith(self.private):
+            if self.reads and path.startswith(PRIVATE):
                 self.check_token(headers)
             return
         if method not in WRITES:
@@ -140,9 +142,6 @@ class Guard:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if method != "DELETE" and kind != "application/json":
             raise Refusal(415, "send JSON, with Content-Type: application/json")
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_BYTES:
-            raise Refusal(413, TOO_LONG)
 
     def check_token(self, headers: Headers) -> None:
         given = headers.get("authorization", "")
@@ -150,36 +149,44 @@ class Guard:
             raise Refusal(401, "send the token that the server printed at its start: Authorization: Bearer TOKEN")
 
 
-class Limited:
-    """Receives at most `BODY_BYTES`, whatever the header announced."""
+async def whole_body(scope: Scope, receive: Receive, most: int) -> Receive | None:
+    """Read a body before the application sees the request; None if its sender has gone meanwhile.
 
-    def __init__(self, receive: Receive) -> None:
-        self.receive, self.total = receive, 0
+    Raises:
+        Refusal: it is longer than `most` bytes, or says so.
+    """
+    told = Headers(scope=scope).get("content-length", "0")
+    if not told.isdecimal() or int(told) > most:
+        raise Refusal(413, too_long(most))
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise Refusal(413, too_long(most))
+        more = message.get("more_body", False)
+    left: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
 
-    @property
-    def too_long(self) -> bool:
-        return self.total > BODY_BYTES
+    async def replay() -> Message:
+        return left.pop() if left else await receive()
 
-    async def __call__(self) -> Message:
-        message = await self.receive()
-        self.total += len(message.get("body", b""))
-        if self.too_long:
-            raise Refusal(413, TOO_LONG)
-        return message
+    return replay
+
+
+def too_long(most: int) -> str:
+    return f"a body may have at most {f'{most // 2**20} MB' if most >= 2**20 else f'{most // 2**10} kB'}"
 
 
 class Answer:
-    """Sends one answer, with the headers that every answer carries."""
+    """Sends an answer, with the headers that every answer carries."""
 
     def __init__(self, send: Send) -> None:
-        self.send, self.began, self.refused = send, False, False
+        self.send, self.began = send, False
 
-    async def send_unless(self, body: Limited, message: Message) -> None:
-        """Pass a message on; of a body that broke off, refuse the request, whatever the application made of it."""
-        if body.too_long and not self.began:
-            await self.refuse(Refusal(413, TOO_LONG))
-        if self.refused:
-            return
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.began, own = True, {name for name, _ in HEADERS}
             kept = [pair for pair in message["headers"] if pair[0].lower() not in own]
@@ -187,9 +194,6 @@ class Answer:
         await self.send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
-        if self.began:
-            return
-        self.began = self.refused = True
-        headers = [*refusal.headers(), *HEADERS]
-        await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": refusal.body()})
+        if not self.began:
+            await self({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()})
+            await self({"type": "http.response.body", "body": refusal.body()})

@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .app import Studio, make_app
+from .app import make_app
 from .listening import Listening
+from .service import Studio
 from .shelf import Shelf
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import base64
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -21,15 +21,41 @@ from ..model.samples import Samples
 from ..model.video import save_frames
 from . import wire
 from .conditions import digest, png_bytes
-from .drawer import Drawer, Dropped, Order
-from .jobs import File, Job
-from .recipes import archive, codes_wanted, recipe, with_recipe
+from .jobs import File, Job, Jobs
+from .metrics import Counts
+from .recipes import archive, check_recipe, codes_wanted, recipe, with_recipe
+from .sampling_queue import Dropped, Order, SamplingQueue
 from .security import Refusal
 from .shelf import Entry, Shelf
 
 SECONDS = 60  # that one answer may take
+PIXELS = 16_000_000  # of one answer
 REPLACED = "a newer request has replaced this one"
 Gone = Callable[[], Awaitable[bool]]
+
+
+@dataclass
+class Studio:
+    """The parts of one server."""
+
+    shelf: Shelf
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        names = self.shelf.entries
+        self.queues = {name: SamplingQueue(names[name].model, self.counts.passed) for name in names}
+        self.jobs = Jobs()
+        self.counts.watch(lambda: sum(queue.waiting for queue in self.queues.values()))
+
+    @property
+    def alive(self) -> bool:
+        return all(queue.alive for queue in self.queues.values())
+
+    def close(self) -> None:
+        """Finish what waits."""
+        self.jobs.close()
+        for queue in self.queues.values():
+            queue.close()
 
 
 @dataclass
@@ -45,14 +71,22 @@ class Wanted:
 
     def order(self) -> Order:
         turn = self.request.supersedes
-        return Order(self.entry.model, self.raw, self.codes, (turn.name, turn.number) if turn else None)
+        return Order(self.raw, self.codes, (turn.name, turn.number) if turn else None)
 
 
 def read(shelf: Shelf, request: wire.SampleRequest) -> Wanted:
     """Raises VariegateError or Refusal for a request that cannot be answered."""
     entry = shelf.find(request.model)
-    names = codes_wanted(request)
-    return Wanted(entry, entry.read(request.condition, request.size), names, entry.codes(names), request)
+    names, raw = codes_wanted(request), entry.read(request.condition, request.size)
+    height, width = raw.shape[1:]
+    if len(names) * height * width > PIXELS:
+        most = f"{PIXELS // 10**6} million pixels"
+        raise DataError(
+            f"{len(names)} images of {height}x{width} are more than {most} in all; ask for fewer or smaller"
+        )
+    if request.recipe:
+        check_recipe(request)
+    return Wanted(entry, raw, names, entry.codes(names), request)
 
 
 def morph_of(request: wire.InterpolateRequest) -> wire.SampleRequest:
@@ -70,15 +104,15 @@ def morph_of(request: wire.InterpolateRequest) -> wire.SampleRequest:
     )
 
 
-async def draw(drawer: Drawer, wanted: Wanted, gone: Gone) -> Tensor:
+async def draw(studio: Studio, wanted: Wanted, gone: Gone) -> Tensor:
     """Images (n, C, H, W) in [0, 1].
 
     Raises:
-        Refusal: a newer request replaced this one (409), or it took too long (504).
+        Refusal: a newer request replaced this one (409), its sender has gone (499), or it took too long (504).
     """
-    order = wanted.order()
+    queue, order = studio.queues[wanted.entry.identity], wanted.order()
     try:
-        result = asyncio.wrap_future(drawer.draw(order))
+        result = asyncio.wrap_future(queue.submit(order))
     except Dropped:
         raise Refusal(409, REPLACED) from None
     result.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to hear of it
@@ -86,6 +120,8 @@ async def draw(drawer: Drawer, wanted: Wanted, gone: Gone) -> Tensor:
     both: set[asyncio.Future[Any]] = {result, watching}
     try:
         await asyncio.wait(both, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            raise Refusal(499, "the sender has gone")
         if not result.done():
             raise Refusal(504, f"the images took longer than {SECONDS} s; ask for fewer or smaller ones, or a job")
         return result.result()
@@ -93,7 +129,7 @@ async def draw(drawer: Drawer, wanted: Wanted, gone: Gone) -> Tensor:
         raise Refusal(409, REPLACED) from None
     finally:
         watching.cancel()
-        drawer.drop(order)
+        queue.drop(order)
 
 
 async def until(gone: Gone) -> None:
@@ -102,9 +138,9 @@ async def until(gone: Gone) -> None:
         await asyncio.sleep(0.1)
 
 
-async def sample(shelf: Shelf, drawer: Drawer, request: wire.SampleRequest, gone: Gone) -> wire.Samples:
-    wanted = await run_in_threadpool(read, shelf, request)
-    images = await draw(drawer, wanted, gone)
+async def sample(studio: Studio, request: wire.SampleRequest, gone: Gone) -> wire.Samples:
+    wanted = await run_in_threadpool(read, studio.shelf, request)
+    images = await draw(studio, wanted, gone)
     return await run_in_threadpool(answer, wanted, images)
 
 
@@ -134,7 +170,7 @@ def one_image(wanted: Wanted, image: Tensor, place: int, layout: str) -> wire.Im
     return wire.ImageOut(png=base64.b64encode(content).decode(), code=code, position=place)
 
 
-def work_of(shelf: Shelf, drawer: Drawer, request: wire.JobRequest) -> Callable[[Job], File]:
+def work_of(studio: Studio, request: wire.JobRequest) -> Callable[[Job], File]:
     """What a job does.
 
     Raises:
@@ -144,13 +180,15 @@ def work_of(shelf: Shelf, drawer: Drawer, request: wire.JobRequest) -> Callable[
     film = request.kind in ("gif", "mp4")
     if (request.interpolate if film else request.sample) is None:
         raise DataError(f"a job of kind {request.kind} needs {'interpolate' if film else 'sample'}")
-    wanted = read(shelf, morph_of(request.interpolate) if film else request.sample)  # type: ignore[arg-type]
-    name = f"{wanted.entry.identity}-{digest(wanted.raw)}"
+    if request.kind == "mp4" and find_spec("imageio_ffmpeg") is None:
+        raise ConfigError("MP4 needs imageio-ffmpeg: pip install 'variegate[video]'; GIF works without")
+    wanted = read(studio.shelf, morph_of(request.interpolate) if film else request.sample)  # type: ignore[arg-type]
+    queue, name = studio.queues[wanted.entry.identity], f"{wanted.entry.identity}-{digest(wanted.raw)}"
 
     def work(job: Job) -> File:
-        drawn = Samples(wait(drawer, wanted.order(), job), wanted.codes, None)
+        drawn = Samples(wait(queue, wanted.order(), job), wanted.codes, None)
         if request.kind == "archive":
-            content = archive(wanted.entry, wanted.request, wanted.codes, drawn.pil())
+            content = archive(wanted.entry, wanted.request, wanted.raw, wanted.codes, drawn.pil())
             return File(content, "application/zip", f"{name}.zip")
         if request.kind == "grid":
             return File(png_bytes(drawn.grid()), "image/png", f"{name}.png")
@@ -160,23 +198,18 @@ def work_of(shelf: Shelf, drawer: Drawer, request: wire.JobRequest) -> Callable[
     return work
 
 
-def wait(drawer: Drawer, order: Order, job: Job) -> Tensor:
+def wait(queue: SamplingQueue, order: Order, job: Job) -> Tensor:
     """The images of an order; Dropped if the job is cancelled before."""
-    result = drawer.draw(order)
+    result = queue.submit(order)
     while True:
         try:
             return result.result(timeout=0.1)
         except TimeoutError:
             if not job.unfinished:
-                drawer.drop(order)
+                queue.drop(order)
                 raise Dropped from None
 
 
 def film_of(drawn: Samples, kind: str) -> bytes:
-    """Raises ConfigError where no MP4 can be written."""
     with TemporaryDirectory() as folder:
-        save_frames(drawn, folder)
-        file = Path(folder) / f"morph.{kind}"
-        if not file.is_file():
-            raise ConfigError("MP4 needs imageio-ffmpeg: pip install 'variegate[video]'; GIF works without")
-        return file.read_bytes()
+        return (save_frames(drawn, folder) / f"morph.{kind}").read_bytes()

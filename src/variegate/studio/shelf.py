@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import repeat
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 import torch
 from torch import Tensor
@@ -37,8 +37,8 @@ from .uploads import from_base64
 logger = logging.getLogger(__name__)
 
 EXAMPLES = 12
-DEEPEST = 8  # codes between codes between codes ...
-CALIBRATION_SAMPLES = 8
+DEEPEST = 4  # codes between codes between codes ...
+CALIBRATION_SAMPLES, CALIBRATION_SECONDS = 8, 15.0
 TRAINING_IMAGES = 500  # that the nearest are searched in
 
 
@@ -53,9 +53,9 @@ class Entry:
         self.place, self.identity = place, identity
         self.model = Model.load(place, device)
         self.bundled = bundled(place) is not None
-        weights = (model_folder(place) / "model.safetensors").read_bytes()
-        self.weights = hashlib.sha256(weights).hexdigest()[:16]
-        self._search = Lock()
+        content = [(model_folder(place) / name).read_bytes() for name in ("config.json", "model.safetensors")]
+        self.weights = hashlib.sha256(b"".join(content)).hexdigest()[:16]
+        self._first = RLock()  # what takes long is done once, whoever asks for it at the same time
 
     def pairs(self, split: str) -> Pairs:
         """The model's data.
@@ -69,17 +69,26 @@ class Entry:
         config = from_mapping(DataConfig, {"path": record.data, "size": record.size}, "data")
         return config.open(split if split != "held" else "test", self.model.condition)
 
-    @cached_property
     def calibration(self) -> tuple[Calibration, int] | None:
-        """On held-out pairs, and how many; None without them, or where nothing is sampled."""
-        if isinstance(self.model.generator, HasMoments) or not self.examples:
+        """On held-out pairs, and how many; None if `info` does not say that it can."""
+        with self._first:
+            return self._calibration
+
+    @cached_property
+    def _calibration(self) -> tuple[Calibration, int] | None:
+        if "calibration" not in self.info.can:
             return None
-        held, condition, raws = self.pairs("held"), self.model.condition, torch.stack(self.examples)
-        drawn = sample_raw(self.model.generator, condition, raws, self.model.codes(CALIBRATION_SAMPLES))
-        truths = to_float(torch.stack([held.raw(i)[1] for i in range(len(raws))]))
-        hole = condition.hole(raws)
-        holes = repeat(None) if hole is None else (one[0] for one in hole)
-        return calibration(zip(drawn.split(1), truths.split(1)), holes), len(raws)
+        held, condition, until = self.pairs("held"), self.model.condition, time.monotonic() + CALIBRATION_SECONDS
+        pairs: list[tuple[Tensor, Tensor]] = []
+        holes: list[Tensor | None] = []
+        for item, raw in enumerate(self.examples):
+            if pairs and time.monotonic() > until:
+                break
+            drawn = sample_raw(self.model.generator, condition, raw[None], self.model.codes(CALIBRATION_SAMPLES))
+            pairs.append((drawn, to_float(held.raw(item)[1])[None]))
+            hole = condition.hole(raw[None])
+            holes.append(None if hole is None else hole[0, 0])
+        return calibration(pairs, holes), len(pairs)
 
     @cached_property
     def examples(self) -> list[Tensor]:
@@ -95,7 +104,7 @@ class Entry:
         """The training image nearest to each of uint8 (n, C, H, W), and those images; None without the data."""
         if tuple(images.shape[-2:]) != self.model.size:
             return None
-        with self._search:
+        with self._first:
             if self._training is None:
                 return None
             training, kept = self._training
@@ -116,8 +125,8 @@ class Entry:
         can = {
             "surprisal": isinstance(generator, HasLevels),
             "moments": isinstance(generator, HasMoments),
-            "nearest": True,
-            "calibration": bool(self.examples) and not isinstance(generator, HasMoments),
+            "nearest": bool(self.examples),
+            "calibration": bool(self.examples) and not isinstance(generator, HasMoments | HasLevels),
         }
         return wire.ModelInfo(
             id=self.identity,
@@ -165,7 +174,7 @@ class Entry:
 
         Raises:
             ConfigError: a code's numbers belong to another model.
-            DataError: they are not numbers, or there are too few different images.
+            DataError: they are not numbers, or lie between others too many times over.
         """
         return torch.stack([self._code(one) for one in wanted])
 

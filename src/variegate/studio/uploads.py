@@ -1,4 +1,4 @@
-"""Pictures and numbers from strangers: decoded within limits, or refused in one sentence."""
+"""Images and numbers from strangers: decoded within limits, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def from_base64(text: str, what: str) -> bytes:
     return content
 
 
-def open_picture(text: str, what: str) -> Image.Image:
-    """Decode one still picture, and apply its EXIF orientation.
+def open_image(text: str, what: str) -> Image.Image:
+    """Decode one still image, and apply its EXIF orientation.
 
     The header's size is checked before any pixel is decoded. Whatever else a file carries is ignored, and never stored.
 
@@ -46,17 +46,17 @@ def open_picture(text: str, what: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
     except (*_BROKEN, Image.DecompressionBombError):
         raise DataError(f"{what} is not a PNG, JPEG or WebP file") from None
-    width, height = picture.size
+    width, height = image.size
     if width * height > PIXELS:
         raise DataError(f"{what} has {width}x{height} pixels; at most {PIXELS // 10**6} million are read")
-    if getattr(picture, "n_frames", 1) > 1:
-        raise DataError(f"{what} is animated; give a single picture")
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a photograph with previews
+        raise DataError(f"{what} is animated; give a single image")
     try:
-        picture.load()
-        turned = ImageOps.exif_transpose(picture)
+        image.load()
+        turned = ImageOps.exif_transpose(image)
     except (*_BROKEN, Image.DecompressionBombError):
         raise DataError(f"{what} is cut short or damaged") from None
     return turned
@@ -66,19 +66,19 @@ def text_of(text: str, key: str, what: str) -> str | None:
     """The text that a PNG carries under `key`; None if there is none.
 
     Raises:
-        DataError: see `open_picture`.
+        DataError: see `open_image`.
     """
-    value = open_picture(text, what).info.get(key)
+    value = open_image(text, what).info.get(key)
     return None if value is None else str(value)
 
 
-def bytes_of(text: str, count: int, what: str) -> NDArray[np.uint8]:
-    """Exactly `count` bytes from base64.
+def bytes_of(text: str, shape: tuple[int, int], what: str) -> NDArray[np.uint8]:
+    """Bytes (H, W) from base64.
 
     Raises:
         DataError: there are more or fewer.
     """
-    content = from_base64(text, what)
+    content, count = from_base64(text, what), shape[0] * shape[1]
     if len(content) != count:
         raise DataError(f"{what} holds {len(content)} bytes, expected {count}")
-    return np.frombuffer(content, dtype=np.uint8)
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)

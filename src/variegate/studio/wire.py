@@ -1,6 +1,6 @@
 """What is sent to and from the HTTP API; the OpenAPI document at `/openapi.json` is made of these.
 
-Pictures are base64 of PNG (JPEG and WebP are read, too). A code is named by where it came from - seed and index, or a
+Images are base64 of PNG (JPEG and WebP are read, too). A code is named by where it came from - seed and index, or a
 share of the way between two such - so a request is short, and can be written down and repeated.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LONGEST = 24 * 2**20  # characters of one base64 text
 SIDE = 1024  # pixels
@@ -32,21 +32,24 @@ class LabelMap(Wire):
     height: Side
     width: Side
     ids: Base64 = Field(description="base64 of height x width bytes, row by row from the top")
+    boundaries: Base64 | None = Field(
+        None, description="likewise, 1 where another instance begins; default: where another class does"
+    )
 
 
-class Picture(Wire):
-    """A picture as condition: edges, a low resolution, a sketch."""
+class ImageFile(Wire):
+    """An image as condition: edges, a low resolution, a sketch."""
 
     kind: Literal["image"] = "image"
     data: Base64
 
 
 class Hole(Wire):
-    """A picture and where it is to be filled."""
+    """An image and where it is to be filled."""
 
     kind: Literal["hole"] = "hole"
     image: Base64
-    mask: Base64 = Field(description="of the same size, white where the picture is to be filled")
+    mask: Base64 = Field(description="of the same size, white where the image is to be filled")
 
 
 class LandmarkPoints(Wire):
@@ -73,7 +76,7 @@ class Nothing(Wire):
 
 
 OnePart = Annotated[
-    LabelMap | Picture | Hole | LandmarkPoints | ClassNumber | VectorValues | Nothing, Field(discriminator="kind")
+    LabelMap | ImageFile | Hole | LandmarkPoints | ClassNumber | VectorValues | Nothing, Field(discriminator="kind")
 ]
 
 
@@ -85,7 +88,7 @@ class Parts(Wire):
 
 
 AnyCondition = Annotated[
-    LabelMap | Picture | Hole | LandmarkPoints | ClassNumber | VectorValues | Nothing | Parts,
+    LabelMap | ImageFile | Hole | LandmarkPoints | ClassNumber | VectorValues | Nothing | Parts,
     Field(discriminator="kind"),
 ]
 
@@ -135,6 +138,12 @@ class SampleRequest(Wire):
     recipe: bool = Field(False, description="write into every PNG how it was made")
     supersedes: Turn | None = None
 
+    @model_validator(mode="after")
+    def _counted_exactly(self) -> SampleRequest:
+        if self.first + self.n > 2**53:
+            raise ValueError("first + n must be at most 2**53")
+        return self
+
 
 class ImageOut(Wire):
     png: str
@@ -144,7 +153,7 @@ class ImageOut(Wire):
 
 class Samples(Wire):
     model: str
-    weights: str = Field(description="SHA-256 of the model's weights, 16 digits")
+    weights: str = Field(description="SHA-256 of the model's weights and configuration, 16 digits")
     layout: str = Field(description="SHA-256 of the condition as read, 16 digits")
     height: int
     width: int
@@ -180,7 +189,7 @@ class Nearest(Wire):
 
 
 class Explanation(Wire):
-    """Pictures are base64 PNG; lengths are in units of the range 0 to 1."""
+    """Images are base64 PNG; lengths are in units of the range 0 to 1."""
 
     mean: str
     deviation: str = Field(description="heat map of the standard deviation of every pixel")

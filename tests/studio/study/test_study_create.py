@@ -154,7 +154,9 @@ def test_a_study_with_answers_is_not_overwritten(tmp_path: Path) -> None:
     assert study == folder
     answer(folder, read_study(folder), 1, lambda who, trial: "real")
     before = (folder / "study.json").read_bytes()
-    with pytest.raises(DataError, match=r"has \d+ answers, which are not overwritten; choose a new folder"):
+    with pytest.raises(
+        DataError, match=r"has participants \(\d+\) and answers \(\d+\), which are not overwritten; choose a new folder"
+    ):
         study_in(tmp_path)
     assert (folder / "study.json").read_bytes() == before
 

@@ -155,18 +155,18 @@ def test_only_who_agrees_takes_part(desk: Desk) -> None:
     ("changes", "status", "told"),
     [
         ({"trial": 11}, 404, "there is no trial 11; you have 11"),
-        ({"trial": -1}, 422, "trial is not valid"),
-        ({"trial": 10**9}, 422, "trial is not valid"),
+        ({"trial": -1}, 422, "trial: "),
+        ({"trial": 10**9}, 422, "trial: "),
         ({"choice": "left"}, 422, "'left' does not answer the question of a real-or-fake study"),
         ({"choice": [0, 1]}, 422, "does not answer the question"),
         ({"choice": "x" * 1000}, 422, "choice"),
         ({"choice": list(range(100))}, 422, "choice"),
         ({"shown_ms": None}, 422, "shown_ms, frames and frame_ms are needed"),
-        ({"shown_ms": -1}, 422, "shown_ms is not valid"),
-        ({"frames": 10**9}, 422, "frames is not valid"),
-        ({"frame_ms": 0}, 422, "frame_ms is not valid"),
-        ({"colour": "red"}, 422, "colour is not valid"),
-        ({"participant": "../../etc/passwd"}, 422, "participant is not valid"),
+        ({"shown_ms": -1}, 422, "shown_ms: "),
+        ({"frames": 10**9}, 422, "frames: "),
+        ({"frame_ms": 0}, 422, "frame_ms: "),
+        ({"colour": "red"}, 422, "colour: "),
+        ({"participant": "../../etc/passwd"}, 422, "participant: "),
         ({"participant": "A" * 22}, 404, "no such participant"),
     ],
 )
@@ -249,4 +249,7 @@ def test_a_mistake_of_the_server_is_one_sentence(desk: Desk, monkeypatch: pytest
 
     monkeypatch.setattr(desk.store, "participant", fail)
     found = desk.browser.get(f"/v1/participants/{'A' * 22}")
-    assert (found.status_code, found.json()) == (500, {"error": "the server made a mistake; its log has it"})
+    assert (found.status_code, found.json()) == (
+        500,
+        {"error": "this is a fault of variegate (RuntimeError); the server's log has it"},
+    )

@@ -7,20 +7,16 @@ go on where it stopped. Nothing that a request holds becomes a path: pages and i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Response
 from fastapi import Path as InPath
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException as AnyHTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from ..failures import Statuses, add_failures
 from ..security import Guard, Refusal
 from .design import plan
 from .schema import PLAN, Study, Trial, image_file, is_choice
@@ -33,44 +29,21 @@ WAIT = 2  # seconds after which to send again what could not be stored
 SECONDS = {"real-or-fake": 4, "two-alternative": 5, "ranking": 12}  # of a trial, about
 PAGES = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 OPEN_WRITES = ("/v1/participants", "/v1/answers")
-NOT_STORED = {CannotStore: (507, True), Busy: (503, True), Contradiction: (409, False), Crowded: (403, False)}
+NOT_STORED: Statuses = {
+    CannotStore: (507, WAIT),
+    Busy: (503, WAIT),
+    Contradiction: (409, None),
+    Crowded: (403, None),
+}
 
 
 def make_app(study: Study, folder: Path, store: Store, hosts: frozenset[str]) -> ASGIApp:
     """The application that answers for `hosts` (see `security.own_hosts`)."""
     app = FastAPI(title="variegate study", openapi_url=None, docs_url=None, redoc_url=None)
-    add_failures(app)
+    add_failures(app, NOT_STORED)
     add_files(app, study, folder)
     add_participants(app, study, store)
-    return Guard(Small(app), hosts, token=None, open_writes=OPEN_WRITES)
-
-
-def add_failures(app: FastAPI) -> None:
-    """Every failure is answered with `{"error": "one sentence"}`."""
-
-    def answer(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        return JSONResponse({"error": sentence}, status, headers)
-
-    async def not_stored(_: Request, error: Exception) -> JSONResponse:
-        status, again = next(found for kind, found in NOT_STORED.items() if isinstance(error, kind))
-        return answer(status, str(error), {"retry-after": str(WAIT)} if again else None)
-
-    for kind in NOT_STORED:
-        app.add_exception_handler(kind, not_stored)
-
-    @app.exception_handler(AnyHTTPException)
-    async def refused(_: Request, error: AnyHTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-        return answer(422, f"{where} is not valid: {first['msg']}")
-
-    @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> JSONResponse:
-        return answer(500, "the server made a mistake; its log has it")
+    return Guard(app, hosts, token=None, open_writes=OPEN_WRITES, most_bytes=BODY_BYTES)
 
 
 def add_files(app: FastAPI, study: Study, folder: Path) -> None:
@@ -109,7 +82,7 @@ def add_participants(app: FastAPI, study: Study, store: Store) -> None:
     def participant_of(identity: str) -> Participant:
         found = store.participant(identity)
         if found is None:
-            raise HTTPException(404, "this study has no such participant; open its first page to take part")
+            raise Refusal(404, "this study has no such participant; open its first page to take part")
         return found
 
     def session_of(one: Participant) -> Session:
@@ -140,53 +113,25 @@ def add_participants(app: FastAPI, study: Study, store: Store) -> None:
         one = participant_of(body.participant)
         trials = trials_of(one.plan)
         if body.trial >= len(trials):
-            raise HTTPException(404, f"there is no trial {body.trial}; you have {len(trials)}")
+            raise Refusal(404, f"there is no trial {body.trial}; you have {len(trials)}")
         check_answer(study, trials[body.trial], body)
         store.add(one.number, body.trial, body.model_dump(mode="json", exclude={"participant", "trial"}))
         return Stored()
 
 
 def check_answer(study: Study, trial: Trial, answer: Answer) -> None:
-    """Raise HTTPException for an answer that does not belong to its trial."""
+    """Raise Refusal for an answer that does not belong to its trial."""
     if not is_choice(study, trial, answer.choice):
-        raise HTTPException(422, f"{answer.choice!r} does not answer the question of a {study.kind} study")
+        raise Refusal(422, f"{answer.choice!r} does not answer the question of a {study.kind} study")
     measured = (answer.shown_ms, answer.frames, answer.frame_ms)
     if trial.exposure is not None and None in measured:
-        raise HTTPException(422, "shown_ms, frames and frame_ms are needed, since this trial has an exposure time")
+        raise Refusal(422, "shown_ms, frames and frame_ms are needed, since this trial has an exposure time")
     if trial.exposure is None and measured != (None, None, None):
-        raise HTTPException(422, "shown_ms, frames and frame_ms are null, since this trial has no exposure time")
+        raise Refusal(422, "shown_ms, frames and frame_ms are null, since this trial has no exposure time")
 
 
 def known(found: dict[str, T], name: str, noun: str) -> T:
-    """Raise HTTPException unless a dictionary has this name."""
+    """Raise Refusal unless a dictionary has this name."""
     if name not in found:
-        raise HTTPException(404, f"there is no such {noun}")
+        raise Refusal(404, f"there is no such {noun}")
     return found[name]
-
-
-class Small:
-    """ASGI middleware: reads a body before the application sees the request, and refuses one of over 16 kB."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        length = Headers(scope=scope).get("content-length", "0")
-        told, received, whole = int(length) if length.isdecimal() else 0, b"", False
-        while not whole and max(told, len(received)) <= BODY_BYTES:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            received += message.get("body", b"")
-            whole = not message.get("more_body", False)
-        if max(told, len(received)) > BODY_BYTES:
-            raise Refusal(413, f"a body may have at most {BODY_BYTES // 2**10} kB")
-        left: list[Message] = [{"type": "http.request", "body": received, "more_body": False}]
-
-        async def replay() -> Message:
-            return left.pop() if left else await receive()
-
-        await self.app(scope, replay, send)

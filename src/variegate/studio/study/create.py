@@ -158,6 +158,8 @@ def check_options(options: StudyOptions) -> None:
         )
     if not 0 <= options.repeats <= MOST_REPEATED:
         raise ConfigError(f"--repeats {options.repeats:g}: is a share of the trials from 0 to {MOST_REPEATED}")
+    if options.seed < 0:
+        raise ConfigError(f"--seed {options.seed}: give 0 or more")
     if not 0 <= options.attention <= MOST_TRIALS:
         raise ConfigError(f"--attention {options.attention}: give a number from 0 to {MOST_TRIALS}")
 
@@ -169,9 +171,12 @@ def check_folder(folder: Path) -> None:
     if not (folder / STUDY).is_file() or not (folder / ANSWERS).is_file():
         raise DataError(f"{folder}: exists and is not a study; choose a new folder")
     with Store(folder / ANSWERS) as store:
-        answers = len(store.answers())
-    if answers:
-        raise DataError(f"{folder}: has {answers} answers, which are not overwritten; choose a new folder")
+        answers, people = len(store.answers()), len(store.participants())
+    if answers or people:
+        raise DataError(
+            f"{folder}: has participants ({people}) and answers ({answers}), which are not overwritten; "
+            "choose a new folder"
+        )
 
 
 def read_consent(file: Path) -> str:
@@ -252,9 +257,11 @@ def study_of(options: StudyOptions, images: Mapping[str, Shown], conditions: tup
 
 
 def write_study(folder: Path, study: Study, images: Mapping[str, Shown]) -> None:
+    """Raises DataError if the folder has got participants meanwhile."""
     with replacing_folder(folder) as aside:
         (aside / IMAGES).mkdir()
         for name, shown in images.items():
             Image.fromarray(shown.source.pixels).save(image_file(aside, name))
         Store.create(aside / ANSWERS).close()
         write_text(aside / STUDY, study.model_dump_json(indent=2))
+        check_folder(folder)

@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ...core.errors import DataError
+from ..wire import Wire
 
 VERSION = 1
 STUDY, ANSWERS, IMAGES = "study.json", "answers.sqlite", "images"  # in the folder of a study
@@ -25,11 +26,7 @@ Choice = Literal["real", "fake", "left", "right"] | Annotated[tuple[Position, ..
 ImageName = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 
 
-class Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StudyImage(Record):
+class StudyImage(Wire):
     """Where an image of a study is from."""
 
     condition: str
@@ -37,7 +34,7 @@ class StudyImage(Record):
     destroyed: bool = False
 
 
-class Trial(Record):
+class Trial(Wire):
     """What a participant judges at once.
 
     Attributes:
@@ -56,7 +53,7 @@ class Trial(Record):
 PLAN = TypeAdapter(tuple[Trial, ...])  # of one participant
 
 
-class Study(Record):
+class Study(Wire):
     """A study, without its answers.
 
     Attributes:
