@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from study_helpers import study_of
 
@@ -136,7 +136,7 @@ def test_repeats_come_half_a_session_later_with_sides_swapped(study: Study, inde
             assert sum(one.role == "main" for one in trials[trial.repeats : trial.number]) >= study.per_participant // 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(studies(), st.integers(0, 20))
 def test_attention_checks_are_spread_and_never_first(study: Study, index: int) -> None:
     assume(study.attention)
