@@ -8,6 +8,8 @@ client has who asks alone. Its ratio is the memory at the end over that after a 
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,7 +36,7 @@ from .results import Settings, row
 TOKEN = "benchmark"
 CLIENTS = (1, 4, 16)
 MANY, SECONDS = 32, 60
-SHARING_LIMIT, MEMORY_LIMIT = 0.5, 1.1
+SHARING_LIMIT, MEMORY_LIMIT, FIRST = 0.5, 1.1, 5.0  # ratios, seconds
 CODES = 200  # different requests of the load
 
 
@@ -72,10 +74,23 @@ def server(alone: bool = False) -> Iterator[str]:
 
 
 def rows(settings: Settings) -> list[results.Row]:
-    requests = 32 if settings.quick else 320
-    found = [latency(clients, requests) for clients in CLIENTS]
+    requests = 16 if settings.quick else 320
+    found = [first_image(), *(latency(clients, requests) for clients in CLIENTS)]
     found += [sharing(n, clients, requests, settings) for n in (1, 8) for clients in CLIENTS[1:]]
     return [*found, load(3 if settings.quick else SECONDS)]
+
+
+def first_image() -> results.Row:
+    """Seconds from the start of `variegate studio` to eight images."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "variegate", "studio", "--port", "0", "--token", TOKEN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        times(address, clients=1, requests=1, n=8)
+        seconds = time.perf_counter() - started
+        process.terminate()
+    return row("first images after the start", seconds / FIRST, 1.0, p50=seconds, p95=None, clients=1)
 
 
 def latency(clients: int, requests: int) -> results.Row:

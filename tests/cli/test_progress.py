@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -14,9 +15,9 @@ from variegate.core.progress import ProgressLine, quietly, watched
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, which only the test moves."""
+    """The time of progress lines, which only the test moves; threads beside it keep theirs."""
     now = [100.0]
-    monkeypatch.setattr("variegate.core.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from starlette.testclient import TestClient
 
 import variegate
@@ -106,6 +109,25 @@ def test_a_recipe_makes_the_image_again(client: TestClient) -> None:
     answer = client.post("/v1/sample", json=again).json()
     assert answer["layout"] == recipe["layout"]
     assert np.array_equal(pixels(answer["images"][0]["png"]), pixels(saved))
+
+
+SEEDED = st.builds(lambda seed, index: {"seed": seed, "index": index}, st.integers(0, 2**53 - 1), st.integers(0, 999))
+MIXED = st.builds(lambda a, b, share: {"between": [a, b], "share": share}, SEEDED, SEEDED, st.floats(0, 1))
+LAYOUTS = arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24)), elements=st.integers(0, 7))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(layout=LAYOUTS, code=SEEDED | MIXED, size=st.none() | st.tuples(st.integers(1, 40), st.integers(1, 40)))
+def test_every_recipe_makes_its_image_again(
+    client: TestClient, layout: np.ndarray, code: dict[str, object], size: tuple[int, int] | None
+) -> None:
+    asked = {"condition": labels(layout), "codes": [code], "size": size, "recipe": True}
+    answer = client.post("/v1/sample", json=asked).json()
+    saved = answer["images"][0]["png"]
+    recipe = client.post("/v1/recipe", json={"png": saved}).json()
+    assert (recipe["layout"], recipe["weights"]) == (answer["layout"], answer["weights"])
+    again = {key: recipe[key] for key in ("model", "condition", "size")} | {"codes": [recipe["code"]]}
+    assert np.array_equal(pixels(client.post("/v1/sample", json=again).json()["images"][0]["png"]), pixels(saved))
 
 
 def test_large_layouts_fit_into_a_recipe(client: TestClient) -> None:

@@ -64,6 +64,19 @@ def test_a_running_request_is_answered_when_the_server_is_stopped() -> None:
         process.wait(20)
 
 
+def test_a_request_whose_sender_has_gone_is_dropped() -> None:
+    with studio() as (client, _):
+        body = {"condition": street(), "n": 64, "size": [480, 480]}
+        with pytest.raises(httpx2.ReadTimeout):
+            client.post("/v1/sample", json=body, timeout=1)
+        started = time.monotonic()
+        while "variegate_images_waiting 0.0" not in client.get("/metrics").text:
+            assert time.monotonic() - started < 5
+            time.sleep(0.05)
+        client.post("/v1/sample", json={"condition": street(), "n": 1}).raise_for_status()
+        assert time.monotonic() - started < 10  # 64 such images take minutes
+
+
 def test_an_address_that_cannot_be_listened_on_is_one_sentence() -> None:
     taken = Listening()
     port = taken.socket.getsockname()[1]
