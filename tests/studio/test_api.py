@@ -185,6 +185,14 @@ def test_explanations_are_those_of_the_images(client: TestClient) -> None:
     assert len(answer["nearest"]) == 6
 
 
+def test_a_file_of_another_size_says_that_it_was_resized(client: TestClient) -> None:
+    answer = client.post("/v1/models/street/read", json={"data": png(np.zeros((41, 63), np.uint8))}).json()
+    assert (answer["condition"]["height"], answer["condition"]["width"]) == (64, 64)
+    assert answer["note"] == "the file has 63x41 pixels and was resized to 64x64"
+    same = client.post("/v1/models/street/read", json={"data": png(np.zeros((64, 64), np.uint8))}).json()
+    assert same["note"] is None
+
+
 def test_calibration_is_told_in_words_and_numbers(client: TestClient) -> None:
     answer = client.get("/v1/models/street/calibration").json()
     assert "samples vary" in answer["words"]

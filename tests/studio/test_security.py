@@ -126,6 +126,8 @@ def test_own_hosts() -> None:
     assert own_hosts("127.0.0.1", 8860) >= {"127.0.0.1:8860", "localhost:8860"}
     assert "localhost:8860" not in own_hosts("192.168.0.2", 8860)
     assert own_hosts("0.0.0.0", 80, ["studio.example"]) >= {"studio.example", "studio.example:80"}
+    assert own_hosts("127.0.0.1", 8860, ["studio.example:443"]) >= {"studio.example", "studio.example:443"}
+    assert "other.example" not in own_hosts("127.0.0.1", 8860, ["other.example:8443"])
 
 
 def header_only(width: int, height: int) -> str:

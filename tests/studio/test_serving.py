@@ -93,6 +93,9 @@ def test_the_url_is_the_name_that_was_given() -> None:
     assert listening.url == f"http://studio.example:{port}/"
     assert {f"studio.example:{port}", "other.example:443", f"localhost:{port}"} <= listening.hosts
     listening.socket.close()
+    behind = Listening(names=["studio.example:443"])
+    assert (behind.url, behind.public) == ("https://studio.example/", True)
+    behind.socket.close()
 
 
 def test_what_is_no_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,6 @@ from ..data.conditions.landmarks import Landmarks, points_of
 from ..data.conditions.normals import Normals
 from ..data.conditions.vector import Vector
 from ..data.derived.derived import SuperRes
-from ..data.files.sources import OneSource
 from . import wire
 from .uploads import bytes_of, open_image
 
@@ -94,16 +93,20 @@ def source_of(condition: Condition, sent: Any) -> Any:
     return "none"
 
 
-def read_file(condition: Condition, data: str, size: Size | None) -> Tensor:
-    """The raw condition of an image file (base64), as `variegate sample` reads one.
+def read_file(condition: Condition, data: str, size: Size) -> wire.Example:
+    """An image file (base64) as a condition at `size`, as `variegate sample` reads one.
 
     Raises:
         DataError: conditions of this kind are not files of images, or this is not a valid one.
     """
     if need_of(condition).kind not in ("labels", "image", "hole"):
         raise DataError(f"this model's {condition.noun} is not an image file; set it on the page")
-    source: OneSource = open_image(data, "the file")
-    return condition.read(source, size)
+    source = open_image(data, "the file")
+    made = example(condition, condition.read(source, size))
+    if (source.height, source.width) == size:
+        return made
+    note = f"the file has {source.width}x{source.height} pixels and was resized to {size[1]}x{size[0]}"
+    return made.model_copy(update={"note": note})
 
 
 def write(condition: Condition, raw: Tensor) -> Any:

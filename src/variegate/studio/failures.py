@@ -39,8 +39,9 @@ def add_failures(app: FastAPI, statuses: Statuses | None = None) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "body")
-        what = first["msg"]
+        place, what = ".".join(str(part) for part in first["loc"] if part != "body"), first["msg"]
+        if first["type"] == "json_invalid":
+            return answer(422, f"the body is not JSON, from character {place} on")
         return answer(422, f"{place or 'the body'}: {what[:1].lower()}{what[1:]}")
 
     @app.exception_handler(HTTPException)

@@ -44,7 +44,10 @@ class Listening:
         port = self.socket.getsockname()[1]
         self.hosts, self.public = own_hosts(host, port, names), bool(names) or not is_loopback(host)
         shown = names[0] if names else f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}/" if names and ":" in shown else f"http://{shown}:{port}/"
+        has_port = bool(names) and ":" in shown
+        self.url = f"http://{shown}/" if has_port else f"http://{shown}:{port}/"
+        if has_port and shown.endswith(":443"):
+            self.url = f"https://{shown.removesuffix(':443')}/"
 
     def run(self, app: Any) -> None:
         """Answer by an ASGI application until a signal says stop; requests that run then are finished."""

@@ -72,13 +72,16 @@ def own_hosts(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]
     """Values of the Host header that mean this server: its address, `localhost` if it is one, and `names`.
 
     A name may carry a port of its own, such as that of a proxy in front; without one it stands for this port, and for
-    the default ports of HTTP and HTTPS.
+    the default ports of HTTP and HTTPS, which browsers leave out.
     """
     bare = f"[{host}]" if ":" in host else host.lower()
     near = {bare, "localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else {bare}
-    given = {name.lower() for name in names}
-    with_port = {f"{name}:{port}" for name in near | {name for name in given if ":" not in name}}
-    return frozenset(with_port | given | (near if port == 80 else set()))
+    found = {f"{name}:{port}" for name in near} | (near if port == 80 else set())
+    for name in map(str.lower, names):
+        alone, colon, own = name.partition(":")
+        found |= {name} if colon else {name, f"{name}:{port}"}
+        found |= {alone} if own in ("80", "443") else set()
+    return frozenset(found)
 
 
 class Guard:

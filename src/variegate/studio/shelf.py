@@ -167,7 +167,7 @@ class Entry:
         parts = conditions.parts_of(self.model.condition)
         if part >= len(parts):
             raise DataError(f"part {part}: this model's condition has {len(parts)}, counted from 0")
-        return conditions.example(parts[part], conditions.read_file(parts[part], data, self.model.size))
+        return conditions.read_file(parts[part], data, self.model.size)
 
     def codes(self, wanted: Sequence[wire.AnyCode]) -> Tensor:
         """Codes (n, D).

@@ -288,6 +288,7 @@ class Models(Wire):
 class Example(Wire):
     condition: AnyCondition
     preview: str = Field(description="base64 PNG")
+    note: str | None = Field(None, description="what was done to a file to make it this")
 
 
 class Failure(Wire):

@@ -208,3 +208,12 @@ def test_the_command_line_makes_a_study(tmp_path: Path, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit):
             main([*words, "--images", *images])
         assert told in capsys.readouterr().err
+
+
+def test_samples_of_other_seeds_are_of_the_same_conditions(tmp_path: Path) -> None:
+    """`variegate sample --seed 5` writes CONDITION-5-NUMBER.png, beside CONDITION-codes.safetensors."""
+    for method, seed in (("a", 5), ("b", 9)):
+        write_images(tmp_path / method, [f"{condition}-{seed}-{n}" for condition in ("x", "y-1") for n in (0, 1)])
+        for condition in ("x", "y-1"):
+            (tmp_path / method / f"{condition}-codes.safetensors").touch()
+    assert list(samples_of(tmp_path / "a")) == list(samples_of(tmp_path / "b")) == ["x", "y-1"]

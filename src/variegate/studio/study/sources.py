@@ -15,6 +15,7 @@ from ...data.files.images import Pixels, images_in, read_image
 
 NAMES = "name samples CONDITION-NUMBER.png, or put those of a condition into a folder of its name"
 NUMBERED = re.compile(r"(.+)-\d+")
+SAMPLED = re.compile(r"(.+)-\d+-\d+")
 GRID = "grid"  # `variegate sample` writes a sheet of its samples beside them
 
 Files = dict[str, list[Path]]  # samples by condition
@@ -44,8 +45,15 @@ def samples_of(folder: Path, known: Iterable[str] = ()) -> Files:
         return {name: files for name, files in inside.items() if files}
     found: Files = {}
     for file in files_in(folder):
-        found.setdefault(condition_of(file.stem, frozenset(known)), []).append(file)
+        names = frozenset(known) | frozenset(one for one in (sampled_condition(file),) if one)
+        found.setdefault(condition_of(file.stem, names), []).append(file)
     return found
+
+
+def sampled_condition(file: Path) -> str | None:
+    """The condition of an image that `variegate sample` wrote, which left CONDITION-codes.safetensors beside it."""
+    sampled = SAMPLED.fullmatch(file.stem)
+    return sampled[1] if sampled and (file.parent / f"{sampled[1]}-codes.safetensors").is_file() else None
 
 
 def real_images_of(folder: Path) -> Files:

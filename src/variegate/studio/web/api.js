@@ -1,6 +1,8 @@
 /** Requests to the server, with the token; failures carry its sentence. */
 
 const BUSY = 429;
+const UNKNOWN = 401;
+const HOW = "open the whole address that the server printed, with #token=… at its end";
 const TRIES = 6;
 const token = findToken();
 
@@ -31,6 +33,7 @@ async function send(path, options) {
       throw error.name === "AbortError" ? error : new Failure(0, "the server does not answer");
     });
     if (answer.ok) return answer;
+    if (answer.status === UNKNOWN) throw new Failure(UNKNOWN, token ? "the server was started again: reload this page" : HOW);
     if (answer.status !== BUSY || tries === TRIES) throw new Failure(answer.status, await sentenceOf(answer));
     await pause(Number(answer.headers.get("Retry-After")) || 1, options.signal);
   }

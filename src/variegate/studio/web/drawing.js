@@ -63,8 +63,8 @@ export class Drawing extends Sampler {
       if (position < pins.length) pins[position].png = png;
     }
     studio.shown = images.filter(({ position }) => position >= pins.length);
-    studio.tell("shown", "pins", "drawn");
     studio.say(`${images.length} images of ${width}×${height} pixels in ${seconds.toFixed(2)} s`);
+    studio.tell("shown", "pins", "drawn");
   }
 
   #request(codes, fields) {

@@ -55,4 +55,7 @@ new Morph(studio, part("morph"));
 new Understand(studio, part("understand"));
 new Compare(studio, part("compare"));
 mountSaving(studio, part("save"), new Opening(studio, part("offer")));
-studio.attempt(() => studio.start());
+studio.start().catch((error) => {
+  studio.say(error.message, true);
+  document.querySelector("main").inert = true; // without a model there is nothing to do
+});

@@ -25,7 +25,7 @@ export class Opening {
   }
 
   #offerImport(file) {
-    this.studio.say("this PNG holds no recipe", true);
+    this.studio.say("this file holds no recipe");
     const close = () => this.offer.replaceChildren();
     const take = async () => {
       close();

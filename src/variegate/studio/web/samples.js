@@ -29,12 +29,13 @@ export class Samples {
     this.seed = make("input", { type: "number", id: "seed", min: 0, max: Number.MAX_SAFE_INTEGER, step: 1 });
     this.seed.addEventListener("change", () => {
       if (this.seed.reportValidity()) studio.set({ seed: this.seed.valueAsNumber || 0 });
+      else this.seed.value = studio.seed;
     });
     this.order = button("Most diverse first", () => studio.set({ isDiverse: !studio.isDiverse }));
     return make(
       "div", { className: "bar controls" },
       make("div", { className: "field" }, make("label", { htmlFor: "seed" }, "Seed"), this.seed),
-      button("New codes", () => studio.set({ seed: studio.seed + 1 }), { className: "strong" }),
+      button("New codes", () => studio.set({ seed: (studio.seed + 1) % Number.MAX_SAFE_INTEGER }), { className: "strong" }),
       this.count.element, this.order,
     );
   }

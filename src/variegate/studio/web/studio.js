@@ -26,12 +26,14 @@ export class Studio extends EventTarget {
   pins = []; // code and png of each
   shown = []; // code and png of each
   #drawing = new Drawing(this);
+  #note = null; // on the file that was imported last, until its images are there
 
   /** `tools` is where the tools for the condition go. */
   constructor(tools) {
     super();
     this.tools = tools;
     this.on("settled", () => this.#save());
+    this.on("drawn", () => this.#sayNote());
     addEventListener("pagehide", () => this.#save());
   }
 
@@ -59,10 +61,11 @@ export class Studio extends EventTarget {
   async start() {
     ({ models: this.models } = await get("v1/models"));
     if (this.models.length) await this.use(this.models[0]);
-    else this.say("this server has no model", true);
+    else throw new Error("this server has no model");
   }
 
   async use(model) {
+    const kept = this.conditions?.value();
     Object.assign(this, { model, example: NO_EXAMPLE, around: null, shown: [], examples: new Examples(model) });
     this.tools.replaceChildren();
     this.conditions = new Conditions(this.tools, model, {
@@ -74,7 +77,7 @@ export class Studio extends EventTarget {
     this.seed = saved?.seed ?? 0;
     this.pins = (saved?.pins ?? []).map((code) => ({ code, png: null }));
     this.tell("model", "pins", "around");
-    await this.#restoreCondition(saved?.condition);
+    await this.#restoreCondition(kept && fits(kept, model) ? kept : saved?.condition);
   }
 
   /** Changes seed, count or isDiverse. */
@@ -98,7 +101,8 @@ export class Studio extends EventTarget {
   /** Takes a file as a part of the condition, if it is one. */
   async importFile(file, part = 0) {
     const path = `v1/models/${encodeURIComponent(this.model.id)}/read`;
-    const { condition } = await post(path, { data: await fileToBase64(file), part });
+    const { condition, note } = await post(path, { data: await fileToBase64(file), part });
+    this.#note = note;
     await this.conditions.setPart(part, condition);
     this.example = NO_EXAMPLE;
     this.#drawing.settle();
@@ -138,8 +142,9 @@ export class Studio extends EventTarget {
   }
 
   unpin({ code }) {
+    if (this.around && sameCode(this.around.code, code)) this.around = null;
     this.pins = this.pins.filter((pin) => !sameCode(pin.code, code));
-    this.tell("pins");
+    this.tell("pins", "around");
     this.#drawing.settle();
   }
 
@@ -182,6 +187,11 @@ export class Studio extends EventTarget {
     }
     if (this.examples.count) await this.showExample(0);
     else this.#drawing.settle();
+  }
+
+  #sayNote() {
+    if (this.#note) this.say(this.#note);
+    this.#note = null;
   }
 
   #save() {

@@ -85,7 +85,7 @@ export function ranking() {
         });
         done.disabled = order.length < images.length;
         const next = `Press the image that comes ${order.length ? "next" : "first"}.`;
-        hint.textContent = done.disabled ? next : "Press Done, or an image to take it back.";
+        hint.textContent = done.disabled ? next : "Press Done or Enter, or an image to take it back.";
       };
       const toggle = (at) => {
         if (order.includes(at)) order.splice(order.indexOf(at), 1);
@@ -103,6 +103,7 @@ export function ranking() {
         const at = Number(event.key) - 1;
         if (at in tiles) toggle(at);
         else if (event.key === "Backspace" && order.length) toggle(order.at(-1));
+        else if (event.key === "Enter" && !done.disabled && event.target.localName !== "button") finish();
       };
       addEventListener("keydown", press);
       done.onclick = finish;
