@@ -74,7 +74,7 @@ def server(alone: bool = False) -> Iterator[str]:
 
 
 def rows(settings: Settings) -> list[results.Row]:
-    requests = 16 if settings.quick else 320
+    requests = 16 if settings.quick else 96
     found = [first_image(), *(latency(clients, requests) for clients in CLIENTS)]
     found += [sharing(n, clients, requests, settings) for n in (1, 8) for clients in CLIENTS[1:]]
     return [*found, load(3 if settings.quick else SECONDS)]
