@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def held() -> Iterator[tuple[Model, threading.Event, list[int]]]:
 
 def order(model: Model, n: int, turn: tuple[str, int] | None = None, seed: int = 0) -> Order:
     return Order(torch.zeros(1, 16, 16, dtype=torch.uint8), model.codes(n, seed), turn)
+
+
+def wait_for_a_pass(passes: list[int]) -> None:
+    until = time.monotonic() + 20
+    while not passes:
+        assert time.monotonic() < until
+        time.sleep(0.001)
 
 
 def test_a_newer_request_replaces_one_that_waits(held: tuple[Model, threading.Event, list[int]]) -> None:
@@ -74,8 +82,7 @@ def test_requests_share_passes(held: tuple[Model, threading.Event, list[int]]) -
     model, go, passes = held
     queue = SamplingQueue(model, passes.append)
     first = queue.submit(order(model, 1))
-    while not passes:
-        pass
+    wait_for_a_pass(passes)
     others = [queue.submit(order(model, 1, seed=seed)) for seed in range(1, 9)]
     go.set()
     for one in (first, *others):
@@ -88,8 +95,7 @@ def test_too_many_are_refused_with_a_time(held: tuple[Model, threading.Event, li
     model, go, passes = held
     queue = SamplingQueue(model, passes.append)
     queue.submit(order(model, 4))
-    while not passes:
-        pass
+    wait_for_a_pass(passes)
     waiting = [queue.submit(order(model, 64)) for _ in range(MOST_WAITING // 64)]
     with pytest.raises(Refusal) as refused:
         queue.submit(order(model, 1))
@@ -107,8 +113,7 @@ def test_a_refused_request_replaces_nothing(held: tuple[Model, threading.Event, 
     model, go, passes = held
     queue = SamplingQueue(model, passes.append)
     queue.submit(order(model, 4))
-    while not passes:
-        pass
+    wait_for_a_pass(passes)
     kept = queue.submit(order(model, 4, ("mine", 1)))
     for _ in range(MOST_WAITING // 64 - 1):
         queue.submit(order(model, 64))

@@ -167,6 +167,13 @@ def test_pictures_that_are_refused(data: str, words: str) -> None:
         open_image(data, "the image")
 
 
+def test_a_photograph_with_previews_is_read() -> None:
+    """A JPEG of several images (MPO), which some phones write."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 6), "red").save(file, "MPO", save_all=True, append_images=[Image.new("RGB", (4, 3))])
+    assert open_image(base64.b64encode(file.getvalue()).decode(), "the image").size == (8, 6)
+
+
 def test_what_follows_a_picture_is_ignored_and_kept_nowhere(client: TestClient) -> None:
     """A file that is a PNG and a ZIP with a page in it."""
     inside = io.BytesIO()

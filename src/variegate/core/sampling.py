@@ -109,6 +109,16 @@ def image_moments(generator: Generator, condition: Tensor, codes: Tensor) -> Mom
     """Moments for one condition (1, K, H, W): as predicted, or else those of the images of codes (n, D)."""
     if isinstance(generator, HasMoments):
         mean, deviation = generator.moments(condition)[0][0].clamp(-1, 1).cpu(), generator.deviation(condition)[0].cpu()
-    else:
-        deviation, mean = torch.std_mean(decode_in_chunks(generator, condition, codes)[0], dim=0)
-    return Moments(to_unit(mean), deviation.square().mean(dim=0).sqrt() / 2)
+        return Moments(to_unit(mean), over_colours(deviation) / 2)
+    return moments_of(to_unit(decode_in_chunks(generator, condition, codes)[0]))
+
+
+def moments_of(images: Tensor) -> Moments:
+    """Moments of images (n, C, H, W) in [0, 1], at least two."""
+    deviation, mean = torch.std_mean(images, dim=0)
+    return Moments(mean, over_colours(deviation))
+
+
+def over_colours(deviation: Tensor) -> Tensor:
+    """Deviations (C, H, W) as one for each pixel, (H, W)."""
+    return deviation.square().mean(dim=0).sqrt()

@@ -1,6 +1,6 @@
 """How the street model that ships with the package was made: `python -m variegate.demos.street_model OUT`.
 
-Conditional IMLE with a discriminator, first at 32x32, then at 64x64; about an hour on two cores. Only the `model`
+Conditional IMLE with a discriminator, first at 32x32, then at 64x64. Only the `model`
 folder of the second run ships, less than 300 kB, as `runs/bundled/street`.
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,12 +18,11 @@ from .explain import explain
 from .failures import add_failures
 from .jobs import Job
 from .metrics import Counting
+from .pages import WEB, read_pages
 from .recipes import read_recipe
 from .security import Guard, Refusal
 from .service import Studio
 
-WEB = Path(__file__).parent / "web"
-KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": wire.Failure} for status in (400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 500, 503, 504)
 }
@@ -61,8 +59,8 @@ def make_app(studio: Studio, hosts: frozenset[str], token: str | None, public: b
 
 
 def add_pages(app: FastAPI, token: str) -> None:
-    files = {path.name: path.read_bytes() for path in sorted(WEB.iterdir()) if path.suffix in KINDS}
-    index = files.pop("index.html").decode().replace("{{ token }}", token)
+    pages = read_pages(WEB.iterdir())
+    index = pages.pop("index.html")[0].decode().replace("{{ token }}", token)
 
     @app.get("/", include_in_schema=False)
     async def home() -> HTMLResponse:
@@ -70,9 +68,10 @@ def add_pages(app: FastAPI, token: str) -> None:
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
-        if name not in files:
+        if name not in pages:
             raise Refusal(404, "there is no such file")
-        return Response(files[name], media_type=KINDS[Path(name).suffix])
+        content, kind = pages[name]
+        return Response(content, media_type=kind)
 
 
 def add_models(app: FastAPI, studio: Studio) -> None:

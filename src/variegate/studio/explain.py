@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..core.capabilities import HasLevels, HasMoments
 from ..core.images import heat, to_uint8, unit_to_uint8
-from ..core.sampling import image_moments
+from ..core.sampling import image_moments, moments_of
 from ..evaluation.metrics.diversity import squared_distances
 from ..model.likelihood import ask_of_each
 from . import wire
@@ -45,10 +45,8 @@ def moments(entry: Entry, raw: Tensor, images: Tensor) -> tuple[Tensor, Tensor, 
     """Mean (C, H, W), deviation (H, W), and whether the model predicts them itself."""
     if isinstance(entry.model.generator, HasMoments):
         with torch.no_grad():
-            found = image_moments(entry.model.generator, entry.model.encode(raw), entry.model.codes(2))
-        return found.mean, found.deviation, True
-    deviation, mean = torch.std_mean(images, dim=0)
-    return mean, deviation.square().mean(dim=0).sqrt(), False
+            return *image_moments(entry.model.generator, entry.model.encode(raw), entry.model.codes(2)), True
+    return *moments_of(images), False
 
 
 def nearest(entry: Entry, shown: Tensor) -> list[wire.Nearest]:

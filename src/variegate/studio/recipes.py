@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 KEY = "variegate"
 LONGEST = 900_000  # characters of a recipe in a PNG; Pillow reads texts of up to 1 MB
 MOST_UNPACKED = 64 * 2**20  # bytes
+NO_ARCHIVE = (  # what reading raises: not a ZIP, without an entry, cut short, packed in a way unknown here, encrypted
+    *(zipfile.BadZipFile, KeyError, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError),
+    ValueError,  # and what is in it is not what the studio writes
+)
 ENTRIES = {"request.json": 64 * 2**20, "model.json": 2**20}  # what is read of a ZIP, and the most bytes of each
 REDRAW = """These images were sampled by variegate. Sample them again, with the
 same bits on the same device with as many threads:
@@ -139,7 +143,7 @@ def read_archive(path: Path) -> tuple[wire.SampleRequest, dict[str, Any]]:
         return wire.SampleRequest.model_validate_json(texts["request.json"]), about
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such file") from None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+    except NO_ARCHIVE:
         raise CheckpointError(f"{path} is not a ZIP that the studio saved; save one again") from None
 
 

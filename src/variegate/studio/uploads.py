@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ..core.errors import DataError
+from ..data.files.images import BROKEN
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 PIXELS = 20_000_000
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError)
 
 
 def from_base64(text: str, what: str) -> bytes:
@@ -47,7 +47,7 @@ def open_image(text: str, what: str) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except (*_BROKEN, Image.DecompressionBombError):
+    except (*BROKEN, Image.DecompressionBombError):
         raise DataError(f"{what} is not a PNG, JPEG or WebP file") from None
     width, height = image.size
     if width * height > PIXELS:
@@ -57,7 +57,7 @@ def open_image(text: str, what: str) -> Image.Image:
     try:
         image.load()
         turned = ImageOps.exif_transpose(image)
-    except (*_BROKEN, Image.DecompressionBombError):
+    except (*BROKEN, Image.DecompressionBombError):
         raise DataError(f"{what} is cut short or damaged") from None
     return turned
 

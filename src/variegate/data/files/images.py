@@ -28,7 +28,10 @@ SHALLOW = (255, 1023, 4095, 16383)  # white in 8, 10, 12 and 14 bits, which scan
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 swap height and width
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP = re.compile(r";16|\b(1023|4095|16383|65535)\b")  # in the arguments of Pillow's decoder
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
+BROKEN = (  # what Pillow raises for damaged files
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError),
+    struct.error,
+)
 
 
 def open_image(path: Path) -> Image.Image:
@@ -52,12 +55,12 @@ def open_image(path: Path) -> Image.Image:
         image = Image.open(path)
     except Image.DecompressionBombError:
         raise DataError(f"{path}: has too many pixels to open safely; downsize or tile it first") from None
-    except _BROKEN:
+    except BROKEN:
         raise DataError(f"{path}: is {_instead(start)}; delete it or replace it with a PNG or JPEG") from None
     try:
         image.load()
         turned = ImageOps.exif_transpose(image)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DataError(f"{path}: is cut short or damaged ({error}); copy it again or delete it") from None
     turned.format = image.format  # transposing makes a new image without the format
     return turned
@@ -77,7 +80,7 @@ def _of_header(path: Path, read: Callable[[Image.Image], T]) -> T | None:
     try:
         with Image.open(path) as image:
             return read(image)
-    except (*_BROKEN, Image.DecompressionBombError):
+    except (*BROKEN, Image.DecompressionBombError):
         return None
 
 

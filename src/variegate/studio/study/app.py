@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -17,6 +16,7 @@ from fastapi import Path as InPath
 from starlette.types import ASGIApp
 
 from ..failures import Statuses, add_failures
+from ..pages import SHARED, read_pages
 from ..security import Guard, Refusal
 from .design import plan
 from .schema import PLAN, Study, Trial, image_file, is_choice
@@ -27,7 +27,6 @@ T = TypeVar("T")
 BODY_BYTES = 16 * 2**10
 WAIT = 2  # seconds after which to send again what could not be stored
 SECONDS = {"real-or-fake": 4, "two-alternative": 5, "ranking": 12}  # of a trial, about
-PAGES = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 OPEN_WRITES = ("/v1/participants", "/v1/answers")
 NOT_STORED: Statuses = {
     CannotStore: (507, WAIT),
@@ -48,11 +47,7 @@ def make_app(study: Study, folder: Path, store: Store, hosts: frozenset[str]) ->
 
 def add_files(app: FastAPI, study: Study, folder: Path) -> None:
     """Pages and images."""
-    pages = {
-        page.name: (page.read_bytes(), PAGES[page.name.rpartition(".")[2]])
-        for page in files(__package__).joinpath("web").iterdir()
-        if page.name.rpartition(".")[2] in PAGES
-    }
+    pages = read_pages([*(Path(__file__).parent / "web").iterdir(), SHARED])
     images = {f"{name}.png": image_file(folder, name) for name in study.images}
 
     def page_of(name: str) -> Response:

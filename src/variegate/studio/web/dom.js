@@ -1,17 +1,10 @@
 /** Elements, and the few controls that the page is made of. */
 
-let lastId = 0;
+import { make } from "./element.js";
 
-/** A new element; what is not a property of it becomes an attribute. */
-export function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
+export { make };
+
+let lastId = 0;
 
 export function button(text, onclick, properties = {}) {
   return make("button", { type: "button", onclick, ...properties }, text);

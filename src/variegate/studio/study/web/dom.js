@@ -1,15 +1,8 @@
 /** Elements, and what there is one of on the page. */
 
-/** A new element; what is not a property of it becomes an attribute. */
-export function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
+import { make } from "./element.js";
+
+export { make };
 
 /** Replaces what is on the page, and moves the focus to its heading, which screen readers then read. */
 export function show(...children) {
