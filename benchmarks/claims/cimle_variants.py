@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from variegate.core.codes import path
+from variegate.core.images import unit_to_uint8
 from variegate.data.streets.factors import read
 from variegate.data.streets.streets import CLASSES
 from variegate.evaluation.measuring.drawn import draw_samples
@@ -25,7 +26,7 @@ from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
 from .cimle_trials import CRN, CRN_NOISE, FULL, UNBALANCED
-from .runs import Claim, Settings, Trial, prepare, words
+from .runs import Claim, Settings, Trial, prepare, save_figure, words
 from .truth import Odds, lpips_of, true_samples
 
 PAPER = "Li, Zhang, Malik 2019"
@@ -77,6 +78,9 @@ def through_the_hours(settings: Settings, steps: int = 9, pairs: int = 8) -> lis
     may not share. Near both ends all steps look alike, and a change of less than 1 % of the range is not visible.
     """
     prepare([HOURS, FULL], settings, measure=False)
+    nights = [first_night(HOURS.run(seed, settings), steps) for seed in settings.seeds]
+    if any(nights):
+        save_figure(settings, "hours", [night for night in nights if night])
     found = {
         trial.data: [moves(trial.run(seed, settings), steps, pairs) for seed in settings.seeds]
         for trial in (HOURS, FULL)
@@ -111,17 +115,25 @@ def through_the_hours(settings: Settings, steps: int = 9, pairs: int = 8) -> lis
     ]
 
 
-@torch.no_grad()
 def moves(folder: Path, steps: int, pairs: int) -> list[Tensor]:
     """Return the changes of the sky's brightness, step by step, between pairs of a night and a day code."""
+    sky = RunFolder(folder).pairs("held").raw(0)[0][0] == CLASSES.index("sky")
+    return [images[..., sky].mean(dim=(1, 2)).diff() for images in mornings(folder, steps, pairs)]
+
+
+def first_night(folder: Path, steps: int) -> list[Tensor]:
+    """The images of the first pair, uint8; none if the model draws no day or no night."""
+    return [image for images in mornings(folder, steps, 1) for image in unit_to_uint8(images)]
+
+
+@torch.no_grad()
+def mornings(folder: Path, steps: int, pairs: int) -> list[Tensor]:
+    """Images (steps, 3, H, W) of the first held-out layout, from a night to a day code, for each pair of these."""
     model, raw = Model.load(folder), RunFolder(folder).pairs("held").raw(0)[0]
-    codes, sky = model.codes(128), raw[0] == CLASSES.index("sky")
+    codes = model.codes(128)
     times = read(model.decode(raw, codes) * 2 - 1, raw).factors[:, 0]
     days, nights = ((times == value).nonzero().flatten()[:pairs].tolist() for value in (0, 2))
-    return [
-        model.decode(raw, path(codes[n], codes[d], steps, model.generator.prior))[..., sky].mean(dim=(1, 2)).diff()
-        for n, d in zip(nights, days)
-    ]
+    return [model.decode(raw, path(codes[n], codes[d], steps, model.generator.prior)) for n, d in zip(nights, days)]
 
 
 def brightening(moves: list[Tensor]) -> tuple[float, float, float, float]:

@@ -38,7 +38,7 @@ from .pixelcnn_trials import (
     PEOPLE,
     portraits,
 )
-from .runs import Claim, Parts, Settings, Trial, by_name, every, prepare, say, words
+from .runs import Claim, Parts, Settings, Trial, by_name, every, prepare, save_figure, say, words
 
 ALL = "digits, CIFAR-10 (7,000 images), streets"
 claim = partial(Claim, data=ALL, paper="van den Oord et al. 2016")
@@ -55,7 +55,7 @@ def likelihoods(settings: Settings) -> list[Claim]:
     """Gated and plain networks, and the images that the gated ones store."""
     sets = [name for name in GATED_AND_PLAIN if name != "CIFAR-10" or CIFAR.is_file()]
     rows = trained([trial for name in sets for trial in GATED_AND_PLAIN[name]], settings)
-    figures.save(settings, "blind-spot", figures.blind_spot())
+    save_figure(settings, "blind-spot", figures.blind_spot())
     return [causality(), gated(rows, sets), compression(sets, settings)]
 
 
@@ -63,7 +63,7 @@ def classes(settings: Settings) -> list[Claim]:
     sets = [name for name in BY_CLASS if name == "digits" or CIFAR.is_file()]
     rows = trained([trial for name in sets for trial in BY_CLASS[name]], settings)
     if "CIFAR-10 at 16x16" in sets:
-        figures.save(settings, "classes", figures.classes(settings))
+        save_figure(settings, "classes", figures.classes(settings))
     return [by_class(rows, name, settings) for name in sets]
 
 
@@ -71,14 +71,14 @@ def people(settings: Settings) -> list[Claim]:
     if not PEOPLE.is_dir():
         return []
     prepare([portraits(settings)], settings, measure=False)
-    figures.save(settings, "portraits", figures.faces(settings))
+    save_figure(settings, "portraits", figures.faces(settings))
     return interpolation(settings)
 
 
 def reconstructions(settings: Settings) -> list[Claim]:
     prepare([trial for pair in AUTOENCODERS.values() for trial in pair], settings, measure=False)
     for name in AUTOENCODERS:
-        figures.save(settings, f"reconstructions-{name}", figures.reconstructions(name, settings))
+        save_figure(settings, f"reconstructions-{name}", figures.reconstructions(name, settings))
     return [autoencoders(settings)]
 
 

@@ -4,10 +4,9 @@ portraits."""
 from __future__ import annotations
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from variegate.core.images import heat, sheet, to_pil, to_uint8
+from variegate.core.images import heat, to_uint8
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
@@ -61,12 +60,3 @@ def blind_spot(size: int = 15, layers: int = 4) -> list[list[Tensor]]:
         shown[:, place[0], place[1]] = torch.tensor([220, 40, 40], dtype=torch.uint8)
         rows.append(shown)
     return [rows]
-
-
-def save(settings: Settings, name: str, rows: list[list[Tensor]]) -> None:
-    """Write a figure to the cache as PNG."""
-    page = to_pil(sheet(rows))
-    scale = max(1, 900 // page.width)
-    page.resize((page.width * scale, page.height * scale), Image.Resampling.NEAREST).save(
-        settings.cache / f"{name}.png"
-    )

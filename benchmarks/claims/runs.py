@@ -16,9 +16,12 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
+from PIL import Image
+from torch import Tensor
 
 from variegate import train
 from variegate.core.errors import TrainingError
+from variegate.core.images import sheet, to_pil
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
 from variegate.data.dataset.pairs import Pairs
@@ -211,3 +214,12 @@ def every(values: list[float], others: list[float], factor: float = 1.0) -> bool
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def save_figure(settings: Settings, name: str, rows: list[list[Tensor]]) -> None:
+    """Write a figure to the cache as PNG."""
+    page = to_pil(sheet(rows))
+    scale = max(1, 900 // page.width)
+    page.resize((page.width * scale, page.height * scale), Image.Resampling.NEAREST).save(
+        settings.cache / f"{name}.png"
+    )

@@ -122,6 +122,7 @@ COLUMNS = {
         "clients",
         "p50",
         "p95",
+        "beside",
         "ratio",
         "spread",
         "limit",

@@ -24,6 +24,7 @@ import httpx2
 import torch
 
 from variegate.core.images import to_unit
+from variegate.core.sampling import ROWS, draw_rows
 from variegate.studio.app import make_app
 from variegate.studio.listening import Listening
 from variegate.studio.sampling_queue import Row, SamplingQueue
@@ -31,12 +32,14 @@ from variegate.studio.service import Studio
 from variegate.studio.shelf import Shelf
 
 from . import results
+from .measure import timed
 from .results import Settings, row
 
 TOKEN = "benchmark"
 CLIENTS = (1, 4, 16)
 MANY, SECONDS = 32, 60
 SHARING_LIMIT, MEMORY_LIMIT, FIRST = 0.5, 1.1, 5.0  # ratios, seconds
+PASSES = (1, 4, 8)  # images
 CODES = 200  # different requests of the load
 
 
@@ -75,25 +78,50 @@ def server(alone: bool = False) -> Iterator[str]:
 
 def rows(settings: Settings) -> list[results.Row]:
     requests = 16 if settings.quick else 96
-    found = [first_image(), *(latency(clients, requests) for clients in CLIENTS)]
+    found = [first_images(), *(latency(clients, requests) for clients in CLIENTS)]
+    found += [passes(n, settings) for n in PASSES]
     found += [sharing(n, clients, requests, settings) for n in (1, 8) for clients in CLIENTS[1:]]
     return [*found, load(3 if settings.quick else SECONDS)]
 
 
-def first_image() -> results.Row:
-    """Seconds from the start of `variegate studio` to eight images."""
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "variegate", "studio", "--port", "0", "--token", TOKEN]
+def first_images() -> results.Row:
+    """Seconds from the start of `variegate studio` to eight images, beside those of importing PyTorch alone: medians
+    of three, in turns."""
+    bare = [sys.executable, "-c", "import torch"]
+    seconds, beside = map(median, zip(*[(start(), timed(lambda: subprocess.run(bare, check=True))) for _ in range(3)]))
+    return row("first images after the start", seconds / FIRST, 1.0, p50=seconds, p95=None, clients=1, beside=beside)
+
+
+def start() -> float:
+    """Start a studio, and ask for what its page asks for when it is opened; seconds until it is there."""
+    command, started = (
+        [sys.executable, "-m", "variegate", "studio", "--port", "0", "--token", TOKEN],
+        time.perf_counter(),
+    )
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        with client_of(address) as http:  # what the page asks for when it is opened
+        with client_of(process.stdout.readline().split()[-1]) as http:
             http.get("/v1/models")
             example = http.get("/v1/models/street/examples/0").json()
             http.post("/v1/sample", json={"condition": example["condition"], "n": 8}).raise_for_status()
         seconds = time.perf_counter() - started
         process.terminate()
-    return row("first images after the start", seconds / FIRST, 1.0, p50=seconds, p95=None, clients=1)
+    return seconds
+
+
+def passes(n: int, settings: Settings) -> results.Row:
+    """Seconds of n images in passes of ROWS, beside one batch of n: what equal bits cost, and sharing could save."""
+    entry = Shelf([]).find(None)
+    condition, codes = entry.model.encode(entry.examples[0]), entry.model.codes(n)
+    generator = entry.model.generator
+
+    @torch.no_grad()
+    def batch() -> None:
+        generator.decode_all(generator.encode(condition), codes[None])
+
+    both = settings.compare(lambda: draw_rows(generator, condition, codes), batch, pairs=3 if settings.quick else 15)
+    case = f"{n} image{'s' * (n > 1)}, passes of {ROWS} over one batch"
+    return row(case, both.ratio, None, p50=both.seconds[0], beside=both.seconds[1], spread=both.spread)
 
 
 def latency(clients: int, requests: int) -> results.Row:
@@ -105,12 +133,12 @@ def latency(clients: int, requests: int) -> results.Row:
 
 def sharing(n: int, clients: int, requests: int, settings: Settings) -> results.Row:
     with server() as shared, server(alone=True) as alone:
-        timed = settings.compare(
+        both = settings.compare(
             lambda: times(shared, clients, requests, n), lambda: times(alone, clients, requests, n), pairs=3
         )
     limit = SHARING_LIMIT if n == 1 else None
     details = {"p50": None, "p95": None, "clients": clients}
-    return row(f"{n} image{'s' * (n > 1)} each, shared over alone", timed.ratio, limit, **details, spread=timed.spread)
+    return row(f"{n} image{'s' * (n > 1)} each, shared over alone", both.ratio, limit, **details, spread=both.spread)
 
 
 def client_of(address: str) -> httpx2.Client:
@@ -136,7 +164,7 @@ def times(address: str, clients: int, requests: int, n: int) -> list[float]:
 
 
 def conditions(address: str) -> list[dict[str, Any]]:
-    with httpx2.Client(base_url=address) as http:
+    with client_of(address) as http:
         return [http.get(f"/v1/models/street/examples/{i}").json()["condition"] for i in range(8)]
 
 

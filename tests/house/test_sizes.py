@@ -30,6 +30,12 @@ def test_files_are_short() -> None:
     assert not {name: count for name, count in lines.items() if count > LINES_OF_A_FILE}
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest imports them by their bare names, and one would hide the other."""
+    names = [file.name for file in Path(__file__).parents[1].rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_functions_are_short() -> None:
     long = {f"{name}: {node.name}": (node.end_lineno or 0) - node.lineno + 1 for name, node in functions()}
     assert not {name: count for name, count in long.items() if count > LINES_OF_A_FUNCTION}
