@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from math import ceil, prod
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -59,7 +60,7 @@ class Registered(Config):
         if not isinstance(value, Mapping):
             return value
         kind = cls.older.get(str(value.get("kind")), value.get("kind"))
-        if kind not in cls.kinds:
+        if not isinstance(kind, str) or kind not in cls.kinds:
             raise UnknownKindError(
                 f"{cls.group}.kind: there is no {cls.group} {kind!r}; {did_you_mean(str(kind), cls.kinds)}"
             )
@@ -67,6 +68,8 @@ class Registered(Config):
 
 
 C = TypeVar("C", bound=Config)
+SHORT = reprlib.Repr()  # for messages: nested YAML anchors can describe more than fits into memory
+SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
 
 
 class Schedule(Config):
@@ -222,4 +225,4 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         hint = did_you_mean(path, kind.model_fields) if path.isidentifier() else "it may come from a newer version"
         return f"there is no setting {path!r}; {hint}"
-    return f"{path}: {first['msg'].lower()}, got {first['input']!r}"
+    return f"{path}: {first['msg'].lower()}, got {SHORT.repr(first['input'])}"

@@ -16,6 +16,7 @@ from ..core.overrides import override
 from ..data.dataset.opening import DataConfig, absolute
 from ..data.dataset.pairs import Pairs
 from ..data.readers.items import Direction
+from ..data.readers.shards import settings_of_shards
 from ..methods import method as method_of_name
 from ..methods import method_from_mapping
 from ..methods.budgets import BUDGETS
@@ -96,7 +97,7 @@ def run_config(
         chosen = with_teacher(chosen, places["teacher"])
         places["predictor"] = places.pop("teacher")
     base = data.model_dump(exclude_unset=True) if isinstance(data, DataConfig) else {"path": data}
-    wanted = {"condition": chosen.derived} | base | of_data
+    wanted = {"condition": chosen.derived} | settings_of_shards(base["path"]) | base | of_data
     if wanted["condition"] is not None and not taught:  # a student keeps the network of a trained teacher
         chosen = for_condition(chosen, str(wanted["condition"]))
     wanted["unpaired"] = wanted.get("unpaired", False) or chosen.unpaired
@@ -172,8 +173,9 @@ def saved_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.yaml"
     try:
         values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); give a folder that `variegate train` wrote") from None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} cannot be read ({told}); give a folder that `variegate train` wrote") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is empty or damaged; give a folder that `variegate train` wrote")
     return values

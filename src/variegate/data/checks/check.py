@@ -22,10 +22,12 @@ from ..dataset.origins import cut_out, native_size, normals_of
 from ..derived.derived import Derived, InpaintMasks
 from ..files import images as image_files
 from ..files import instances
+from ..files.blobs import File
 from ..readers.arrays import find_arrays
 from ..readers.direction import choose_direction
-from ..readers.folders import recognise
 from ..readers.items import Direction, Folder, Item, hold_out
+from ..readers.remembered import recognise_any
+from ..readers.shards import settings_of_shards
 from ..readers.two_sides import named_folders
 from .arrays import check_arrays
 from .hues import hues
@@ -51,8 +53,9 @@ def check(
     """
     report = Report(path_in_words(path))
     values: dict[str, Any] = {"path": report.path, "direction": direction, "condition": condition}
-    values |= {"unpaired": unpaired, "white_level": white_level}
+    values |= {"unpaired": unpaired or None, "white_level": white_level}
     try:
+        values = settings_of_shards(report.path) | {name: one for name, one in values.items() if one is not None}
         config = from_mapping(DataConfig, values, "data")
         if is_streets(report.path):
             _check_streets(report, config)
@@ -61,7 +64,7 @@ def check(
         if arrays is not None:
             check_arrays(report, arrays, config)
             return _with_hues(report, config)
-        folder = recognise(report.path, config.condition, unpaired)
+        folder = recognise_any(report.path, config.condition, config.unpaired)
         way = _describe(report, folder, config)
     except DataError as error:
         report.problems.append(str(error))
@@ -113,10 +116,10 @@ def _note(report: Report, folder: Folder, limit: int | None) -> None:
         return
     items = [item for some in folder.splits.values() for item in some]
     seen = [item for some in folder.splits.values() for item in some[:limit]]
-    used = [file for item in items for file in item.files]
+    used = [file for item in items for file in item.files if isinstance(file, Path)]
     pointed = any(item.points is not None for item in items)
     plain = folder.kind != "normals" and not pointed and folder.numbering is None and folder.length is None
-    for root in named_folders(report.path) or (folder.root,):
+    for root in (named_folders(report.path) or (folder.root,)) if used else ():  # in shards everything is used
         report.notes += unused(root, used, plain)
     report.notes += decoded([*dict.fromkeys(item.image for item in seen)])
 
@@ -213,7 +216,7 @@ def _check_pair(
     yield from _misfits(item, shapes, folder.unpaired)
 
 
-def _pixels(file: Path, part: str, condition: Condition | None, item: Item) -> NDArray[Any]:
+def _pixels(file: File, part: str, condition: Condition | None, item: Item) -> NDArray[Any]:
     """A file's values, (H, W) or (H, W, 3)."""
     if part == "instance map":
         return instances.read_instances(file, str(file))

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ...core.progress import watched
 from ..files import images as image_files
+from ..files.blobs import File
 from ..files.walk import is_hidden
 
 EXPECTED = frozenset({"classes.txt", "classes.json", "thumbs.db", "desktop.ini"})  # read, or system files
@@ -73,17 +75,21 @@ def _count(number: int) -> str:
     return f"{number} images are" if number > 1 else "1 image is"
 
 
-def decoded(files: Sequence[Path]) -> Iterator[str]:
+def decoded(files: Sequence[File]) -> Iterator[str]:
     """How files with an EXIF orientation or several frames are read."""
-    turned = [file for file in files if image_files.is_turned(file)]
+    turned, several = [], []
+    for file in watched(files, "reading headers", len(files)):
+        if image_files.is_turned(file):
+            turned.append(file)
+        if image_files.frames_of(file) > 1:
+            several.append(file)
     if turned:
         yield f"{turned[0]}: is rotated upright according to its EXIF orientation{_others(turned)}"
-    several = [file for file in files if image_files.frames_of(file) > 1]
     if several:
         yield f"{several[0]}: has {image_files.frames_of(several[0])} frames or pages, of which the first is used" + (
             _others(several)
         )
 
 
-def _others(files: Sequence[Path]) -> str:
+def _others(files: Sequence[File]) -> str:
     return f"; {len(files) - 1} more likewise" if len(files) > 1 else ""

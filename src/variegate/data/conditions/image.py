@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -17,6 +16,7 @@ from ...core.interfaces import Size
 from ..derived import blocks, holes
 from ..derived.derived import DerivedField, Self, SuperRes
 from ..files import images
+from ..files.blobs import File
 from ..files.sources import Source, on_disk
 from .condition import Condition, PairParts
 
@@ -77,7 +77,7 @@ class ImageCondition(Condition):
             return holes.read(source, where)
         if isinstance(source, tuple):
             raise DataError(f"{where}: is a pair, but this model does not fill holes; give one image without a mask")
-        if self.half is not None and isinstance(source, str | Path | Image.Image):
+        if self.half is not None and isinstance(source, str | File | Image.Image):
             source = _half_of(on_disk(source), self.half, where)
         return holes.read_plain(source, self.channels, where, self.white_level)
 
@@ -107,9 +107,9 @@ class ImageCondition(Condition):
         return raw.expand(3, -1, -1).contiguous()
 
 
-def _half_of(source: Path | Image.Image, half: Literal["left", "right"], where: str) -> Path | Image.Image:
+def _half_of(source: File | Image.Image, half: Literal["left", "right"], where: str) -> File | Image.Image:
     """Crop the condition out of a whole A|B image, twice as wide as high; return other images unchanged."""
-    image = images.open_image(source) if isinstance(source, Path) else source
+    image = images.open_image(source) if isinstance(source, File) else source
     width, height = image.size
     if width != 2 * height:
         return source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import Tensor
 from ...core.errors import DataError
 from ...core.interfaces import Size
 from ..files import images as image_files
+from ..files.blobs import File
 from ..files.instances import boundary, read_instances, with_boundaries
 from ..files.sources import OneSource, Source, named, on_disk, planes_last, whole
 from .cityscapes import IGNORED, IN_FILES, Colour, Numbering, numbering_of, street_values
@@ -109,7 +109,7 @@ class Labels(Condition):
         if isinstance(source, Tensor):
             return self._ids(label_values(source, where), None, where)
         colours = None
-        if isinstance(source, str | Path | Image.Image):
+        if isinstance(source, str | File | Image.Image):
             values, colours = image_files.read_labels(on_disk(source), where)
         else:
             values = label_values(source, where)

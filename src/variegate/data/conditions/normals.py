@@ -18,6 +18,7 @@ from ...core.errors import DataError
 from ...core.images import to_uint8
 from ...core.interfaces import Size
 from ..files import images as image_files
+from ..files.blobs import Blob, File, as_path
 from ..files.sources import Source
 from .condition import Condition, PairParts
 
@@ -58,7 +59,7 @@ class Normals(Condition):
         """Checked float32 (H, W, 3), each of length 1 or 0. int16 (3, H, W), as `read` returns it, is kept exactly."""
         if isinstance(source, tuple):
             raise DataError(f"{where}: expected one map of normals, got a pair; give only the map")
-        if isinstance(source, str | Path | Image.Image):
+        if isinstance(source, str | File | Image.Image):
             return unit(_from_file(Path(source) if isinstance(source, str) else source, where), where)
         values = _planes_last(source, where)
         if values.dtype == np.int16:
@@ -124,13 +125,13 @@ def _average(plane: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def _from_file(source: Path | Image.Image, where: str) -> NDArray[Any]:
-    suffix = source.suffix.lower() if isinstance(source, Path) else ""
-    if isinstance(source, Path) and suffix in (".npy", ".exr"):
-        if not source.is_file():
+def _from_file(source: File | Image.Image, where: str) -> NDArray[Any]:
+    suffix = source.suffix.lower() if isinstance(source, File) else ""
+    if isinstance(source, File) and suffix in (".npy", ".exr"):
+        if isinstance(source, Path) and not source.is_file():
             raise DataError(f"{where}: there is no such file")
         return _from_npy(source, where) if suffix == ".npy" else _from_exr(source, where)
-    image = image_files.open_image(source) if isinstance(source, Path) else source
+    image = image_files.open_image(source) if isinstance(source, File) else source
     if image.format in ("JPEG", "MPO"):
         raise DataError(
             f"{where}: is a map of normals saved as JPEG, which corrupts them; save it as PNG, or as .npy of floats"
@@ -147,9 +148,9 @@ def _decode(values: NDArray[np.uint8]) -> NDArray[np.float32]:
     return vectors
 
 
-def _from_npy(path: Path, where: str) -> NDArray[Any]:
+def _from_npy(path: File, where: str) -> NDArray[Any]:
     try:
-        values = np.load(path, allow_pickle=False)
+        values = np.load(path.open() if isinstance(path, Blob) else path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{where}: is not an .npy file of numbers, or is cut short ({error}); write it again") from None
     if values.dtype.kind != "f":
@@ -157,14 +158,14 @@ def _from_npy(path: Path, where: str) -> NDArray[Any]:
     return _planes_last(values, where)
 
 
-def _from_exr(path: Path, where: str) -> NDArray[Any]:
+def _from_exr(path: File, where: str) -> NDArray[Any]:
     """Channels R, G, B or X, Y, Z of the first part."""
     try:
         import OpenEXR
     except ImportError:
         raise DataError(f"{where}: needs the package OpenEXR: pip install 'variegate[exr]'") from None
     try:
-        with OpenEXR.File(str(path), separate_channels=True) as file:
+        with as_path(path) as place, OpenEXR.File(str(place), separate_channels=True) as file:
             channels = {name.upper(): np.array(channel.pixels) for name, channel in file.channels().items()}
     except Exception as error:  # OpenEXR raises RuntimeError, ValueError and others
         raise DataError(f"{where}: is not an OpenEXR file, or is cut short ({error}); write it again") from None

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...core.errors import DataError
 from ...core.interfaces import Size
+from ..files.blobs import Blob
 from ..files.sources import Source, numbers
 from ..files.vectors import read_vectors
 from .constant import Constant
@@ -60,7 +61,7 @@ class Vector(Constant):
             raise DataError(f"{where}: is a class, but this model takes vectors; give one as vector:FILE:ROW")
         if isinstance(source, str | Path):
             return self._checked(self._from_file(str(source).removeprefix("vector:")), where)
-        if isinstance(source, tuple | Image.Image | int):
+        if isinstance(source, tuple | Blob | Image.Image | int):
             raise DataError(f"{where}: expected {self.length} values, or a vector file and a row in it")
         return self._checked(numbers(source), where)
 

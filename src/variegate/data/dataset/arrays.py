@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..conditions.class_label import class_numbers
 from ..conditions.metadata import Metadata, evenly
 from ..conditions.spec import ConditionSpec, Found, OfClass, condition_of
 from ..files.arrays import ArrayDataset, ArrayFile
+from ..files.blobs import File
 from ..files.landmarks import Points
 from ..files.sources import Source
 from ..files.vectors import matched, read_vectors
@@ -51,7 +51,7 @@ class Rows(Origin):
         return [f"{part.file}:{row}" for part, row in places]
 
     @property
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[File]:
         return [part.file for part in self.array_files if part.file.is_file()]  # digits come with a Python package
 
     def _place(self, row: int) -> tuple[ArrayFile, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from ...core.errors import DataError, with_article
 from ...core.interfaces import Size
 from ..conditions import (
@@ -24,6 +26,8 @@ from ..conditions.spec import (
     condition_of,
     spec_of,
 )
+from ..files import cache
+from ..files.blobs import File
 from ..files.images import WHITE, shallow_white
 from ..readers.classes import labels_in
 from ..readers.direction import is_grey, spread
@@ -63,18 +67,34 @@ def stored_condition(folder: Folder, part: Stored, size: Size) -> Condition:
 
 def folder_labels(folder: Folder) -> tuple[Labels, list[str]]:
     """The classes of a folder's first split, and a sentence for each of its label maps that cannot be used."""
+    if folder.labels is not None:
+        return folder.labels, []
+    if (saved := _saved_labels(folder)) is not None:
+        return saved, []
     first, *others = [
         [item.condition for item in items if item.condition is not None] for items in folder.splits.values()
     ]
     later = [file for files in others for file in files]
     labels, problems = labels_in(first, folder.root, folder.numbering, later)
-    return labels.model_copy(update={"boundaries": folder.instances}), problems
+    labels = labels.model_copy(update={"boundaries": folder.instances})
+    if folder.seen is not None and not problems:
+        cache.save_json("labels", *folder.seen, labels.model_dump(mode="json"))
+    return labels, problems
+
+
+def _saved_labels(folder: Folder) -> Labels | None:
+    """The classes that were found when the files of a folder were the same."""
+    saved = None if folder.seen is None else cache.load_json("labels", *folder.seen)
+    try:
+        return None if saved is None else Labels.model_validate(saved)
+    except ValidationError:
+        return None
 
 
 def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
     """A sentence if 16-bit images use fewer bits, so that they would be nearly black, and no white level is set."""
     items = [item for some in folder.splits.values() for item in some]
-    files = [item.image for item in spread(items, DEPTH_LOOK)]
+    files: list[File] = [item.image for item in spread(items, DEPTH_LOOK)]
     if folder.kind == "images":
         files += [item.condition for item in spread(items, DEPTH_LOOK) if item.condition is not None]
     white = None if white_level is not None else shallow_white(files)

@@ -18,8 +18,9 @@ from ..conditions.spec import ConditionSpec, SpecField, spec_of
 from ..files.images import WHITE
 from ..readers.arrays import find_arrays
 from ..readers.direction import check_direction, choose_direction
-from ..readers.folders import recognise
 from ..readers.items import SPLITS, Direction, Folder, hold_out
+from ..readers.remembered import recognise_any
+from ..readers.shards import settings_of_shards
 from ..readers.two_sides import named_folders
 from ..streets.streets import Streets, Variant
 from .arrays import open_arrays
@@ -144,7 +145,7 @@ class DataConfig(Config):
     def _folder(
         self, spec: ConditionSpec | None, given: Condition | None, before: Direction | None, whole: bool
     ) -> DataSource:
-        folder = recognise(self.path, spec, self.unpaired)
+        folder = recognise_any(self.path, spec, self.unpaired)
         refuse_problems([*folder.problems, *depth_problems(folder, self.white_level)])
         white = self.white_level or WHITE
         way, why = directed(folder, self.direction, self.white_level, before)
@@ -157,7 +158,9 @@ class DataConfig(Config):
         origins = {name: Files(renumbered(items, numbers), condition, way, reader) for name, items in splits.items()}
         counts = ", ".join(f"{len(items)} {name}" for name, items in splits.items())
         told = f"{folder.structure}{why}: {counts}"
-        source = DataSource(folder.root.name, origins, condition, size, told, self.unpaired, 1 if self.grey else 3)
+        source = DataSource(
+            folder.name or folder.root.name, origins, condition, size, told, self.unpaired, 1 if self.grey else 3
+        )
         return replace(source, direction=way if why else None)
 
 
@@ -183,6 +186,7 @@ def open_data(
     """
     given = condition if isinstance(condition, Condition) else None
     values = {"path": path, "size": size, "condition": None if given else condition, **settings}
+    values = settings_of_shards(path_in_words(path)) | {name: one for name, one in values.items() if one is not None}
     return from_mapping(DataConfig, values, "data").open(split, given)
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..conditions import Condition, ImageCondition, Normals
 from ..conditions.condition import PairParts
 from ..conditions.metadata import Metadata
 from ..files import images as image_files
+from ..files.blobs import File
 from ..files.landmarks import Points
 from ..files.sources import Source
 from ..readers.direction import spread
@@ -50,7 +50,7 @@ class Origin(ABC):
         """The parts of one pair."""
 
     @property
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[File]:
         """The files that the pairs are read from; empty for procedural data."""
         return ()
 
@@ -81,7 +81,7 @@ class Files(Origin):
         return [str(item.image) for item in self.items]
 
     @property
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[File]:
         return [file for item in self.items for file in item.files]
 
     def parts(self, index: int) -> Parts:
@@ -207,7 +207,7 @@ def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
     return _within(vectors, item) if whole else vectors
 
 
-def halves(file: Path, white: int = image_files.WHITE) -> tuple[image_files.Pixels, image_files.Pixels]:
+def halves(file: File, white: int = image_files.WHITE) -> tuple[image_files.Pixels, image_files.Pixels]:
     """Left and right half (H, W, 3) of an image twice as wide as high; `white` is the value of white in 16 bits."""
     both = image_files.read_image(file, white=white)
     height, width = both.shape[:2]

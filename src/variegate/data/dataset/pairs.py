@@ -15,6 +15,7 @@ from ...core.errors import DataError, did_you_mean
 from ...core.interfaces import Shapes, Size
 from ..conditions import CompositeCondition, Condition, ImageCondition
 from ..derived.derived import Derived, Self
+from ..files.blobs import size_in_bytes
 from ..readers.items import SPLITS, Direction
 from .origins import Origin
 
@@ -48,7 +49,7 @@ class DataSource:
     def fingerprint(self) -> str:
         """SHA-256 of the names and sizes of all files, wherever they are; empty for procedural data."""
         lines = [
-            f"{split}/{path.name}:{path.stat().st_size}"
+            f"{split}/{path.name}:{size_in_bytes(path)}"
             for split, origin in self.origins.items()
             for path in origin.paths
         ]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ...core.errors import DataError
 from ..files import images as image_files
+from ..files.blobs import File
 from ..files.images import Pixels
 from ..files.sources import OneSource, Source, eight_bit, named, on_disk, planes_last
 
@@ -108,7 +109,7 @@ def read(source: Source, where: str) -> Pixels:
     """
     if isinstance(source, tuple):
         return _from_pair(source)
-    if isinstance(source, str | Path | Image.Image):
+    if isinstance(source, str | File | Image.Image):
         return _from_alpha(on_disk(source), where)
     values = planes_last(source, where, right="(H, W, 4) or (4, H, W)")
     if values.ndim == 2 or values.shape[2] != 4:
@@ -119,8 +120,8 @@ def read(source: Source, where: str) -> Pixels:
     return join(values[..., :3], _check_mask(_inside(values[..., 3]), where, BY_MASK))
 
 
-def _from_alpha(source: Path | Image.Image, where: str) -> Pixels:
-    image = image_files.open_image(source) if isinstance(source, Path) else source
+def _from_alpha(source: File | Image.Image, where: str) -> Pixels:
+    image = image_files.open_image(source) if isinstance(source, File) else source
     if not image.has_transparency_data:
         raise DataError(f"{where}: has no mask that marks its hole; {WAYS}")
     values = np.array(image.convert("RGBA"))
@@ -131,7 +132,7 @@ def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
     if len(source) != 2:
         raise DataError(f"the given image: expected a pair (image, mask), got a tuple of {len(source)}")
     names = named(source[0], "image"), named(source[1], "mask")
-    if not isinstance(source[0], str | Path | Image.Image) and planes_last(source[0], names[0]).shape[2:] == (4,):
+    if not isinstance(source[0], str | File | Image.Image) and planes_last(source[0], names[0]).shape[2:] == (4,):
         raise DataError(f"{names[0]}: has a hole in its fourth channel; give a mask or that channel, not both")
     image, mask = (read_plain(part, planes, name) for part, planes, name in zip(source, (3, 1), names))
     if image.shape[:2] != mask.shape[:2]:
@@ -145,7 +146,7 @@ def _from_pair(source: tuple[OneSource, ...]) -> Pixels:
 
 def read_plain(source: OneSource, planes: int, where: str, white: int = image_files.WHITE) -> Pixels:
     """Read an image without a hole: (H, W, 3) for 3 planes, (H, W) for 1; `white` is the value of white in 16 bits."""
-    if isinstance(source, str | Path | Image.Image):
+    if isinstance(source, str | File | Image.Image):
         return image_files.read_image(on_disk(source), planes, where, white)
     values = eight_bit(planes_last(source, where), where, white)
     return image_files.read_image(Image.fromarray(values), planes, where) if values.size else values

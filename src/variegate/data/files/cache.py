@@ -7,16 +7,19 @@ deleted at any time.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.files import replacing
+from ...core.files import replacing, write_text
 
+VERSION = 1  # of saved values; a change of their meaning makes older ones unknown
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -51,3 +54,30 @@ def save(kind: str, key: str, arrays: dict[str, Any]) -> None:
 
 def path(kind: str, key: str) -> Path:
     return folder() / kind / f"{key}.npz"
+
+
+def digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def load_json(kind: str, key: str, stamp: str) -> Any | None:
+    """Load what was saved under a key with the same stamp; None if there is nothing, or it is damaged."""
+    try:
+        saved = json.loads(_json(kind, key).read_text(encoding="utf-8"))
+        return saved["value"] if saved["stamp"] == f"{VERSION} {stamp}" else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def save_json(kind: str, key: str, stamp: str, value: Any) -> None:
+    """Save a value in the place of an older one; if the folder cannot be written, the next run computes it again.
+
+    Args:
+        stamp: what it depends on.
+    """
+    with contextlib.suppress(OSError):
+        write_text(_json(kind, key), json.dumps({"stamp": f"{VERSION} {stamp}", "value": value}))
+
+
+def _json(kind: str, key: str) -> Path:
+    return folder() / kind / f"{key}.json"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ...core.errors import DataError
+from .blobs import Blob, File
 from .walk import is_hidden, walk
 
 T = TypeVar("T")
@@ -34,15 +36,15 @@ BROKEN = (  # what Pillow raises for damaged files
 )
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: File) -> Image.Image:
     """Open and fully decode a file, so that a file cut short fails here, and apply EXIF orientation.
 
     Raises:
         DataError: the file is missing, empty, not an image, cut short or too large.
     """
     try:
-        with open(path, "rb") as stream:
-            start = stream.read(64)
+        place = path.open() if isinstance(path, Blob) else path
+        start = _start_of(place)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -52,7 +54,7 @@ def open_image(path: Path) -> Image.Image:
     if not start:
         raise DataError(f"{path}: is empty (0 bytes); copy it again or delete it")
     try:
-        image = Image.open(path)
+        image = Image.open(place)
     except Image.DecompressionBombError:
         raise DataError(f"{path}: has too many pixels to open safely; downsize or tile it first") from None
     except BROKEN:
@@ -66,6 +68,13 @@ def open_image(path: Path) -> Image.Image:
     return turned
 
 
+def _start_of(place: Path | BytesIO) -> bytes:
+    if isinstance(place, BytesIO):
+        return bytes(place.getbuffer()[:64])
+    with place.open("rb") as stream:
+        return stream.read(64)
+
+
 def _instead(start: bytes) -> str:
     """What a non-image file seems to be, judging by its first bytes."""
     if start.lstrip().startswith(b"<"):
@@ -75,12 +84,12 @@ def _instead(start: bytes) -> str:
     return "not an image in a format that can be read"
 
 
-def _of_header(path: Path, read: Callable[[Image.Image], T]) -> T | None:
+def _of_header(path: File, read: Callable[[Image.Image], T]) -> T | None:
     """What `read` finds in a file that is opened but not decoded; None if its header cannot be read."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path.open() if isinstance(path, Blob) else path) as image:
             return read(image)
-    except (*BROKEN, Image.DecompressionBombError):
+    except (*BROKEN, DataError, Image.DecompressionBombError):
         return None
 
 
@@ -88,22 +97,22 @@ def _orientation(image: Image.Image) -> int:
     return int(image.getexif().get(_ORIENTATION, 1))
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
+def size_of(path: File) -> tuple[int, int] | None:
     """(H, W) as displayed, from the header alone; None if the header cannot be read."""
     return _of_header(path, lambda image: image.size if _orientation(image) >= 5 else image.size[::-1])
 
 
-def is_turned(path: Path) -> bool:
+def is_turned(path: File) -> bool:
     """Whether EXIF says that the image must be rotated or mirrored for display."""
     return bool(_of_header(path, lambda image: _orientation(image) != 1))
 
 
-def mode_of(path: Path) -> str | None:
+def mode_of(path: File) -> str | None:
     """The mode (L, RGB, P, ...) in the header; None if it cannot be read."""
     return _of_header(path, lambda image: image.mode)
 
 
-def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", white: int = WHITE) -> Pixels:
+def read_image(source: File | Image.Image, channels: int = 3, where: str = "", white: int = WHITE) -> Pixels:
     """Read a photograph or drawing: uint8 (H, W, 3) for 3 channels, (H, W) for 1.
 
     Args:
@@ -112,11 +121,11 @@ def read_image(source: Path | Image.Image, channels: int = 3, where: str = "", w
     Raises:
         DataError: see `open_image`; also for values outside the range of the mode.
     """
-    where = where or str(source if isinstance(source, Path) else "the image")
-    if white != WHITE and isinstance(source, Path) and has_deep_colours(source):
+    where = where or str(source if isinstance(source, File) else "the image")
+    if white != WHITE and isinstance(source, File) and has_deep_colours(source):
         image = _eight_bit_colours(source, where, white)
     else:
-        image = eight_bit(open_image(source) if isinstance(source, Path) else source, where, white)
+        image = eight_bit(open_image(source) if isinstance(source, File) else source, where, white)
     return np.array(flatten(image).convert("RGB" if channels == 3 else "L"))
 
 
@@ -139,12 +148,14 @@ def _scaled(values: NDArray[np.float64], white: float, where: str) -> Image.Imag
     return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
 
 
-def _eight_bit_colours(path: Path, where: str, white: int) -> Image.Image:
+def _eight_bit_colours(path: File, where: str, white: int) -> Image.Image:
     """Convert 16-bit colours to 8-bit RGB; Pillow keeps only the high bytes, which lose detail if white is low."""
+    import torch
     from torchvision.io import ImageReadMode, decode_image  # slow to import and rarely needed
 
     try:
-        values = decode_image(str(path), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()[..., :3]
+        content = torch.frombuffer(bytearray(path.read()), dtype=torch.uint8) if isinstance(path, Blob) else str(path)
+        values = decode_image(content, ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()[..., :3]
     except RuntimeError:
         raise DataError(
             f"{where}: has 16 bits per colour, where a white level is supported only for PNG; save it as PNG"
@@ -152,7 +163,7 @@ def _eight_bit_colours(path: Path, where: str, white: int) -> Image.Image:
     return _scaled(values.astype(np.float64), float(white), where)
 
 
-def has_deep_colours(path: Path) -> bool:
+def has_deep_colours(path: File) -> bool:
     """Whether, by its header, a file has colours, or grey with alpha, of more than 8 bits per channel.
 
     Pillow reads such a file in an 8-bit mode without reporting the loss.
@@ -165,12 +176,12 @@ def has_deep_colours(path: Path) -> bool:
     return bool(_of_header(path, deep))
 
 
-def frames_of(path: Path) -> int:
+def frames_of(path: File) -> int:
     """The number of frames or pages in a file; 1 if it cannot be read."""
     return _of_header(path, lambda image: int(getattr(image, "n_frames", 1))) or 1
 
 
-def shallow_white(files: Sequence[Path]) -> int | None:
+def shallow_white(files: Sequence[File]) -> int | None:
     """The white of 8 to 14 bits that no value in 16-bit files exceeds; None if there is none, or no such file."""
     top = 0
     for file in files:
@@ -194,14 +205,14 @@ def flatten(image: Image.Image) -> Image.Image:
 
 
 def read_labels(
-    source: Path | Image.Image, where: str, noun: str = "a label map"
+    source: File | Image.Image, where: str, noun: str = "a label map"
 ) -> tuple[NDArray[Any], Pixels | None]:
     """Read a label map: integer ids (H, W) with the file's palette (n, 3), if any, or colours (H, W, 3) and None.
 
     Raises:
         DataError: see `open_image`; also for JPEG, whose compression invents labels, and modes without integer ids.
     """
-    image = open_image(source) if isinstance(source, Path) else source
+    image = open_image(source) if isinstance(source, File) else source
     if image.format in ("JPEG", "MPO"):
         raise DataError(f"{where}: is {noun} saved as JPEG, which blurs labels into each other; save it as PNG")
     if image.mode == "P":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 
 from ...core.errors import DataError
 from . import images as image_files
+from .blobs import File
 from .sources import OneSource, on_disk, planes_last, whole
 
 
@@ -20,7 +20,7 @@ def read_instances(source: OneSource, where: str) -> NDArray[np.int64]:
     Raises:
         DataError: the source is a JPEG, has fractions, or is not an image.
     """
-    if isinstance(source, str | Path | Image.Image):
+    if isinstance(source, str | File | Image.Image):
         values, _ = image_files.read_labels(on_disk(source), where, "an instance map")
     else:
         values = planes_last(source, where)

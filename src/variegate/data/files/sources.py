@@ -15,15 +15,16 @@ from torch import Tensor
 from ...core.errors import ConfigError, DataError
 from ...core.interfaces import Size
 from . import images as image_files
+from .blobs import Blob, File
 
-OneSource = str | Path | int | Image.Image | NDArray[Any] | Tensor
+OneSource = str | Path | Blob | int | Image.Image | NDArray[Any] | Tensor
 Source = OneSource | tuple[OneSource, ...]  # tuples: image and hole mask, label map and instance map, parts
 SHAPES = "(H, W), (H, W, 3) or (3, H, W)"
 
 
 def named(source: Source, noun: str) -> str:
     """The name of a source in error messages: its path if it has one."""
-    return str(source) if isinstance(source, str | Path) else f"the given {noun}"
+    return str(source) if isinstance(source, str | File) else f"the given {noun}"
 
 
 def for_each(conditions: Sequence[Source], number: int, noun: str) -> list[Source]:
@@ -39,7 +40,7 @@ def for_each(conditions: Sequence[Source], number: int, noun: str) -> list[Sourc
     return [*conditions] if len(conditions) == number else [*conditions] * number
 
 
-def on_disk(source: str | Path | Image.Image) -> Path | Image.Image:
+def on_disk(source: str | File | Image.Image) -> File | Image.Image:
     return Path(source) if isinstance(source, str) else source
 
 

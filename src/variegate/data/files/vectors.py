@@ -69,6 +69,8 @@ def read_vectors(file: Path) -> Vectors:
         raise DataError(f"{file}: has no vectors; {HOW}")
     else:
         names = names or tuple(arrays)
+        if lost := next((name for name in names if name not in arrays), None):
+            raise DataError(f"{file}: has no vector of {lost!r}, which it names; {HOW}")
         lengths = {name: np.asarray(value).size for name, value in arrays.items()}
         other = next((name for name in lengths if lengths[name] != lengths[names[0]]), None)
         if other is not None:

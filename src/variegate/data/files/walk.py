@@ -16,10 +16,25 @@ def is_hidden(name: str) -> bool:
 
 def walk(root: Path) -> Iterator[Path]:
     """Yield the files below a folder. Links to folders are followed, except links to one of their parents."""
-    yield from _walk(root, frozenset())
+    for folder, entry in _walk(root, frozenset()):
+        yield folder / entry.name
 
 
-def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+def states(root: Path, before: str = "") -> Iterator[str]:
+    """Name, size and time of change of each file below a folder, in words of one line each.
+
+    Args:
+        before: the beginning of each line.
+    """
+    last, place = root, before
+    for folder, entry in _walk(root, frozenset()):
+        if folder is not last:
+            last, place = folder, f"{before}{folder.relative_to(root).as_posix()}/"
+        state = entry.stat()
+        yield f"{place}{entry.name}:{state.st_size}:{state.st_mtime_ns}"
+
+
+def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, os.DirEntry[str]]]:
     try:
         own = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -34,4 +49,4 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
         if entry.is_dir():
             yield from _walk(folder / entry.name, above | {place})
         elif entry.is_file():
-            yield folder / entry.name
+            yield folder, entry

@@ -15,6 +15,7 @@ from ...core.errors import DataError
 from ..conditions.cityscapes import LEAST_COLOURS, NAMES, OTHER, PALETTE, Numbering, by_colour
 from ..conditions.labels import NO_LABEL, Colour, Labels
 from ..files import images as image_files
+from ..files.blobs import File
 from .label_scan import MOST_CLASSES, Scan, colour_of, scan_labels
 
 CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Cityscapes
@@ -36,7 +37,7 @@ PEEKED = 3  # label maps opened to recognise a Cityscapes palette
 
 
 def labels_in(
-    files: Sequence[Path], root: Path, numbering: Numbering | None = None, later: Sequence[Path] = ()
+    files: Sequence[File], root: Path, numbering: Numbering | None = None, later: Sequence[File] = ()
 ) -> tuple[Labels, list[str]]:
     """Find the classes of label maps; also return one sentence for each map that cannot be used.
 
@@ -75,7 +76,7 @@ def street_labels(numbering: Numbering) -> Labels:
     return Labels(names=NAMES, palette=PALETTE, void=OTHER, numbering=numbering)
 
 
-def _of_palette(files: Sequence[Path]) -> Numbering | None:
+def _of_palette(files: Sequence[File]) -> Numbering | None:
     """The numbering that grey maps would use alongside palette PNGs in the colours of Cityscapes, such as those of
     GTA-5; None for other label maps."""
     found: set[Colour] = set()
@@ -163,7 +164,7 @@ def names_in(root: Path) -> dict[str, Colour | None]:
         text = file.read_text(encoding="utf-8-sig")
         lines = [line for line in map(str.strip, text.split("\n")) if line]
         pairs = _names_and_colours(json.loads(text) if file is structured else lines)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DataError(f'{file}: cannot be read; write a list of names, such as ["sky", "road"]') from None
     named = dict(pairs)
     if len(named) < len(pairs):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ...core.errors import DataError, did_you_mean
 from ..files import images as image_files
+from ..files.blobs import File
 from .items import Direction, Folder
 
 T = TypeVar("T")
 
 
-def flatness(files: Sequence[Path], side: int | None, white: int = image_files.WHITE) -> float:
+def flatness(files: Sequence[File], side: int | None, white: int = image_files.WHITE) -> float:
     """Median share of horizontally adjacent pixels that are alike, over up to 20 files; drawn labels are flat.
 
     Args:
@@ -69,7 +69,7 @@ def choose_direction(
     return chosen, f"{folder.sides[first <= second]} is flat, like drawn labels"
 
 
-def is_grey(files: Sequence[Path]) -> bool:
+def is_grey(files: Sequence[File]) -> bool:
     """Whether all images are grey, judged from up to 20 headers."""
     modes = {image_files.mode_of(file) for file in spread(files)} - {None}
     return modes <= {"1", "L", "LA", "I", "I;16", "I;16B"}

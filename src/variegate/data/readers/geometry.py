@@ -73,7 +73,7 @@ def add_points(folder: Folder) -> None:
     tables: dict[Path, dict[str, Points]] = {}
     for split, items in folder.splits.items():
         given = [replace(item, points=_points_of(item, folder.root, tables)) for item in items]
-        bare = [item.image.relative_to(folder.root).as_posix() for item in given if item.points is None]
+        bare = [item.path.relative_to(folder.root).as_posix() for item in given if item.points is None]
         folder.problems += _problem_with_names(bare, folder.root, "has no landmarks for {}; add some to landmarks.json")
         folder.splits[split] = given
     folder.problems += other_numbers(folder.splits.values())
@@ -81,10 +81,10 @@ def add_points(folder: Folder) -> None:
 
 def _points_of(item: Item, root: Path, tables: dict[Path, dict[str, Points]]) -> Points | None:
     """The landmarks of an image in the nearest folder that has some, in pixels of its used part; None if none has."""
-    for place in item.image.parents:
+    for place in item.path.parents:
         if place not in tables:
             tables[place] = _points_in(place)[1] if _has_landmarks(place) else {}
-        found = tables[place].get(item.image.relative_to(place).as_posix())
+        found = tables[place].get(item.path.relative_to(place).as_posix())
         if found is not None or place == root:
             return found if found is None or item.box is None else found - np.array(item.box[:2], dtype=found.dtype)
     return None

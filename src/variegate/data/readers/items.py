@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from ..conditions.cityscapes import Numbering
+from ..conditions.labels import Labels
 from ..conditions.metadata import Metadata
+from ..files.blobs import File
 from ..files.landmarks import Points
 
 Direction = Literal["AtoB", "BtoA"]
@@ -22,18 +24,31 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom ar
 class Item:
     """The files of one pair; a condition without its own file is part of, or derived from, the image file."""
 
-    image: Path
-    condition: Path | None = None
-    instances: Path | None = None
+    image: File
+    condition: File | None = None
+    instances: File | None = None
     points: Points | None = field(default=None, compare=False)  # landmarks, in pixels of the image as it is
     box: Box | None = None  # the part of the image that is used
     halves: bool = False  # condition and image are side by side in one file
     metadata: Metadata = field(default=Metadata(), compare=False)
 
     @property
-    def files(self) -> list[Path]:
+    def path(self) -> Path:
+        """The file of an image on disk."""
+        assert isinstance(self.image, Path)
+        return self.image
+
+    @property
+    def files(self) -> list[File]:
         """All files that the pair has."""
         return [file for file in (self.image, self.condition, self.instances) if file is not None]
+
+
+class Seen(NamedTuple):
+    """A way to read a folder, and the state of all its files, by which results are cached."""
+
+    key: str
+    stamp: str
 
 
 @dataclass
@@ -54,6 +69,9 @@ class Folder:
     numbering: Numbering | None = None  # of the label maps of a published street data set
     classes: tuple[str, ...] = ()  # class names, indexed by the labels in the items' metadata
     length: int | None = None  # D of the items' vectors
+    name: str = ""  # of the data; default: that of the root
+    labels: Labels | None = None  # the condition, if its label maps were opened before
+    seen: Seen | None = None  # of a folder of many files
 
 
 def mixed_index(index: int, count: int) -> int:
@@ -61,7 +79,7 @@ def mixed_index(index: int, count: int) -> int:
     return index * STEP % count
 
 
-def mix(conditions: Sequence[Path], images: Sequence[Path]) -> list[Item]:
+def mix(conditions: Sequence[File], images: Sequence[File]) -> list[Item]:
     """Combine unpaired files into as many items as the longer side has; images are visited in steps of STEP."""
     count = max(len(conditions), len(images))
     return [Item(images[mixed_index(i, len(images))], conditions[i % len(conditions)]) for i in range(count)]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
+from ...core.progress import watched
 from ..conditions.labels import NO_LABEL, Colour
 from ..files import images as image_files
+from ..files.blobs import Blob, File
 
 MOST_CLASSES = 256
+COUNTED = 1 << 16  # values below it are counted, which is faster than sorting them
 SOFT_VALUES = 6  # maps with fewer values are never considered smoothed
 SURELY_MANY = 16  # maps with at least this many may be, even if their ids have no gaps
 
@@ -28,7 +30,7 @@ class Scan:
     colours: set[Colour] = field(default_factory=set)
     palette: list[Colour] = field(default_factory=list)  # of the first palette PNG
     problems: list[str] = field(default_factory=list)  # one sentence per file
-    blurred: list[Path] = field(default_factory=list)  # files whose values look smoothed
+    blurred: list[File] = field(default_factory=list)  # files whose values look smoothed
     count: int = 0  # number of files
 
     @property
@@ -59,16 +61,16 @@ class Scan:
         return top + 1 > 2 * len(real) or (len(real) == 1 and NO_LABEL in self.ids)
 
 
-def scan_labels(files: Sequence[Path]) -> Scan:
+def scan_labels(files: Sequence[File]) -> Scan:
     """Scan label maps; the result is cached until a file changes."""
-    return _scan(tuple(files), sum(file.stat().st_mtime_ns for file in files))
+    return _scan(tuple(files), sum(0 if isinstance(file, Blob) else file.stat().st_mtime_ns for file in files))
 
 
 @lru_cache(maxsize=16)
-def _scan(files: tuple[Path, ...], stamp: int) -> Scan:
+def _scan(files: tuple[File, ...], stamp: int) -> Scan:
     """Ids or colours of all files; `stamp` makes a changed file miss the cache."""
     scan = Scan()
-    for file in files:
+    for file in watched(files, "reading label maps", len(files)):
         try:
             values, palette = image_files.read_labels(file, str(file))
             found = distinct(values)
@@ -108,12 +110,13 @@ def is_soft(values: NDArray[Any], count: int) -> bool:
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
     """Ids (n,) of a map (H, W), or colours (n, 3) of a map (H, W, 3)."""
     if values.ndim == 2:
-        return np.unique(values)
+        few = values.dtype.kind in "ui" and values.size and 0 <= int(values.min()) <= int(values.max()) < COUNTED
+        return np.flatnonzero(np.bincount(values.ravel())) if few else np.unique(values)
     codes = np.unique(values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
 
 
-def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, file: Path) -> None:
+def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, file: File) -> None:
     if found.ndim == 2:
         if len(found) > MOST_CLASSES:
             raise DataError(
@@ -129,7 +132,7 @@ def _add(scan: Scan, found: NDArray[Any], palette: image_files.Pixels | None, fi
     scan.ids |= {int(value) for value in found}
 
 
-def _agree(scan: Scan, found: list[int], palette: list[Colour], file: Path) -> None:
+def _agree(scan: Scan, found: list[int], palette: list[Colour], file: File) -> None:
     """Check that palette PNGs give each index the same colour; PNG optimisers renumber each file separately."""
     if not scan.palette:
         scan.palette = palette

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ...core.errors import DataError
 from ..files import images as image_files
+from ..files.blobs import File
 from .direction import is_grey, spread
 from .items import Direction
 from .label_scan import distinct, is_soft
@@ -134,7 +135,7 @@ def share_of(first: Side, second: Side) -> float:
     return share(*same_names(first.names(both), second.names(both)))
 
 
-def looks_like_labels(files: Iterable[Path], painted: bool = False) -> bool:
+def looks_like_labels(files: Iterable[File], painted: bool = False) -> bool:
     """Whether files hold class ids, by a look at three of them: palettes, or few values of one channel.
 
     Args:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...core.errors import DataError
 from ..conditions.spec import ConditionSpec
+from ..files.blobs import File
 from .items import SPLITS, Folder, hold_out, mix
 from .matching import match, missing_partners, same_names
 from .pairing import Pair, find_pair, looks_like_labels
@@ -158,7 +159,7 @@ def _add_instances(folder: Folder, labels: Side, sides: Sequence[Side]) -> None:
         given, partners = same_names(labels.files[split], maps.files[split])
         folder.problems += missing_partners(given, maps.places[split], partners)
         folder.problems += missing_partners(partners, labels.places[split], given)
-        own = {file: partners.get(name) for name, file in given.items()}
+        own: dict[File, File | None] = {file: partners.get(name) for name, file in given.items()}
         folder.splits[split] = [
             type(item)(item.image, item.condition, own.get(item.condition) if item.condition else None)
             for item in items

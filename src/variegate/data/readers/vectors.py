@@ -14,9 +14,9 @@ from .items import Folder
 def add_vectors(folder: Folder, file: Path) -> None:
     """Give each item its vector; a file without names lists them in natural order of the paths, regardless of split."""
     items = sorted(
-        (item for split in folder.splits.values() for item in split), key=lambda i: image_files.natural(i.image)
+        (item for split in folder.splits.values() for item in split), key=lambda i: image_files.natural(i.path)
     )
-    names = [item.image.relative_to(folder.root).as_posix() for item in items]
+    names = [item.path.relative_to(folder.root).as_posix() for item in items]
     rows = matched(read_vectors(file), names, str(folder.root))
     own = {item.image: row for item, row in zip(items, rows)}
     folder.length = rows.shape[1]
