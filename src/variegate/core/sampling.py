@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from .capabilities import HasMoments
+from .chunks import CHUNK as CHUNK
+from .chunks import parts_of
 from .errors import ConfigError
 from .images import heat, heat_scale, to_pil, to_uint8, to_unit
 from .interfaces import Features, Generator
@@ -21,8 +23,8 @@ ROWS = 4  # images that `decode_rows` decodes at a time
 
 
 @torch.no_grad()
-def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
-    """Encode each condition once, then decode `chunk` codes at a time.
+def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chunk: int | None = None) -> Tensor:
+    """Encode each condition once, then decode `chunk` codes at a time; by default as many as fit, see `chunks`.
 
     condition (B, K, H, W), codes (B, S, D) or (S, D) for the same codes on every condition -> (B, S, C, H, W) on the
     CPU, in [-1, 1].
@@ -30,17 +32,31 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
     Raises:
         ConfigError: `chunk` is less than 1.
     """
-    if chunk < 1:
+    if chunk is not None and chunk < 1:
         raise ConfigError(f"chunk must be at least 1, got {chunk}")
     if codes.ndim == 2:
         codes = codes.expand(len(condition), -1, -1)
-    images = []
-    for row, row_codes in zip(condition.split(1), codes):
-        features = generator.encode(row)
-        parts = [generator.decode_all(features, part[None].to(condition.device))[0] for part in row_codes.split(chunk)]
-        drawn = torch.cat(parts).clamp(-1, 1).float()
-        images.append((drawn if generator.agree is None else generator.agree(row, drawn)).cpu())
-    return torch.stack(images)
+    images, pixels = torch.empty(0), condition.shape[-2] * condition.shape[-1]
+    for i, (row, own) in enumerate(zip(condition.split(1), codes)):
+        parts, done = own.split(chunk) if chunk else parts_of(generator, own, pixels, condition.device), 0
+        for made in chunks_of(generator, row, parts):
+            if not len(images):
+                images = torch.empty(*codes.shape[:2], *made.shape[1:])
+            images[i, done : done + len(made)] = made
+            done += len(made)
+    return images
+
+
+@torch.no_grad()
+def chunks_of(generator: Generator, condition: Tensor, parts: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Encode a condition (1, K, H, W) once, then decode codes (s, D) part by part: (s, C, H, W) on the CPU, in [-1, 1].
+
+    An image has the same bits in any process that decodes it in a part of this size, at the same place in it.
+    """
+    features = generator.encode(condition)
+    for codes in parts:
+        drawn = generator.decode_all(features, codes[None].to(condition.device))[0].clamp(-1, 1).float()
+        yield (drawn if generator.agree is None else generator.agree(condition, drawn)).cpu()
 
 
 class _Steady(TorchFunctionMode):

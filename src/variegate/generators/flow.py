@@ -124,7 +124,7 @@ class Flow(Generator):
 
     def velocity(self, features: Features, x: Tensor, time: float) -> Tensor:
         """dx / dt at x (B, C, H, W), guided."""
-        times = torch.full((len(x),), time, device=x.device)
+        times = torch.full_like(x[:, 0, 0, 0], time)
         weight, guided_from = self.config.sampler.guidance, self.config.sampler.guided_from
         learned = self.slope(x, times, features.state, features.condition)
         if weight == 1 or time < guided_from or not features.state:

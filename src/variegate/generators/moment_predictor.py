@@ -41,7 +41,7 @@ class MomentPredictor(Generator):
 
     def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
-        both = self.backbone.decode(self.backbone.encode(condition), condition.new_zeros(len(condition), 0))
+        both = self.backbone.decode(self.backbone.encode(condition), condition.new_zeros(condition.shape[0], 0))
         centre, log_dispersion = both.split(self.shape[0], dim=1)
         return centre, log_dispersion
 

@@ -46,7 +46,7 @@ class Site(nn.Module):
         self.register_buffer("code", torch.empty(0), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) != len(self.code):
+        if x.shape[0] != self.code.shape[0]:
             raise ConfigError(
                 f"generator: layer {self.name!r} of the plugged-in module got {len(x)} rows for {len(self.code)} "
                 "codes; call the module through `Plugged`, and keep one row per image inside it"
@@ -203,7 +203,7 @@ def images_of(out: object, condition: Tensor) -> Tensor:
         raise ConfigError(
             f'generator: the plugged-in module returned {what}, expected (B, C, H, W) or a mapping with "out"'
         )
-    expected, got = (len(condition), *condition.shape[-2:]), (len(out), *out.shape[-2:])
+    expected, got = (condition.shape[0], *condition.shape[-2:]), (out.shape[0], *out.shape[-2:])
     if got != expected:
         raise ConfigError(
             f"generator: the plugged-in module turned {expected[0]} images of {expected[1]}x{expected[2]} into "

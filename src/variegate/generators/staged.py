@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.interfaces import Features, Generator, Randomness
+from ..networks.checkpointing import run
 from ..randomness.sites import CodeLayer
 
 State = tuple[Tensor, ...]
@@ -32,7 +33,12 @@ class Staged(Generator):
         stages: in order; the last leaves the image as the current tensor.
         stride: height and width are padded to multiples of it on input and cropped on output.
         smallest: they are padded to at least this; reflection padding needs more than one pixel at the coarsest level.
+
+    Attributes:
+        checkpoints: what is inside a stage is not kept for the backward pass, but computed again; see `checkpointing`.
     """
+
+    checkpoints = False
 
     def __init__(self, stages: dict[str, Stage], randomness: Randomness, stride: int, smallest: int = 1) -> None:
         super().__init__()
@@ -53,14 +59,14 @@ class Staged(Generator):
         condition = pad_to_multiple(condition, self.stride, self.smallest)
         state = self.start(condition)
         for stage in self.deterministic:
-            state = stage(state, None)
+            state = run(stage, state, None, again=self.checkpoints)
         return Features(condition, state, (height, width))
 
     def decode(self, features: Features, code: Tensor) -> Tensor:
         prepared = self.randomness.prepare(code, features.condition) if self.code_size else code
         state = features.state
         for stage in self.stochastic:
-            state = stage(state, prepared)
+            state = run(stage, state, prepared, again=self.checkpoints)
         height, width = features.size
         return state[-1][..., :height, :width]
 

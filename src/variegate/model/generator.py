@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..core import codes as code_draws
 from ..core.codes import Seed
 from ..core.errors import ConfigError
-from ..core.images import is_constant, to_unit
+from ..core.images import is_constant
 from ..core.interfaces import Generator, Size
 from ..core.sampling import decode_in_chunks
 from ..data.conditions import Condition, ImageCondition
@@ -77,10 +77,11 @@ class LoadedGenerator:
             )
         return self.generator.fixed_codes.cpu()
 
-    def decode(self, raw: Tensor, codes: Tensor, chunk: int = 16) -> Tensor:
+    def decode(self, raw: Tensor, codes: Tensor, chunk: int | None = None) -> Tensor:
         """Images (n, C, H, W) in [0, 1] of one raw condition (c, H, W), as returned by `condition.read`."""
         with self.autocast():
-            return to_unit(decode_in_chunks(self.generator, self.encode(raw), codes, chunk)[0])
+            images = decode_in_chunks(self.generator, self.encode(raw), codes, chunk)[0]
+        return images.add_(1).div_(2)  # `to_unit`, in place: of many large images there is no second copy
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")

@@ -20,8 +20,8 @@ from ..core.sampling import Moments, image_moments
 from ..data.conditions import Labels, condition_from_mapping
 from ..data.files.sources import Source
 from ..data.scenes.layouts import read_layouts
-from ..runs.saved_model import model_folder, read_record, write_model
-from .generator import LoadedGenerator, Precision
+from ..runs.saved_model import model_folder, read_record
+from .generator import Precision
 from .inversion import invert_steps, search_code
 from .likelihood import (
     Images,
@@ -33,20 +33,15 @@ from .likelihood import (
     read_images,
     shown_before,
 )
-from .loading import load_networks, with_sampler
+from .loading import Origin, at_revision, load_networks, with_sampler
 from .samples import Samples
+from .sharing import SharedModel
+from .tiles import Drawing, draw
 
 if TYPE_CHECKING:
     from .editing import Editor
 
 C = TypeVar("C")
-
-
-class Drawing(TypedDict, total=False):
-    """Rarely used options of sampling."""
-
-    first: int  # image i has the code of (seed, first + i); default: 0
-    chunk: int  # images decoded at a time; default: 16
 
 
 class Given(TypedDict, total=False):
@@ -56,7 +51,7 @@ class Given(TypedDict, total=False):
     size: Size | None
 
 
-class Model(LoadedGenerator):
+class Model(SharedModel):
     """A trained generator with its condition; load one with `variegate.load(path)`."""
 
     @classmethod
@@ -68,8 +63,9 @@ class Model(LoadedGenerator):
         channels_last: bool = False,
         compile: bool = False,
         sampler: Mapping[str, Any] | None = None,
+        **origin: Unpack[Origin],
     ) -> Model:
-        """Load a model from a run directory or the `model` folder in it.
+        """Load a model from a run directory, the `model` folder in it, or the hub: user/name.
 
         Args:
             precision: arithmetic of convolutions and matrix products; bfloat16 changes images by about 1/100 of the
@@ -77,13 +73,14 @@ class Model(LoadedGenerator):
             compile: use `torch.compile`; the first image of every size is slow, and CPUs need a C++ compiler.
             sampler: flows: {"steps": 12, "guidance": 2, ...} instead of what was chosen before; low resolutions and
                 holes: {"consistent": True}, so that samples agree with what is given.
+            origin: `revision`, a branch, tag or commit on the hub; models that were used before need no network.
 
         Raises:
             CheckpointError: there is no model there, or it is damaged.
             ConfigError: there is no such device, or the model has no such sampler.
         """
         require_device(device)
-        folder = model_folder(Path(path))
+        folder = model_folder(at_revision(path, origin))
         record = with_sampler(read_record(folder), sampler or {})
         generator, inverter = load_networks(folder, record, device, consistent=bool((sampler or {}).get("consistent")))
         if channels_last:
@@ -92,12 +89,8 @@ class Model(LoadedGenerator):
             generator.encode = torch.compile(generator.encode)  # type: ignore[method-assign]
             generator.decode = torch.compile(generator.decode)  # type: ignore[method-assign]
         model = cls(generator, condition_from_mapping(record.condition), record, inverter)
-        model.precision, model.channels_last = precision, channels_last
+        model.precision, model.channels_last, model.folder = precision, channels_last, folder
         return model
-
-    def save(self, folder: str | Path) -> None:
-        """Write `config.json`, `model.safetensors` and a model card."""
-        write_model(Path(folder), self.generator, self.record, self.inverter)
 
     def sample(
         self,
@@ -117,16 +110,17 @@ class Model(LoadedGenerator):
             codes: codes (n, D) to use instead, such as those of another condition's samples.
             size: (H, W) to resize the condition to; by default its own size, or the training size if it has none.
                 Images have the condition's size.
-            drawing: `first`, the index of the first image, and `chunk`, how many are decoded at a time.
+            drawing: `first`, the index of the first image, `chunk`, how many are decoded at a time, `tile` and
+                `overlap`, the side of the windows that large images are computed in, and what they share.
 
         Raises:
             DataError: the condition cannot be read.
-            ConfigError: the codes belong to another model.
+            ConfigError: the codes belong to another model, or it cannot draw in such tiles.
         """
         check_keywords(drawing, Drawing.__annotations__, "sample")
         codes, seeds = self.choose_codes(codes, n, seed, drawing.get("first", 0))
         raw = self.condition.read(condition, size)
-        return Samples(self.decode(raw, codes, drawing.get("chunk", 16)), codes, seeds)
+        return Samples(draw(self, raw, codes, drawing), codes, seeds)
 
     def complete(
         self,

@@ -45,8 +45,8 @@ class Samples:
         return [to_pil(image) for image in self.bytes()]
 
     def bytes(self) -> Tensor:
-        """uint8 (n, C, H, W)."""
-        return unit_to_uint8(self.images)
+        """uint8 (n, C, H, W), made one by one."""
+        return torch.stack([unit_to_uint8(image) for image in self.images])
 
     def grid(self, columns: int | None = None) -> Image.Image:
         """All images on one sheet, nearly square unless `columns` is given."""
@@ -60,8 +60,8 @@ class Samples:
         folder.mkdir(parents=True, exist_ok=True)
         seeds = self.seeds or [(-1, i) for i in range(len(self))]
         files = [folder / (f"{name}{s}-{i}.png" if s >= 0 else f"{name}{i:04d}.png") for s, i in seeds]
-        for path, image in zip(files, self.pil()):
-            image.save(path)
+        for path, image in zip(files, self.images):
+            to_pil(unit_to_uint8(image)).save(path)
         self.grid().save(folder / f"{name}grid.png")
         kept = self.codes if self.codes.numel() * 4 <= CODES_BYTES else torch.empty(0)
         metadata = {"seeds": json.dumps(self.seeds), "files": json.dumps([path.name for path in files])}

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .checkpointing import run
+
 Conditioning = Literal["adaptive", "concat"]
 FREQUENCIES = 32  # of the time's embedding
 DETAIL = 8  # channels of the last block, which sees single pixels
@@ -100,7 +102,12 @@ class TimeUNet(nn.Module):
         blocks: of each level, on either side.
         patch: images are read and written as patches of this side, so that the finest level has fewer pixels. A last
             block sees them at full resolution beside the input: without it, patches show as a checker pattern.
+
+    Attributes:
+        checkpoints: what is inside a block is not kept for the backward pass, but computed again; see `checkpointing`.
     """
+
+    checkpoints = False
 
     def __init__(
         self, channels: int, condition: int, widths: Sequence[int], blocks: int, patch: int, conditioning: Conditioning
@@ -158,13 +165,15 @@ class TimeUNet(nn.Module):
         for shrink, some in zip(self.shrink, self.down):
             x = shrink(x)
             for block in each(some):
-                x = block(x, embedded, next(places, None))
+                x = run(block, x, embedded, next(places, None), again=self.checkpoints)
                 kept.append(x)
-        x = self.middle(x, embedded, next(places, None))
+        x = run(self.middle, x, embedded, next(places, None), again=self.checkpoints)
         for i, (some, grow) in enumerate(zip(self.up, self.grow)):
             for block in each(some):
-                x = block(torch.cat([x, kept.pop()], dim=1), embedded, next(places, None))
+                joined = torch.cat([x, kept.pop()], dim=1)
+                x = run(block, joined, embedded, next(places, None), again=self.checkpoints)
             x = grow(F.interpolate(x, scale_factor=2.0, mode="nearest") if i < len(self.up) - 1 else x)
         x = F.pixel_shuffle(self.spread(F.silu(self.norm(x))), self.patch)
-        found: Tensor = self.out(self.detail(torch.cat([x, given], dim=1), embedded, None))
+        x = run(self.detail, torch.cat([x, given], dim=1), embedded, None, again=self.checkpoints)
+        found: Tensor = self.out(x)
         return found

@@ -119,7 +119,7 @@ class BasisConv(SampledConv):
     def psi(self, code: Tensor) -> Tensor:
         """The bases of codes (B, D): (B, K, L L)."""
         drawn: Tensor = self.basis_generator(code[:, self.part].unflatten(1, (-1, self.latent)))
-        return drawn.reshape(len(code), self.bases, self.kernel**2)
+        return drawn.reshape(code.shape[0], self.bases, self.kernel**2)
 
     def filters(self, code: Tensor) -> Tensor:
         psi = self.psi(code).unsqueeze(1).transpose(2, 3)  # (B, 1, L L, K)

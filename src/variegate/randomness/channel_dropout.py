@@ -36,7 +36,7 @@ class ChannelDropoutLayer(CodeLayer):
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         out = self.inner(x, None)
         kept = (code[:, self.part] > self.ratio).to(out.dtype) / (1 - self.ratio)
-        if len(out) == len(code):
+        if out.shape[0] == code.shape[0]:
             return out * kept[..., None, None]
         return (out.unsqueeze(1) * kept.unflatten(0, (len(out), -1))[..., None, None]).flatten(0, 1)
 
@@ -54,7 +54,7 @@ class ChannelDropout(AtSites):
     def fixed_codes(self, count: int) -> Tensor:
         """Channels that no code keeps are redrawn: new codes would use weights that were never trained."""
         codes = super().fixed_codes(count)
-        while (unused := (codes <= self.ratio).all(dim=0)).any():
+        while not codes.is_meta and (unused := (codes <= self.ratio).all(dim=0)).any():
             codes[:, unused] = torch.rand(count, int(unused.sum()))
         return codes
 

@@ -37,7 +37,7 @@ class HeadLayer(CodeLayer):
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         chosen = (code[:, 0] * self.heads).long().clamp(0, self.heads - 1)
-        if len(x) == len(code) and isinstance(self.inner, nn.Conv2d) and self.inner.padding_mode == "zeros":
+        if x.shape[0] == code.shape[0] and isinstance(self.inner, nn.Conv2d) and self.inner.padding_mode == "zeros":
             return self.norm(self.own(x, self.inner, chosen))
         rows = torch.arange(len(code), device=code.device) // (len(code) // len(x))
         images = self.inner(x).unflatten(1, (-1, self.heads)).transpose(1, 2).flatten(0, 1)  # (B * k, C', H, W)

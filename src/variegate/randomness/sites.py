@@ -88,7 +88,7 @@ def side_by_side(layer: nn.Module, shared: Tensor, own: Tensor, code: Tensor | N
 
     A plain convolution computes the part of `shared` (B, ...) once; for any other layer it is repeated.
     """
-    if len(shared) < len(own):
+    if shared.shape[0] < own.shape[0]:
         if isinstance(layer, PlainLayer):
             return layer.join(shared, own)
         shared = shared.repeat_interleave(len(own) // len(shared), dim=0)
@@ -160,4 +160,4 @@ def tile_to(field: Tensor, size: Size) -> Tensor:
     if (height, width) == size:
         return field
     repeats = (1, 1, -(-size[0] // height), -(-size[1] // width))
-    return torch.tile(field, repeats)[..., : size[0], : size[1]]
+    return field.repeat(repeats)[..., : size[0], : size[1]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ..core.errors import CheckpointError, ConfigError
 from ..core.files import saving
 from ..core.interfaces import Generator, Shapes, Size
 from .bundled import bundled
+from .card import card
+from .hub import fetch, on_hub
 
 
 class ModelRecord(Config):
@@ -46,8 +49,17 @@ def versions() -> dict[str, str]:
 FILES = {"config.json", "model.safetensors", "inverter.safetensors", "README.md"}
 
 
-def write_model(folder: Path, generator: Generator, record: ModelRecord, inverter: nn.Module | None = None) -> None:
+def write_model(
+    folder: Path,
+    generator: Generator,
+    record: ModelRecord,
+    inverter: nn.Module | None = None,
+    text: str | None = None,
+) -> None:
     """Save a model in a folder of its own.
+
+    Args:
+        text: of its card; default: what the record tells.
 
     Raises:
         ConfigError: the folder contains other files, which would be lost.
@@ -63,17 +75,22 @@ def write_model(folder: Path, generator: Generator, record: ModelRecord, inverte
                 tensors = {key: tensor.contiguous() for key, tensor in module.state_dict().items()}
                 save_file(tensors, aside / f"{name}.safetensors", metadata={"format": "pt"})
         (aside / "config.json").write_text(record.model_dump_json(indent=2))
-        (aside / "README.md").write_text(card(record))
+        for file in aside.glob("*.safetensors"):  # which are written for their owner alone
+            shutil.copymode(aside / "config.json", file)
+        (aside / "README.md").write_text(card(record) if text is None else text, encoding="utf-8")
 
 
 def model_folder(place: Path) -> Path:
-    """The folder of the model: inside a run directory, the given folder itself, or of a bundled model of that name.
+    """The folder of the model: inside a run directory, the given folder itself, or of a bundled model of that name;
+    in the cache for one on the hub, such as user/name.
 
     Raises:
-        CheckpointError: it is not a folder.
+        CheckpointError: it is not a folder, and not a model on the hub.
     """
     if (shipped := bundled(place)) is not None:
         return shipped
+    if (wanted := on_hub(place)) is not None:
+        return fetch(wanted, FILES, read_record)
     if not place.is_dir():
         raise CheckpointError(f"{place} is not a folder; give a run directory that `variegate train` wrote")
     return place / "model" if (place / "model").is_dir() else place
@@ -93,6 +110,8 @@ def read_weights(folder: Path, name: str = "model") -> dict[str, Tensor]:
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; copy the whole model folder again")
+    if not os.access(path, os.R_OK):
+        raise CheckpointError(f"{path} cannot be read (permission denied); ask its owner for the right to read it")
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -125,33 +144,3 @@ def load_weights(
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         first = re.split(r'(?<="),|\.$', first)[0]  # the first of a list of names
         raise CheckpointError(f"{where}: the saved weights belong to another network: {first}; {remedy}") from None
-
-
-def card(record: ModelRecord) -> str:
-    """The text of the model card."""
-    method = record.method
-    height, width = record.size
-    named = {"none": "none", "vector": "vectors.npy:0", "class": next(iter(record.condition.get("names", ())), "")}
-    example = json.dumps(named.get(record.condition["kind"], "condition.png"))
-    return f"""# {method["name"]} trained on {record.data}
-
-{method["summary"][0].upper() + method["summary"][1:]}.
-
-| | |
-|---|---|
-| method | {method["name"]}: {method["paper"]} |
-| data | {record.data}; check its terms before you publish images or this model |
-| condition | {json.dumps(record.condition)[:300]} |
-| size | {height}x{width} (other sizes work, best near this one) |
-| steps | {record.step}, seed {record.seed} |
-| versions | {", ".join(f"{name} {number}" for name, number in record.versions.items())} |
-
-```python
-import variegate
-model = variegate.load("PATH")
-out = model.sample({example}, n=16, seed=0)
-```
-
-Weights are the moving average of the generator's. Images are samples from p(image | condition) as learned from the data
-above; they are not photographs of anything. No file here needs unpickling.
-"""
