@@ -26,7 +26,7 @@ from variegate.core.sampling import decode_in_chunks
 from variegate.losses.adversarial import generator_loss, towards
 from variegate.methods import method
 from variegate.networks.discriminators.patch import logits
-from variegate.training.loop import update
+from variegate.training.moves import update
 from variegate.training.state import optimizer_for
 
 from .encode_once import one_by_one

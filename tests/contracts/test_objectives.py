@@ -17,7 +17,7 @@ from variegate.methods import method
 from variegate.objectives.adversarial import Adversarial
 from variegate.objectives.matches import targets_of
 from variegate.objectives.nearest_sample import NearestSample
-from variegate.training.loop import update
+from variegate.training.moves import update
 
 pytestmark = pytest.mark.core
 

@@ -36,7 +36,8 @@ def test_ranks_together_see_the_stream_of_one_rank_in_order(length: int, seed: i
     whole = take(InfiniteSampler(length, batch, seed, start_step=start), 3 * batch)
     parts = [take(InfiniteSampler(length, batch, seed, rank, world, start), 3 * share) for rank in range(world)]
     for step in range(3):
-        joined = [visit for part in parts for visit in part[step * share : (step + 1) * share]]
+        turns = zip(*(part[step * share : (step + 1) * share] for part in parts), strict=True)
+        joined = [visit for visits in turns for visit in visits]
         assert joined == whole[step * batch : (step + 1) * batch]
 
 

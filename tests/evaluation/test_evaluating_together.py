@@ -11,6 +11,8 @@ import pytest
 import variegate
 from helpers.runs import python
 from helpers.shared import shared_weights
+from variegate.core.errors import ConfigError
+from variegate.evaluation.compare import compare
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 COSTS = ("seconds_per_image", "megabytes")
@@ -33,3 +35,9 @@ def test_two_processes_measure_what_one_measures(tmp_path: Path, monkeypatch: py
         if name not in COSTS:
             assert together["metrics"][name]["value"] == pytest.approx(metric["value"], rel=1e-5, abs=1e-7), name
     assert (run / "report.html").is_file()
+
+
+def test_a_comparison_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"start one process, or share only `variegate evaluate --json`"):
+        compare(["one", "two"])

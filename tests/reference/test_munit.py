@@ -20,7 +20,7 @@ from variegate.networks.discriminators.munit import MUNITDiscriminator
 from variegate.networks.style_encoder import StyleEncoder
 from variegate.objectives.munit import MUNIT, MUNITConfig
 from variegate.randomness.adain import AdaIN, AdaINConfig
-from variegate.training.loop import update
+from variegate.training.moves import update
 
 SMALL: Size = (16, 24)
 CONDITION, IMAGE = 4, 3  # channels

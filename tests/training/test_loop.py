@@ -72,7 +72,7 @@ def test_gradients_are_clipped_per_player_before_the_step(tmp_path: Path) -> Non
     """With plain steps of size 1 the change of the weights is the clipped gradient."""
     from lightning_fabric import Fabric
 
-    from variegate.training.loop import update
+    from variegate.training.moves import update
 
     fabric = Fabric(accelerator="cpu", devices=1)
     parameter = torch.nn.Parameter(torch.zeros(4))
@@ -87,7 +87,7 @@ def test_gradients_are_clipped_per_player_before_the_step(tmp_path: Path) -> Non
 def test_players_of_one_move_step_together_from_gradients_at_the_same_point() -> None:
     from lightning_fabric import Fabric
 
-    from variegate.training.loop import update
+    from variegate.training.moves import update
 
     fabric = Fabric(accelerator="cpu", devices=1)
     one, two = (torch.nn.Parameter(torch.tensor(value)) for value in (2.0, 3.0))
@@ -105,7 +105,7 @@ def test_players_of_one_move_step_together_from_gradients_at_the_same_point() ->
 def test_a_term_that_two_players_share_is_propagated_once_and_moves_both() -> None:
     from lightning_fabric import Fabric
 
-    from variegate.training.loop import update
+    from variegate.training.moves import update
 
     class Counted(torch.autograd.Function):
         passes = 0

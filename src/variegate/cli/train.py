@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from ..core.errors import ConfigError
+from ..core.progress import first
 from .options import typed_options
 from .parsing import Direction, parse_size
 
@@ -55,11 +55,17 @@ class Train:
     save_every: int | None = None
     keep_every: int = 0
     log_every: int | None = None
+    accumulate: int = 1
+    """divide the batch of each process into so many parts, of which memory holds one at a time"""
     workers: int = 0
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     compile: bool = False
     """torch.compile the generator"""
+    checkpoint_activations: bool = False
+    """less memory: the generator computes the inside of its stages twice instead of keeping it; the same training"""
+    tracker: Literal["tensorboard", "trackio", "wandb", "none"] = "tensorboard"
+    """what shows metrics and samples while it trains; metrics.jsonl is written in any case"""
     quiet: bool = False
 
     def run(self, options: dict[str, str]) -> None:
@@ -73,6 +79,6 @@ class Train:
             raise ConfigError(f"--{taken[0]}: is no option of a method; see variegate train {self.method} --help")
         settings |= {"size": parse_size(self.size), "grey": self.grey or None, **typed}
         folder = train(self.method, self.data, self.out, self.resume, **settings)
-        if os.environ.get("RANK", "0") == "0":
+        if first():
             split = RunFolder(folder).pairs("held").split
             print(f"{folder}: see {folder}/samples, then run: variegate sample {folder} {split}:0 -n 16")

@@ -1,4 +1,7 @@
-"""Atomic writes: next to the target, synced, then renamed, so no good file or folder is replaced by half of one."""
+"""Atomic writes: next to the target, synced, then renamed, so no good file or folder is replaced by half of one.
+
+The folder is synced too: after a power failure a rename that was not may be undone.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield aside
         sync(aside)
         os.replace(aside, path)
+        sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -38,12 +42,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     try:
         yield aside
         for file in aside.rglob("*"):
-            if file.is_file():
-                sync(file)
+            sync_folder(file) if file.is_dir() else sync(file)
+        sync_folder(aside)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             os.replace(folder, old)
         os.replace(aside, folder)
+        sync_folder(folder.parent)
+        sync_folder(folder.parent.parent)  # the parent may be as new
     finally:
         put_back(old, folder)
         shutil.rmtree(aside, ignore_errors=True)
@@ -107,3 +113,20 @@ def sync(path: Path) -> None:
     """Flush what was written to a file to disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush to disk which files a folder has, so that a rename outlasts a power failure; where the system can do it."""
+    if os.name == "nt":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # one that may be entered and written to, but not read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

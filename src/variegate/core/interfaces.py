@@ -43,6 +43,7 @@ class Batch(NamedTuple):
     neighbours: Tensor | None = None  # (B, N, C, H, W) other plausible images of the same condition
     present: Tensor | None = None  # (B, N) bool, which neighbours exist
     encode: Callable[[Tensor], Tensor] | None = None  # of pools: turns `condition`, as read, into network input
+    parts: int = 1  # this is one of so many equal parts of the whole batch; gradients are averaged over them
 
     def conditions(self, rows: Tensor) -> Tensor:
         """Conditions of some rows (b,), encoded now if the batch is a pool: (b, K, H, W)."""

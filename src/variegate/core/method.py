@@ -168,6 +168,10 @@ class ObjectiveConfig(Component):
         """The number of conditions in the smallest pass through the generator."""
         return batch_size
 
+    def indivisible(self) -> str | None:
+        """Why the mean over micro-batches is not what the whole batch gives; None if it is."""
+        return None
+
     def build_inverter(self, shapes: Shapes) -> nn.Module | None:
         """The network of `Objective.inverter`, untrained."""
         return None
@@ -209,13 +213,11 @@ class Method(Config):
         training, objective = self.training, self.objective
         if training.rebalance in ("loss", "both") and not objective.weighs_pixels:
             return "its losses do not weigh pixels by rarity; only training.rebalance data works with this objective"
-        wanted = training.neighbours
-        if wanted.threshold and objective.targets() == 1:
+        near = training.neighbours
+        if near.threshold and objective.targets() == 1:
             return "its objective has one target per condition; training.neighbours.threshold must be 0"
-        if wanted.threshold and wanted.most > objective.targets():
-            few = (
-                f"training.neighbours.most is {wanted.most}, but each condition has only {objective.targets()} outputs"
-            )
+        if near.threshold and near.most > objective.targets():
+            few = f"training.neighbours.most is {near.most}, but each condition has only {objective.targets()} outputs"
             return f"{few} to match; lower it, or raise their number (--branches, --candidates)"
         if training.patience and training.keep != "best":
             return "training.patience waits for a better validation score, so it needs training.keep best"
@@ -239,8 +241,7 @@ class Method(Config):
         given, _, other = condition.spelling.partition(":")
         if kind == "superres" and (given, other) != (kind, setting):
             raise ConfigError(
-                f"{self.name} is built for --condition {self.derived}, not {condition.spelling}; "
-                "give --scale its factor"
+                f"{self.name} is built for --condition {self.derived}, not {condition.spelling}; give --scale its value"
             )
         if kind == "self" and given != kind:
             raise ConfigError(f"{self.name} reads the image itself, not --condition {condition.spelling}; leave it out")

@@ -19,8 +19,8 @@ _quiet = ContextVar("quiet", default=False)
 
 
 def first() -> bool:
-    """Whether this process is the one that speaks and writes, of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
+    """Whether this process is the one that speaks and writes, of those that torchrun or Slurm started."""
+    return int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0) == 0
 
 
 @contextmanager

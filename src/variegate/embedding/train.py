@@ -24,6 +24,7 @@ from ..runs.measured import Protocol, Results
 from ..runs.saved_model import versions
 from ..runs.settings import ExecutionSettings
 from ..runs.stop import Stop
+from ..runs.trackers import open_tracker
 from .identities import Identities, read_identities
 from .network import EmbeddingNetwork
 from .saved import Embedding, EmbeddingRecord, Settings
@@ -76,7 +77,8 @@ def train_embedding(
     checkpoints, every = Checkpoints(folder / "checkpoints"), run.intervals(settings.steps).save
     if saved := checkpoints.load_last():
         trainer.load_state(saved)
-    log = Log(folder, trainer.step, settings.steps, "embedding", run.quiet)
+    shown = open_tracker(run.tracker, folder, trainer.step, config, run.quiet)
+    log = Log(folder, trainer.step, settings.steps, "embedding", run.quiet, shown)
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log):
         while trainer.step < settings.steps and not stop.asked:
             loss = trainer.move(*learn.batch(settings.seed, trainer.step, settings.people, settings.pictures))

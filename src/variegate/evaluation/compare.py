@@ -19,6 +19,7 @@ from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.measured import Measured, Results
+from ..runs.settings import processes
 from ..training.minutes import time_steps
 from .evaluate import unseen_or_not
 from .measuring.cost import COSTS, measured_cost
@@ -59,11 +60,12 @@ def compare(
         perceptual: include the metrics that need network weights.
 
     Raises:
-        ConfigError: there are fewer than two.
+        ConfigError: there are fewer than two, or several processes compare them.
         DataError: runs do not have the same held-out pairs, or a file holds no metrics.
     """
     if len(runs) < 2:
         raise ConfigError("give at least two runs to compare; `variegate evaluate` measures one")
+    refuse_several_processes()
     names = names_of([Path(run) for run in runs])
     opened = {name: open_run(run, data) for name, run in zip(names, runs) if not is_numbers(run)}
     check_same(opened)
@@ -98,6 +100,14 @@ def compare(
     sections = comparison_sections(rows, held, items, found)
     write_report(out / "report.html", Report("Side by side", " ".join([lead, *told]), sections))
     return content
+
+
+def refuse_several_processes() -> None:
+    if processes() > 1:
+        raise ConfigError(
+            "compare also times runs, which other processes would disturb; start one process, or share only "
+            "`variegate evaluate --json` of each run, and compare the files that it prints"
+        )
 
 
 def names_of(runs: Sequence[Path]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..core.processes import mean_of_all
+
 EPSILON = 1e-5
 
 
@@ -16,13 +18,14 @@ def code_distance(codes: Tensor) -> Tensor:
 def mode_seeking(distance: Tensor, codes: Tensor) -> Tensor:
     """1 / (mean d_I / mean d_z + 1e-5), the inverse of the ratio that MSGAN maximises (Mao et al., CVPR 2019).
 
-    As in its code, means are taken over the whole batch before dividing. It reaches 1e5 when images coincide.
+    As in its code, means are taken over the whole batch (of all processes) before dividing. It reaches 1e5 when images
+    coincide.
 
     Args:
         distance: d_I, mean absolute difference of two images of each condition, (B,).
         codes: the two codes, (B, 2, D).
     """
-    return 1 / (distance.mean() / code_distance(codes).mean() + EPSILON)
+    return 1 / (mean_of_all(distance.mean()) / mean_of_all(code_distance(codes).mean()) + EPSILON)
 
 
 def diversity_sensitive(distance: Tensor, codes: Tensor, margin: float | None) -> Tensor:

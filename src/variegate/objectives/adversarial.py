@@ -89,6 +89,7 @@ class Adversarial(Objective):
         elif seeking.kind == "dsgan":
             distance = self.distance(images, judgement)
             terms["diversity"] = seeking.weight * diversity_sensitive(distance, codes, seeking.margin)
+        del judgement  # its feature maps would wait, beside those of other micro-batches, for the end of the step
         yield {"generator": terms}
 
     def distance(self, images: Tensor, judgement: Judgement) -> Tensor:
@@ -145,6 +146,9 @@ class AdversarialConfig(ObjectiveConfig):
         if self.seeking.features and not self.seeking.judge_both:
             return "objective.seeking.features compares what the discriminator sees in both; give judge_both true"
         return None
+
+    def indivisible(self) -> str | None:
+        return "MSGAN's term divides means over the whole batch" if self.seeking.kind == "msgan" else None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> Adversarial:
         channels = shapes.image_channels + (shapes.condition_channels if self.conditional else 0)

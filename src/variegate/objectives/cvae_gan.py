@@ -57,7 +57,7 @@ class CVAEGAN(Objective):
             "adversarial": self.fool(self.discriminator, condition, of_encoded),
             "adversarial2": self.fool(self.discriminator2, condition, of_random),
             "l1": config.reconstruction * F.l1_loss(of_encoded, image),
-            "kl": config.kl * kl_to_standard_normal(mean, log_variance),
+            "kl": config.kl * batch.parts * kl_to_standard_normal(mean, log_variance),
             "latent": config.latent * F.l1_loss(self.found(of_random), random),
         }
         yield {"generator": joint, "posterior": joint}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..core.interfaces import Shapes
 from ..core.method import Method, Opposite
+from ..core.processes import mean_of_all
 from ..losses.deviation import calibrated_gain, calibrated_reward, deviation, mean_l1
 from .moment_reconstruction import MomentReconstruction, MomentReconstructionConfig
 
@@ -54,7 +55,7 @@ class DeviationReward(MomentReconstruction):
         """Move beta by the distance, in decibels, of the samples' gain by averaging to a calibrated one."""
         one = (samples - image.unsqueeze(1)).square().mean()
         together = (samples.mean(dim=1) - image).square().mean()
-        found = torch.stack([one, together])
+        found = mean_of_all(torch.stack([one, together]))
         self.errors.copy_(REMEMBERED * self.errors + (1 - REMEMBERED) * found if self.errors.any() else found)
         gain = 10 * torch.log10(self.errors[0] / self.errors[1].clamp(min=1e-12))
         wanted = 10 * math.log10(calibrated_gain(samples.shape[1]))
@@ -70,6 +71,9 @@ class DeviationRewardConfig(MomentReconstructionConfig):
     share: float = Field(1.0, gt=0, le=1, description="share of the batch for which P samples are drawn")
     reconstruction: float = Field(100.0, gt=0, description="lambda: weight of the mean and of the reward")
     reward_rate: float = Field(0.005, ge=0, description="change of the reward per update and decibel; 0: it stays")
+
+    def indivisible(self) -> str | None:
+        return "its reward is steered by the errors of the whole batch"
 
     def refusal(self, method: Method) -> str | None:
         if not method.randomness.has_code:

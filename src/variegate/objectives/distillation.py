@@ -18,6 +18,7 @@ from torch import Tensor
 from ..core.errors import ConfigError
 from ..core.interfaces import Batch, Generator, Losses, Shapes
 from ..core.method import Method, Opposite
+from ..core.processes import each_row
 from ..networks.perceptual import PerceptualKind, perceptual
 from .matches import Targets
 from .nearest_sample import NearestSample, NearestSampleConfig
@@ -40,11 +41,17 @@ class Distillation(NearestSample):
         """The teacher's images (B, N, C, H, W) of training codes 0 .. N-1."""
         if self.predictor is None:
             raise ConfigError("a student needs a teacher; train one first (method.previous) or give --teacher")
-        images = []
-        for rows in torch.arange(len(batch.key), device=batch.key.device).split(self.config.chunk):
-            codes = self.predictor.draw_for(batch.key[rows], self.config.images)
-            images.append(self.predictor(batch.conditions(rows), codes))
-        return torch.cat(images)
+        teacher = self.predictor
+
+        def work(own: Tensor) -> tuple[Tensor, ...]:
+            images = []
+            for rows in own.split(self.config.chunk):
+                codes = teacher.draw_for(batch.key[rows], self.config.images)
+                images.append(teacher(batch.conditions(rows), codes))
+            return (torch.cat(images),)
+
+        [images] = each_row(len(batch.key), work, batch.key.device)
+        return images
 
     def match_chunk(
         self, generator: Generator, batch: Batch, targets: Targets, rows: Tensor, turns: Tensor
@@ -67,7 +74,7 @@ class DistillationConfig(NearestSampleConfig):
     candidates: int = Field(16, ge=1, description="m: samples among which the nearest is searched")
     inner_steps: int = Field(16, ge=1, description="K: updates per pool")
     updates_per_step: int = Field(10_000, ge=1, description="as of nearest_sample; a teacher draws anew for every step")
-    inner_batch: int = Field(8, ge=1, description="targets per update and process")
+    inner_batch: int = Field(8, ge=1, description="targets per update, split over the processes")
     chunk: int = Field(64, ge=1, description="conditions, or candidates, held in memory at a time")
 
     def targets(self) -> int:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core.errors import ConfigError
 from ..core.interfaces import Batch
-from ..core.processes import gather_rows, own_rows
+from ..core.processes import gather_rows, number, own_rows
 
 NAMES = ("winners", "closest", "rounds")
+NEAREST = 1e-6  # of distances, whose powers would otherwise have no bound
 
 
 class Targets(NamedTuple):
@@ -33,7 +35,7 @@ class Slots(NamedTuple):
 
 
 class Matches(nn.Module):
-    """Winning candidates (B, T, P), their distances (B, T), and rounds of matching (B,), of every process's slots."""
+    """Winning candidates (B, T, P), their distances (B, T), and rounds of matching (B,)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,11 +47,10 @@ class Matches(nn.Module):
 
     def keep(self, winners: Tensor, closest: Tensor, rounds: Tensor) -> None:
         for name, rows in zip(NAMES, (winners, closest, rounds)):
-            self.register_buffer(name, gather_rows(rows))
+            self.register_buffer(name, rows)
 
     def recall(self) -> list[Tensor]:
-        """What this process kept."""
-        return [own_rows(self.get_buffer(name)) for name in NAMES]
+        return [self.get_buffer(name) for name in NAMES]
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name in NAMES:  # as large as they were; checkpoints of earlier versions have none
@@ -91,3 +92,36 @@ def targets_of(batch: Batch) -> Targets:
     if batch.neighbours is None or batch.present is None:
         return Targets(own, here)
     return Targets(torch.cat([own, batch.neighbours], dim=1), torch.cat([here, batch.present], dim=1))
+
+
+def own_pairs(pick: Tensor) -> Tensor:
+    """This process's share of picked (slot, target) pairs (b, 2).
+
+    Raises:
+        ConfigError: processes cannot have equally many.
+    """
+    if len(pick) % number():
+        raise ConfigError(
+            f"objective.inner_batch {len(pick)} cannot be divided equally among {number()} processes; "
+            f"give a multiple of {number()}"
+        )
+    return own_rows(pick)
+
+
+def now_nearer(pick: Tensor, distances: Tensor, limits: Tensor) -> Tensor:
+    """Slots of picked (slot, target) pairs (b, 2) whose images came nearer than a limit, in any process.
+
+    Args:
+        distances: of this process's share of the pairs.
+        limits: of all pairs, (B, T).
+    """
+    slots, which = pick.unbind(1)
+    return slots[gather_rows(distances.detach()) < limits[slots, which]].unique()
+
+
+def power_mean(distances: Tensor, power: float) -> Tensor:
+    """Of distances (b,), or of (d^p - 1) / p, for p = 0 of log d: the slope is d^(p-1), so far ones pull less."""
+    near = distances.clamp(min=NEAREST)
+    if power == 1:
+        return distances.mean()
+    return (near.log() if power == 0 else (near.pow(power) - 1) / power).mean()

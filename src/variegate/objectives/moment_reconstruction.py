@@ -19,6 +19,7 @@ from ..core.capabilities import HasMoments
 from ..core.errors import ConfigError
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
+from ..core.processes import mean_of_all
 from ..losses import moments as m
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks.blocks import Norm
@@ -98,7 +99,8 @@ def average(losses: Tensor, hole: Tensor | None) -> Tensor:
     """Mean of (B, C, H, W) over everything, or over the pixels where the hole (B, 1, H, W) is 1."""
     if hole is None:
         return losses.mean()
-    return (losses * hole).sum() / (hole.sum() * losses.shape[1]).clamp(min=1)
+    area = mean_of_all(hole.sum())  # of the whole batch, whose parts have larger and smaller holes
+    return (losses * hole).sum() / (area * losses.shape[1]).clamp(min=1)
 
 
 class MomentReconstructionConfig(ObjectiveConfig):
@@ -135,6 +137,9 @@ class MomentReconstructionConfig(ObjectiveConfig):
 
     def smallest_batch(self, batch_size: int) -> int:
         return round(self.share * batch_size)
+
+    def indivisible(self) -> str | None:
+        return "it averages over the holes of the whole batch" if self.masked and self.moments else None
 
     def refusal(self, method: Method) -> str | None:
         return self._moments_refusal(method) or self._discriminator_refusal(method)

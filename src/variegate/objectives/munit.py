@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from ..core.errors import ConfigError
 from ..core.interfaces import Batch, Features, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
+from ..core.processes import gather_rows, own_rows
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks import weights as network_weights
 from ..networks.discriminators.munit import MUNITDiscriminator
@@ -41,7 +42,7 @@ class MUNIT(Objective):
 
     The generator is E^c_A and G_B; `partner`, the generator of the other direction, is E^c_B and G_A.
 
-    Pairs are not used: no term compares an image with its condition, and image i meets condition i+1 of its batch. In
+    Pairs are not used: no term compares an image with its condition, and image i meets condition i+1 of the batch. In
     a batch of one both images of a step come from one item, so the order of the data decides whether they belong
     together.
 
@@ -73,7 +74,7 @@ class MUNIT(Objective):
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         config, partner = self.config, self.partner
-        a, b = batch.condition.roll(-1, dims=0), batch.image
+        a, b = own_rows(gather_rows(batch.condition).roll(-1, dims=0)), batch.image
         drawn_a, drawn_b = generator.draw_for(batch.key, 2).unbind(dim=1)
         content_a, content_b = generator.encode(a), partner.encode(b)
         ab, ba = generator.decode(content_a, drawn_b), partner.decode(content_b, drawn_a)
@@ -142,6 +143,9 @@ class MUNITConfig(ObjectiveConfig):
 
     def players(self) -> frozenset[str]:
         return frozenset({"generator", "partner", "discriminator"})
+
+    def indivisible(self) -> str | None:
+        return "it joins every image with the condition of the next pair"
 
     def refusal(self, method: Method) -> str | None:
         generator, randomness = method.generator, method.randomness

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
+from ..core.processes import each_row
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.class_wise import class_distances
 from ..losses.perceptual import feature_l1
@@ -30,10 +31,9 @@ from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 from .adversarial import AdversarialConfig, discriminator_of
 from .class_wise import classes
-from .matches import Matches, Slots, Targets, mixed, smaller, targets_of, weight_of
+from .matches import Matches, Slots, Targets, mixed, now_nearer, own_pairs, power_mean, smaller, targets_of, weight_of
 
 PER_CLASS = "randomness.per_class: classes have codes of their own, but {}; train on label maps or omit it"
-NEAREST = 1e-6  # of distances, whose powers would otherwise have no bound
 
 
 class NearestSample(Objective):
@@ -71,19 +71,19 @@ class NearestSample(Objective):
         places = targets.present.nonzero()  # (slot, target) pairs
         for _ in range(config.inner_steps * part // parts, config.inner_steps * (part + 1) // parts):
             pick = places[torch.randint(len(places), (config.inner_batch,), device="cpu").to(places.device)]
-            slots, which = pick.unbind(1)
+            slots, which = own_pairs(pick).unbind(1)
             condition, real = batch.conditions(slots), targets.image[slots, which]
             codes = self.codes(generator, batch.key[slots], winners[slots, which].unsqueeze(1))
             images = generator(condition, codes)[:, 0]
             if self.discriminator is not None:
                 yield self.judge_first(self.discriminator, condition, real, images)
             distance = self.distance(images, self.embed(real), weight_of(batch, slots))
-            terms = {"nearest": self.mean(distance)}
+            terms = {"nearest": power_mean(distance, config.power)}
             if self.discriminator is not None:
                 fooled = generator_loss(logits(self.discriminator(condition, images)), config.mode)
                 terms["adversarial"] = config.adversarial * fooled
             yield {"generator": terms}
-            reached = slots[distance.detach() < config.rematch * closest[slots, which]].unique()
+            reached = now_nearer(pick, distance, config.rematch * closest)
             if len(reached):
                 rounds[reached] += 1
                 winners[reached], closest[reached] = self.match(generator, batch, targets, reached, rounds[reached])
@@ -91,13 +91,6 @@ class NearestSample(Objective):
             self.matches.keep(winners, closest, rounds)
         else:
             self.matches.forget()
-
-    def mean(self, distances: Tensor) -> Tensor:
-        """Of distances (b,), or of (d^p - 1) / p, for p = 0 of log d: the slope is d^(p-1), so far ones pull less."""
-        near, power = distances.clamp(min=NEAREST), self.config.power
-        if power == 1:
-            return distances.mean()
-        return (near.log() if power == 0 else (near.pow(power) - 1) / power).mean()
 
     def judge_first(self, discriminator: nn.Module, condition: Tensor, real: Tensor, images: Tensor) -> Losses:
         """The discriminator's own update, on the images that the generator is then trained on."""
@@ -126,13 +119,17 @@ class NearestSample(Objective):
         slots_at_once = max(1, self.config.chunk // self.config.candidates)
         was_training = generator.training
         generator.eval()  # batch statistics would make winners depend on which candidates share a chunk
-        found = [
-            self.match_chunk(generator, batch, targets, some, turn)
-            for some, turn in zip(rows.split(slots_at_once), turns.split(slots_at_once))
-        ]
+
+        def work(own: Tensor) -> tuple[Tensor, ...]:
+            found = [
+                self.match_chunk(generator, batch, targets, rows[some], turns[some])
+                for some in own.split(slots_at_once)
+            ]
+            return tuple(map(torch.cat, zip(*found)))
+
+        winners, distances = each_row(len(rows), work, rows.device)
         generator.train(was_training)
-        winners, distances = zip(*found)
-        return torch.cat(winners), torch.cat(distances)
+        return winners, distances
 
     def match_chunk(
         self, generator: Generator, batch: Batch, targets: Targets, rows: Tensor, turns: Tensor
@@ -234,7 +231,7 @@ class NearestSampleConfig(ObjectiveConfig):
     power: float = Field(
         1.0, ge=-1, le=1, description="p of the distances; 1: as published; below, those far from a target count less"
     )
-    inner_batch: int = Field(1, ge=1, description="slots per update and process; processes share the pool, a batch")
+    inner_batch: int = Field(1, ge=1, description="slots per update, split over the processes")
     chunk: int = Field(10, ge=1, description="candidates held in memory at a time")
     match_scale: int = Field(
         1,
@@ -277,6 +274,9 @@ class NearestSampleConfig(ObjectiveConfig):
 
     def targets(self) -> int:
         return self.candidates
+
+    def indivisible(self) -> str | None:
+        return "it trains on objective.inner_batch pairs of a pool at a time, and needs memory only for those"
 
     def refusal(self, method: Method) -> str | None:
         if not method.randomness.has_code:

@@ -50,9 +50,12 @@ class Checkpoints:
         return 0 if best is None else steps[-1] - best
 
     def score(self, step: int) -> float | None:
-        path = self.path(step) / "score.json"
-        score: float | None = json.loads(path.read_text())["score"] if path.is_file() else None
-        return score
+        """The score of a step; None if it has none, or its file is damaged."""
+        try:
+            score = json.loads((self.path(step) / "score.json").read_text())["score"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None
 
     def keeps(self, step: int) -> bool:
         """Whether the checkpoint of a step is never pruned."""
@@ -82,7 +85,9 @@ class Checkpoints:
         """
         if step not in self.steps():
             return None
-        weights: dict[str, Tensor] = self.load(step, "evaluate again without it")["generator"]
+        weights = self.load(step, "evaluate again without it").get("generator")
+        if not isinstance(weights, dict):
+            raise CheckpointError(f"{self.path(step)} has no weights of a generator; remove it and evaluate again")
         return weights
 
     def load(self, step: int, remedy: str) -> dict[str, Any]:
@@ -90,6 +95,7 @@ class Checkpoints:
         path = self.path(step) / "state.pt"
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            state["step"] = int(state["step"])
         except Exception as error:  # torch raises many types for damaged files
             raise CheckpointError(
                 f"{path} is cut short or damaged ({type(error).__name__}); remove {path.parent} and {remedy}"

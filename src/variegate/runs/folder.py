@@ -56,7 +56,7 @@ class RunFolder:
     def log(self) -> list[dict[str, Any]]:
         """The rows of `metrics.jsonl`, without a last row truncated by a crash."""
         path, rows = self.path / LOG, []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
             try:
                 row = json.loads(line)
                 rows.append({"step": int(row.pop("step")), **row})

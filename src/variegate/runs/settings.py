@@ -9,6 +9,8 @@ from pydantic import Field
 
 from ..core.config import Config
 from ..core.device import require_device
+from ..core.errors import ConfigError
+from .trackers import Kind
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -26,12 +28,19 @@ class ExecutionSettings(Config):
     log_every: int | None = Field(None, ge=1, description="steps between logged metrics; default: 200 times per run")
     save_every: int | None = Field(None, ge=1, description="steps between checkpoints; default: 10 per run")
     keep_every: int = Field(0, ge=0, description="keep checkpoints at multiples of it; 0: only the last and the best")
+    accumulate: int = Field(
+        1, ge=1, description="micro-batches of a process's batch; memory holds one at a time, gradients are of all"
+    )
     workers: int = Field(0, ge=0, description="processes that read images")
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: str = Field("32-true", description="32-true or bf16-mixed")
     channels_last: bool = Field(True, description="memory layout; faster on most machines, same images")
     compile: bool = Field(False, description="torch.compile the generator; the first steps are slow")
+    checkpoint_activations: bool = Field(
+        False, description="compute what is inside a network's stages twice instead of keeping it; same training"
+    )
     quiet: bool = False
+    tracker: Kind = Field("tensorboard", description="what shows metrics: tensorboard, trackio, wandb or none")
 
     def intervals(self, steps: int) -> Intervals:
         return Intervals(self.log_every or max(1, steps // 200), self.save_every or max(1, steps // 10))
@@ -44,6 +53,9 @@ class ExecutionSettings(Config):
         """
         from lightning_fabric import Fabric
 
+        from .strategy import Together
+
+        refuse_lonely_task()
         if self.device != "auto":
             require_device(self.device)
         world = processes()
@@ -52,7 +64,7 @@ class ExecutionSettings(Config):
             accelerator=self.device,
             devices=local,
             num_nodes=max(1, world // local),
-            strategy="ddp" if world > 1 else "auto",
+            strategy=Together() if world > 1 else "auto",
             precision=self.precision,  # type: ignore[arg-type]
         )
         fabric.launch()
@@ -62,3 +74,16 @@ class ExecutionSettings(Config):
 def processes() -> int:
     """How many processes torchrun or Slurm started for this training."""
     return int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+
+
+def refuse_lonely_task() -> None:
+    """Raise ConfigError for a Slurm job whose tasks would wait for each other forever, or cannot find their device."""
+    if "WORLD_SIZE" in os.environ or processes() == 1:
+        return
+    if "SLURM_NTASKS_PER_NODE" not in os.environ:
+        raise ConfigError(
+            f"Slurm started {processes()} tasks, but does not say how many of them on each machine; give "
+            "--ntasks-per-node, and not --ntasks, in the job's script"
+        )
+    if "SLURM_STEP_ID" not in os.environ:
+        raise ConfigError(f"this is one process of a Slurm job of {processes()} tasks; put srun before the command")

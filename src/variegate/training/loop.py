@@ -21,12 +21,13 @@ from torch.utils.data import DataLoader
 
 from ..core.capabilities import HasMemory
 from ..core.config import Training
-from ..core.errors import CheckpointError, DataError, Interrupted, TrainingError
+from ..core.errors import CheckpointError, ConfigError, DataError, Interrupted, TrainingError
 from ..core.files import words_for_a_full_disk
 from ..core.images import is_constant
-from ..core.interfaces import Batch, Generator, Losses
+from ..core.interfaces import Batch, Generator
 from ..core.memory import keep_freed_memory
 from ..core.method import Method
+from ..core.processes import gather_rows
 from ..data.dataset.pairs import Pairs
 from ..data.dataset.sampler import InfiniteSampler, ReplacementSampler, WeightedInfiniteSampler
 from ..data.dataset.visits import Visits, collate, to_batch
@@ -38,12 +39,13 @@ from ..runs.logs import Log
 from ..runs.saved_model import ModelRecord, read_record, versions, write_model
 from ..runs.settings import ExecutionSettings
 from ..runs.stop import Stop
+from ..runs.trackers import open_tracker
+from .moves import add_gradients, by_name, parts_of, take_step
 from .panel import Panel
 from .remembering import remember_images
 from .state import InitialWeights, State
 
 LOOK = 100  # updates of one batch between checks of its losses
-Players = dict[str, list[nn.Parameter]]
 
 
 def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial: InitialWeights | None = None) -> None:
@@ -61,15 +63,15 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     method, run, settings = config.method, config.run, config.method.training
     checkpoints = Checkpoints(folder / "checkpoints", run.keep_every)
     saved = checkpoints.load_last()
-    state = State(method, pairs.shapes, run, saved)
+    state = same_everywhere(fabric, State(method, pairs.shapes, run, saved), folder)
     if initial and not saved:
         initial.load_into(state)
     state.set_up(fabric, settings)
-    begun = saved is not None
-    del saved  # it holds every weight once more
+    begun, saved = saved is not None, None  # it holds every weight once more
     batches = stream(pairs, method, run, fabric, state.step)
     intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema, state.objective)
-    log = Log(folder, state.step, settings.steps, method.name, run.quiet) if fabric.is_global_zero else None
+    shown = open_tracker(run.tracker, folder, state.step, config, run.quiet) if fabric.is_global_zero else None
+    log = Log(folder, state.step, settings.steps, method.name, run.quiet, shown) if fabric.is_global_zero else None
 
     def keep() -> None:
         """Evaluate the panel, then write the checkpoint and the model, each unless that was done."""
@@ -145,11 +147,16 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
     torch.manual_seed((seed << 32) + state.step)
     logs: dict[str, list[Tensor]] = {}
     players = state.moving(settings)
-    for losses in state.objective.updates(state.wrapped, batch, state.step):
-        set_rates(state.optimizers, settings, factor, losses)
-        for name, value in update(fabric, losses, players, state.optimizers, settings).items():
+    whole = state.accumulate * fabric.world_size
+    parts = [
+        state.objective.updates(state.wrapped, part, state.step) for part in parts_of(batch, state.accumulate, whole)
+    ]
+    while moved := add_gradients(fabric, parts, players, state.optimizers):
+        set_rates(state.optimizers, settings, factor, moved)
+        take_step(moved, players, state.optimizers, settings)
+        for name, value in by_name(moved).items():
             logs.setdefault(name, []).append(value)
-        if "generator" in losses:
+        if "generator" in moved:
             update_ema(state.ema, state.generator, settings.ema_decay_at(state.step))
         if any(len(values) % LOOK == 0 and not bool(values[-1].isfinite()) for values in logs.values()):
             break  # the caller reports it; thousands of further inner steps would change nothing
@@ -194,6 +201,8 @@ def stream(pairs: Pairs, method: Method, run: ExecutionSettings, fabric: Fabric,
         if isinstance(visit, DataError):
             raise visit
         raw = fabric.to_device(visit)
+        if method.objective.pools:  # all processes hold the whole pool, and share the work on it
+            raw = {name: gather_rows(rows) for name, rows in raw.items()}
         batch = to_batch(raw, pairs.condition, method.objective.pools)
         if rarity and settings.rebalance in ("loss", "both"):
             batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
@@ -212,34 +221,6 @@ def laid_out(batch: Batch) -> Batch:
     if (encode := batch.encode) is None:
         return batch._replace(condition=last(batch.condition))
     return batch._replace(encode=lambda read: last(encode(read)))
-
-
-def update(
-    fabric: Fabric, losses: Losses, players: Players, optimizers: Mapping[str, Any], settings: Training
-) -> dict[str, Tensor]:
-    """One simultaneous update: gradients of every player named in `losses` for its own sum, then all step.
-
-    A term that several players share (the same tensor) is backpropagated once, into all of them.
-    """
-    sharers: dict[int, tuple[Tensor, list[str]]] = {}
-    for name, terms in losses.items():
-        for value in terms.values():
-            sharers.setdefault(id(value), (value, []))[1].append(name)
-    totals: dict[tuple[str, ...], list[Tensor]] = {}
-    for value, names in sharers.values():
-        totals.setdefault(tuple(names), []).append(value)
-    for name in losses:
-        optimizers[name].zero_grad()
-    for i, (together, values) in enumerate(totals.items()):
-        inputs = [parameter for name in together for parameter in players[name]]
-        fabric.backward(torch.stack(values).sum(), inputs=inputs, retain_graph=i < len(totals) - 1)
-    for name in losses:
-        if settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(players[name], settings.clip_norm)
-        if settings.clip_value is not None:
-            nn.utils.clip_grad_value_(players[name], settings.clip_value)
-        optimizers[name].step()
-    return {f"{name}/{term}": value.detach() for name, terms in losses.items() for term, value in terms.items()}
 
 
 def set_rates(optimizers: Mapping[str, Any], settings: Training, factor: float, names: Mapping[str, Any]) -> None:
@@ -284,6 +265,17 @@ def waited(fabric: Fabric, checkpoints: Checkpoints, patience: int, log: Log | N
     if over and log:
         log.say(f"the validation score has not improved since step {checkpoints.best()}, so training ends here")
     return over
+
+
+def same_everywhere(fabric: Fabric, state: State, folder: Path) -> State:
+    """The state; ConfigError if processes found different checkpoints, as machines do that do not share the disk."""
+    found = sorted(set(gather_rows(torch.tensor([state.step], device=fabric.device)).tolist()))
+    if len(found) > 1:
+        raise ConfigError(
+            f"{folder}: some processes found it at step {found[0]}, others at step {found[-1]}; "
+            "give an --out on a disk that all machines share"
+        )
+    return state
 
 
 def agree_to_stop(fabric: Fabric, asked: bool) -> bool:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.config import to_yaml
 from ..core.errors import CheckpointError, ConfigError, DataError
-from ..core.files import write_text
+from ..core.files import words_for_a_full_disk, write_text
 from ..core.interfaces import Size
 from ..core.method import Method
 from ..data.conditions import condition_from_mapping
 from ..data.dataset.pairs import Pairs
 from ..runs.config import RunConfig, differences, place_of, saved_config
 from ..runs.folder import RunFolder
+from ..runs.lock import holding
 from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights
+from ..runs.trackers import check_tracker
 from .calibration import calibrate
 
 logger = logging.getLogger(__name__)
@@ -31,12 +33,19 @@ def start(config: RunConfig, folder: Path, resume: bool = False) -> None:
     Raises:
         Interrupted: a signal stopped training; a checkpoint was written.
         ConfigError: the folder contains another run or a foreign `config.yaml`, or `resume` is given with settings that
-            differ from the saved ones.
+            differ from the saved ones; or another process trains in it.
         DataError, TrainingError, CheckpointError: see their definitions.
     """
+    refuse_foreign(folder)
+    check_tracker(config.run.tracker)
+    with words_for_a_full_disk(folder), holding(folder):
+        start_alone(config, folder, resume)
+
+
+def start_alone(config: RunConfig, folder: Path, resume: bool) -> None:
+    """`start`, in a folder that this process holds."""
     from .loop import train  # importing torch and Fabric takes seconds; earlier errors should appear at once
 
-    refuse_foreign(folder)
     begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
     pairs = Pairs(config.data.source(direction=RunFolder(folder).direction if begun else None), "train")
     if len(pairs) == 0:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import logging
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -11,15 +13,21 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.checkpoint import checkpoint
 
 from ..core.capabilities import HasLikelihood, HasMemory, HasMoments, HasVelocity
 from ..core.config import Training
-from ..core.errors import ConfigError
+from ..core.errors import CheckpointError, ConfigError
 from ..core.interfaces import Generator, Shapes
 from ..core.method import Method
+from ..networks.checkpointing import checkpoint_activations
+from ..networks.shared_norm import share_batch_norm
 from ..runs.saved_model import load_weights
 from ..runs.settings import ExecutionSettings
+from .dividing import check_division
 from .restart import Fresh
+
+logger = logging.getLogger(__name__)
 
 
 class State:
@@ -34,6 +42,7 @@ class State:
     def __init__(self, method: Method, shapes: Shapes, run: ExecutionSettings, saved: dict[str, Any] | None) -> None:
         torch.manual_seed(run.seed)
         self.step: int = saved["step"] if saved else 0
+        self.method, self.accumulate = method, run.accumulate
         self.share = method.objective.steps_per_batch()
         self.generator = method.build_generator(shapes)
         if isinstance(self.generator, HasMemory):
@@ -43,10 +52,12 @@ class State:
         if saved:  # before wrapping: Fabric can save wrapped modules but not load them
             saved = {"ema": saved.get("average"), **saved}  # its name in older checkpoints
             for name in ("generator", "ema", "objective"):
-                getattr(self, name).load_state_dict(saved[name])
+                restore(getattr(self, name), saved, name)
         if run.channels_last:
             for network in (self.generator, self.objective, self.ema):
                 network.to(memory_format=torch.channels_last)
+        if run.checkpoint_activations and not checkpoint_activations(self.generator):
+            logger.warning("%s has no stages, so checkpoint_activations changes nothing", method.name)
         if run.compile:
             self.generator.compile()
         self.saved = saved
@@ -54,19 +65,22 @@ class State:
 
     def set_up(self, fabric: Fabric, settings: Training) -> None:
         """Move to the device, wrap the trained modules, and create the optimisers."""
+        trained = {name: child for name, child in self.objective.named_children() if is_trained(child)}
+        check_division(self.method, [self.generator, *trained.values()], fabric.world_size, self.accumulate)
         self.ema.to(fabric.device)
         self.wrapped = cast(Generator, wrap(fabric, self.generator))
         self.objective.to(fabric.device)
-        for name, child in self.objective.named_children():
-            if any(p.requires_grad for p in child.parameters()):
-                setattr(self.objective, name, wrap(fabric, child))
+        for name, child in trained.items():
+            setattr(self.objective, name, wrap(fabric, child))
         players = self.objective.players(self.generator)
         self.players = {name: list(parameters) for name, parameters in players.items()}
+        if self.accumulate > 1 and len(self.players) > 1:  # one player's move lies between a forward pass and its own
+            setattr(self.generator, "forward", partial(checkpoint, self.generator.forward, use_reentrant=False))  # noqa: B010
         for name, parameters in self.players.items():
             parts = parts_of(self.generator, parameters, settings.rate_factors) if name == "generator" else parameters
             optimizer = optimizer_for(name, parts, settings)
             if self.saved:
-                optimizer.load_state_dict(self.saved[f"optimizer/{name}"])
+                restore(optimizer, self.saved, f"optimizer/{name}")
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
         held = settings.hold.parameters
         every = [name for name, _ in self.generator.named_parameters()]
@@ -95,6 +109,22 @@ class State:
         return state | {f"optimizer/{name}": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
 
 
+def restore(part: Any, saved: dict[str, Any], name: str) -> None:
+    """Load a part of a checkpoint.
+
+    Raises:
+        CheckpointError: it is missing, damaged or of another network.
+    """
+    try:
+        part.load_state_dict(saved[name])
+    except Exception as error:  # torch raises many types for what does not fit
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CheckpointError(
+            f"checkpoint of step {saved.get('step')}: {name} does not fit this training ({told}); "
+            "remove its folder in checkpoints/ and resume"
+        ) from None
+
+
 class InitialWeights(NamedTuple):
     """Weights of earlier training: the run's folder, and the result of `saved_model.read_weights`."""
 
@@ -117,9 +147,13 @@ class InitialWeights(NamedTuple):
             load_weights(state.objective.predictor, self.predictor[1], self.predictor[0], "train another one")
 
 
+def is_trained(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
 def wrap(fabric: Fabric, module: nn.Module) -> nn.Module:
     """Wrap a module for several processes; a generator's halves (MUNIT), moments and likelihood remain callable."""
-    ready = fabric.setup_module(module)
+    ready = fabric.setup_module(share_batch_norm(module, fabric.device))
     if isinstance(module, Generator):
         for name in ("encode", "decode"):
             ready.mark_forward_method(name)

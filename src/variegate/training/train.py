@@ -9,12 +9,13 @@ from typing import Any
 
 from ..core.config import to_yaml
 from ..core.errors import ConfigError
-from ..core.files import write_text
+from ..core.files import words_for_a_full_disk, write_text
 from ..core.method import Method
 from ..core.progress import quietly
 from ..data.dataset.opening import DataConfig
 from ..runs.config import RunConfig, run_config
 from ..runs.folder import RunFolder
+from ..runs.lock import holding
 from .start import refuse_existing, refuse_foreign, start
 
 logger = logging.getLogger(__name__)
@@ -53,9 +54,9 @@ def train(
         if minutes is not None or settings.get("steps") is not None or "training.steps" in settings:
             raise ConfigError("--epochs, --steps and --minutes say the same thing in different ways; give one of them")
         config = run_config(method, data, **settings | {"steps": steps_of(config, epochs)})
-    if minutes is not None:
-        config = in_minutes(minutes, method, data, settings, folder, resume)
-    with quietly(config.run.quiet):
+    with quietly(config.run.quiet), words_for_a_full_disk(folder), holding(folder):
+        if minutes is not None:  # a plan is written into the folder before training starts in it
+            config = in_minutes(minutes, method, data, settings, folder, resume)
         start(config, folder, resume)
     return folder
 

@@ -35,8 +35,9 @@ def visit_key(seed: int, position: int) -> int:
 class InfiniteSampler(Sampler[tuple[int, int]]):
     """An infinite stream of (index, key) of one rank's items, reshuffled every epoch.
 
-    Step t of the global stream has positions t * batch_size .. (t + 1) * batch_size - 1; rank r has the r-th of
-    `world_size` equal contiguous slices of them. Use it in a DataLoader with batch size `per_rank`.
+    Step t of the global stream has positions t * batch_size .. (t + 1) * batch_size - 1; rank r has every
+    `world_size`-th of them from the r-th on, so that the first half of all its shares is the first half of the batch.
+    Use it in a DataLoader with batch size `per_rank`.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class InfiniteSampler(Sampler[tuple[int, int]]):
         if start_step < 0:
             raise ConfigError(f"start step must be at least 0, got {start_step}")
         self.length, self.batch_size, self.seed = length, batch_size, seed
-        self.rank, self.start_step = rank, start_step
+        self.rank, self.world_size, self.start_step = rank, world_size, start_step
         self.per_rank = batch_size // world_size
 
         self.epoch, self.items = -1, np.empty(0, dtype=np.int64)
@@ -62,8 +63,8 @@ class InfiniteSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         step = self.start_step
         while True:
-            first = step * self.batch_size + self.rank * self.per_rank
-            for position in range(first, first + self.per_rank):
+            first = step * self.batch_size
+            for position in range(first + self.rank, first + self.batch_size, self.world_size):
                 yield self.item(position), visit_key(self.seed, position)
             step += 1
 

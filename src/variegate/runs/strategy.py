@@ -1,0 +1,36 @@
+"""How several processes train one network: each keeps a whole copy, and the loop averages gradients between moves."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from lightning_fabric.strategies import DDPStrategy
+from torch import distributed, nn
+
+from ..core.rendezvous import join
+
+PATIENCE = timedelta(minutes=30)  # how long one process waits for another
+
+
+class Together(DDPStrategy):
+    """Fabric's processes and messages without DistributedDataParallel.
+
+    That sends gradients as soon as every parameter has one, which is once a step for a network with one loss. Here a
+    network takes part in moves of other players, some of its parameters may be held, and a move may add up the
+    gradients of several micro-batches.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(timeout=PATIENCE)
+
+    def setup_module(self, module: nn.Module) -> nn.Module:  # type: ignore[override]
+        return module
+
+    def _setup_distributed(self) -> None:
+        """Fabric joins the processes unless they have joined."""
+        if "TORCHELASTIC_RUN_ID" in os.environ and not distributed.is_initialized():
+            self._set_world_ranks()
+            device = self.root_device if self.root_device.type != "cpu" else None
+            join(self._get_process_group_backend(), PATIENCE, device_id=device)
+        super()._setup_distributed()
