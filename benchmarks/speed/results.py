@@ -50,6 +50,7 @@ COLUMNS = {
         "limit",
         "holds",
     ],
+    "bulk": ["case", "images_per_second", "seconds_first", "ratio", "limit", "holds"],
     "evaluation": ["case", "seconds", "beside", "ratio", "limit", "holds"],
     "family": [
         "case",
@@ -63,6 +64,18 @@ COLUMNS = {
         "limit",
         "holds",
     ],
+    "large_images": [
+        "case",
+        "n",
+        "megabytes",
+        "predicted",
+        "seconds",
+        "seconds_predicted",
+        "ratio",
+        "limit",
+        "holds",
+    ],
+    "loading": ["case", "share", "seconds", "images", "allowed", "predicted", "ratio", "limit", "holds"],
     "matching": [
         "case",
         "size",

@@ -22,7 +22,7 @@ FLOORS = (
     {"runs"},
     {"embedding", "model", "training"},
     {"compression", "evaluation"},
-    {"demos", "studio"},
+    {"cluster", "demos", "studio"},
     {"cli"},
 )
 DATA = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ..core.errors import ConfigError
 from ..core.files import check_writable
 from ..runs.bundled import bundled
+from ..runs.hub import on_hub
 
 if TYPE_CHECKING:
     from ..model.model import Model
@@ -85,7 +86,8 @@ def folder_for(out: Path | None, default: Path) -> Path:
         ConfigError: it is named like an image.
         TrainingError: nothing can be written there.
     """
-    here = Path(default.name) if bundled(default.parent) else default  # not in the package
+    elsewhere = bundled(default.parent) or on_hub(default.parent)  # not in the package, not named like a model
+    here = Path(default.name) if elsewhere else default
     folder = out or here
     check_writable(next(place for place in (folder, *folder.absolute().parents) if place.is_dir()))
     if folder.suffix.lower() in IMAGES and not folder.is_dir():

@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from ..core.errors import ConfigError
 from .parsing import folder_for, named_or_none, prefixes, sampler_of, size_for
+from .sharding import refuse_without_shards, sample_in_shards
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Sample:
     seed: int = 0
     size: str | None = None
     """resize conditions to this; default: the training size; `native` to keep their own"""
+    tile: int | None = None
+    """compute large images in square windows of this side, which bounds memory; most networks give the same images"""
+    overlap: int | None = None
+    """--tile: pixels that neighbouring windows share; default: as many as the network needs"""
     codes: Path | None = None
     """codes.safetensors of earlier samples: the same styles on other conditions"""
     fixed_codes: bool = False
@@ -48,6 +53,15 @@ class Sample:
     mask: Path | None = None
     """inpainting: a mask for the single condition, white where it is to be filled"""
     out: Path | None = None
+    shard: bool = False
+    """for many conditions, also folders and splits such as test: into tar files, by all processes of torchrun; the same
+    command continues what was stopped"""
+    shard_images: int = 1000
+    """--shard: the most images of a tar file"""
+    ray: str | None = None
+    """--shard: on Ray: `local`, `auto` or the address of a cluster whose machines all see --out"""
+    ray_actors: int | None = None
+    """--ray: how many draw at once; default: one for every processor, or GPU, that the cluster has"""
     device: str = "cpu"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     channels_last: bool = False
@@ -56,6 +70,10 @@ class Sample:
     """torch.compile: the first image is slow, many images are faster"""
 
     def run(self) -> None:
+        if self.shard:
+            sample_in_shards(self)
+            return
+        refuse_without_shards(self)
         if self.from_zip is not None:
             self.again(self.from_zip)
             return
@@ -79,7 +97,8 @@ class Sample:
         named = masked_conditions_of(self.run_directory, named_or_none(self.conditions, model), self.mask)
         each = zip(prefixes([name for name, _ in named]), named)
         for prefix, (_, condition) in watched(each, "drawing samples", len(named)):
-            drawn = model.sample(condition, n, self.seed, codes=codes, size=size_for(self.size, model.size))
+            size = size_for(self.size, model.size)
+            drawn = model.sample(condition, n, self.seed, codes, size, tile=self.tile, overlap=self.overlap)
             drawn.save(out, prefix)
         print(out)
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
+
+if TYPE_CHECKING:
+    from ..studio.listening import Listening
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Studio:
     token: str | None = None
     """of every write; default: a new one at each start"""
     device: str = "cpu"
+    ray_replicas: int | None = None
+    """serve by so many processes of Ray Serve; default: by this one alone"""
+    ray: str = "local"
+    """--ray-replicas: `local`, `auto` or the address of a cluster whose machines all see the runs"""
 
     def run(self) -> None:
         from ..studio import require_packages
@@ -32,4 +40,24 @@ class Studio:
         from ..studio.serve import serve_studio
 
         listening = Listening(self.host, self.port, self.host_name)
+        if self.ray_replicas is not None:
+            self.serve_on_ray(listening, self.ray_replicas)
+            return
         serve_studio(self.run_directories, listening, self.token, self.device, partial(print, flush=True))
+
+    def serve_on_ray(self, listening: Listening, replicas: int) -> None:
+        """Serve by Ray until a signal says stop."""
+        import secrets
+
+        from ..cluster.ray_serving import serving, wait_for_signal
+        from ..studio.serve import announcement, app_of
+        from ..studio.shelf import Shelf
+
+        token, (host, port) = self.token or secrets.token_urlsafe(24), listening.socket.getsockname()[:2]
+        told = announcement(Shelf(self.run_directories), listening, token)  # raises what each replica would raise
+        places = [place.absolute() if place.exists() else place for place in self.run_directories]
+        make = partial(app_of, places, listening.hosts, token, listening.public, self.device)
+        listening.socket.close()  # Serve listens there
+        with serving(make, (host, port), replicas, self.ray, ("/v1/jobs",), self.device.startswith("cuda")):
+            print(told, flush=True)
+            wait_for_signal()

@@ -8,6 +8,7 @@ from .data_export import Export
 from .data_landmarks import FindLandmarks
 from .data_neighbours import Neighbours
 from .data_normals import EstimateNormals
+from .data_pack import Pack
 from .data_rarity import Rarity
 from .decompress import Decompress
 from .demo import Demo
@@ -17,12 +18,14 @@ from .edit import Edit
 from .embed_apply import EmbedApply
 from .embed_train import EmbedTrain
 from .evaluate import Evaluate
+from .export import ExportModel
 from .filters import Filters
 from .import_weights import Import
 from .interpolate import Interpolate
 from .methods import Methods
 from .moments import Moments
 from .protocols import Protocols
+from .push import Push
 from .sample import Sample
 from .sequence import Sequence
 from .studio import Studio
@@ -40,6 +43,7 @@ VERBS = {
     "methods": Methods,
     "protocols": Protocols,
     "data check": Check,
+    "data pack": Pack,
     "data landmarks": FindLandmarks,
     "data normals": EstimateNormals,
     "data rarity": Rarity,
@@ -54,7 +58,9 @@ VERBS = {
     "moments": Moments,
     "filters": Filters,
     "toy ring": ToyRing,
+    "export": ExportModel,
     "import": Import,
+    "push": Push,
     "compress": Compress,
     "decompress": Decompress,
     "embed train": EmbedTrain,

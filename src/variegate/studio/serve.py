@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from .app import make_app
 from .listening import Listening
 from .service import Studio
@@ -33,6 +35,18 @@ def serve_studio(
     """
     token = token or secrets.token_urlsafe(24)
     studio = Studio(Shelf(places, device))
-    where = listening.url + (f"#token={token}" if listening.public else "")
-    announce(f"{', '.join(studio.shelf.entries)}: {where}\ntoken of the API: {token}\nstop with Ctrl-C")
+    announce(announcement(studio.shelf, listening, token))
     listening.run(make_app(studio, listening.hosts, token, listening.public))
+
+
+def announcement(shelf: Shelf, listening: Listening, token: str) -> str:
+    """Where a server is, with which models, and its token."""
+    where = listening.url + (f"#token={token}" if listening.public else "")
+    return f"{', '.join(shelf.entries)}: {where}\ntoken of the API: {token}\nstop with Ctrl-C"
+
+
+def app_of(
+    places: Sequence[Path], hosts: frozenset[str], token: str, public: bool = False, device: str = "cpu"
+) -> ASGIApp:
+    """The application with models that it loads now; for a server that starts processes of its own."""
+    return make_app(Studio(Shelf(places, device)), hosts, token, public)
