@@ -83,6 +83,8 @@ def decode(generator: Walks, pairs: Iterable[tuple[Tensor, int]], content: bytes
         DataError: an image differs from the original, because its condition or the arithmetic is not the encoder's.
     """
     coding = stream()
+    if len(content) % 4:
+        raise DataError("its bits are not whole words of 32; compress the images again")
     coder = coding.queue.RangeDecoder(np.frombuffer(content, dtype="<u4").astype(np.uint32))
 
     def choose(probabilities: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -32,6 +33,8 @@ HEAD = struct.Struct("<3sB32s")
 CRC = struct.Struct("<I")
 NUMBER = struct.Struct("<I")
 PICTURE = struct.Struct("<BIIII")
+MOST = 2**28  # pixels of an image
+LARGEST = 2**30  # bytes of a condition
 
 
 class Packed(NamedTuple):
@@ -103,22 +106,34 @@ def read(path: Path) -> Archive:
     head, body = whole[: HEAD.size], whole[start:]
     if len(whole) < start or CRC.unpack(whole[HEAD.size : start])[0] != zlib.crc32(head + body):
         raise DataError(f"{path}: is cut short or damaged; copy it again")
-    rest = Rest(body)
+    try:
+        return parsed(HEAD.unpack(head)[2], Rest(body))
+    except (struct.error, UnicodeDecodeError, IndexError) as error:  # written by something else
+        raise DataError(f"{path}: is not what `variegate compress` writes ({error}); compress again") from None
+
+
+def parsed(model: bytes, rest: Rest) -> Archive:
     version, [count] = rest.counted("<B").decode(), rest.numbers(NUMBER)
     conditions = [rest.counted("<I") for _ in range(count)]
     [count] = rest.numbers(NUMBER)
     images = [read_packed(rest, conditions) for _ in range(count)]
-    return Archive(HEAD.unpack(head)[2], version, images, rest.counted("<I"))
+    return Archive(model, version, images, rest.counted("<I"))
 
 
 def read_packed(rest: Rest, conditions: Sequence[bytes]) -> Packed:
     name = rest.counted("<H").decode()
     colours, height, width, condition, check = rest.numbers(PICTURE)
+    if not (0 < colours <= 4 and 0 < height * width <= MOST):
+        raise struct.error(f"an image of {colours} colours and {height}x{width} pixels")
     return Packed(name, (colours, height, width), conditions[condition], check)
 
 
 class Rest:
-    """The unread rest of a file; its checksum was correct, so it is complete."""
+    """The unread rest of a file.
+
+    Raises:
+        struct.error: from both, if less is left than is asked for.
+    """
 
     def __init__(self, content: bytes) -> None:
         self.content, self.place = content, 0
@@ -129,6 +144,8 @@ class Rest:
 
     def counted(self, length: str) -> bytes:
         [size] = self.numbers(struct.Struct(length))
+        if size > len(self.content) - self.place:
+            raise struct.error("a length beyond the end")
         self.place += size
         return self.content[self.place - size : self.place]
 
@@ -143,8 +160,15 @@ def condition_bytes(raw: Tensor) -> bytes:
 
 
 def condition_of(content: bytes, height: int, width: int) -> Tensor:
-    """The inverse of `condition_bytes`; constant planes are views with strides of 0."""
+    """The inverse of `condition_bytes`; constant planes are views with strides of 0.
+
+    Raises:
+        DataError: it is no condition of that size.
+    """
     if not content:
         return torch.empty(0, height, width, dtype=torch.uint8)
-    raw: Tensor = load(zlib.decompress(content))["raw"]
-    return raw if raw.shape[1:] == (height, width) else raw.expand(-1, height, width)
+    try:
+        raw: Tensor = load(zlib.decompressobj().decompress(content, LARGEST))["raw"]
+        return raw if raw.shape[1:] == (height, width) else raw.expand(-1, height, width)
+    except (zlib.error, SafetensorError, KeyError, RuntimeError) as error:
+        raise DataError(f"a condition in the file is damaged ({error}); compress the images again") from None

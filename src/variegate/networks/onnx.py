@@ -34,8 +34,11 @@ class OnnxNetwork:
     def __init__(self, path: str | Path, mean: Colour = IMAGENET_MEAN, deviation: Colour = IMAGENET_STD) -> None:
         self.path = Path(path)
         self.session = open_session(self.path)
-        inputs = self.session.get_inputs()
-        shape = list(inputs[0].shape)
+        try:
+            inputs = self.session.get_inputs()
+            shape = list(inputs[0].shape)
+        except (IndexError, ValueError):  # none, or names that are no text
+            raise WeightsError(f"{path}: is damaged, or has no input; copy it again") from None
         if len(inputs) != 1 or len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3):
             found = ", ".join(f"{one.name} {one.shape}" for one in inputs)
             raise WeightsError(f"{path}: expected one input of RGB images (B, 3, H, W), got {found}")
@@ -67,8 +70,12 @@ class OnnxNetwork:
         """Run at most `chunk` normalised images; a batch size fixed by the file is filled up."""
         missing = self.chunk - len(part) if isinstance(self.session.get_inputs()[0].shape[0], int) else 0
         filled = torch.cat([part, part[-1:].expand(missing, -1, -1, -1)]) if missing else part
-        output = self.session.run(None, {self.input: filled.numpy()})[0]
-        return torch.from_numpy(np.asarray(output, dtype=np.float32))[: len(part)]
+        try:
+            output = np.asarray(self.session.run(None, {self.input: filled.numpy()})[0], dtype=np.float32)
+        except Exception as error:  # onnxruntime's own classes are not public
+            told = " ".join(str(error).split())[:200]
+            raise WeightsError(f"{self.path}: cannot be run on {tuple(filled.shape)} images ({told})") from None
+        return torch.from_numpy(output)[: len(part)]
 
 
 class OnnxNormals:
