@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo studio test core lint docs clean
+.PHONY: install demo studio test core lint docs wheel clean
 
 install: $(STAMP)
 
@@ -38,6 +38,12 @@ lint: install
 
 docs: install
 	$(BIN)/mkdocs build --strict
+
+# dist/ with the archive and the wheel; then a wheel of the same files works in a fresh environment, outside of here
+wheel: install
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m pytest -m slow tests/house/test_release.py
 
 clean:
 	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

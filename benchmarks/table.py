@@ -15,6 +15,7 @@ from .claims import CLAIMS
 from .claims.runs import words
 from .quadrants import page as quadrants
 from .real.rows import METRICS
+from .reliability import page as reliability
 from .speed.results import COLUMNS, FOLDER, Result, measured_with, text
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -180,6 +181,8 @@ OTHERS: tuple[tuple[str, str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("metrics.json", "measuring.md", "noticed", noticed_section),
     ("quadrants.json", "measuring.md", "quadrants", quadrants.section),
     ("axes.json", "combinations.md", "axes", axes.section),
+    ("reliability.json", "reliability.md", "reliability", reliability.section),
+    ("speed/large_images.json", "large-images.md", "large-images", section),
 )
 
 

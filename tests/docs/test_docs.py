@@ -19,7 +19,22 @@ from docs.tables import TABLES, updated
 from helpers.shared import ROOT, SHARED
 from variegate.cli import main
 
-NAMES = ("getting-started", "scenes", "methods", "your-own-data", "measuring", "real-images", "studio", "studies")
+NAMES = (
+    "getting-started",
+    "scenes",
+    "methods",
+    "your-own-data",
+    "measuring",
+    "real-images",
+    "studio",
+    "studies",
+    "bulk",
+    "shards",
+    "large-images",
+    "sharing",
+    "reliability",
+    "many-processes",
+)
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 MADE_BY_MAKE = ("make ", "git ", "cd ")  # continuous integration runs these
 
