@@ -41,7 +41,7 @@ BODY = {"condition": street(), "n": 3, "seed": 4}
 def cluster() -> Iterator[Any]:
     """Ray on two processors of this machine."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
     yield ray
     ray.shutdown()
 

@@ -18,6 +18,7 @@ import torch
 
 from helpers.golden import METHODS, SMALL, one_thread
 from variegate.cli import main
+from variegate.core.errors import DataError
 from variegate.training import loop
 
 STEPS = 2
@@ -43,6 +44,7 @@ JOBS: dict[str, tuple[str, dict[str, str]]] = {
     "bf16": ("bicyclegan", {"batch-size": "8", "accumulate": "2", "precision": "bf16-mixed"}),
     "pool": ("cimle", {**POOL, "steps": "6"}),
     "elsewhere": ("cimle", {**POOL, "steps": "4"}),
+    "broken": ("cimle", POOL),
     "killed": ("dsgan", {**EVEN, "steps": "6"}),
 }
 
@@ -58,8 +60,32 @@ def train(job: str, out: Path, *words: str) -> None:
     """Train, and write `rankR.pt` beside the run: the keys, items and codes of every step, and the last weights."""
     rank = os.environ.get("RANK", "0")
     typed = [word for option, value in options_of(job).items() for word in (f"--{option}", value)]
-    with observed(out / f"rank{rank}.pt"):
+    with observed(out / f"rank{rank}.pt"), broken(job, rank), told(job, out / f"ended{rank}"):
         main(["train", JOBS.get(job, (job,))[0], "--out", str(out), *typed, "--device", "cpu", "--quiet", *words])
+
+
+@contextmanager
+def broken(job: str, rank: str) -> Iterator[None]:
+    """The second process cannot read its share of a pool."""
+    original = loop.collate
+    if job == "broken" and rank == "1":
+        loop.collate = lambda items: DataError("3.png: is damaged")
+    try:
+        yield
+    finally:
+        loop.collate = original
+
+
+@contextmanager
+def told(job: str, path: Path) -> Iterator[None]:
+    """Write how a broken job ended, and go on."""
+    try:
+        yield
+    except SystemExit as ended:
+        if job != "broken":
+            raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(ended.code))
 
 
 @contextmanager

@@ -159,6 +159,38 @@ def test_models_without_a_map_are_exported(condition: Any, tmp_path: Path) -> No
     assert json.loads(told_by(made.path)["classes"]) == (["cat", "dog"] if condition.channels else [])
 
 
+@pytest.mark.parametrize("size", [(30, 33), (3, 45)])
+def test_a_held_out_condition_of_any_size_leaves_height_and_width_free(
+    size: tuple[int, int], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = untrained(ImageCondition())
+    model.record = model.record.model_copy(update={"size": (30, 33)})
+    made = model.export_onnx(tmp_path / "model.onnx", 2 * torch.rand(1, 3, *size) - 1)
+    assert made.sizes.startswith("multiples of 4")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_cannot_run_fails_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    from variegate.model.onnx_export import compare
+
+    def file(sides: list[int]) -> bytes:
+        """To one shape, which no condition here has."""
+        given, image = (
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["rows", "K", "H", "W"])
+            for name in ("condition", "image")
+        )
+        shape = onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [len(sides)], sides)
+        node = onnx.helper.make_node("Reshape", ["condition", "shape"], ["image"])
+        graph = onnx.helper.make_graph([node], "g", [given], [image], [shape])
+        opset = [onnx.helper.make_opsetid("", 18)]
+        return bytes(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+
+    model = untrained(ImageCondition())
+    for content in (file([7, 7, 7, 7]), b"no file"):
+        assert compare(content, model, ["condition"], None, 4) == float("inf")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_every_method_is_exported_or_refused() -> None:
     assert {preset(name).name for name in [*EXPORTED, *REFUSED]} | {"recommended"} >= set(METHODS)
 

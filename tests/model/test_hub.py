@@ -16,7 +16,7 @@ from helpers.shared import ROOT
 from helpers.untrained import untrained
 from variegate.cli import main
 from variegate.core.errors import CheckpointError, ConfigError
-from variegate.runs.hub import on_hub
+from variegate.runs.hub import OnHub, in_words, on_hub
 
 hub_client = pytest.importorskip("huggingface_hub")
 
@@ -229,3 +229,95 @@ def test_without_the_package_its_extra_is_named(monkeypatch: pytest.MonkeyPatch,
         variegate.load("lena/street")
     with pytest.raises(CheckpointError, match="is not a folder"):
         variegate.load("lena/street/model")
+
+
+@pytest.mark.parametrize("token", ["hf_SEC\nRET", "hf_SEC RET", "hf_SECRÉT"])
+def test_a_token_that_is_none_is_refused_before_anything_is_asked_and_never_shown(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    with pytest.raises(ConfigError, match="the token for the hub has a space, a line break or another") as raised:
+        untrained().push_to_hub("lena/street", token=token)
+    assert "hf_SEC" not in str(raised.value)
+    assert hub.asked == []
+    if "\n" not in token:  # the hub's package joins lines of HF_TOKEN
+        monkeypatch.setenv("HF_TOKEN", token)
+        with pytest.raises(ConfigError, match="the token for the hub has"):
+            variegate.load("lena/street")
+    assert hub.asked == []
+
+
+def test_a_token_is_stripped_and_never_shown(hub: Hub) -> None:
+    untrained().push_to_hub("lena/street", token=f" {TOKEN}\n")
+    with pytest.raises(CheckpointError) as raised, in_words(OnHub("lena/street", None), token="hf_x"):
+        raise OSError("no answer to b'Bearer hf_x'")
+    assert "Bearer ***" in str(raised.value)
+    with pytest.raises(CheckpointError) as raised, in_words(OnHub("lena/street", None)):
+        raise ValueError(f"Illegal header value b'Bearer {TOKEN}'")
+    assert TOKEN not in str(raised.value)
+
+
+def test_a_repository_of_another_program_keeps_its_files_and_gets_no_branch(hub: Hub) -> None:
+    theirs = {"config.json": b'{"architectures": ["Bert"]}', "model.safetensors": b"theirs", "README.md": b"theirs"}
+    hub.add("lena/bert", theirs)
+    hub.add("lena/weights", {"model.safetensors": b"theirs"})
+    hub.add("lena/other", {"pytorch_model.bin": b"theirs"})
+    for revision in (None, "v2"):
+        with pytest.raises(ConfigError, match=r"lena/bert.* holds a model of another program"):
+            untrained().push_to_hub("lena/bert", revision=revision)
+        with pytest.raises(ConfigError, match=r"lena/weights.* holds model.safetensors"):
+            untrained().push_to_hub("lena/weights", revision=revision)
+        with pytest.raises(ConfigError, match=r"lena/other.* holds pytorch_model.bin"):
+            untrained().push_to_hub("lena/other", revision=revision)
+    assert all(set(stored.branches) == {"main"} for stored in hub.repositories.values())
+    bert = hub.repositories["lena/bert"]
+    assert bert.commits[bert.branches["main"]] == theirs
+
+
+def test_a_folder_has_no_revision(hub: Hub) -> None:
+    untrained().push_to_hub("lena/street", revision="v2")
+    untrained().save("lena/street")
+    hub.asked.clear()
+    for place, revision in (("lena/street", "v2"), ("./lena/street", "v2"), ("lena/street@v2", None)):
+        with pytest.raises(ConfigError, match=r"a folder (./)?lena/street is here, and a revision belongs to the hub"):
+            variegate.load(place, revision=revision)
+    assert hub.asked == []
+
+
+def test_where_training_writes_and_places_from_here_are_folders(hub: Hub) -> None:
+    for place in ("runs/facades", Path("./runs/facades"), "./runs/facades", "./lena/street", "../lena/street"):
+        with pytest.raises(CheckpointError, match="is not a folder; give a run directory"):
+            variegate.load(place)
+    with pytest.raises(ConfigError, match="'runs/street' is not a name on the hub"):
+        untrained().push_to_hub("runs/street")
+    assert hub.asked == []
+
+
+def test_a_named_branch_is_what_the_hub_has_now_and_without_a_network_what_was_downloaded(hub: Hub) -> None:
+    old, new = untrained(), untrained()
+    new.generator.load_state_dict({key: value * 1.5 for key, value in old.generator.state_dict().items()})
+    old.push_to_hub("lena/street", revision="v2")
+    stored = hub.repositories["lena/street"]
+    first = stored.branches["v2"]
+    assert torch.equal(image(variegate.load("lena/street", revision="v2")), image(old))
+    new.push_to_hub("lena/street", revision="v2")
+    assert not torch.equal(image(new), image(old))
+    assert torch.equal(image(variegate.load("lena/street", revision="v2")), image(new))
+    hub.asked.clear()
+    assert torch.equal(image(variegate.load("lena/street", revision=first)), image(old))
+    assert hub.asked == [], "a commit does not change"
+    hub.shutdown()
+    hub.server_close()
+    assert torch.equal(image(variegate.load("lena/street", revision="v2")), image(new))
+
+
+def test_a_cached_folder_without_its_description_is_completed(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = untrained()
+    model.push_to_hub("lena/street")
+    variegate.load("lena/street")
+    [kept] = (tmp_path / "cache").glob("*/snapshots/*/config.json")
+    kept.unlink()
+    unseen = "huggingface_hub._snapshot_download._raise_if_incomplete_snapshot"  # older packages do not look
+    monkeypatch.setattr(unseen, lambda **_: None, raising=False)
+    assert torch.equal(image(variegate.load("lena/street")), image(model))

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _len_torch_dispatch_stack
 
-from helpers.variants import conditions, generator_of
+from helpers.variants import conditions, generator_of, model_of
 from variegate.core import chunks
-from variegate.core.chunks import CHUNK, Peak, at_once, parts_of
+from variegate.core.chunks import CHUNK, Peak, at_once, in_parts
+from variegate.core.interfaces import Generator
 from variegate.core.sampling import decode_in_chunks
+from variegate.model import tile_plan
 from variegate.model.samples import Samples
 
 CPU = torch.device("cpu")
@@ -37,16 +40,16 @@ def test_small_images_are_decoded_sixteen_at_a_time_and_large_ones_as_many_as_fi
 ) -> None:
     generator = generator_of("basisgan")
     codes = generator.draw([(0, i) for i in range(40)])
-    assert [len(part) for part in parts_of(generator, codes, 128 * 128, CPU)] == [16, 16, 8]
+    assert [len(part) for part in in_parts(generator, codes, 128 * 128, CPU, Tensor.clone)] == [16, 16, 8]
     features = generator.encode(conditions("basisgan", 1, LARGE))
 
     def lengths(budget: int) -> list[int]:
         monkeypatch.setattr(chunks, "BUDGET", budget)
-        found = []
-        for part in parts_of(generator, codes[:20], LARGE[0] * LARGE[1], CPU):
-            found.append(len(part))
-            generator.decode_all(features, part[None])
-        return found
+        return [len(made) for made in in_parts(generator, codes[:20], LARGE[0] * LARGE[1], CPU, draw)]
+
+    def draw(part: Tensor) -> Tensor:
+        generator.decode_all(features, part[None])
+        return part
 
     with torch.no_grad(), Peak() as alone:
         generator.decode_all(features, codes[None, :1])
@@ -60,6 +63,42 @@ def test_small_images_are_decoded_sixteen_at_a_time_and_large_ones_as_many_as_fi
         assert lengths(1) == [1] * 20
         assert lengths(2**40) == [1, 16, 3]
     assert at_once(Peak(), generator, CPU) == CHUNK
+
+
+def test_nothing_is_counted_while_the_first_image_is_looked_at() -> None:
+    generator, codes = generator_of("basisgan"), torch.zeros(3, 2)
+    before, counted = _len_torch_dispatch_stack(), []
+
+    def draw(part: Tensor) -> Tensor:
+        counted.append(_len_torch_dispatch_stack() - before)
+        return part + 1
+
+    parts = in_parts(generator, codes, LARGE[0] * LARGE[1], CPU, draw)
+    assert torch.equal(next(parts), codes[:1] + 1)
+    assert _len_torch_dispatch_stack() == before, "whoever stops here leaves nothing behind"
+    assert torch.equal(torch.cat(list(parts)), codes[1:] + 1)
+    assert counted == [1, 0], "only the first image is drawn while tensors are counted"
+
+
+def test_on_a_gpu_a_quarter_of_what_is_free_is_used_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, peak = generator_of("basisgan"), Peak()
+    peak.bytes = 2**26
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**30, 2**34))
+    assert at_once(peak, generator, torch.device("cuda")) == 4, "64 MB each, of 1 GB that is free"
+    assert at_once(peak, generator, CPU) == 8
+
+
+def test_the_reach_of_a_network_is_found_once_for_a_side_of_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, found = model_of("munit"), []
+
+    def reach_of(generator: Generator, channels: int, tile: int) -> int:
+        found.append(tile)
+        return 8
+
+    monkeypatch.setattr(tile_plan, "reach_of", reach_of)
+    plans = [tile_plan.plan_for(model, (128, 128), tile, 32) for tile in (64, 64, 96, 64)]
+    assert found == [64, 96]
+    assert plans[0] == plans[1] == plans[3] != plans[2]
 
 
 def test_the_size_of_chunks_changes_no_image(monkeypatch: pytest.MonkeyPatch) -> None:

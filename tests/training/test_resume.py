@@ -44,6 +44,8 @@ def test_a_run_stopped_by_sigterm_goes_on_as_if_it_had_not_been(
     start(settings(name, STEPS, save_every=2), folder, resume=True)
     assert unequal(state_of(folder, STEPS), state_of(reference, STEPS)) == []
     assert unequal(*(load_file(run / "model" / "model.safetensors") for run in (folder, reference))) == []
+    assert logged(folder) == logged(reference), "nothing was measured where it stopped"
+    assert [path.name for path in folder.glob("samples/*")] == [path.name for path in reference.glob("samples/*")]
 
 
 @pytest.mark.parametrize(("where", "number", "last"), [("batch", "6", 4), ("checkpoint", "2", 2)])

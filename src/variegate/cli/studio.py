@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
+from ..core.errors import ConfigError
+
 if TYPE_CHECKING:
     from ..studio.listening import Listening
 
@@ -39,6 +41,8 @@ class Studio:
         from ..studio.listening import Listening
         from ..studio.serve import serve_studio
 
+        if self.ray_replicas is None and self.ray != "local":
+            raise ConfigError(f"--ray {self.ray} belongs to --ray-replicas; give that too")
         listening = Listening(self.host, self.port, self.host_name)
         if self.ray_replicas is not None:
             self.serve_on_ray(listening, self.ray_replicas)

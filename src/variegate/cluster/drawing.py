@@ -63,8 +63,6 @@ class Drawer:
             TrainingError: the disk is full.
         """
         bulk, file, missing, images = self.bulk, self.bulk.file(shard), dict[str, str](), 0
-        for path in bulk.out.glob(f".{file.stem}.*.writing.tar"):  # of a process that was killed
-            path.unlink(missing_ok=True)
         with words_for_a_full_disk(bulk):
             with writing_tar(file) as add:
                 for part in bulk.division.parts(shard):

@@ -63,7 +63,14 @@ def begin(bulk: Bulk) -> list[int]:
         raise ConfigError(f"{bulk.out}: contains {names[0]}, which is not of bulk sampling; give an empty folder")
     else:
         write_text(bulk.out / FILE, json.dumps({**wanted, "complete": False}, indent=1) + "\n")
+    _remove_halves(bulk.out)
     return [shard for shard in range(bulk.division.shards) if not is_finished(bulk, shard)]
+
+
+def _remove_halves(out: Path) -> None:
+    """Remove what processes that were killed left of their shards."""
+    for path in out.glob(".shard-*.writing.tar"):
+        path.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -152,6 +159,7 @@ def finish(bulk: Bulk) -> dict[str, Any]:
         ],
     }
     write_text(bulk.out / FILE, json.dumps(content, indent=1) + "\n")
+    _remove_halves(bulk.out)
     if missing:
         raise DataError(
             f"{next(iter(missing.values()))} ({len(missing)} of {len(bulk.conditions)} conditions cannot be read; the "

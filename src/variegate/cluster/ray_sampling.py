@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from ..core.errors import ConfigError, VariegateError
 from ..core.memory import keep_freed_memory
 from ..core.progress import ProgressLine
+from ..runs.lock import holding
+from .bulk import DRAWS
 from .drawing import Drawer
 from .manifest import begin, finish, is_finished
 from .plan import Bulk
@@ -63,7 +65,7 @@ def sample_shards_on_ray(bulk: Bulk, address: str = "local", actors: int | None 
     if actors is not None and actors < 1:
         raise ConfigError(f"--ray-actors must be at least 1, got {actors}")
     bulk = replace(bulk, run=_everywhere(bulk.run), out=bulk.out.absolute(), codes=bulk.codes and bulk.codes.absolute())
-    with connected(address) as ray:
+    with holding(bulk.out, DRAWS), connected(address) as ray:
         needed = {"num_gpus": 1} if bulk.device.startswith("cuda") else {"num_cpus": 1}
         there = int(ray.cluster_resources().get("GPU" if "num_gpus" in needed else "CPU", 0))
         if there < (actors or 1):

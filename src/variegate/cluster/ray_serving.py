@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,6 +87,11 @@ def serving(
         from ray import serve
 
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
+        if serve.status().proxies:
+            raise ConfigError(
+                f"--ray {address}: serves other applications, which would end with this one; give another cluster, or "
+                "end them with `serve shutdown`"
+            )
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": where[0], "port": where[1]},
@@ -120,13 +125,18 @@ def _deploy(serve: Any, make: MakeApp, prefix: str, replicas: int, resources: di
 
 
 def _check_answers(where: tuple[str, int]) -> None:
+    """Raise ConfigError unless it is a replica that answers there."""
+    host, port = where
+    connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
-        socket.create_connection(where, 10).close()
-    except OSError as error:
-        raise ConfigError(
-            f"{where[0]}:{where[1]}: is not listened on ({error.strerror}); if Serve runs on this cluster already, it "
-            "keeps the address that it has: give that, or run `serve shutdown`"
-        ) from None
+        connection.request("GET", "/")
+        signed = connection.getresponse().getheader(SERVED_BY)
+    except (OSError, http.client.HTTPException) as error:
+        raise ConfigError(f"{host}:{port}: nothing answers there ({error}); give another --port") from None
+    finally:
+        connection.close()
+    if signed is None:
+        raise ConfigError(f"{host}:{port}: something else answers there; give another --port")
 
 
 def wait_for_signal() -> None:

@@ -44,7 +44,12 @@ def connected(address: str, what: str = "--ray") -> Iterator[Any]:
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
-        ray.init(include_dashboard=False, object_store_memory=OBJECTS, **quiet)
+        here: dict[str, Any] = {
+            "include_dashboard": False,
+            "object_store_memory": OBJECTS,
+            "_node_ip_address": "127.0.0.1",
+        }
+        ray.init("local", **here, **quiet)
     else:
         _knock(address, what)
         try:

@@ -7,7 +7,7 @@ others fit into the budget.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import torch
@@ -20,7 +20,7 @@ from .interfaces import Generator
 
 CHUNK = 16  # the most images of one condition that are decoded at a time, unless told otherwise
 SMALL = 128 * 128  # pixels up to which as many are
-BUDGET = 2**29  # bytes of all maps that are alive at a time; on accelerators a quarter of what is free, if that is more
+BUDGET = 2**29  # bytes of all maps that are alive at a time; on a GPU it is a quarter of what is free
 
 
 class Peak(TorchDispatchMode):
@@ -66,17 +66,22 @@ def at_once(peak: Peak, generator: Generator, device: torch.device) -> int:
     weights = {tensor.untyped_storage()._cdata for tensor in (*generator.parameters(), *generator.buffers())}
     taken, budget = peak.bytes + sum(size for one, size in peak.read.items() if one not in weights), BUDGET
     if device.type == "cuda":
-        budget = max(budget, torch.cuda.mem_get_info(device)[0] // 4)
+        budget = torch.cuda.mem_get_info(device)[0] // 4
     return max(1, min(CHUNK, budget // max(1, taken)))
 
 
-def parts_of(generator: Generator, codes: Tensor, pixels: int, device: torch.device) -> Iterator[Tensor]:
-    """Codes (S, D) in the parts in which they are decoded; the next is asked for when the last has been."""
+def in_parts(
+    generator: Generator, codes: Tensor, pixels: int, device: torch.device, draw: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """What `draw` makes of codes (S, D), part by part: of at most 16, or of as many as fit into the budget."""
     compiled = "decode" in vars(generator)
     if pixels <= SMALL or compiled or isinstance(generator, Completes):
-        yield from codes.split(max(1, CHUNK * SMALL // pixels) if compiled and pixels > SMALL else CHUNK)
+        yield from map(draw, codes.split(max(1, CHUNK * SMALL // pixels) if compiled and pixels > SMALL else CHUNK))
         return
-    with Peak() as peak:
-        yield codes[:1]
+    with Peak() as peak:  # never while this is suspended: other code would run in it
+        first = draw(codes[:1])
+    together = at_once(peak, generator, device)
+    yield first
+    del first
     if len(codes) > 1:
-        yield from codes[1:].split(at_once(peak, generator, device))
+        yield from map(draw, codes[1:].split(together))

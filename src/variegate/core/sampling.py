@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from .capabilities import HasMoments
 from .chunks import CHUNK as CHUNK
-from .chunks import parts_of
+from .chunks import in_parts
 from .errors import ConfigError
 from .images import heat, heat_scale, to_pil, to_uint8, to_unit
 from .interfaces import Features, Generator
@@ -38,8 +38,8 @@ def decode_in_chunks(generator: Generator, condition: Tensor, codes: Tensor, chu
         codes = codes.expand(len(condition), -1, -1)
     images, pixels = torch.empty(0), condition.shape[-2] * condition.shape[-1]
     for i, (row, own) in enumerate(zip(condition.split(1), codes)):
-        parts, done = own.split(chunk) if chunk else parts_of(generator, own, pixels, condition.device), 0
-        for made in chunks_of(generator, row, parts):
+        draw, done = drawing(generator, row), 0
+        for made in map(draw, own.split(chunk)) if chunk else in_parts(generator, own, pixels, row.device, draw):
             if not len(images):
                 images = torch.empty(*codes.shape[:2], *made.shape[1:])
             images[i, done : done + len(made)] = made
@@ -53,10 +53,18 @@ def chunks_of(generator: Generator, condition: Tensor, parts: Iterable[Tensor]) 
 
     An image has the same bits in any process that decodes it in a part of this size, at the same place in it.
     """
+    yield from map(drawing(generator, condition), parts)
+
+
+def drawing(generator: Generator, condition: Tensor) -> Callable[[Tensor], Tensor]:
+    """Encode a condition (1, K, H, W); what draws codes (s, D) of it: (s, C, H, W) on the CPU, in [-1, 1]."""
     features = generator.encode(condition)
-    for codes in parts:
+
+    def draw(codes: Tensor) -> Tensor:
         drawn = generator.decode_all(features, codes[None].to(condition.device))[0].clamp(-1, 1).float()
-        yield (drawn if generator.agree is None else generator.agree(condition, drawn)).cpu()
+        return (drawn if generator.agree is None else generator.agree(condition, drawn)).cpu()
+
+    return draw
 
 
 class _Steady(TorchFunctionMode):

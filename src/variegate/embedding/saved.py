@@ -80,7 +80,7 @@ class Embedding:
             ConfigError: there is no such device.
         """
         require_device(device)
-        folder = model_folder(Path(path))
+        folder = model_folder(path)
         file = folder / "config.json"
         if not file.is_file():
             raise CheckpointError(f"{folder} contains no embedding; give a folder written by `variegate embed train`")

@@ -33,6 +33,7 @@ class LoadedGenerator:
         self.generator, self.condition, self.record, self.inverter = generator, condition, record, inverter
         self.precision: Precision = "32-true"
         self.channels_last = False
+        self.reaches: dict[int, int | None] = {}  # of pixels, by the side of tiles; see `tile_plan.reach_of`
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from ..core.overrides import override
 from ..data.conditions import condition_from_mapping
 from ..data.conditions.agreement import agreement
 from ..methods import method_from_mapping
+from ..runs.hub import two_models
 from ..runs.saved_model import ModelRecord, load_weights, read_weights
 
 CONSISTENT = "consistent"  # a way of drawing that every method has
@@ -30,11 +31,19 @@ class Origin(TypedDict, total=False):
     revision: str | None
 
 
-def at_revision(place: str | Path, origin: Mapping[str, Any]) -> Path:
-    """Where a model is, spelled with its revision, which only models on the hub have."""
+def at_revision(place: str | Path, origin: Mapping[str, Any]) -> str | Path:
+    """Where a model is, spelled with its revision.
+
+    Raises:
+        ConfigError: there is a revision, which only models on the hub have, of a folder.
+    """
     check_keywords(origin, Origin.__annotations__, "load")
     revision = origin.get("revision")
-    return Path(place if revision is None else f"{place}@{revision}")
+    if revision is None:
+        return place
+    if Path(place).is_dir():
+        raise ConfigError(f"{place}@{revision}: {two_models(place)}")
+    return f"{place}@{revision}"
 
 
 def load_networks(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..core.capabilities import Completes, HasMemory
 from ..core.errors import ConfigError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4  # of images in [-1, 1], to which a file must agree with the model
 OPSET = 18
+FATAL = 4  # onnxruntime prints nothing below: what fails is tried otherwise
 LARGEST = 2**31 - 2**20  # bytes of one file
 DRAWS = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 ONE_SIZE = ("flow", "moment_predictor", "autoencoder")  # generators whose codes or vectors belong to one size
@@ -251,8 +253,9 @@ def compare(
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    running = onnxruntime.RunOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = running.log_severity_level = FATAL
     tries = [example(model, model.size, rows, first=7) for rows in (1, 3)]
     if multiple is not None:
         fitting = [(-(-side // multiple) * multiple) for side in model.size]
@@ -260,18 +263,32 @@ def compare(
         more = multiple * least(model.generator, multiple)
         tries.append(example(model, (fitting[0] + more, fitting[1] + 2 * more), 2, first=9))
     if condition is not None and model.condition.channels:
-        tries.append((condition.cpu(), *example(model, model.size, 1, first=11)[1:]))
+        held = condition.cpu()
+        if multiple is not None:
+            held = fitted(held, multiple, least(model.generator, multiple))
+        tries.append((held, *example(model, model.size, 1, first=11)[1:]))
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception:  # onnxruntime's own classes are not public
+        return float("inf")
     worst = 0.0
     for given in tries:
         image = drawn(model, given)
         try:
-            [found] = session.run(None, {name: one.contiguous().numpy() for name, one in zip(inputs, given)})
-        except Exception:  # onnxruntime's own classes are not public
+            [found] = session.run(None, {name: one.contiguous().numpy() for name, one in zip(inputs, given)}, running)
+        except Exception:
             return float("inf")
         if found.shape != image.shape:
             return float("inf")
         worst = max(worst, float((torch.from_numpy(found) - image).abs().max()))
     return worst
+
+
+def fitted(condition: Tensor, multiple: int, smallest: int) -> Tensor:
+    """A condition (1, K, H, W) cropped, or its border repeated, to H and W that are at least `smallest` multiples."""
+    height, width = (multiple * max(smallest, side // multiple) for side in condition.shape[-2:])
+    more = (0, max(0, width - condition.shape[-1]), 0, max(0, height - condition.shape[-2]))
+    return F.pad(condition, more, mode="replicate")[..., :height, :width]
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..core.errors import ConfigError
 from ..runs.card import card, measured_of
 from ..runs.hub import SPELLED, OnHub, push
-from ..runs.saved_model import write_model
+from ..runs.saved_model import read_record, write_model
 from .generator import LoadedGenerator
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class SharedModel(LoadedGenerator):
 
         Raises:
             CheckpointError: the hub cannot be reached, does not know you or refuses.
-            ConfigError: that is no name, or the repository holds something else.
+            ConfigError: that is no name, the token is none, or the repository holds something else.
         """
         given = SPELLED.fullmatch(name)
         if given is None or given[3]:
@@ -61,7 +61,7 @@ class SharedModel(LoadedGenerator):
         with tempfile.TemporaryDirectory() as aside:
             folder = Path(aside) / "model"
             write_model(folder, self.generator, self.record, self.inverter, text)
-            return push(folder, OnHub(name, revision), private, token)
+            return push(folder, OnHub(name, revision), private, token, read_record)
 
     def export_onnx(self, path: str | Path, condition: Tensor | None = None) -> Exported:
         """Write an ONNX file: condition (B, K, H, W), encoded, and code (B, D) to image (B, C, H, W) in [-1, 1].

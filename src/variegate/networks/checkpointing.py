@@ -7,7 +7,6 @@ it has the same bits, and batch norm counts a batch once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -27,20 +26,25 @@ def run(part: nn.Module, *given: Any, again: bool) -> Any:
 
 def first_and_second(part: nn.Module) -> tuple[Any, Any]:
     """What the two runs of a part are wrapped in."""
-    return contextlib.nullcontext(), uncounted(part)
+    return contextlib.nullcontext(), Uncounted(part)
 
 
-@contextlib.contextmanager
-def uncounted(part: nn.Module) -> Iterator[None]:
-    """Batch norms add the batch to a copy of their running statistics, which is thrown away."""
-    norms = [module for module in part.modules() if isinstance(module, _BatchNorm) and module.training]
-    counted = [dict(norm._buffers) for norm in norms]
-    for norm, own in zip(norms, counted):
-        norm._buffers.update({name: None if kept is None else kept.clone() for name, kept in own.items()})
-    try:
-        yield
-    finally:
-        for norm, own in zip(norms, counted):
+class Uncounted:
+    """Batch norms inside add the batch to a copy of their running statistics, which is thrown away; can be entered
+    again, as when several losses go backwards through a part."""
+
+    def __init__(self, part: nn.Module) -> None:
+        self.part = part
+        self.counted: list[tuple[nn.Module, dict[str, Any]]] = []
+
+    def __enter__(self) -> None:
+        norms = [module for module in self.part.modules() if isinstance(module, _BatchNorm) and module.training]
+        self.counted = [(norm, dict(norm._buffers)) for norm in norms]
+        for norm, own in self.counted:
+            norm._buffers.update({name: None if kept is None else kept.clone() for name, kept in own.items()})
+
+    def __exit__(self, *_: object) -> None:
+        for norm, own in self.counted:
             norm._buffers.update(own)
 
 

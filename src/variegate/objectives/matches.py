@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..core.errors import ConfigError
 from ..core.interfaces import Batch
-from ..core.processes import gather_rows, number, own_rows
+from ..core.processes import gather_rows, number
 
 NAMES = ("winners", "closest", "rounds")
 NEAREST = 1e-6  # of distances, whose powers would otherwise have no bound
@@ -44,6 +44,15 @@ class Matches(nn.Module):
     def forget(self) -> None:
         for name in NAMES:
             self.register_buffer(name, torch.empty(0))
+
+    @staticmethod
+    def check_shares(inner_batch: int) -> None:
+        """Raise ConfigError if processes cannot have equally many pairs of an update."""
+        if inner_batch % number():
+            raise ConfigError(
+                f"objective.inner_batch {inner_batch} cannot be divided equally among {number()} processes; "
+                f"give a multiple of {number()}"
+            )
 
     def keep(self, winners: Tensor, closest: Tensor, rounds: Tensor) -> None:
         for name, rows in zip(NAMES, (winners, closest, rounds)):
@@ -92,20 +101,6 @@ def targets_of(batch: Batch) -> Targets:
     if batch.neighbours is None or batch.present is None:
         return Targets(own, here)
     return Targets(torch.cat([own, batch.neighbours], dim=1), torch.cat([here, batch.present], dim=1))
-
-
-def own_pairs(pick: Tensor) -> Tensor:
-    """This process's share of picked (slot, target) pairs (b, 2).
-
-    Raises:
-        ConfigError: processes cannot have equally many.
-    """
-    if len(pick) % number():
-        raise ConfigError(
-            f"objective.inner_batch {len(pick)} cannot be divided equally among {number()} processes; "
-            f"give a multiple of {number()}"
-        )
-    return own_rows(pick)
 
 
 def now_nearer(pick: Tensor, distances: Tensor, limits: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class MomentReconstruction(Objective):
         if judging:
             return
 
-        count = max(1, round(config.share * len(batch.image)))
+        count = config.smallest_batch(len(batch.image))
         condition, image = batch.condition[:count], batch.image[:count]
         samples = generator(condition, generator.draw_for(batch.key[:count], config.samples))
         terms = self.terms(condition, image, samples)
@@ -136,7 +136,7 @@ class MomentReconstructionConfig(ObjectiveConfig):
         return frozenset({"generator", "discriminator"} if self.adversarial else {"generator"})
 
     def smallest_batch(self, batch_size: int) -> int:
-        return round(self.share * batch_size)
+        return max(1, round(self.share * batch_size))
 
     def indivisible(self) -> str | None:
         return "it averages over the holes of the whole batch" if self.masked and self.moments else None

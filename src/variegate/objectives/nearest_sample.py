@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
-from ..core.processes import each_row
+from ..core.processes import each_row, own_rows
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..losses.class_wise import class_distances
 from ..losses.perceptual import feature_l1
@@ -31,7 +31,7 @@ from ..networks.discriminators.patch import logits
 from ..networks.perceptual import LayerWeights, PerceptualKind, perceptual
 from .adversarial import AdversarialConfig, discriminator_of
 from .class_wise import classes
-from .matches import Matches, Slots, Targets, mixed, now_nearer, own_pairs, power_mean, smaller, targets_of, weight_of
+from .matches import Matches, Slots, Targets, mixed, now_nearer, power_mean, smaller, targets_of, weight_of
 
 PER_CLASS = "randomness.per_class: classes have codes of their own, but {}; train on label maps or omit it"
 
@@ -71,7 +71,7 @@ class NearestSample(Objective):
         places = targets.present.nonzero()  # (slot, target) pairs
         for _ in range(config.inner_steps * part // parts, config.inner_steps * (part + 1) // parts):
             pick = places[torch.randint(len(places), (config.inner_batch,), device="cpu").to(places.device)]
-            slots, which = own_pairs(pick).unbind(1)
+            slots, which = own_rows(pick).unbind(1)
             condition, real = batch.conditions(slots), targets.image[slots, which]
             codes = self.codes(generator, batch.key[slots], winners[slots, which].unsqueeze(1))
             images = generator(condition, codes)[:, 0]
@@ -288,6 +288,7 @@ class NearestSampleConfig(ObjectiveConfig):
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> NearestSample:
+        Matches.check_shares(self.inner_batch)
         features, weights = perceptual(self.perceptual, self.weights)
         return NearestSample(features, weights, self.judge(shapes), self)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..core.errors import ConfigError, TrainingError
 from ..core.files import check_writable
+from ..core.progress import first
 
 try:
     import fcntl
@@ -30,24 +31,27 @@ _open: set[int] = set()  # descriptors, for processes that are forked while they
 
 
 @contextmanager
-def holding(folder: Path) -> Iterator[None]:
-    """Hold a run directory, so that no other process trains in it; whoever only reads it asks for nothing.
+def holding(folder: Path, does: str = "trains in it") -> Iterator[None]:
+    """Hold a folder, so that no other process trains in it; whoever only reads it asks for nothing.
 
     Of the processes that torchrun or Slurm started, the first holds it for all. The lock belongs to an open file: it
     ends with the process, also after `kill -9` or a power failure. Held folders can be held again inside.
 
+    Args:
+        does: what the others are told that the holder does.
+
     Raises:
-        ConfigError: another process trains there; the message says which, where and since when.
+        ConfigError: another process holds it; the message says which, where and since when.
         TrainingError: the folder cannot be written to.
         OSError: the disk is full.
     """
     place = folder.resolve()
-    if place in _held.get() or not is_first():
+    if place in _held.get() or not first():
         yield
         return
     new = not folder.exists()
     check_writable(folder)
-    descriptor = take(folder)
+    descriptor = take(folder, does)
     before = _held.set(_held.get() | {place})
     try:
         yield
@@ -60,12 +64,7 @@ def holding(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def is_first() -> bool:
-    """Whether this is the only process, or the first that torchrun or Slurm started."""
-    return int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0) == 0
-
-
-def take(folder: Path) -> int | None:
+def take(folder: Path, does: str) -> int | None:
     """Lock the folder's file, and write into it who holds it; None, with a warning, if nothing can be locked there."""
     path = folder / NAME
     while True:
@@ -82,7 +81,7 @@ def take(folder: Path) -> int | None:
             holder = in_words(os.pread(descriptor, 1000, 0)) if taken else ""
             os.close(descriptor)
             if taken:
-                raise ConfigError(f"{folder}: {holder} trains in it; wait for it, or give another --out") from None
+                raise ConfigError(f"{folder}: {holder} {does}; wait for it, or give another --out") from None
             why = (folder, error.strerror)
             logger.warning("%s: cannot be locked (%s), so nothing stops a second training; start only one", *why)
             return None

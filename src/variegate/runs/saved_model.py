@@ -80,20 +80,22 @@ def write_model(
         (aside / "README.md").write_text(card(record) if text is None else text, encoding="utf-8")
 
 
-def model_folder(place: Path) -> Path:
+def model_folder(place: str | Path) -> Path:
     """The folder of the model: inside a run directory, the given folder itself, or of a bundled model of that name;
     in the cache for one on the hub, such as user/name.
 
     Raises:
         CheckpointError: it is not a folder, and not a model on the hub.
+        ConfigError: it is a folder, but names a revision.
     """
-    if (shipped := bundled(place)) is not None:
+    if (shipped := bundled(Path(place))) is not None:
         return shipped
     if (wanted := on_hub(place)) is not None:
         return fetch(wanted, FILES, read_record)
-    if not place.is_dir():
-        raise CheckpointError(f"{place} is not a folder; give a run directory that `variegate train` wrote")
-    return place / "model" if (place / "model").is_dir() else place
+    folder = Path(place)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder; give a run directory that `variegate train` wrote")
+    return folder / "model" if (folder / "model").is_dir() else folder
 
 
 def read_record(folder: Path) -> ModelRecord:

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 
 
 class Intervals(NamedTuple):
+    """Steps between logged metrics, and between checkpoints; further ones are kept for good at multiples of `keep`."""
+
     log: int
     save: int
+    keep: int
+    last: int
+
+    def saves(self, step: int) -> bool:
+        """Whether training that is not interrupted writes a checkpoint after a step."""
+        return step % self.save == 0 or (self.keep > 0 and step % self.keep == 0) or step == self.last
 
 
 class ExecutionSettings(Config):
@@ -43,7 +51,8 @@ class ExecutionSettings(Config):
     tracker: Kind = Field("tensorboard", description="what shows metrics: tensorboard, trackio, wandb or none")
 
     def intervals(self, steps: int) -> Intervals:
-        return Intervals(self.log_every or max(1, steps // 200), self.save_every or max(1, steps // 10))
+        log, save = self.log_every or max(1, steps // 200), self.save_every or max(1, steps // 10)
+        return Intervals(log, save, self.keep_every, steps)
 
     def fabric(self) -> Fabric:
         """One process, or every process that torchrun or Slurm started.

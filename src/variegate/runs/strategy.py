@@ -10,7 +10,7 @@ from torch import distributed, nn
 
 from ..core.rendezvous import join
 
-PATIENCE = timedelta(minutes=30)  # how long one process waits for another
+PATIENCE = timedelta(days=1)  # that processes wait for the first one's work; torchrun and srun end those of a dead one
 
 
 class Together(DDPStrategy):

@@ -46,6 +46,7 @@ from .remembering import remember_images
 from .state import InitialWeights, State
 
 LOOK = 100  # updates of one batch between checks of its losses
+ELSEWHERE = "another process could not read its data; its message says which"
 
 
 def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial: InitialWeights | None = None) -> None:
@@ -74,12 +75,12 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     log = Log(folder, state.step, settings.steps, method.name, run.quiet, shown) if fabric.is_global_zero else None
 
     def keep() -> None:
-        """Evaluate the panel, then write the checkpoint and the model, each unless that was done."""
+        """Evaluate the panel where that is due, then write the checkpoint and the model, each unless that was done."""
         check_finite(state.generator, state.step, checkpoints)
         if log and state.step:
             if state.step not in checkpoints.steps():
-                panel.look(folder / "samples", state.step, log)
-                checkpoints.save(state.step, state.to_save(), panel.score)
+                score = panel.look(folder / "samples", state.step, log) if intervals.saves(state.step) else None
+                checkpoints.save(state.step, state.to_save(), score)
             if settings.keep == "last" or checkpoints.best() in (state.step, None):
                 keep_model(folder / "model", state, record_of(method, pairs, run.seed, state.step))
         fabric.barrier()
@@ -96,7 +97,7 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
                 if state.step % intervals.log == 0 or state.step == settings.steps:
                     log.numbers(state.step, numbers)
                 log.progress.to(state.step, panel.note)
-            if state.step % intervals.save == 0 or checkpoints.keeps(state.step) or state.step == settings.steps:
+            if intervals.saves(state.step):
                 keep()
                 done = waited(fabric, checkpoints, patience, log)
         keep()
@@ -121,7 +122,7 @@ def next_of(batches: Iterator[Batch], fabric: Fabric, keep: Callable[[], None]) 
     if stops:
         keep()
     if stops or batch is None:
-        raise problem or DataError("another process could not read its data; its message says which")
+        raise problem or DataError(ELSEWHERE)
     return batch
 
 
@@ -158,7 +159,8 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
             logs.setdefault(name, []).append(value)
         if "generator" in moved:
             update_ema(state.ema, state.generator, settings.ema_decay_at(state.step))
-        if any(len(values) % LOOK == 0 and not bool(values[-1].isfinite()) for values in logs.values()):
+        looked = [values[-1] for values in logs.values() if len(values) % LOOK == 0]
+        if looked and agree_to_stop(fabric, not bool(torch.stack(looked).isfinite().all())):
             break  # the caller reports it; thousands of further inner steps would change nothing
     state.step += 1
     return logs
@@ -198,12 +200,15 @@ def stream(pairs: Pairs, method: Method, run: ExecutionSettings, fabric: Fabric,
             others = neighbours(pairs, settings.neighbours).others
     visits = Visits(pairs, settings.jitter, settings.flip, others)
     for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers, collate_fn=collate):
+        broken, pools = isinstance(visit, DataError), method.objective.pools
+        if pools and agree_to_stop(fabric, broken) and not broken:  # or it would wait for the others' part
+            raise DataError(ELSEWHERE)
         if isinstance(visit, DataError):
             raise visit
         raw = fabric.to_device(visit)
-        if method.objective.pools:  # all processes hold the whole pool, and share the work on it
+        if pools:  # all processes hold the whole pool, and share the work on it
             raw = {name: gather_rows(rows) for name, rows in raw.items()}
-        batch = to_batch(raw, pairs.condition, method.objective.pools)
+        batch = to_batch(raw, pairs.condition, pools)
         if rarity and settings.rebalance in ("loss", "both"):
             batch = batch._replace(weight=rarity.weight(raw["condition"], raw["index"]))
         if run.channels_last:

@@ -25,9 +25,6 @@ class Panel:
     """Held-out conditions and codes of seed 0.
 
     Attributes:
-        score: lower is better: for generators with a likelihood, the negative log-likelihood of held-out pairs per
-            pixel and colour in nats; otherwise the objective's error on held-out pairs, if it has one; otherwise the
-            best-of-8 error.
         note: shown next to the progress.
     """
 
@@ -37,27 +34,32 @@ class Panel:
         self.raw = torch.stack([condition for condition, _ in items])
         self.truth = torch.stack([image for _, image in items])
         self.codes = generator.draw([(0, i) for i in range(SAMPLES)])
-        self.score: float | None = None
         self.note = ""
         self.warned = False
 
-    def look(self, folder: Path, step: int, log: Log) -> None:
-        """Sample the panel, save the grid, log the metrics, and warn if the code is ignored."""
+    def look(self, folder: Path, step: int, log: Log) -> float:
+        """Sample the panel, save the grid, log the metrics, and warn if the code is ignored.
+
+        Returns:
+            A score, lower is better: for generators with a likelihood, the negative log-likelihood of held-out pairs
+            per pixel and colour in nats; otherwise the objective's error on held-out pairs, if it has one; otherwise
+            the best-of-8 error.
+        """
         device = next(self.generator.parameters()).device
         images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
-        self.score = best_of_n(images, to_float(self.truth))
+        score = best_of_n(images, to_float(self.truth))
         sensitivity = code_sensitivity(images, self.condition.hole(self.raw))
-        numbers = {"val/best_of_8": self.score, "val/code_sensitivity": sensitivity}
+        numbers = {"val/best_of_8": score, "val/code_sensitivity": sensitivity}
         log.numbers(step, {name: value for name, value in numbers.items() if math.isfinite(value)})
         self.note = f"code sensitivity {sensitivity:.2f}"
         if isinstance(self.generator, HasLikelihood):
-            self.score = self.surprisal(self.generator, device)
+            score = self.surprisal(self.generator, device)
             levels = isinstance(self.generator, HasLevels)
-            shown, unit = (self.score / math.log(2), "bits_per_dim") if levels else (self.score, "nats")
+            shown, unit = (score / math.log(2), "bits_per_dim") if levels else (score, "nats")
             self.note = f"validation {shown:.4f} {'bits per dimension' if levels else 'nats per pixel and colour'}"
             log.numbers(step, {f"val/{unit}": shown})
         elif (error := self.held_out(device)) is not None:
-            self.score = error
+            score = error
             log.numbers(step, {"val/error": error})
         # before a generator with a memory has stored images, its code has nothing to choose from
         read = 0 if isinstance(self.generator, HasMemory) else self.generator.code_size
@@ -73,6 +75,7 @@ class Panel:
         folder.mkdir(parents=True, exist_ok=True)
         to_pil(page).save(folder / f"step-{step:08d}.png")
         log.image(step, "samples", page)
+        return score
 
     @torch.no_grad()
     def surprisal(self, generator: HasLikelihood, device: torch.device) -> float:

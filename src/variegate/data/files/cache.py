@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...core.files import replacing, write_text
 
-VERSION = 1  # of saved values; a change of their meaning makes older ones unknown
+VERSION = 2  # of saved values; a change of their meaning makes older ones unknown
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -61,10 +62,10 @@ def digest(lines: Iterable[str]) -> str:
 
 
 def load_json(kind: str, key: str, stamp: str) -> Any | None:
-    """Load what was saved under a key with the same stamp; None if there is nothing, or it is damaged."""
+    """Load what this version saved under a key with the same stamp; None if there is nothing, or it is damaged."""
     try:
         saved = json.loads(_json(kind, key).read_text(encoding="utf-8"))
-        return saved["value"] if saved["stamp"] == f"{VERSION} {stamp}" else None
+        return saved["value"] if saved["stamp"] == _stamp(stamp) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -76,7 +77,15 @@ def save_json(kind: str, key: str, stamp: str, value: Any) -> None:
         stamp: what it depends on.
     """
     with contextlib.suppress(OSError):
-        write_text(_json(kind, key), json.dumps({"stamp": f"{VERSION} {stamp}", "value": value}))
+        write_text(_json(kind, key), json.dumps({"stamp": _stamp(stamp), "value": value}))
+
+
+def _stamp(stamp: str) -> str:
+    try:
+        release = importlib.metadata.version("variegate")
+    except importlib.metadata.PackageNotFoundError:  # run from its source
+        release = ""
+    return f"{VERSION} {release} {stamp}"
 
 
 def _json(kind: str, key: str) -> Path:

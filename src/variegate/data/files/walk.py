@@ -30,8 +30,13 @@ def states(root: Path, before: str = "") -> Iterator[str]:
     for folder, entry in _walk(root, frozenset()):
         if folder is not last:
             last, place = folder, f"{before}{folder.relative_to(root).as_posix()}/"
-        state = entry.stat()
-        yield f"{place}{entry.name}:{state.st_size}:{state.st_mtime_ns}"
+        yield state_of(f"{place}{entry.name}", entry)
+
+
+def state_of(name: str, file: Path | os.DirEntry[str]) -> str:
+    """A line with a name, and the size and time of change of its file."""
+    state = file.stat()
+    return f"{name}:{state.st_size}:{state.st_mtime_ns}"
 
 
 def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, os.DirEntry[str]]]:

@@ -33,6 +33,7 @@ CAMVID: dict[str, Colour] = {  # the order of CamVid's ids, the colours of Citys
     "void": (0, 0, 0),
 }
 VOID_NAMES = ("void", "other", "unlabelled", "unlabeled", "ignore")
+NAMED_IN = ("classes.json", "classes.txt")  # files with the names of classes
 PEEKED = 3  # label maps opened to recognise a Cityscapes palette
 
 

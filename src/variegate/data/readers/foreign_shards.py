@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,27 +14,29 @@ from ..conditions.metadata import Metadata, evenly
 from ..files import cache
 from ..files import images as image_files
 from ..files.blobs import Member, Shard
-from .classes import names_in
+from ..files.walk import is_hidden, state_of
+from .classes import NAMED_IN, names_in
 from .columns import choose_columns
 from .items import SPLITS, Folder, Item, Seen
-from .names import split_in
+from .names import SPLIT_WORDS, split_in
 from .pairing import looks_like_labels
 from .records import to_columns, to_record
 
 SUFFIXES = tuple(suffix[1:] for suffix in image_files.SUFFIXES)
+SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 CLASS = "cls"  # holds the number of a class, as text
 ACCEPTED = "each sample needs KEY.jpg (or png, ...), and a KEY.cls, or a second image such as KEY.condition.png"
 Sample = dict[str, Member]  # by what follows the key
 
 
 def foreign_index(root: Path, tars: Sequence[Path]) -> tuple[dict[str, Any], Seen]:
-    """The index of tar files without one; it is cached until a file changes.
+    """The index of tar files without one; it is cached until one of them, or the names of the classes, change.
 
     Raises:
         DataError: a file is damaged, or its names are not recognised.
     """
-    states = [(file.relative_to(root).as_posix(), file.stat()) for file in tars]
-    lines = [f"{name}:{state.st_size}:{state.st_mtime_ns}" for name, state in states]
+    read = [*tars, *(root / name for name in NAMED_IN if (root / name).is_file())]
+    lines = [state_of(file.relative_to(root).as_posix(), file) for file in read]
     seen = Seen(cache.digest(["foreign shards", str(root.resolve())]), cache.digest(lines))
     index = cache.load_json("shards", *seen)
     if index is None:
@@ -75,9 +78,20 @@ def table_of(items: Sequence[Item], shards: Sequence[Shard]) -> dict[str, Any]:
 
 
 def _split_of(file: Path, root: Path) -> str:
-    """The split that a tar file's name says, or that of a folder it lies in."""
-    parts = file.relative_to(root).with_suffix("").parts
-    return next((split for part in reversed(parts) if (split := split_in(part)[0]) is not None), "train")
+    """The split that a tar file's name says, or that of a folder it lies in.
+
+    Raises:
+        DataError: a name has several.
+    """
+    for part in reversed(file.relative_to(root).with_suffix("").parts):
+        words = [word.rstrip("0123456789") for word in re.split(r"[\s_.-]+", part.lower())]
+        found = [*dict.fromkeys(SPLIT_OF[word] for word in words if word in SPLIT_OF)]
+        if len(found) > 1:
+            raise DataError(f"{file}: {part} has the splits {' and '.join(found)} in its name; keep one of them")
+        split = found[0] if found else split_in(re.sub(r"[\s_.-]+\d+$", "", part))[0]
+        if split is not None:
+            return split
+    return "train"
 
 
 def _samples(shard: Shard) -> Iterator[Sample]:
@@ -87,7 +101,8 @@ def _samples(shard: Shard) -> Iterator[Sample]:
         place = PurePosixPath(member.path)
         name, _, extension = place.name.partition(".")
         own = str(place.parent / name)
-        if not extension or name.startswith("__"):  # what readers of WebDataset skip
+        skipped = not extension or name.startswith("__")  # by readers of WebDataset
+        if skipped or any(map(is_hidden, place.parts)):
             continue
         if own != key and sample:
             yield sample
@@ -141,14 +156,15 @@ def _folder(root: Path, samples: Mapping[str, list[Sample]]) -> Folder:
 
 
 def _columns_like(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
-    """The spellings of a column, such as jpg, png and jpeg, where no sample has two of them."""
+    """The spellings of a column, such as jpg and jpeg, without those that a sample has beside the column itself."""
     prefix = name.rpartition(".")[0]
+    beside = {other for sample in samples if name in sample for other in sample} - {name}
     return tuple(
         {
             other: None
             for sample in samples
             for other in sample
-            if other.rpartition(".")[0] == prefix and other.rpartition(".")[2] in SUFFIXES
+            if other not in beside and other.rpartition(".")[0] == prefix and other.rpartition(".")[2] in SUFFIXES
         }
     )
 
@@ -159,18 +175,23 @@ def _item(
     def member(column: str) -> Member:
         found = [sample[name] for name in (column, *columns[column]) if name in sample]
         if not found:
-            first = next(iter(sample.values()))
-            raise DataError(f"{first}: has no {column}, unlike the first sample; add it, or remove the sample")
+            raise _lacking(column, sample)
         return found[0]
 
-    label = _class(sample) if classed else None
-    return Item(member(image), None if condition is None else member(condition), metadata=Metadata(label))
+    own, other = member(image), None if condition is None else member(condition)
+    if condition is not None and other is own:
+        raise _lacking(condition, sample)
+    return Item(own, other, metadata=Metadata(_class(sample) if classed else None))
+
+
+def _lacking(column: str, sample: Sample) -> DataError:
+    first = next(iter(sample.values()))
+    return DataError(f"{first}: has no {column}, unlike the first sample; add it, or remove the sample")
 
 
 def _class(sample: Sample) -> int:
     if CLASS not in sample:
-        first = next(iter(sample.values()))
-        raise DataError(f"{first}: has no {CLASS}, unlike the first sample; add it, or remove the sample")
+        raise _lacking(CLASS, sample)
     text = sample[CLASS].read().decode("utf-8", errors="replace").strip()
     if not text.isdecimal():
         raise DataError(f"{sample[CLASS]}: holds {text[:20]!r}, but a class is a whole number, such as 3")

@@ -8,19 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import DataError
 from ..conditions.spec import ConditionSpec
 from ..files import cache
 from ..files.blobs import File
-from ..files.walk import states
+from ..files.walk import state_of, states
+from .classes import NAMED_IN
 from .folders import existing, recognise
 from .hub_datasets import is_hub_dataset, read_hub_dataset
 from .items import Folder, Item, Seen
 from .records import FILES, from_columns, from_record, to_columns, to_record
-from .shards import are_shards, read_shards
+from .shards import are_shards, read_shards, refuse_compressed
 from .two_sides import named_folders
 
 MANY = 2000  # files from which it takes longer to look at each than at the cache
-BESIDE = ("classes.json", "classes.txt")  # may lie in the folder that holds two that are given
 
 
 def recognise_any(path: str | Path, spec: ConditionSpec | None = None, unpaired: bool = False) -> Folder:
@@ -29,13 +30,18 @@ def recognise_any(path: str | Path, spec: ConditionSpec | None = None, unpaired:
     Raises:
         DataError: the folder does not exist, is empty, or contains nothing that is recognised.
     """
-    if named_folders(str(path)) is None:
-        root = existing(Path(path))
-        if are_shards(root):
-            return read_shards(root, spec, unpaired)
-        if is_hub_dataset(root):
-            return read_hub_dataset(root, spec, unpaired)
-    return _remembered(path, spec, unpaired)
+    if named_folders(str(path)) is not None:
+        return _remembered(path, spec, unpaired)
+    root = existing(Path(path))
+    if are_shards(root):
+        return read_shards(root, spec, unpaired)
+    if is_hub_dataset(root):
+        return read_hub_dataset(root, spec, unpaired)
+    try:
+        return _remembered(path, spec, unpaired)
+    except DataError:
+        refuse_compressed(root)
+        raise
 
 
 def _remembered(path: str | Path, spec: ConditionSpec | None, unpaired: bool) -> Folder:
@@ -57,9 +63,9 @@ def _state_of(roots: Sequence[Path], spec: ConditionSpec | None, unpaired: bool)
     lines = [line for number, root in enumerate(roots) for line in states(root, f"{number}/")]
     if len(lines) < MANY:
         return None
-    more = [_base(roots) / name for name in BESIDE]
+    more = [_base(roots) / name for name in NAMED_IN]  # in the folder that holds two that are given
     more += [spec.vectors] if spec is not None and spec.vectors is not None else []
-    lines += [f"{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in more if file.is_file()]
+    lines += [state_of(str(file), file) for file in more if file.is_file()]
     asked = [*(str(root.absolute()) for root in roots), str(spec), str(unpaired)]
     return Seen(cache.digest(asked), cache.digest(lines))
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ...core.errors import DataError
 from ..conditions.spec import ConditionSpec, OfLandmarks, OfVector, Part
 from ..files import images as image_files
 from ..files.blobs import File, Member, Shard
-from ..files.walk import walk
+from ..files.walk import is_hidden, walk
 from .foreign_shards import foreign_index
 from .items import Folder, Item
 from .records import Columns, from_columns, from_record
 
 INDEX = "variegate.json"
 FORMAT, VERSION = "variegate shards", 1
+TARS, COMPRESSED = ("*.tar", "*/*.tar"), ("*.tar.gz", "*/*.tar.gz", "*.tgz", "*/*.tgz")
 BARE = ("labels", "normals", "derived")  # kinds of folders whose images can be read without their conditions
 
 
@@ -26,12 +27,26 @@ def are_shards(root: Path) -> bool:
     """Whether a folder holds shards: its own index, or tar files and no images outside them."""
     if (root / INDEX).is_file():
         return True
-    return bool(tars_in(root)) and not any(file.suffix.lower() in image_files.SUFFIXES for file in walk(root))
+    return bool(tars_in(root)) and not _has_images(root)
 
 
-def tars_in(root: Path) -> list[Path]:
-    """The tar files in a folder and its subfolders."""
-    return image_files.in_order(file for pattern in ("*.tar", "*/*.tar") for file in root.glob(pattern))
+def refuse_compressed(root: Path) -> None:
+    """Raise DataError if a folder has compressed tar files and no images."""
+    found = tars_in(root, COMPRESSED)
+    if found and not _has_images(root):
+        raise DataError(
+            f"{found[0]}: is compressed, so that its members cannot be read at an offset; unpack it to .tar (gunzip)"
+        )
+
+
+def tars_in(root: Path, patterns: Sequence[str] = TARS) -> list[Path]:
+    """The tar files in a folder and its subfolders, without hidden ones."""
+    files = (file for pattern in patterns for file in root.glob(pattern) if file.is_file())
+    return image_files.in_order(file for file in files if not any(map(is_hidden, file.relative_to(root).parts)))
+
+
+def _has_images(root: Path) -> bool:
+    return any(file.suffix.lower() in image_files.SUFFIXES for file in walk(root))
 
 
 def settings_of_shards(path: object) -> dict[str, Any]:
@@ -52,6 +67,8 @@ def read_shards(root: Path, spec: ConditionSpec | None, unpaired: bool) -> Folde
     """
     index, seen = (_index(root), None) if (root / INDEX).is_file() else foreign_index(root, tars_in(root))
     try:
+        if seen is None:
+            _stay_inside(index["shards"])
         shards = [Shard(root / one["name"], int(one["bytes"])) for one in index["shards"]]
         splits = {split: _items(table, shards) for split, table in index["splits"].items()}
         folder = replace(from_record(index["folder"], root, splits), seen=seen)
@@ -65,7 +82,8 @@ def read_shards(root: Path, spec: ConditionSpec | None, unpaired: bool) -> Folde
         was, again = ("as pairs", "with") if unpaired else ("unpaired", "without")
         raise DataError(f"{root}: was packed {was}; pack the data again {again} --unpaired")
     alone = folder.kind == "derived" and not folder.classes
-    if spec is None and (alone or index.get("settings", {}).get("condition")):
+    asked, own = index.get("settings", {}).get("condition"), "class" if folder.classes else folder.kind
+    if spec is None and (alone or (asked and asked != own)):
         how = f"was packed with --condition {packed}" if packed else "has images without conditions of their own"
         raise DataError(f"{root}: {how}; give --condition {packed or 'edges, grey, self, superres:4 or inpaint'}")
     return folder if spec is None or reads(spec) == packed else _with_other_condition(folder, spec, packed)
@@ -94,6 +112,13 @@ def _with_other_condition(folder: Folder, spec: ConditionSpec, packed: str) -> F
     return replace(folder, kind="derived", splits=splits, structure=what, classes=(), length=None, labels=None)
 
 
+def _stay_inside(shards: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError for a shard outside of the folder; one in it may be a link, as in the hub's cache."""
+    names = [PurePath(shard["name"]) for shard in shards]
+    if any(name.is_absolute() or ".." in name.parts for name in names):
+        raise ValueError("a shard lies outside of the folder")
+
+
 def _items(table: Mapping[str, Any], shards: list[Shard]) -> list[Item]:
     return from_columns(table["items"], {name: _members(one, shards) for name, one in table["files"].items()})
 
@@ -106,6 +131,8 @@ def _members(columns: Columns, shards: list[Shard]) -> list[File]:
         type(value) is int and value >= 0 for shard, _, offset, size, _ in rows for value in (shard, offset, size)
     ):
         raise ValueError("a place in a shard is no number")
+    if any(offset + size > shards[shard].size for shard, _, offset, size, _ in rows):
+        raise ValueError("a file ends after its shard")
     return [Member(shards[shard], path, offset, size, crc32) for shard, path, offset, size, crc32 in rows]
 
 
