@@ -211,6 +211,7 @@ def test_hours_are_smooth_and_never_go_back(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(cimle_variants, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(Trial, "run", lambda self, *_: "hours" if "hours" in self.data else "plain")
     monkeypatch.setattr(cimle_variants, "moves", lambda folder, *_: moves[folder])
+    monkeypatch.setattr(cimle_variants, "first_night", lambda *_: [])
     assert [claim.holds for claim in cimle_variants.through_the_hours(Settings(tmp_path))] == [True, True]
     moves["hours"] = [torch.tensor([0.5, 0.3, -0.02])]
     assert [claim.holds for claim in cimle_variants.through_the_hours(Settings(tmp_path))] == [False, False]
