@@ -73,7 +73,7 @@ def test_a_longer_run_is_trained_on_and_remembers_what_it_regresses_then(tmp_pat
 
 def test_the_best_model_is_the_one_that_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([0.5, 0.1, 0.3])
-    monkeypatch.setattr(loop.Panel, "look", lambda self, *_: setattr(self, "score", next(scores)))
+    monkeypatch.setattr(loop.Panel, "look", lambda *_: next(scores))
     generator = pixelnn(train(tmp_path / "run", 6, **{"training.keep": "best"}))
     state = torch.load(tmp_path / "run/checkpoints/step-00000004/state.pt", weights_only=True)["ema"]
     assert len(generator.images) == 20
