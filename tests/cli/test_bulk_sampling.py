@@ -30,9 +30,10 @@ from variegate.cli import main
 from variegate.cluster import drawing
 from variegate.cluster.bulk import sample_shards
 from variegate.cluster.conditions import find_conditions
-from variegate.cluster.drawing import at_once, one_thread
+from variegate.cluster.drawing import at_once
 from variegate.cluster.plan import Bulk, Division, different
 from variegate.core.chunks import CHUNK
+from variegate.core.device import one_thread
 from variegate.core.errors import ConfigError
 from variegate.core.tars import Add
 from variegate.data.scenes.layouts import palette_image

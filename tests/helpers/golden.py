@@ -15,7 +15,6 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from variegate.cli import main
+from variegate.core.device import one_thread
 
 HERE = Path(__file__).parents[1] / "house"
 FILE, RUNS = HERE / "golden.json", HERE / "runs"
@@ -117,16 +117,6 @@ def machine() -> str:
     known = {name.strip(): value.strip() for name, _, value in reversed(told)}  # processors of one name may differ
     names = [known[name] for name in ("model name", "cpu family", "model", "stepping") if name in known]
     return f"{' '.join(names) or platform.processor()}, torch {torch.__version__}"
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def train(name: str, out: Path, steps: int = STEPS, *words: str) -> None:

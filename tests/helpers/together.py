@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from helpers.golden import METHODS, SMALL, one_thread
+from helpers.golden import METHODS, SMALL
 from variegate.cli import main
+from variegate.core.device import one_thread
 from variegate.core.errors import DataError
 from variegate.training import loop
 

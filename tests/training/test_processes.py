@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from helpers import together
-from helpers.golden import one_thread
 from helpers.runs import logged, python, saved_steps, state_of, unequal
 from helpers.together import JOBS, STEPS, options_of
+from variegate.core.device import one_thread
 from variegate.methods import METHODS
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--max-restarts", "3")

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+from ..core.device import one_thread
 from ..core.errors import VariegateError
 from ..core.processes import by_first, number, shared, together
 from ..core.progress import watched
 from ..runs.lock import holding
-from .drawing import Drawer, one_thread
+from .drawing import Drawer
 from .manifest import begin, finish
 from .plan import Bulk
 

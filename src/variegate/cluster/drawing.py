@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise, tee
 from typing import Any
 
@@ -14,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..core.chunks import CHUNK, SMALL
-from ..core.errors import ConfigError, TrainingError, VariegateError
+from ..core.errors import ConfigError, VariegateError
+from ..core.files import words_for_a_full_disk
 from ..core.images import to_pil, to_unit, unit_to_uint8
 from ..core.sampling import chunks_of
 from ..core.tars import writing_tar
@@ -25,17 +24,6 @@ from .manifest import write_record
 from .plan import Bulk, Given, Part
 
 CODE_NUMBERS = 1024  # of longer codes only seed and index are written, which reproduce them
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread inside: sums are split among threads, so their number changes the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Drawer:
@@ -63,7 +51,7 @@ class Drawer:
             TrainingError: the disk is full.
         """
         bulk, file, missing, images = self.bulk, self.bulk.file(shard), dict[str, str](), 0
-        with words_for_a_full_disk(bulk):
+        with words_for_a_full_disk(bulk.out, "finished shards are complete", "repeat the command"):
             with writing_tar(file) as add:
                 for part in bulk.division.parts(shard):
                     given, before = bulk.conditions[part.condition], images
@@ -138,15 +126,3 @@ def png_bytes(image: Tensor) -> bytes:
     file = io.BytesIO()
     to_pil(image).save(file, "PNG")
     return file.getvalue()
-
-
-@contextmanager
-def words_for_a_full_disk(bulk: Bulk) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise TrainingError(
-            f"{bulk.out}: {error.strerror}; finished shards are complete; free some space and repeat the command"
-        ) from error

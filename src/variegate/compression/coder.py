@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.capabilities import Walks
+from ..core.device import one_thread
 from ..core.errors import ConfigError, DataError
 
 SMALLEST = 2.0**-24  # the lowest probability that the coder resolves; anything less likely also costs 24 bits
@@ -137,14 +137,3 @@ def stream() -> Any:
     import constriction
 
     return constriction.stream
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch with one thread within the context: the last bits of sums depend on how threads split them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

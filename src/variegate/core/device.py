@@ -1,6 +1,9 @@
-"""Which devices this machine has."""
+"""Which devices this machine has, and with how many threads it computes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .errors import ConfigError
 
@@ -15,3 +18,16 @@ def require_device(name: str) -> None:
         found = torch.accelerator.current_accelerator(check_available=True)
         here = "cpu" if found is None else f"{found.type} or cpu"
         raise ConfigError(f"--device {name}: there is no such device here; give {here}") from None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch with one thread within the context: the last bits of sums depend on how threads split them."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -79,16 +79,16 @@ def saving(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def words_for_a_full_disk(folder: Path) -> Iterator[None]:
+def words_for_a_full_disk(
+    folder: Path, good: str = "saved checkpoints are untouched", go_on: str = "resume"
+) -> Iterator[None]:
     """Report a full disk, and what is still good, while small files (metrics, images) are written in place."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise TrainingError(
-            f"could not write to {folder}: {error}; saved checkpoints are untouched; free some space and resume"
-        ) from error
+        raise TrainingError(f"could not write to {folder}: {error}; {good}; free some space and {go_on}") from error
 
 
 def check_writable(folder: Path) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
 from ..core.errors import DataError
 from .measured import Measured, Results
-
-if TYPE_CHECKING:
-    from .saved_model import ModelRecord
+from .record import ModelRecord
 
 MAPS = ("labels", "image", "landmarks", "normals", "composite")  # kinds of conditions that are images
 LICENCE = (

@@ -7,39 +7,18 @@ import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..core.config import Config
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import saving
-from ..core.interfaces import Generator, Shapes, Size
+from ..core.interfaces import Generator
 from .bundled import bundled
 from .card import card
 from .hub import fetch, on_hub
-
-
-class ModelRecord(Config):
-    """Everything needed to rebuild the generator and to describe it."""
-
-    method: dict[str, Any]
-    condition: dict[str, Any]  # how conditions are read and encoded
-    condition_channels: int
-    image_channels: int
-    size: Size
-    data: str
-    step: int
-    seed: int
-    versions: dict[str, str]
-    initial_share: float | None = None  # of the weights that training began with in these; unknown of older runs
-
-    @property
-    def shapes(self) -> Shapes:
-        """What its networks are built for."""
-        return Shapes(self.condition_channels, self.image_channels, self.size)
+from .record import ModelRecord
 
 
 def versions() -> dict[str, str]:
