@@ -1,8 +1,12 @@
-"""What every test has: a cache of its own, so that no test reads what an earlier run left in the user's."""
+"""What every test has: a cache of its own, not the user's, and no deadline."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any time", deadline=None)  # other work on a machine is no fault of a test
+settings.load_profile("any time")
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,8 @@
 The first rows give the share of an epoch in which the loop of training waits for the loader, after its first batch
 (`seconds_first`), of `seconds` in all; `images` is how many pairs the two workers alone read in a second. The others
 give seconds from a bare interpreter to the first pair of 100,000, which are hard links to a few files: without a cached
-scan, with one, and from shards; `--clock processor` counts those of the processor. A row's `ratio` is what was measured
+scan, with what the first start left in the cache (if only packing has read the folder, names and sizes are still to be
+looked at), and from shards; `--clock processor` counts those of the processor. A row's `ratio` is what was measured
 over what is allowed.
 
 Predicted before the cache was written: 0.01 of an epoch is waited for on a processor, where compute is slow; the start
@@ -79,12 +80,12 @@ def shares(folder: Path, steps: int) -> list[Row]:
 
 
 def starts(folder: Path, count: int, now: Clock) -> list[Row]:
-    """The cache already has the folder, as packing found it; the first start has one of its own."""
+    """The first start has a cache of its own, which the next one finds; that of the shards is as packing left it."""
     found = []
     shards, alone = folder.with_name("shards"), {"VARIEGATE_CACHE": f"{folder.parent}/empty"}
     cases: tuple[tuple[str, Path, dict[str, str]], ...] = (
         ("first start", folder, alone),
-        ("start, cached scan", folder, {}),
+        ("start, cached scan", folder, alone),
         ("start, shards", shards, {}),
     )
     for case, data, environment in cases:

@@ -12,7 +12,7 @@ from benchmarks.scale import counting, page
 from benchmarks.scale.__main__ import COUNTS, PAGE, RESULTS, assumptions, made, main, read
 from benchmarks.scale.model import DEFAULT, GPUS, MEANINGS, MILLION, Assumptions, Outcome, sample, train
 from benchmarks.table import fill
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from variegate.methods import method
@@ -34,7 +34,6 @@ def contents() -> dict[str, Any]:
     return read(RESULTS)
 
 
-@settings(deadline=None)
 @given(counted=SAMPLING, parts=PARTS)
 def test_more_gpus_draw_no_slower_and_their_hours_grow(counted: Any, parts: Any) -> None:
     outcomes = [sample(counted, parts, gpus) for gpus in GPUS]
@@ -46,7 +45,6 @@ def test_more_gpus_draw_no_slower_and_their_hours_grow(counted: Any, parts: Any)
         assert one.seconds == pytest.approx(DEFAULT.start_seconds + MILLION * max(one.terms.values()))
 
 
-@settings(deadline=None)
 @given(counted=TRAINING, parts=PARTS)
 def test_a_step_takes_as_long_as_its_slowest_part(counted: Any, parts: Any) -> None:
     for gpus in GPUS:

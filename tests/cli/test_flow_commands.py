@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,33 @@ def test_a_trained_flow_is_solved_with_other_steps_and_guidance(flow: Path, tmp_
     assert torch.equal(variegate.load(tmp_path / "saved").sample(condition, 1).images, drawn)
 
 
+def test_a_flow_that_kept_its_earlier_network_is_resumed_exactly_and_guided_by_it(tmp_path: Path) -> None:
+    given = [*NARROW, "--generator.earlier_at", "0.5", "--learning-rate.generator", "0.01"]
+    whole = trained("flow", tmp_path / "whole", *given, "--steps", "8")
+    parts = trained("flow", tmp_path / "parts", *given, "--steps", "8", "--save-every", "3")
+    shutil.rmtree(parts / "model")
+    for checkpoint in sorted((parts / "checkpoints").iterdir())[1:]:
+        shutil.rmtree(checkpoint)
+    trained("flow", parts, *given, "--steps", "8", "--save-every", "3", "--resume")
+    one, other = (variegate.load(run).generator.state_dict() for run in (whole, parts))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert any(
+        not torch.equal(one[name], one[name.replace("earlier.", "network.")]) for name in one if "earlier" in name
+    )
+    condition = RunFolder(whole).pairs("test").raw(0)[0]
+    plain = variegate.load(whole).sample(condition, 1).images
+    guided = variegate.load(whole, sampler={"guidance": 3, "guide": "earlier"}).sample(condition, 1).images
+    assert not torch.equal(plain, guided)
+    content = variegate.evaluate(
+        whole, protocol="quick", perceptual=False, sampler={"guidance": 3, "guide": "earlier", "guided_from": 0.5}
+    )
+    told = "guidance 3 away from the network early in training from 0.5 on"
+    assert all(told in json.dumps(record) for record in content["protocol"].values())
+    main(["sample", str(whole), "test:0", "-n", "1", "--guidance", "3", "--guide", "earlier", "--out", str(tmp_path)])
+    drawn = torch.from_numpy(np.array(Image.open(tmp_path / "0-0.png"))).movedim(-1, 0)
+    assert torch.equal(drawn, to_uint8(guided[0] * 2 - 1))
+
+
 def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> None:
     given = {"protocol": "quick", "perceptual": False, "sampler": {"steps": 1, "guidance": 2, "guided_from": 0.5}}
     content = variegate.evaluate(flow, **given)
@@ -71,8 +99,10 @@ def test_protocols_say_how_a_flow_was_solved_in_the_evaluation(flow: Path) -> No
         ({"guidance": -1}, "generator.sampler.guidance: input should be greater than or equal to 0, got -1"),
         ({"guidance": 2, "guided_from": 1}, "generator.sampler.guided_from: input should be less than 1, got 1"),
         ({"guided_from": 0.5}, "guided_from changes nothing with a guidance of 1; give --guidance too"),
+        ({"guide": "earlier"}, "guide changes nothing with a guidance of 1; give --guidance too"),
+        ({"guide": "earlier", "guidance": 2}, "early in training; train with --generator.earlier_at"),
         ({"step": 3}, "this flow model has no step to choose; did you mean 'steps'"),
-        ({"temperature": 0.5}, "no temperature to choose; known: guidance, guided_from"),
+        ({"temperature": 0.5}, "no temperature to choose; known: guidance, guide, guided_from"),
     ],
 )
 def test_other_ways_to_solve_are_refused(flow: Path, changes: dict[str, float], words: str) -> None:

@@ -66,7 +66,7 @@ ACCEPTED: set[str] = set()
 MODES = ["1", "L", "P", "RGB", "RGBA", "LA", "I;16", "I", "F", "CMYK", "YCbCr", "HSV"]
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120, derandomize=True)
 @given(
     mode=st.sampled_from(MODES),
     suffix=st.sampled_from(["png", "bmp", "gif", "tiff", "webp", "jpg", "ppm", "tga", "jp2"]),

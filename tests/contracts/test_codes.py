@@ -14,7 +14,7 @@ pytestmark = pytest.mark.core
 SEED = st.integers(0, 2**64 - 1)
 INDEX = st.integers(0, 2**20)
 PRIOR = st.sampled_from(["gaussian", "uniform"])
-quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=40, derandomize=True, database=None)
 
 
 @quick

@@ -308,7 +308,7 @@ ANY_SIZE = [
 def test_images_of_any_size_keep_their_size(name: str) -> None:
     generator = generator_of(name)
 
-    @settings(max_examples=8, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=8, derandomize=True, database=None)
     @given(st.integers(5, 70), st.integers(5, 70))
     def holds(height: int, width: int) -> None:
         images = decode_in_chunks(generator, conditions(name, 1, (height, width)), codes(generator, 0, 2))
@@ -370,7 +370,6 @@ def test_all_codes_together_are_each_code_on_its_own_copy_of_the_features(noisy:
 
 
 @pytest.mark.core
-@settings(deadline=None)
 @given(transposed=st.booleans(), dilation=st.integers(1, 2), stride=st.integers(1, 2), samples=st.integers(1, 4))
 def test_a_layer_takes_in_what_its_rows_share_once(transposed: bool, dilation: int, stride: int, samples: int) -> None:
     torch.manual_seed(0)

@@ -18,7 +18,7 @@ from helpers.variants import COLOURS, conditions, model_of, size_of
 from variegate.core.errors import CheckpointError, ConfigError, DataError
 from variegate.core.images import sheet, to_pil, to_uint8
 from variegate.model.model import Model
-from variegate.model.samples import read_codes
+from variegate.model.samples import files_of, read_codes
 
 pytestmark = pytest.mark.core
 
@@ -146,6 +146,12 @@ def test_files_of_codes_that_are_of_another_shape_are_told_from_those_too_large_
     save_file({"codes": torch.empty(0)}, tmp_path / "large.safetensors")
     with pytest.raises(CheckpointError, match="too large to save; give the same --seed"):
         read_codes(tmp_path / "large.safetensors")
+
+
+@pytest.mark.parametrize("files", ["0.5", "{}", "[1]", "["])
+def test_damaged_names_of_files_are_none(files: str, tmp_path: Path) -> None:
+    save_file({"codes": torch.zeros(1, 2)}, tmp_path / "codes.safetensors", {"files": files})
+    assert files_of(tmp_path / "codes.safetensors") == []
 
 
 def test_seeds_images_and_frames_are_counted_from_0_and_1(model: Model) -> None:

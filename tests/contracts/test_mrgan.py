@@ -25,7 +25,7 @@ from variegate.evaluation.doctor.diagnosis import diagnose
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.losses import moments as m
 from variegate.methods import method
-from variegate.objectives.moment_reconstruction import average
+from variegate.objectives.moment_reconstruction import mean_inside
 from variegate.runs.folder import RunFolder
 from variegate.training.panel import Panel
 
@@ -132,8 +132,8 @@ def test_holes_count_alone_for_moments_and_the_whole_image_for_plain_reconstruct
     values = torch.arange(24.0).view(1, 3, 2, 4)
     hole = torch.zeros(1, 1, 2, 4)
     hole[..., 1, 2:] = 1
-    assert float(average(values, hole)) == float(values[..., 1, 2:].mean())
-    assert float(average(values, None)) == float(values.mean())
+    assert float(mean_inside(values, hole)) == float(values[..., 1, 2:].mean())
+    assert float(mean_inside(values, None)) == float(values.mean())
     generator, objective = made("glcic")
     given = batch()
     terms = terms_of(objective, generator, given)

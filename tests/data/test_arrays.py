@@ -93,6 +93,10 @@ def test_conditions_are_derived_from_arrays(tmp_path: Path) -> None:
         ({"images": noise(2, 4, 4), "labels": np.array([0.0, 1.0])}, "expected labels .* got type float64"),
         ({"images": noise(2, 4, 4), "labels": np.array([0, -1])}, "has label -1; labels must start at 0"),
         (
+            {"images": noise(2, 4, 4), "labels": np.array([0, 2**60])},
+            r"has label \d+, too large .*; correct",
+        ),
+        (
             {"images": noise(2, 4, 4), "labels": np.array([0, 2]), "classes": np.array(["a", "b"])},
             "has label 2, but there are 2 classes, 0 to 1; correct the labels",
         ),

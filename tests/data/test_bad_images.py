@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from variegate.core.errors import DataError
 from variegate.data.derived.derived import parse_derived
@@ -63,6 +64,17 @@ def test_damaged_bytes_give_an_image_or_one_sentence_and_never_another_error(tmp
         except DataError as error:
             outcomes.add(str(error).partition(":")[0])
     assert outcomes == {"uint8", str(file)}
+
+
+def test_an_image_that_memory_does_not_hold_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(RGB).save(tmp_path / "x.png")
+
+    def load(self: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(PngImageFile, "load", load)
+    with pytest.raises(DataError, match=r"x\.png: is damaged, or too large for the memory; copy it again"):
+        read_image(tmp_path / "x.png")
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def planes_last(raw: Tensor) -> np.ndarray:
     return raw.permute(1, 2, 0).numpy()
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(factors, few, few, st.integers(0, 9))
 def test_a_low_resolution_condition_is_the_reduced_image_in_blocks(factor: int, rows: int, columns: int, seed: int):
     image = noise(rows * factor, columns * factor, seed)
@@ -66,7 +66,7 @@ def test_a_low_resolution_condition_is_the_reduced_image_in_blocks(factor: int, 
     assert np.array_equal(given_, blocks(small, factor))
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(factors, few, few, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 def test_reading_an_image_twice_is_reading_it_once(factor: int, rows: int, columns: int, own: tuple[int, int]) -> None:
     condition, size = ImageCondition(derived=f"superres:{factor}"), (rows * factor, columns * factor)
@@ -76,7 +76,7 @@ def test_reading_an_image_twice_is_reading_it_once(factor: int, rows: int, colum
     assert torch.equal(condition.read(raw), raw)
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(factors, st.integers(2, 4), few)  # an array of one row could be one of planes first
 def test_an_image_of_the_low_resolution_is_kept_and_one_of_the_full_size_reduced(factor: int, rows: int, columns: int):
     condition, size = ImageCondition(derived=f"superres:{factor}"), (rows * factor, columns * factor)
@@ -161,7 +161,7 @@ def test_white_of_a_mask_in_the_folder_is_the_hole_at_every_visit_and_size(tmp_p
     assert torch.equal(pairs.condition.read(pairs.raw(0)[0]), pairs.raw(0)[0])
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.integers(0, 2**42), st.tuples(st.integers(3, 40), st.integers(3, 40)))
 def test_every_pixel_that_a_mask_touches_is_in_the_hole(
     tmp_path_factory: pytest.TempPathFactory, item: int, size: tuple[int, int]

@@ -202,6 +202,21 @@ def test_compressed_shards_are_refused_by_name(name: str, settings: dict[str, st
     assert told in one_sentence(tmp_path, **settings)
 
 
+@pytest.mark.parametrize(("kind", "unpacker"), [("tar.gz", "gunzip"), ("tgz", "gunzip"), ("tar.xz", "unxz")])
+def test_a_compressed_shard_beside_others_is_not_left_out_silently(kind: str, unpacker: str, tmp_path: Path) -> None:
+    write_tar(tmp_path / "train-0000.tar", of_classes())
+    write_tar(tmp_path / f"train-0001.{kind}", of_classes(), "w:xz" if kind == "tar.xz" else "w:gz")
+    said = f"train-0001.{kind}: is compressed, so that its members cannot be read at an offset; unpack it to .tar "
+    assert f"{said}({unpacker}), or move it out of the folder" in one_sentence(tmp_path)
+    assert any(said in problem for problem in check(tmp_path).problems)
+
+
+def test_a_compressed_tar_file_beside_packed_shards_is_none_of_them(tmp_path: Path) -> None:
+    pack(DataConfig(path=str(labelled(tmp_path / "set"))), tmp_path / "shards")
+    write_tar(tmp_path / "shards/backup.tgz", of_classes(), "w:gz")
+    assert len(open_data(tmp_path / "shards")) == 2
+
+
 def test_a_compressed_tar_file_beside_images_is_not_read(tmp_path: Path) -> None:
     write_tar(labelled(tmp_path, maps=4) / "all.tar.gz", of_classes(), "w:gz")
     assert "paired by name" in open_data(tmp_path).description

@@ -36,7 +36,7 @@ def folder(root: Path, count: int = 4, side: int = 16) -> Path:
     return root
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.tuples(sides, sides), items)
 def test_a_random_hole_lies_inside_and_is_three_eighths_to_one_half_of_each_side(size: tuple[int, int], item: int):
     hole = rectangle(size, item)
@@ -203,7 +203,7 @@ def test_wrong_shapes_and_pairs_for_other_models_are_refused() -> None:
         ImageCondition().read((RGB, MASK))
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.tuples(st.integers(1, 40), st.integers(1, 40)), items)
 def test_resizing_loses_no_hole_and_lets_nothing_out_of_it(size: tuple[int, int], item: int) -> None:
     hole = rectangle((24, 20), item)

@@ -32,7 +32,7 @@ def with_instances(root: Path, label: str = "train_label", image: str = "train_i
     return root
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.integers(0, 2**31), st.integers(1, 6), st.integers(1, 6))
 def test_a_boundary_is_where_any_neighbour_differs(seed: int, height: int, width: int) -> None:
     ids = np.random.default_rng(seed).integers(0, 3, (height, width))
@@ -44,7 +44,7 @@ def test_a_boundary_is_where_any_neighbour_differs(seed: int, height: int, width
             assert found[y, x] == differs
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.integers(0, 2**31), st.tuples(*[st.integers(1, 17)] * 4))
 def test_each_pixel_of_a_reduced_plane_is_the_largest_of_those_it_covers(seed: int, sizes: tuple[int, ...]) -> None:
     height, width, tall, wide = sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,13 @@ from helpers.tiny import ids, labelled, photo, save
 from variegate.core.errors import DataError
 from variegate.data import open_data
 from variegate.data.checks.check import check
-from variegate.data.dataset import choice
-from variegate.data.dataset.pairs import Pairs
+from variegate.data.dataset import choice, origins
+from variegate.data.dataset.opening import DataConfig
+from variegate.data.dataset.pairs import DataSource, Pairs
 from variegate.data.files import cache
 from variegate.data.readers import remembered
 from variegate.data.readers.label_scan import distinct
+from variegate.data.readers.records import Table
 
 pytestmark = pytest.mark.core
 
@@ -109,6 +112,46 @@ def test_a_deleted_or_damaged_cache_only_costs_time(tmp_path: Path, counter: Cou
     assert counter.since(lambda: alike(open_data(root), first)) == ["recognise", "labels_in"]
 
 
+def test_the_fingerprint_is_computed_once_for_each_way_to_hold_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = labelled(tmp_path / "data", maps=6)
+    config, real, computed = DataConfig(path=str(root)), DataSource._fingerprint, []
+    monkeypatch.setattr(DataSource, "_fingerprint", lambda source: computed.append(source) or real(source))
+    held, whole = (config.source(whole=whole).fingerprint for whole in (False, True))
+    assert held != whole  # the last pair is in another split
+    for _ in range(2):
+        assert [config.source(whole=one).fingerprint for one in (False, True)] == [held, whole]
+    assert len(computed) == 2
+    monkeypatch.setattr(remembered, "MANY", 100)
+    assert config.source().fingerprint == held  # as of a folder that is never cached
+    monkeypatch.setattr(remembered, "MANY", 6)
+    save(root / "train" / "3.jpg", photo(48, 48))
+    assert config.source().fingerprint not in (held, whole)
+
+
+def test_only_items_that_are_asked_for_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = labelled(tmp_path / "data", maps=40)
+    first = open_data(root)
+    assert first.source.fingerprint
+    made: list[int] = []
+    real = Table.item
+    monkeypatch.setattr(Table, "item", lambda table, number: made.append(number) or real(table, number))
+    monkeypatch.setattr(origins, "MEASURED", 8)
+    again = open_data(root)
+    assert again.source.fingerprint == first.source.fingerprint
+    again.raw(5)
+    assert made.pop() == 5
+    assert len(set(made)) < 30
+
+
+def test_what_was_remembered_reaches_spawned_workers(tmp_path: Path) -> None:
+    root = labelled(tmp_path / "data", maps=6)
+    first, again = open_data(root), open_data(root)
+    copied: Pairs = pickle.loads(pickle.dumps(again))
+    assert all(torch.equal(a, b) for a, b in zip(copied.raw(2), first.raw(2)))
+
+
 def test_two_named_folders_and_conditions_are_remembered_apart(tmp_path: Path, counter: Counter) -> None:
     root = labelled(tmp_path / "data", maps=6)
     path = {"condition": root / "train_labels", "image": root / "train"}
@@ -164,7 +207,7 @@ def test_a_check_holds_no_pixels_and_says_how_far_it_is(
 ) -> None:
     from variegate.core import progress
 
-    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "SILENCE", 0.0)
     peaks = []
     for count in (60, 240):
         root = linked(tmp_path / str(count), count)

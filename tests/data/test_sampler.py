@@ -29,7 +29,7 @@ def take(sampler: InfiniteSampler, count: int) -> list[tuple[int, int]]:
     return list(islice(sampler, count))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lengths, seeds, ranks, shares, steps)
 def test_ranks_together_see_the_stream_of_one_rank_in_order(length: int, seed: int, world: int, share: int, start: int):
     batch = world * share
@@ -41,14 +41,14 @@ def test_ranks_together_see_the_stream_of_one_rank_in_order(length: int, seed: i
         assert joined == whole[step * batch : (step + 1) * batch]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lengths, seeds, shares, steps)
 def test_restarting_at_a_step_continues_the_stream(length: int, seed: int, batch: int, start: int) -> None:
     whole = take(InfiniteSampler(length, batch, seed), (start + 4) * batch)
     assert take(InfiniteSampler(length, batch, seed, start_step=start), 4 * batch) == whole[start * batch :]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lengths, seeds)
 def test_each_epoch_visits_each_item_once(length: int, seed: int) -> None:
     visits = take(InfiniteSampler(length, 1, seed), 3 * length)
@@ -56,7 +56,7 @@ def test_each_epoch_visits_each_item_once(length: int, seed: int) -> None:
         assert sorted(index for index, _ in visits[epoch * length : (epoch + 1) * length]) == list(range(length))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lengths, seeds)
 def test_no_two_visits_share_a_key_and_keys_fit_int64(length: int, seed: int) -> None:
     keys = [key for _, key in take(InfiniteSampler(length, 2, seed), 100)]

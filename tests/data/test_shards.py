@@ -319,6 +319,19 @@ def flip(file: Path, offset: int) -> None:
     file.write_bytes(content)
 
 
+def with_checksums(value: object) -> Callable[[Path], object]:
+    """Damage that puts a value in the place of every checksum of an index."""
+
+    def damage(root: Path) -> None:
+        index = json.loads((root / "variegate.json").read_text())
+        for split in index["splits"].values():
+            for columns in split["files"].values():
+                columns["crc32"] = [value] * len(columns["path"])
+        (root / "variegate.json").write_text(json.dumps(index))
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -335,6 +348,7 @@ def flip(file: Path, offset: int) -> None:
             lambda root: (root / "variegate.json").write_text("{}"),
             "variegate.json: is no index of shards, or is damaged",
         ),
+        (with_checksums({}), "variegate.json: is no index of shards, or is damaged"),
         (
             lambda root: (root / "variegate.json").write_text(json.dumps({"format": "variegate shards", "version": 9})),
             "variegate.json: has version 9 of the format, but version 1 is read here; update",

@@ -13,12 +13,15 @@ from PIL import Image
 from safetensors import safe_open
 
 from helpers.people import draw_people
+from helpers.runs import held_by_another
 from variegate.cli import main
 from variegate.core.errors import CheckpointError, ConfigError, DataError, VariegateError
 from variegate.embedding import Embedding, embed_folder, open_embedding, train_embedding
 from variegate.embedding.identities import read_identities
 from variegate.embedding.saved import Settings
 from variegate.evaluation.metrics.plugged import plug
+from variegate.runs.checkpoints import Checkpoints
+from variegate.runs.lock import NAME
 from variegate.runs.settings import ExecutionSettings
 
 QUIET = ExecutionSettings(quiet=True)
@@ -85,6 +88,11 @@ def test_equal_seeds_give_equal_weights_and_a_run_that_stopped_goes_on_exactly(p
     train_embedding(people, tmp_path / "run", SMALL, resume=True, run=QUIET)
     for name in ("model/model.safetensors", "metrics.json", "metrics.jsonl", "config.yaml"):
         assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes(), name
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+    kept = checkpoints.steps()
+    shutil.copytree(checkpoints.path(kept[-1]), checkpoints.path(0))  # as a kill right after saving leaves one
+    train_embedding(people, tmp_path / "run", SMALL, resume=True, run=QUIET)
+    assert checkpoints.steps() == kept
     other = SMALL.model_copy(update={"seed": 1})
     train_embedding(people, tmp_path / "other", other, run=QUIET)
     assert Embedding.load(tmp_path / "other").digest != Embedding.load(whole).digest
@@ -159,6 +167,22 @@ def test_the_command_line_trains_measures_and_goes_on(
     with pytest.raises(SystemExit):
         main([*words, "--steps", "3", "--resume", "--seed", "1"])
     assert "was trained with a different embedding.seed" in capsys.readouterr().err
+
+
+def test_a_second_training_in_a_folder_is_refused_in_a_sentence(
+    run: Path, people: Path, capsys: pytest.CaptureFixture
+) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with held_by_another(run) as child:
+        for more in ([], ["--resume"]):
+            with pytest.raises(SystemExit) as ended:
+                main(["embed", "train", str(people), "--out", str(run), "--quiet", *more])
+            assert ended.value.code == 2
+            [line] = capsys.readouterr().err.splitlines()
+            assert f"{run}: process {child} on " in line
+            assert line.endswith(", trains in it; wait for it, or give another --out")
+    (run / NAME).unlink()  # which the killed process could not remove
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def broken(people: Path, root: Path, how: str) -> Path:

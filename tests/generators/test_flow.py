@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -83,6 +84,47 @@ def test_before_its_time_guidance_changes_nothing() -> None:
     features = one.encode(condition)
     for time, like in ((0.49, one), (0.5, two)):
         assert torch.equal(late.velocity(features, x, time), like.velocity(features, x, time))
+
+
+@pytest.mark.parametrize("channels", [2, 0])
+def test_velocities_are_led_away_from_the_network_as_it_was(channels: int) -> None:
+    """Also without a condition, where there is nothing else to be led away from."""
+    torch.manual_seed(0)
+    sampler = Sampler(guidance=2, guide="earlier", guided_from=0.3)
+    flow = Flow(Shapes(channels, 3, (16, 24)), FlowConfig(**SMALL, earlier_at=0.5, sampler=sampler)).eval()
+    x, condition = torch.randn(1, 3, 16, 24), torch.rand(1, channels, 16, 24)
+    flow.reached(0, 10, flow)
+    before = copy.deepcopy(flow)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    now = flow.network(x, torch.tensor([0.5]), flow.network.parts(condition))
+    then = before.network(x, torch.tensor([0.5]), before.network.parts(condition))
+    assert (now - then).abs().max() > 0.01
+    features = flow.encode(condition)
+    assert torch.allclose(flow.velocity(features, x, 0.5), then + 2 * (now - then), atol=1e-5)
+    early = flow.network(x, torch.tensor([0.2]), flow.network.parts(condition))
+    assert torch.allclose(flow.velocity(features, x, 0.2), early, atol=1e-6)
+
+
+def test_the_earlier_network_follows_the_average_until_its_time_and_is_never_trained() -> None:
+    flow, ema = small(earlier_at=0.25), small(earlier_at=0.25)
+    assert len(list(flow.parameters())) == len(list(small().parameters()))
+    assert flow.earlier is not None
+    for step in range(8):
+        for parameter in ema.network.parameters():
+            parameter.fill_(step)
+        flow.reached(step, 8, ema)
+        assert {float(weight.max()) for weight in flow.earlier.state_dict().values()} == {float(min(step, 2))}
+
+
+def test_training_may_start_from_flows_with_and_without_an_earlier_network() -> None:
+    plain, kept = small(), small(earlier_at=0.5)
+    assert kept.adopt(plain.state_dict()).keys() == kept.state_dict().keys()
+    kept.load_state_dict(kept.adopt(plain.state_dict()))
+    assert kept.earlier is not None
+    assert torch.equal(kept.earlier.out.weight, plain.network.out.weight)
+    plain.load_state_dict(plain.adopt(kept.state_dict()))
 
 
 @pytest.mark.parametrize("kind", ["heun", "euler"])
@@ -278,6 +320,8 @@ def test_times_noise_and_dropped_conditions_follow_from_the_key() -> None:
     [
         ({"sampler.steps": 0}, "sampler.steps"),
         ({"sampler.guidance": -1}, "sampler.guidance"),
+        ({"generator.earlier_at": 1}, "earlier_at"),
+        ({"generator.sampler.guide": "earlier"}, r"early in training; train with --generator\.earlier_at 0\.15"),
         ({"generator.widths": []}, "widths"),
         ({"objective": {"kind": "squared_error"}}, "can be trained only by objective flow_matching"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import variegate
-from variegate.core.progress import first
+from variegate.core.launch import first
 
 if __name__ == "__main__":
     found = variegate.evaluate(sys.argv[1], protocol="quick", extractor="squeezenet")

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from benchmarks.reliability.trials import METHODS, unequal
 
 from helpers.shared import ROOT
 from variegate.core.config import from_mapping
 from variegate.methods import method
+from variegate.runs.lock import holding
 from variegate.runs.settings import ExecutionSettings
 from variegate.training import loop
 from variegate.training.start import RunConfig, start
 
 DATA, SIZE = "streets:20", (32, 32)
 OPTIONS: dict[str, dict[str, Any]] = {
-    "pix2pix": {"width": 4, "objective.layers": 2, "batch_size": 2},
-    "basisgan": {"width": 4, "blocks": 1, "objective.layers": 2, "batch_size": 2},
-    "bicyclegan": {"width": 4, "objective.layers": 2, "batch_size": 2},
-    "mrgan": {
-        "width": 4,
-        "objective.layers": 2,
-        "samples": 3,
-        "batch_size": 4,
-        "proxy": False,
-    },
+    **{name: METHODS[name] for name in ("pix2pix", "basisgan", "bicyclegan", "mrgan", "cimle")},
     "munit": {
         "width": 4,
         "generator.blocks": 1,
@@ -40,17 +35,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "objective.layers": 2,
         "objective.scales": 1,
         "batch_size": 2,
-    },
-    "cimle": {
-        "generator.widths": [6, 6, 4],
-        "randomness.channels": 2,
-        "randomness.hidden": 4,
-        "perceptual": "laplacian",
-        "candidates": 3,
-        "inner_steps": 3,
-        "inner_batch": 2,
-        "batch_size": 4,
-        "restart.at": 0,
     },
 }
 
@@ -81,18 +65,6 @@ def saved_steps(folder: Path) -> list[int]:
     return sorted(int(path.name.removeprefix("step-")) for path in (folder / "checkpoints").glob("step-*"))
 
 
-def unequal(one: Any, two: Any, name: str = "") -> list[str]:
-    """Names of the tensors and numbers that are not bit-equal in two nested states."""
-    if isinstance(one, Tensor):
-        return [] if torch.equal(one, two) else [name]
-    if isinstance(one, dict):
-        missing = [f"{name}.{key}" for key in set(one) ^ set(two)]
-        return missing + [bad for key in set(one) & set(two) for bad in unequal(one[key], two[key], f"{name}.{key}")]
-    if isinstance(one, list | tuple):
-        return [bad for i, pair in enumerate(zip(one, two, strict=True)) for bad in unequal(*pair, f"{name}.{i}")]
-    return [] if one == two else [name]
-
-
 def logged(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
@@ -110,10 +82,28 @@ def at_batch(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], Non
     monkeypatch.setattr(loop, "stream", counting)
 
 
+@contextmanager
+def held_by_another(folder: Path) -> Iterator[int]:
+    """A forked process holds the folder; its id."""
+    ready, told = os.pipe()
+    child = os.fork()
+    if not child:
+        with holding(folder):
+            os.write(told, b"x")
+            time.sleep(60)
+        os._exit(0)
+    os.read(ready, 1)
+    try:
+        yield child
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def python(script: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run a script of this folder in a fresh process."""
     folder = Path(__file__).parent
-    paths = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     threads = str(torch.get_num_threads())  # sums are split among threads, so bit-equality needs as many of them
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return subprocess.run(
@@ -130,6 +120,7 @@ __all__ = [
     "OPTIONS",
     "PLAYERS",
     "at_batch",
+    "held_by_another",
     "logged",
     "python",
     "saved_steps",

@@ -64,6 +64,16 @@ OPTIONS: dict[str, tuple[str, dict[str, Any], Size]] = {
     "flow-student": ("flow-student", {"scale": 0.25}, (16, 16)),
     "flow-student nearest": ("flow-student", {"scale": 0.25, "matching": "nearest"}, (16, 32)),
     "flow concat": ("flow", {"generator.widths": [8, 8], "generator.conditioning": "concat"}, (16, 16)),
+    "flow earlier": (
+        "flow",
+        {
+            "generator.widths": [8, 8],
+            "generator.earlier_at": 0.5,
+            "generator.sampler.guide": "earlier",
+            "generator.sampler.guidance": 2,
+        },
+        (16, 16),
+    ),
     "flow image": ("flow", {"generator.widths": [8, 8], "generator.predicts": "image"}, (16, 16)),
     "bicyclegan": ("bicyclegan", {"width": 4}, (16, 16)),
     "msgan": ("msgan", {"width": 4}, (16, 16)),

@@ -98,7 +98,7 @@ def seams(model: Model, layout: Tensor, tile: int, overlap: int | None = None) -
     return float(steps[across].mean()), float(steps[~across].mean())
 
 
-@pytest.mark.parametrize("name", ["flow", "pix2pix none unet", "street"])
+@pytest.mark.parametrize("name", ["flow", "flow earlier", "pix2pix none unet", "street"])
 def test_blended_tiles_have_no_seam(name: str) -> None:
     model = variegate.load(name) if name == "street" else model_of(name)
     layout = Streets((32, 256), 1, split="test")[0][0] if name == "street" else squares((32, 128))

@@ -109,7 +109,7 @@ def test_the_host_never_waits_for_the_place_of_the_hole() -> None:
     assert judged((32, 48))[0][-1].is_meta
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, derandomize=True, database=None)
 @given(st.data())
 def test_the_box_is_inside_the_image_contains_the_hole_and_is_centred_on_it(data: st.DataObject) -> None:
     size = data.draw(st.tuples(st.integers(2, 40), st.integers(2, 40)))

@@ -31,7 +31,7 @@ def slow(distances: list[list[float]], present: list[bool]) -> list[int]:
     return chosen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(0, 10_000), st.booleans())
 def test_vectorised_rounds_are_the_plain_procedure(
     branches: int, targets: int, rows: int, seed: int, tied: bool

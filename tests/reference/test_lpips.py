@@ -132,7 +132,7 @@ def test_missing_weights_are_reported_at_once_even_if_the_network_hangs(
 ) -> None:
     monkeypatch.setenv(weights.FOLDER, str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(weights, "PATIENCE", 0.2)
+    monkeypatch.setattr(weights, "NETWORK_TIMEOUT", 0.2)
 
     def hang(*args: object, **kwargs: object) -> None:
         time.sleep(4)

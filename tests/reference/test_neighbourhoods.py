@@ -10,7 +10,14 @@ from torch import Tensor
 
 from variegate.core.errors import DataError
 from variegate.evaluation.metrics import neighbourhoods as module
-from variegate.evaluation.metrics.neighbourhoods import clipped, expected_coverage, few, neighbourhoods, vendi
+from variegate.evaluation.metrics.neighbourhoods import (
+    Distances,
+    clipped,
+    expected_coverage,
+    few,
+    neighbourhoods,
+    vendi,
+)
 
 pytestmark = pytest.mark.core
 
@@ -20,14 +27,11 @@ def features(count: int, shift: float = 0.0, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize(("real", "fake", "shift", "k"), [(80, 60, 0.0, 5), (60, 90, 0.8, 3), (70, 70, 9.0, 5)])
-def test_neighbourhoods_are_those_of_the_authors(
-    real: int, fake: int, shift: float, k: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_neighbourhoods_are_those_of_the_authors(real: int, fake: int, shift: float, k: int) -> None:
     prdc = pytest.importorskip("prdc")
-    monkeypatch.setattr(module, "CHUNK", 32)
     one, two = features(real), features(fake, shift, 1)
     theirs = prdc.compute_prdc(one.numpy(), two.numpy(), nearest_k=k)
-    assert neighbourhoods(one, two, k) == pytest.approx(
+    assert neighbourhoods(Distances.of(one, two), k) == pytest.approx(
         {name: float(value) for name, value in theirs.items()}, abs=1e-12
     )
 
@@ -48,13 +52,13 @@ def test_equal_images_are_worth_one_and_unrelated_ones_as_many_as_they_are() -> 
 
 def test_copies_are_inside_and_a_single_mode_covers_little() -> None:
     real = torch.cat([features(40, 0.0), features(40, 50.0, 1)])
-    same = neighbourhoods(real, real)
+    same = neighbourhoods(Distances.of(real, real))
     assert min(same.values()) >= 1 - 1e-9
-    mode = neighbourhoods(real, features(80, 0.0, 2))
+    mode = neighbourhoods(Distances.of(real, features(80, 0.0, 2)))
     assert mode["precision"] > 0.8
     assert mode["recall"] <= 0.5
     assert mode["coverage"] <= 0.5
-    far = neighbourhoods(real, features(80, 500.0, 2))
+    far = neighbourhoods(Distances.of(real, features(80, 500.0, 2)))
     assert far == {"precision": 0.0, "recall": 0.0, "density": 0.0, "coverage": 0.0}
 
 
@@ -65,7 +69,7 @@ def test_sets_are_bounded_by_the_seed_and_too_few_are_refused(monkeypatch: pytes
     assert not torch.equal(few(own, 3), few(own, 4))
     assert len(few(own, 0)) == 10
     with pytest.raises(DataError, match="need more than 5 images in each set, got 4"):
-        neighbourhoods(own, features(4))
+        neighbourhoods(Distances.of(own, features(4)))
 
 
 def slow_clipped(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
@@ -89,11 +93,10 @@ def slow_clipped(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
 
 @pytest.mark.parametrize(("real", "fake", "shift", "k"), [(80, 60, 0.0, 5), (61, 90, 0.8, 3), (70, 70, 9.0, 5)])
 def test_clipped_density_and_coverage_are_the_papers_written_out_since_no_small_package_has_them(
-    real: int, fake: int, shift: float, k: int, monkeypatch: pytest.MonkeyPatch
+    real: int, fake: int, shift: float, k: int
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK", 32)
     one, two = features(real), features(fake, shift, 1)
-    assert clipped(one, two, k) == pytest.approx(slow_clipped(one, two, k), abs=1e-6)
+    assert clipped(Distances.of(one, two), k) == pytest.approx(slow_clipped(one, two, k), abs=1e-6)
 
 
 @pytest.mark.parametrize("good", [0.25, 0.5, 0.75, 1.0])
@@ -102,7 +105,9 @@ def test_clipped_density_and_coverage_are_the_share_of_good_samples(good: float)
     real = torch.from_numpy(rng.normal(size=(1500, 4)))
     count = round(1500 * good)
     fake = torch.cat([torch.from_numpy(rng.normal(size=(count, 4))), torch.full((1500 - count, 4), 99.0).double()])
-    assert clipped(real, fake) == pytest.approx({"clipped_density": good, "clipped_coverage": good}, abs=0.08)
+    assert clipped(Distances.of(real, fake)) == pytest.approx(
+        {"clipped_density": good, "clipped_coverage": good}, abs=0.08
+    )
 
 
 def test_expected_coverage_rises_from_none_to_nearly_all() -> None:

@@ -116,7 +116,7 @@ MIXED = st.builds(lambda a, b, share: {"between": [a, b], "share": share}, SEEDE
 LAYOUTS = arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24)), elements=st.integers(0, 7))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layout=LAYOUTS, code=SEEDED | MIXED, size=st.none() | st.tuples(st.integers(1, 40), st.integers(1, 40)))
 def test_every_recipe_makes_its_image_again(
     client: TestClient, layout: np.ndarray, code: dict[str, object], size: tuple[int, int] | None

@@ -26,6 +26,6 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", APP, headers=HEADERS)
 
 @pytest.mark.filterwarnings("ignore::Warning")
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=HealthCheck)
+@settings(max_examples=25, derandomize=True, phases=[Phase.generate], suppress_health_check=HealthCheck)
 def test_the_document_is_kept(case: schemathesis.Case) -> None:
     case.call_and_validate(checks=CHECKS, headers=HEADERS)

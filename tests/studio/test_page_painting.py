@@ -97,7 +97,7 @@ def test_undo_and_redo_by_button_and_key(browser_page: Any) -> None:
     assert np.array_equal(browser_page.colours(), after)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strokes=st.lists(STROKES, max_size=8))
 def test_undoing_all_is_the_start_and_redoing_all_the_end(browser_shared: Any, strokes: list[dict[str, Any]]) -> None:
     states, undone, redone = browser_shared.page.evaluate(HISTORY, strokes)

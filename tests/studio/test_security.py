@@ -218,7 +218,7 @@ def test_other_sites_cannot_make_it_work_by_reading(client: TestClient) -> None:
     assert client.get("/", headers=elsewhere).status_code == 200  # a link
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_pictures_and_recipes_raise_nothing_else(data: st.DataObject) -> None:
     content = bytearray(base64.b64decode(PICTURE))
@@ -230,7 +230,7 @@ def test_damaged_pictures_and_recipes_raise_nothing_else(data: st.DataObject) ->
             read()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_archives_raise_nothing_else(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     file = tmp_path_factory.getbasetemp() / "fuzzed.zip"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -14,11 +16,14 @@ from torch.utils._pytree import tree_leaves
 
 from helpers.runs import settings, start
 from variegate.core.errors import ConfigError
+from variegate.generators.staged import Staged
 from variegate.training.loop import one_step, stream
 from variegate.training.start import RunConfig
 from variegate.training.state import State
 
+T = TypeVar("T")
 INSTANCE = {"generator.norm": "instance", "objective.norm": "instance", "noise": "input"}
+MRGAN = {"generator.norm": "instance", "objective.norm": "instance", "generator.depth": 4, "width": 16}
 
 
 class Peak(TorchDispatchMode):
@@ -41,26 +46,40 @@ class Peak(TorchDispatchMode):
         return result
 
 
-def peak_of(config: RunConfig) -> int:
+def second_step(config: RunConfig, watch: AbstractContextManager[T]) -> T:
+    """Take two steps, and watch the second: the first one also makes the optimisers' states."""
     fabric, pairs = config.run.fabric(), config.data.open()
     state, training = State(config.method, pairs.shapes, config.run, None), config.method.training
     state.set_up(fabric, training)
     batches = islice(stream(pairs, config.method, config.run, fabric, 0), 2)
-    one_step(fabric, state, next(batches), training, 0)  # the first step also makes the optimisers' states
+    one_step(fabric, state, next(batches), training, 0)
     batch = next(batches)
-    with Peak() as seen:
+    with watch as watched:
         one_step(fabric, state, batch, training, 0)
-    return seen.peak
+    return watched
 
 
-@pytest.mark.parametrize(("name", "options"), [("pix2pix", INSTANCE), ("bicyclegan", {})])
+@pytest.mark.parametrize(("name", "options"), [("pix2pix", INSTANCE), ("bicyclegan", {}), ("mrgan", MRGAN)])
 def test_memory_hardly_grows_with_the_number_of_micro_batches(name: str, options: dict[str, Any]) -> None:
     """Only images and losses wait for the next move; also where a discriminator moves before its generator."""
 
     def peak(size: int, parts: int) -> int:
-        return peak_of(settings(name, 2, {**options, "width": 8, "batch_size": size}, accumulate=parts))
+        config = settings(name, 2, {"width": 8, **options, "batch_size": size}, accumulate=parts)
+        return second_step(config, Peak()).peak
 
     assert peak(32, 4) - peak(16, 2) < 0.15 * (peak(32, 1) - peak(16, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "times"), [("pix2pix", INSTANCE, 2), ("bicyclegan", {}, 1), ("mrgan", MRGAN, 2)]
+)
+def test_only_images_that_wait_for_a_discriminators_move_are_computed_twice(
+    name: str, options: dict[str, Any], times: int
+) -> None:
+    """MR-GAN judges one image of a condition and learns from several others, each computed once."""
+    watch = patch.object(Staged, "decode", autospec=True, side_effect=Staged.decode)
+    config = settings(name, 2, {**options, "batch_size": 4}, accumulate=2)
+    assert second_step(config, watch).call_count == 2 * times
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from safetensors.torch import load_file
 
 from helpers.runs import at_batch, saved_steps, settings, start, state_of, unequal
 from variegate.core.errors import ConfigError, Interrupted, TrainingError
-from variegate.core.files import replacing_folder
+from variegate.core.files import replacing, replacing_folder, write_text
 from variegate.model.model import Model
 from variegate.objectives import adversarial, nearest_sample
 from variegate.runs import checkpoints, saved_model
@@ -231,3 +233,16 @@ def test_a_stop_between_the_check_and_the_next_step_loses_no_step(
     with pytest.raises(Interrupted):
         start(settings("pix2pix", 6, save_every=5), folder)
     assert saved_steps(folder) == [2]
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with replacing(tmp_path / "config.yaml") as aside:
+        aside.write_text("mine")
+        names = [aside.name.replace(str(os.getpid()), str(process)) for process in (ended.pid, os.getppid())]
+        for name in names:
+            (tmp_path / name).write_text("half")
+    write_text(tmp_path / "config.yaml", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", names[1]}, "another process still writes"
+    assert (tmp_path / "config.yaml").read_text() == "whole"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def constant(values: list[list[float]]) -> torch.Tensor:
 )
 def test_sensitivity_is_the_distance_of_codes_over_the_distance_of_conditions(values, sensitivity) -> None:
     assert code_sensitivity(constant(values)) == pytest.approx(sensitivity, abs=1e-6)
+
+
+def test_conditions_that_change_only_last_bits_change_nothing() -> None:
+    """A network whose last layer is still zero: what is left is rounding, which is another with other threads."""
+    images = constant([[0.0, 1.0], [0.0, 1.0 + 2**-23]])
+    assert math.isnan(code_sensitivity(images))
+    assert code_sensitivity(constant([[0.0, 1.0], [1e-3, 1.0 + 1e-3]])) == pytest.approx(1e3, rel=1e-3)
 
 
 def test_of_images_with_a_hole_the_sensitivity_is_that_of_the_hole() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from variegate import train
 from variegate.core.errors import ConfigError
 from variegate.core.method import Method
 from variegate.data.dataset.opening import DataConfig
+from variegate.data.dataset.pairs import Pairs
 from variegate.methods import METHODS
 from variegate.methods.budgets import BUDGETS
 from variegate.methods.registry import method
 from variegate.runs.config import budget_of
 from variegate.runs.folder import RunFolder
 from variegate.training import minutes
-from variegate.training.minutes import plan, sizes_of
+from variegate.training.minutes import Pace, plan, sizes_of, time_reading
 
 TIGHT = {"data": "streets:40", "size": 32, "quiet": True}
 
@@ -68,6 +70,21 @@ def test_the_widest_network_with_enough_steps_is_chosen(monkeypatch: pytest.Monk
     paced(monkeypatch, {48: 9.0, 32: 8.0, 16: 5.0})
     assert plan(10, "flow", "streets:20", {"size": 64}).steps == pytest.approx(113, abs=3), "the last is taken anyway"
     assert plan(10, "flow", "streets:20", {"size": 64, "batch_size": 3}).config.method.training.batch_size == 3
+
+
+def test_pairs_are_read_from_disk_once_only() -> None:
+    pace = Pace(later=1.0, reading=3.0, visits=10)
+    assert pace.steps(20) == 5, "all of them with pairs that are read"
+    assert pace.steps(40) == 10
+    assert pace.steps(60) == 30, "the rest with pairs in memory"
+    assert pace.seconds(30) == 60
+
+
+def test_later_visits_of_a_pair_are_the_faster_ones() -> None:
+    pairs = DataConfig(path="streets:300", size=64).open()
+    assert pairs.fits_in_memory
+    assert time_reading(pairs) > 1e-4
+    assert not Pairs(replace(pairs.source, cache_bytes=1000), "train").fits_in_memory
 
 
 def test_fewer_checkpoints_if_samples_take_long(monkeypatch: pytest.MonkeyPatch) -> None:

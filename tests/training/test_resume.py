@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from helpers.runs import OPTIONS, PLAYERS, at_batch, logged, python, saved_steps, settings, start, state_of, unequal
 from variegate.core.errors import CheckpointError, ConfigError, Interrupted
 from variegate.runs.checkpoints import Checkpoints
+from variegate.runs.settings import ExecutionSettings
 
 STEPS = 6
 
@@ -203,12 +205,25 @@ def test_the_last_the_best_and_every_n_th_checkpoint_are_kept(tmp_path: Path) ->
     scores = {1: 0.5, 2: 0.2, 3: 0.4, 4: None, 5: 0.3, 6: 0.9, 7: 0.8}
     kept = {0: [2, 7], 3: [2, 3, 6, 7]}
     for keep_every, steps in kept.items():
-        checkpoints = Checkpoints(tmp_path / str(keep_every), keep_every)
+        intervals = ExecutionSettings(keep_every=keep_every).intervals(7)
+        checkpoints = Checkpoints(tmp_path / str(keep_every), intervals.keeps)
         for step, score in scores.items():
             checkpoints.save(step, {"step": step}, score)
         assert checkpoints.steps() == steps
         assert checkpoints.best() == 2
         assert checkpoints.load_last() == {"step": 7}
+
+
+def test_what_a_kill_right_after_saving_left_is_removed_by_resuming(tmp_path: Path) -> None:
+    start(settings("pix2pix", 2, save_every=1), tmp_path)
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    kept, best = checkpoints.steps(), checkpoints.best()
+    shutil.copytree(checkpoints.path(2), checkpoints.path(0))
+    shutil.copytree(tmp_path / "model", tmp_path / ".model.old")
+    start(settings("pix2pix", 2, save_every=1), tmp_path, resume=True)
+    assert checkpoints.steps() == kept
+    assert checkpoints.best() == best
+    assert not list(tmp_path.glob(".model*"))
 
 
 @pytest.mark.core

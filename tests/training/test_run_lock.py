@@ -12,13 +12,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from helpers.runs import settings, start
+from helpers.runs import held_by_another, settings, start
 from variegate.core.errors import ConfigError, TrainingError
 from variegate.model.model import Model
 from variegate.runs import lock
@@ -27,24 +25,6 @@ from variegate.runs.lock import NAME, holding
 from variegate.training.train import train
 
 pytestmark = pytest.mark.core
-
-
-@contextmanager
-def held_by_another(folder: Path) -> Iterator[int]:
-    """A forked process holds the folder; its id."""
-    ready, told = os.pipe()
-    child = os.fork()
-    if not child:
-        with holding(folder):
-            os.write(told, b"x")
-            time.sleep(60)
-        os._exit(0)
-    os.read(ready, 1)
-    try:
-        yield child
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
 
 
 def test_a_second_training_is_refused_with_who_holds_it_and_a_killed_one_is_no_obstacle(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import pytest
 from torch import distributed
 
 from variegate.core.errors import ConfigError
-from variegate.core.progress import first
+from variegate.core.launch import first, processes
+from variegate.core.processes import together
 from variegate.core.rendezvous import agree_on_name
-from variegate.runs.settings import ExecutionSettings, processes
+from variegate.runs.settings import ExecutionSettings
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,12 @@ def test_the_first_of_slurms_tasks_speaks_for_all(monkeypatch: pytest.MonkeyPatc
     assert not first()
     monkeypatch.setenv("SLURM_PROCID", "0")
     assert first()
+
+
+def test_what_does_not_train_runs_alone_where_srun_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    with together():
+        assert not distributed.is_initialized()
 
 
 def test_restarted_processes_agree_on_a_new_name_whatever_dead_ones_left_in_the_store() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from ..core.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Doctor:
@@ -23,10 +25,17 @@ class Doctor:
     """data: how conditions are derived, as for `variegate train`"""
 
     def run(self) -> None:
+        from ..runs.saved_model import alone
+
         if (Path(self.run_or_data) / "config.yaml").is_file() or (Path(self.run_or_data) / "model").is_dir():
             from ..evaluation.doctor.diagnosis import diagnose
 
             healthy, lines = diagnose(self.run_or_data)
+        elif what := alone(self.run_or_data):
+            raise ConfigError(
+                f"{self.run_or_data}: is {what}, and no data; give a run directory or data, or measure the model: "
+                f"variegate evaluate {self.run_or_data} --data DIR"
+            )
         else:
             from ..evaluation.doctor.data import examine
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from ..core.errors import ConfigError
-from ..core.progress import first
+from ..core.launch import first
 from .parsing import sampler_of
 
 
@@ -22,7 +22,7 @@ class Evaluate:
 
     run_directory: Positional[Path | None] = None
     data: str | None = None
-    """data to evaluate on; default: the run's own"""
+    """data to evaluate on; default: the run's own. A model alone, such as user/name on the hub, needs some"""
     images: Path | None = None
     """instead of a run: samples CONDITION-NUMBER.png of any program, or a folder of them for each condition"""
     reference: Path | None = None
@@ -49,7 +49,9 @@ class Evaluate:
     codes: Literal["both", "trained", "new"] = "both"
     """latent-dropout: the fixed codes of training first and then new ones, or only one kind"""
     guidance: float | None = None
-    """flow: weight of the condition; default: as trained"""
+    """flow: how far samples are led away from worse ones, 1: not at all; default: as trained"""
+    guide: Literal["unconditional", "earlier"] | None = None
+    """flow: what guidance leads away from: the network without condition, or as it was early in training"""
     guided_from: float | None = None
     """flow: the time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity"""
     solver_steps: int | None = None
@@ -68,6 +70,7 @@ class Evaluate:
         if self.run_directory is None:
             raise ConfigError("give a run directory that `variegate train` wrote, or --images and --reference")
         from ..evaluation.evaluate import Brought, evaluate
+        from ..evaluation.measuring.subject import results_folder
 
         given = Brought(
             detector=self.detector,
@@ -76,11 +79,11 @@ class Evaluate:
             segmenter=self.segmenter,
             extractor=self.extractor,
             codes=self.codes,
-            sampler=sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent),
+            sampler=sampler_of(self),
         )
         self.show(evaluate(self.run_directory, self.data, self.protocol, self.seed, self.perceptual, **given))
         if not self.json and first():
-            print(f"protocols and images: {self.run_directory / 'report.html'}")
+            print(f"protocols and images: {results_folder(self.run_directory) / 'report.html'}")
 
     def of_images(self, images: Path) -> dict[str, Any]:
         if self.reference is None or self.run_directory is not None:

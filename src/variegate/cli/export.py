@@ -30,7 +30,7 @@ class ExportModel:
     file_format: Annotated[str, arg(name="format")] = "onnx"
     """onnx, or safetensors with config.json and a card"""
     guidance: float | None = None
-    """flow: weight of the condition; default: as trained"""
+    """flow: how far samples are led away from worse ones, 1: not at all; default: as trained"""
     solver_steps: int | None = None
     """flow: steps from noise to image; default: as trained. An ONNX file holds them one after the other"""
 
@@ -38,7 +38,7 @@ class ExportModel:
         self.check()
         from ..model.model import Model
 
-        sampler = sampler_of(self.guidance, None, self.solver_steps, None, False)
+        sampler = sampler_of(self)
         model = Model.load(self.run_directory, sampler=sampler)
         if self.file_format == "safetensors":
             model.save(self.out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.errors import ConfigError
 from ..core.files import check_writable
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Direction = Literal["AtoB", "BtoA"]
 LONGEST = 180  # bytes of a condition's name in file names; systems take 255 in all
+DRAWING = {  # option -> its name in a sampler
+    **{name: name for name in ("guidance", "guide", "guided_from", "temperature", "consistent")},
+    "solver_steps": "steps",
+}
 IMAGES = (".gif", ".mp4", ".png", ".jpg", ".jpeg")
 
 
@@ -34,18 +38,10 @@ def size_for(text: str | None, trained: tuple[int, int]) -> tuple[int, int] | No
     return None if text == "native" else parse_size(text) or trained
 
 
-def sampler_of(
-    guidance: float | None, guided_from: float | None, steps: int | None, temperature: float | None, consistent: bool
-) -> dict[str, float]:
-    """Those settings of drawing that were given."""
-    given = {
-        "guidance": guidance,
-        "guided_from": guided_from,
-        "steps": steps,
-        "temperature": temperature,
-        "consistent": consistent or None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+def sampler_of(command: object) -> dict[str, Any]:
+    """Those settings of drawing that were given to a command, by their names in a sampler."""
+    given = {setting: getattr(command, option, None) for option, setting in DRAWING.items()}
+    return {setting: value for setting, value in given.items() if value is not None and value is not False}
 
 
 def prefixes(names: Sequence[str]) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from ..core.errors import ConfigError
-from ..core.progress import first
+from ..core.launch import first
 from .parsing import folder_for, named_or_none, prefixes, sampler_of, size_for
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class Sample:
     like_condition: str | None = None
     """the condition of the image of --like, in any form that conditions have here; bicyclegan and munit need none"""
     guidance: float | None = None
-    """flow: weight of the condition; default: as trained"""
+    """flow: how far samples are led away from worse ones, 1: not at all; default: as trained"""
+    guide: Literal["unconditional", "earlier"] | None = None
+    """flow: what guidance leads away from: the network without condition, or as it was early in training"""
     guided_from: float | None = None
     """flow: the time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity"""
     solver_steps: int | None = None
@@ -75,6 +77,10 @@ class Sample:
     compile: bool = False
     """torch.compile: the first image is slow, many images are faster"""
 
+    @property
+    def sampler(self) -> dict[str, Any]:
+        return sampler_of(self)
+
     def run(self) -> None:
         if self.shard:
             sample_in_shards(self)
@@ -94,8 +100,7 @@ class Sample:
         n = 16 if self.n is None else self.n
         out = folder_for(self.out, self.run_directory / "drawn")
         switches = (self.precision, self.channels_last, self.compile)
-        sampler = sampler_of(self.guidance, self.guided_from, self.solver_steps, self.temperature, self.consistent)
-        model = Model.load(self.run_directory, self.device, *switches, sampler)
+        model = Model.load(self.run_directory, self.device, *switches, self.sampler)
         codes = given_codes(model, self.codes, self.fixed_codes, self.n)
         if self.like:
             whose = (self.like_condition,) if self.like_condition else ()
@@ -193,5 +198,5 @@ def bulk_of(asked: Sample) -> Bulk:
         precision=asked.precision,
         channels_last=asked.channels_last,
         compile=asked.compile,
-        sampler=sampler_of(asked.guidance, asked.guided_from, asked.solver_steps, asked.temperature, asked.consistent),
+        sampler=asked.sampler,
     )

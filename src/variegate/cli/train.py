@@ -9,7 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from ..core.errors import ConfigError
-from ..core.progress import first
+from ..core.launch import first
 from .options import typed_options
 from .parsing import Direction, parse_size
 
@@ -45,7 +45,8 @@ class Train:
     white_level: int | None = None
     """the value that is white in 16-bit files, such as 4095 of 12 bits; 65535 unless given"""
     initial: Path | None = None
-    """start from the weights of another run of the same method, trained at any size; cimle can also start from crn"""
+    """start from the weights of another run of the same method, or of a model on the hub, trained at any size; cimle
+    can also start from crn"""
     predictor: Path | None = None
     """mrgan with a proxy: a moment-predictor run; default: one is trained first"""
     teacher: Path | None = None

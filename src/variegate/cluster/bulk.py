@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from ..core.device import one_thread
 from ..core.errors import VariegateError
+from ..core.launch import number_here
 from ..core.processes import by_first, number, shared, together
 from ..core.progress import watched
 from ..runs.lock import holding
@@ -18,7 +18,7 @@ from .drawing import Drawer
 from .manifest import begin, finish
 from .plan import Bulk
 
-PATIENCE = timedelta(days=365)  # of a process that is done with those that are not
+WAIT_FOR_OTHERS = timedelta(days=365)  # of a process that is done with those that are not
 DRAWS = "draws into it"
 
 
@@ -33,7 +33,7 @@ def sample_shards(bulk: Bulk) -> dict[str, Any]:
         DataError: a condition cannot be read; the images of all others are there.
         TrainingError: the disk is full.
     """
-    with holding(bulk.out, DRAWS), together(PATIENCE), one_thread():
+    with holding(bulk.out, DRAWS), together(WAIT_FOR_OTHERS), one_thread():
         pending = by_first(lambda: begin(bulk))
         errors = shared(range(number()), lambda rank: draw_own(bulk, pending[rank :: number()]))
         failed = [error for error in errors if error is not None]
@@ -58,7 +58,7 @@ def draw_own(bulk: Bulk, shards: list[int]) -> VariegateError | None:
 
 def own_device(device: str) -> str:
     """`cuda` as the one of this process, of those that torchrun or srun started on this machine."""
-    place = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID"))
+    place = number_here()
     if device != "cuda" or place is None:
         return device
-    return f"cuda:{int(place) % max(1, torch.cuda.device_count())}"  # srun may show each task a card of its own
+    return f"cuda:{place % max(1, torch.cuda.device_count())}"  # srun may show each task a card of its own

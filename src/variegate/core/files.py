@@ -6,9 +6,12 @@ The folder is synced too: after a power failure a rename that was not may be und
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
+import socket
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +23,16 @@ from .errors import TrainingError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path with the suffix of `path`, which replaces `path` if nothing is raised inside."""
+    """Yield a temporary path with the suffix of `path`, which replaces `path` if nothing is raised inside.
+
+    Those of processes that were killed on this machine are removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.writing{path.suffix}")
+    here = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.{here}-*.writing{glob.escape(path.suffix)}"):
+        if not is_running(int(left.name.removesuffix(f".writing{path.suffix}").rpartition("-")[2])):
+            left.unlink(missing_ok=True)
+    aside = path.with_name(f".{path.stem}.{here}-{os.getpid()}.writing{path.suffix}")
     try:
         yield aside
         sync(aside)
@@ -32,34 +42,50 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number, as far as the system tells without ending it."""
+    try:
+        if os.name == "posix":
+            os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
+
+
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder, which replaces `folder` if nothing is raised inside."""
-    aside, old = (folder.with_name(f".{folder.name}.{word}") for word in ("writing", "old"))
-    put_back(old, folder)  # what a kill between the two renames left
-    shutil.rmtree(aside, ignore_errors=True)
+    aside, old = beside(folder)
+    tidy(folder)
     aside.mkdir(parents=True)
     try:
         yield aside
         for file in aside.rglob("*"):
             sync_folder(file) if file.is_dir() else sync(file)
         sync_folder(aside)
-        shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             os.replace(folder, old)
         os.replace(aside, folder)
         sync_folder(folder.parent)
         sync_folder(folder.parent.parent)  # the parent may be as new
     finally:
-        put_back(old, folder)
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        tidy(folder)
 
 
-def put_back(old: Path, folder: Path) -> None:
-    """Return a folder that was moved away to its place, if nothing has replaced it."""
+def tidy(folder: Path) -> None:
+    """Remove what an interrupted replacement of a folder left beside it, after putting the old one back if needed."""
+    aside, old = beside(folder)
     if old.exists() and not folder.exists():
         os.replace(old, folder)
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def beside(folder: Path) -> tuple[Path, Path]:
+    """Where the new folder is written, and where the old one is moved to."""
+    return folder.with_name(f".{folder.name}.writing"), folder.with_name(f".{folder.name}.old")
 
 
 @contextmanager

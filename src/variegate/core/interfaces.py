@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, Self, TypedDict, Unpack
+from typing import ClassVar, Literal, NamedTuple, Self, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -157,6 +157,9 @@ class Generator(nn.Module, ABC):
         """Convert weights to start from, which may be another method's, to what this network can load."""
         return weights
 
+    def reached(self, step: int, steps: int, ema: Generator) -> None:
+        """Called before every step of training, with the moving average of this generator's weights."""
+
     def draw(self, seeds: Sequence[codes.Seed]) -> Tensor:
         """Codes of (seed, index) pairs, on the CPU: (S, D). Where there are only so many, without repetition."""
         if self.alternatives is not None:
@@ -176,8 +179,10 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         predictor: the generator trained by `Method.previous`, if its role is predictor or teacher; never trained here.
+        images_wait: whether the generator learns from images that it made before another player's move.
     """
 
+    images_wait: ClassVar[bool] = False
     predictor: Generator | None
 
     def __init__(self) -> None:

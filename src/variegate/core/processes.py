@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, distributed
 
 from .errors import VariegateError
+from .launch import by_slurm, lonely, processes
 from .rendezvous import join
 
 T = TypeVar("T")
@@ -25,17 +25,15 @@ def together(patience: timedelta = timedelta(minutes=30)) -> Iterator[None]:
     Args:
         patience: how long one waits for another.
     """
-    by_slurm = "WORLD_SIZE" not in os.environ and "SLURM_STEP_ID" in os.environ
-    size = int(os.environ.get("SLURM_NTASKS" if by_slurm else "WORLD_SIZE", "1"))
-    if size == 1 or distributed.is_initialized():
+    if processes() == 1 or lonely() or distributed.is_initialized():
         yield
         return
-    if by_slurm:
+    if by_slurm():
         from lightning_fabric.plugins.environments import SLURMEnvironment
 
         tasks = SLURMEnvironment()  # all of them agree on where the first one listens
         where = f"tcp://{tasks.main_address}:{tasks.main_port}"
-        distributed.init_process_group("gloo", where, patience, size, tasks.global_rank())
+        distributed.init_process_group("gloo", where, patience, processes(), tasks.global_rank())
     else:
         join("gloo", patience)
     try:
@@ -145,7 +143,7 @@ def mean_of_all(own: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def average(tensors: Sequence[Tensor]) -> None:
+def average_over_processes(tensors: Sequence[Tensor]) -> None:
     """Replace tensors of one type by their means over all processes, in one exchange."""
     if not several() or not tensors:
         return

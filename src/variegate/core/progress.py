@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,14 +12,11 @@ from rich.console import Console
 from rich.errors import LiveError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from .launch import first
+
 T = TypeVar("T")
-PATIENCE = 5.0  # seconds of silence
+SILENCE = 5.0  # seconds
 _quiet = ContextVar("quiet", default=False)
-
-
-def first() -> bool:
-    """Whether this process is the one that speaks and writes, of those that torchrun or Slurm started."""
-    return int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0) == 0
 
 
 @contextmanager
@@ -34,7 +30,7 @@ def quietly(quiet: bool = True) -> Iterator[None]:
 
 
 def watched(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """The items, one by one; if all of them take longer than PATIENCE, the first process says how far they are.
+    """The items, one by one; if all of them take longer than SILENCE, the first process says how far they are.
 
     Args:
         title: what is done with them, such as "drawing samples".
@@ -44,7 +40,7 @@ def watched(items: Iterable[T], title: str, total: int) -> Iterator[T]:
     silent = _quiet.get() or not first()
     try:
         for done, item in enumerate(items):
-            if not silent and line is None and time.monotonic() - started > PATIENCE:
+            if not silent and line is None and time.monotonic() - started > SILENCE:
                 line = ProgressLine(title, 0, total, started=started)
             if line is not None:
                 line.to(done)

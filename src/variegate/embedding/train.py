@@ -19,6 +19,7 @@ from ..core.images import to_float
 from ..losses.triplet import triplet_loss
 from ..runs.checkpoints import Checkpoints
 from ..runs.config import differences, saved_config
+from ..runs.lock import NAME, holding
 from ..runs.logs import Log
 from ..runs.measured import Protocol, Results
 from ..runs.saved_model import versions
@@ -59,27 +60,36 @@ def train_embedding(
     Raises:
         Interrupted: a signal stopped training; a checkpoint was written.
         DataError: see `read_identities`.
-        ConfigError: the folder is not empty, or with `resume` contains another run, or a package is missing.
+        ConfigError: the folder is not empty, or with `resume` contains another run; another process trains in it; or a
+            package is missing.
         TrainingError: the loss is no longer finite, or the disk is full.
     """
     require()
     settings, run, folder = settings or Settings(), run or ExecutionSettings(), Path(out)
-    device = "cpu" if run.device == "auto" else run.device
-    require_device(device)
+    run = run.model_copy(update={"device": "cpu"}) if run.device == "auto" else run
+    require_device(run.device)
     config = EmbeddingRun(embedding=settings, data=str(data))
-    check_free(folder, config, resume)
-    learn, unseen = read_identities(Path(data), settings.size).split()
+    with words_for_a_full_disk(folder), holding(folder):
+        check_free(folder, config, resume)
+        train_alone(config, folder, run)
+    return folder
+
+
+def train_alone(config: EmbeddingRun, folder: Path, run: ExecutionSettings) -> None:
+    """`train_embedding`, in a folder that this process holds."""
+    settings = config.embedding
+    learn, unseen = read_identities(Path(config.data), settings.size).split()
     if settings.people > len(learn.names):
         settings = settings.model_copy(update={"people": len(learn.names)})
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", to_yaml(config))
-    trainer = Trainer(settings, device)
+    trainer = Trainer(settings, run.device)
     checkpoints, every = Checkpoints(folder / "checkpoints"), run.intervals(settings.steps).save
     if saved := checkpoints.load_last():
         trainer.load_state(saved)
+        checkpoints.prune()  # a kill may have come right after saving
     shown = open_tracker(run.tracker, folder, trainer.step, config, run.quiet)
     log = Log(folder, trainer.step, settings.steps, "embedding", run.quiet, shown)
-    with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log):
+    with Stop() as stop, contextlib.closing(log):
         while trainer.step < settings.steps and not stop.asked:
             loss = trainer.move(*learn.batch(settings.seed, trainer.step, settings.people, settings.pictures))
             if trainer.step % max(1, settings.steps // 200) == 0:
@@ -87,14 +97,13 @@ def train_embedding(
             log.progress.to(trainer.step)
             if trainer.step % every == 0 or trainer.step == settings.steps or stop.asked:
                 checkpoints.save(trainer.step, trainer.state(), None)
-        record = EmbeddingRecord(settings=settings, data=str(data), step=trainer.step, versions=versions())
+        record = EmbeddingRecord(settings=settings, data=config.data, step=trainer.step, versions=versions())
         embedding = Embedding(trainer.network, record)
         embedding.save(folder / "model")
         results = measure_unseen(embedding, unseen)
         write_text(folder / "metrics.json", json.dumps(results.to_dict(), indent=2))
     if trainer.step < settings.steps:
         raise Interrupted(f"{folder}: stopped at step {trainer.step}; continue with --resume", stop.asked)
-    return folder
 
 
 class Trainer:
@@ -129,8 +138,8 @@ class Trainer:
 
 
 def check_free(folder: Path, config: EmbeddingRun, resume: bool) -> None:
-    """Raise ConfigError if the folder contains anything but the run to resume."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    """Raise ConfigError if the folder, which this process holds, contains anything but the run to resume."""
+    if all(path.name == NAME for path in folder.iterdir()):
         return
     if not resume or not (folder / "config.yaml").is_file():
         raise ConfigError(f"{folder} is not empty; give another --out, or --resume to continue its run")

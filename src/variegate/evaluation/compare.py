@@ -15,16 +15,17 @@ import torch
 
 from ..core.errors import ConfigError, DataError, VariegateError
 from ..core.files import check_writable, write_text
+from ..core.launch import processes
 from ..data.dataset.pairs import Pairs
 from ..model.model import Model
 from ..runs.folder import RunFolder, run_folder
 from ..runs.measured import Measured, Results
-from ..runs.settings import processes
+from ..runs.saved_model import alone
 from ..training.minutes import time_steps
-from .evaluate import unseen_or_not
 from .measuring.cost import COSTS, measured_cost
 from .measuring.measure import Evaluation, Extra, measure
 from .measuring.side_by_side import SideBySide, side_by_side
+from .measuring.subject import unseen_or_not
 from .pages.comparison import COMPARED, Row, comparison_sections, shown_of
 from .pages.page import Report, write_report
 
@@ -132,6 +133,8 @@ def is_numbers(run: str | Path) -> bool:
 
 
 def open_run(run: str | Path, data: str | Path | None) -> Opened:
+    if what := alone(run):
+        raise ConfigError(f"{run}: is {what}; give a run, or the file of `variegate evaluate {run} --data DIR --json`")
     folder = run_folder(run)
     return Opened(folder, Model.load(folder.path), folder.pairs("held", data))
 

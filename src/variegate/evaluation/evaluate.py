@@ -13,17 +13,17 @@ from torch import Tensor
 
 from ..core.capabilities import HasLevels
 from ..core.errors import check_keywords
-from ..core.files import check_writable, write_text
+from ..core.files import write_text
 from ..core.interfaces import Generator
+from ..core.launch import first
 from ..core.processes import together
-from ..core.progress import first
-from ..data.dataset.pairs import Pairs
 from ..embedding import Embedding
 from ..model.model import Model
-from ..runs.folder import RunFolder, run_folder
+from ..runs.folder import RunFolder
 from ..runs.saved_model import load_weights
 from .measuring.drawn import WhichCodes
 from .measuring.measure import Evaluation, Extra, measure
+from .measuring.subject import Subject, open_subject
 from .metrics.extractors import ExtractorName
 from .metrics.plugged import networks
 from .pages.page import Report, write_report
@@ -59,11 +59,12 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate a run on held-out pairs; writes `metrics.json` and `report.html` into it and returns the metrics.
 
-    For PixelCNNs, also writes `likelihood.csv`, the bits per dimension of each image. Under torchrun, processes share
-    the drawing of samples and the features of images; the first one writes.
+    Those of a model alone, such as user/name on the hub, are written to `evaluation/user-name`. For PixelCNNs, also
+    writes `likelihood.csv`, the bits per dimension of each image. Under torchrun, processes share the drawing of
+    samples and the features of images; the first one writes.
 
     Args:
-        data: data to use instead of the run's, read in the same way.
+        data: data to use instead of the run's, read in the same way; a model alone needs them.
         protocol: a name, see `variegate protocols`.
         perceptual: include the metrics that need network weights.
         brought: see `Brought`.
@@ -74,57 +75,48 @@ def evaluate(
         before the slow metrics start.
 
     Raises:
-        VariegateError: the run or its data cannot be read, or its folder cannot be written to.
+        VariegateError: the run or its data cannot be read, results cannot be written, or a model alone has no data.
     """
     check_keywords(brought, Brought.__annotations__, "evaluate")
-    folder, embedding = run_folder(run), brought.get("embedding")
+    embedding = brought.get("embedding")
     if isinstance(embedding, str | Path) and Path(embedding).is_dir():
         embedding = Embedding.load(embedding)
     at_hand = networks(brought.get("detector"), embedding, brought.get("normals"), brought.get("segmenter"))
-    check_writable(folder.path)
-    model = Model.load(folder.path, sampler=brought.get("sampler"))
-    held, real = folder.pairs("held", data), folder.pairs("train")
-    warnings = unseen_or_not(held, data)
-    for line in warnings:
+    subject = open_subject(run, data, brought.get("sampler"))
+    model, held, folder = subject.model, subject.held, subject.run
+    for line in subject.warnings:
         logger.warning(line)
-    raw = raw_generator(model, folder) if isinstance(model.generator, HasLevels) else None
+    levels = isinstance(model.generator, HasLevels)
+    raw = raw_generator(model, folder) if levels and folder is not None else None
     content: dict[str, Any] = {}
 
     def keep(found: Evaluation) -> None:
-        content.update(found.results.to_dict() | {"warnings": warnings, "skipped": found.skipped})
+        content.update(found.results.to_dict() | {"warnings": subject.warnings, "skipped": found.skipped})
         if first():
-            write_text(folder.path / "metrics.json", json.dumps(content, indent=2))
+            write_text(subject.out / "metrics.json", json.dumps(content, indent=2))
 
     which = brought.get("codes", "both")
     network = brought.get("extractor", "auto")
     settings = Extra(
         perceptual=perceptual, networks=at_hand, codes=which, raw=raw, keep=keep, extractor=network, costs=True
     )
-    found = measure(model.generator, held, real, protocol, seed, **settings)
+    found = measure(model.generator, held, subject.real, protocol, seed, **settings)
     keep(found)
     if first():
-        write_pages(model, folder, held, real, found)
+        write_pages(subject, found)
     return content
 
 
-def write_pages(model: Model, folder: RunFolder, held: Pairs, real: Pairs, found: Evaluation) -> None:
-    """Write the report of a run and, for PixelCNNs, the table of likelihoods."""
+def write_pages(subject: Subject, found: Evaluation) -> None:
+    """Write the report and, for PixelCNNs, the table of likelihoods."""
+    model, held, folder = subject.model, subject.held, subject.run
     if found.likelihood is not None:
-        write_text(folder.path / "likelihood.csv", found.likelihood.table(held))
-    predictor = None if folder.predictor is None else Model.load(folder.predictor)
-    sections = sections_of(model, held, found, folder, predictor, real)
+        write_text(subject.out / "likelihood.csv", found.likelihood.table(held))
+    predictor = None if folder is None or folder.predictor is None else Model.load(folder.predictor)
+    training = None if folder is None else subject.real
+    sections = sections_of(model, held, found, folder, predictor, training)
     title = f"{model.name} on {model.record.data}"
-    write_report(folder.path / "report.html", Report(title, model.record.method["summary"], sections))
-
-
-def unseen_or_not(held: Pairs, data: str | Path | None) -> list[str]:
-    """A warning if the model was trained on the pairs to be measured."""
-    if held.split != "train" or data is not None:
-        return []
-    return [
-        f"nothing is held out: {held.source.name} has no val or test split, so all metrics are measured on training "
-        "images; add a split, or give other data with --data"
-    ]
+    write_report(subject.out / "report.html", Report(title, model.record.method["summary"], sections))
 
 
 def raw_generator(model: Model, run: RunFolder) -> Generator | None:

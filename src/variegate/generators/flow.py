@@ -15,37 +15,24 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..core.config import Config
 from ..core.errors import ConfigError
 from ..core.images import enlarge, with_known
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
-from ..core.method import GeneratorConfig, Given
+from ..core.method import GeneratorConfig, Given, Method
 from ..networks.time_unet import Conditioning, TimeUNet
 from ..randomness.sites import tile_to
+from .change_of_variables import log_density
+from .flow_guidance import Sampler, snapshot_of
 from .staged import pad_to_multiple
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
 DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
+EARLIER = "earlier."  # before the names of its weights
 WITH_HOLES = 4  # channels of an image with holes: RGB, also of grey images, and the mask
 NEEDS_HOLES = "needs images with holes; give --condition inpaint, or inpaint+class and so on"
 NEEDS_LOW_RESOLUTION = "needs its own low resolution first; give --condition superres:4, or superres:4+class and so on"
-
-
-class Sampler(Config):
-    """How the differential equation is solved when images are drawn."""
-
-    kind: Literal["heun", "euler"] = Field("heun", description="second order, two passes a step; or first order, one")
-    steps: int = Field(6, ge=1, description="steps from noise to image")
-    spacing: float = Field(1.5, gt=0, description="above 1: the first steps, which decide what is drawn, are shorter")
-    guidance: float = Field(1.0, ge=0, description="weight of the condition beyond what is learned; 1: as learned")
-    guided_from: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="time, 0 noise and 1 image, before which nothing is guided; early guidance costs diversity",
-    )
 
 
 class Flow(Generator):
@@ -65,19 +52,39 @@ class Flow(Generator):
             config.patch,
             config.conditioning,
         )
+        self.earlier = snapshot_of(self.network) if config.earlier_at else None
         self.stride = config.patch * 2 ** (len(config.widths) - 1)
 
     @property
     def drawn_how(self) -> str:
-        """How the equation is solved, in words."""
-        sampler = self.config.sampler
-        late = f" from {sampler.guided_from:g} on" if sampler.guided_from and sampler.guidance != 1 else ""
-        return f"drawn with {sampler.steps} steps of {sampler.kind}, guidance {sampler.guidance:g}{late}"
+        return self.config.sampler.in_words
+
+    def reached(self, step: int, steps: int, ema: Generator) -> None:
+        """Until its time has come, the earlier network follows the average, so that guidance changes nothing."""
+        if self.earlier is not None and step <= math.ceil(self.config.earlier_at * steps):
+            assert isinstance(ema, Flow)
+            self.earlier.load_state_dict(ema.network.state_dict())
+
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of a flow with or without its earlier network, which becomes the network itself."""
+        own = {name: one for name, one in weights.items() if not name.startswith(EARLIER)}
+        if self.earlier is None:
+            return own
+        return own | {name.replace("network.", EARLIER, 1): one for name, one in own.items()}
 
     def encode(self, condition: Tensor) -> Features:
         size = (condition.shape[-2], condition.shape[-1])
         condition = pad_to_multiple(self.enlarged(condition), self.stride)
-        return Features(condition, self.network.parts(condition), size)
+        return Features(condition, self.parts_of(condition), size)
+
+    def parts_of(self, condition: Tensor) -> tuple[Tensor, ...]:
+        """What the network reads of a condition, and then what the earlier one reads of it, if that guides."""
+        networks = (self.network, self.earlier) if self.looks_back else (self.network,)
+        return tuple(part for network in networks if network is not None for part in network.parts(condition))
+
+    @property
+    def looks_back(self) -> bool:
+        return self.config.sampler.guide == "earlier" and self.config.sampler.guidance != 1
 
     def decode(self, features: Features, code: Tensor) -> Tensor:
         x = self.field(code, features)
@@ -124,18 +131,28 @@ class Flow(Generator):
 
     def velocity(self, features: Features, x: Tensor, time: float) -> Tensor:
         """dx / dt at x (B, C, H, W), guided."""
-        times = torch.full_like(x[:, 0, 0, 0], time)
-        weight, guided_from = self.config.sampler.guidance, self.config.sampler.guided_from
-        learned = self.slope(x, times, features.state, features.condition)
-        if weight == 1 or time < guided_from or not features.state:
+        times, state, sampler = torch.full_like(x[:, 0, 0, 0], time), features.state, self.config.sampler
+        own = state[: len(state) // 2] if self.looks_back else state
+        learned = self.slope(x, times, own, features.condition)
+        if sampler.guidance == 1 or time < sampler.guided_from or not (own or self.looks_back):
             return learned
-        free = self.slope(x, times, tuple(torch.zeros_like(part) for part in features.state), features.condition)
-        return free + weight * (learned - free)
+        if self.looks_back:
+            worse = self.slope(x, times, state[len(own) :], features.condition, self.earlier)
+        else:
+            worse = self.slope(x, times, tuple(torch.zeros_like(part) for part in own), features.condition)
+        return worse + sampler.guidance * (learned - worse)
 
-    def slope(self, x: Tensor, times: Tensor, parts: tuple[Tensor, ...], condition: Tensor) -> Tensor:
-        """The velocity at x (B, C, H, W) and times (B,), whichever of the two the network predicts."""
+    def slope(
+        self,
+        x: Tensor,
+        times: Tensor,
+        parts: tuple[Tensor, ...],
+        condition: Tensor,
+        network: nn.Module | None = None,
+    ) -> Tensor:
+        """The velocity at x (B, C, H, W) and times (B,), whichever of the two a network predicts."""
         hole = self.hole(condition)
-        found: Tensor = self.network(self.seen(x, condition), times, parts)
+        found: Tensor = (network or self.network)(self.seen(x, condition), times, parts)
         if self.config.predicts == "image":
             found = (found - x) / (1 - times).clamp(min=NEAREST_END)[:, None, None, None]
         return found if hole is None else found * hole
@@ -196,48 +213,22 @@ class Flow(Generator):
     def log_density(
         self, condition: Tensor, image: Tensor, probes: int = 8, steps: int = 32, seed: int = 0
     ) -> tuple[Tensor, Tensor]:
-        """log p(image | condition) in nats, and its standard error, both (B,), by the change of variables.
+        """log p(image | condition) in nats, and its standard error, both (B,): see `change_of_variables`.
 
-            log p(x_1) = log N(x_0) - integral of div v(x_t, t) dt
-
-        Of images as vectors in [-1, 1], or of what fills their holes, by Heun's method with `steps` even steps.
+        Of images as vectors in [-1, 1], or of what fills their holes.
 
         Args:
             condition, image: (B, K, H, W) and (B, C, H, W), of the training size.
-            probes: random signs with which the divergence is estimated (Hutchinson, 1990); 0: exactly, one pass per
-                value, for tiny images.
-            seed: of the signs; equal seeds give equal answers.
+            probes: 0 gives the exact divergence, for tiny images.
+            seed: equal seeds give equal answers.
         """
         features, x = self.encode_pair(condition, image)
-        stream = torch.Generator().manual_seed(seed)
-        signs = torch.randint(0, 2, (probes, *x.shape[1:]), generator=stream).to(x) * 2 - 1
-        if not probes:
-            signs = torch.eye(x[0].numel(), device=x.device).unflatten(1, x.shape[1:])
-        total = torch.zeros(len(signs), len(x), device=x.device)
-        step = 1 / steps
-        for i in range(steps, 0, -1):
-            slope, stretch = self.divergence(features, x, i * step, signs)
-            back, more = self.divergence(features, x - step * slope, (i - 1) * step, signs)
-            x, total = x - step / 2 * (slope + back), total + step / 2 * (stretch + more)
-        hole, normal = self.hole(features.condition), -0.5 * (x.square() + math.log(2 * math.pi))
-        normal = (normal if hole is None else normal * hole).flatten(1).sum(1)
-        if self.config.enlarges:
-            normal = normal - image[0].numel() * math.log(DETAIL)
-        if not probes:
-            return normal - total.sum(0), torch.zeros_like(normal)
-        error = total.std(dim=0) / math.sqrt(probes) if probes > 1 else torch.full_like(normal, math.inf)
-        return normal - total.mean(0), error
 
-    def divergence(self, features: Features, x: Tensor, time: float, signs: Tensor) -> tuple[Tensor, Tensor]:
-        """The velocity at x (B, C, H, W), and sign . (dv / dx) sign for each of the signs (P, C, H, W): (P, B)."""
-        with torch.enable_grad():
-            x = x.detach().requires_grad_(True)
-            slope = self.velocity(features, x, time)
-            products = [
-                torch.autograd.grad(slope, x, sign.expand_as(x), retain_graph=True)[0].mul(sign).flatten(1).sum(1)
-                for sign in signs
-            ]
-        return slope.detach(), torch.stack(products)
+        def velocity(x: Tensor, time: float) -> Tensor:
+            return self.velocity(features, x, time)
+
+        found, error = log_density(velocity, x, self.hole(features.condition), probes, steps, seed)
+        return (found - image[0].numel() * math.log(DETAIL) if self.config.enlarges else found), error
 
 
 class FlowConfig(GeneratorConfig):
@@ -252,6 +243,7 @@ class FlowConfig(GeneratorConfig):
     predicts: Literal["velocity", "image"] = Field("velocity", description="what the network's output means")
     end: float = Field(0.2, gt=0, le=1, description="least 1 - t by which the error of a predicted image is divided")
     sampler: Sampler = Sampler()
+    earlier_at: float = Field(0, ge=0, lt=1, description="part of training before a copy is kept, for sampler.guide")
     keep_known: bool = Field(False, description="only holes are filled; set by --condition inpaint")
     shows_known: bool = Field(
         False,
@@ -264,6 +256,14 @@ class FlowConfig(GeneratorConfig):
         description="factor of a low resolution, to whose bicubic enlargement detail is added; set by --condition "
         "superres:K; 0: none",
     )
+
+    def refusal(self, method: Method) -> str | None:
+        if self.sampler.guide == "earlier" and not self.earlier_at:
+            return (
+                "generator.sampler.guide earlier needs the network as it was early in training; train with "
+                "--generator.earlier_at 0.15"
+            )
+        return super().refusal(method)
 
     def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
         if (self.keep_known or self.shows_known) and shapes.condition_channels < WITH_HOLES:
@@ -282,7 +282,7 @@ class FlowConfig(GeneratorConfig):
         return self
 
     def in_one_pass(self) -> FlowConfig:
-        return self.model_copy(update={"sampler": Sampler(kind="euler", steps=1)})
+        return self.model_copy(update={"sampler": Sampler(kind="euler", steps=1), "earlier_at": 0.0})
 
     def check_data(self, condition: Given) -> None:
         """Anything will do, also no condition, unless holes or a low resolution are to be dealt with.

@@ -24,7 +24,8 @@ class FlowInTiles(Flow):
     def __init__(self, flow: Flow, windows: Sequence[Tile]) -> None:
         nn.Module.__init__(self)
         self.config, self.shape, self.code_size = flow.config, flow.shape, flow.code_size
-        self.network, self.stride, self.agree = flow.network, flow.stride, flow.agree
+        self.network, self.earlier = flow.network, flow.earlier
+        self.stride, self.agree = flow.stride, flow.agree
         self.windows = windows
 
     def encode(self, condition: Tensor) -> Features:
@@ -40,6 +41,6 @@ class FlowInTiles(Flow):
         for tile in self.windows:
             rows, columns = (slice(span.start, span.end) for span in tile)
             condition = features.condition[..., rows, columns]
-            seen = Features(condition, self.network.parts(condition), (condition.shape[-2], condition.shape[-1]))
+            seen = Features(condition, self.parts_of(condition), (condition.shape[-2], condition.shape[-1]))
             tiles.add(found, tile, super().velocity(seen, x[..., rows, columns], time))
         return found

@@ -134,7 +134,8 @@ def with_sampler(record: ModelRecord, changes: Mapping[str, Any]) -> ModelRecord
         if key not in sampler:
             what = f"this {name} model has no {key.replace('_', ' ')} to choose"
             raise ConfigError(f"{what}; {did_you_mean(key, sampler) if sampler else 'its way of drawing is fixed'}")
-    if "guided_from" in changes and {**sampler, **changes}["guidance"] == 1:
-        raise ConfigError("guided_from changes nothing with a guidance of 1; give --guidance too")
+    idle = [key for key in ("guide", "guided_from") if key in changes]
+    if idle and {**sampler, **changes}["guidance"] == 1:
+        raise ConfigError(f"{idle[0]} changes nothing with a guidance of 1; give --guidance too")
     changed = override(method, {f"generator.sampler.{key}": value for key, value in changes.items()})
     return record.model_copy(update={"method": changed.model_dump(mode="json")})

@@ -76,7 +76,8 @@ def files_of(codes: Path) -> list[Path]:
             names = json.loads((content.metadata() or {}).get("files", "[]"))
     except (OSError, SafetensorError, ValueError):
         return []
-    return [codes.parent / Path(name).name for name in names]
+    known = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return [codes.parent / Path(name).name for name in names] if known else []
 
 
 def read_codes(path: str | Path) -> Tensor:

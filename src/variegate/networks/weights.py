@@ -22,7 +22,7 @@ from ..core.errors import WeightsError, did_you_mean
 FOLDER = "VARIEGATE_WEIGHTS"
 # What a download may raise: no network, a wrong hash, a truncated file in torch.hub's cache.
 FAILURES = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
-PATIENCE = 5.0  # seconds until an unresponsive network counts as absent
+NETWORK_TIMEOUT = 5.0  # seconds until an unresponsive network counts as absent
 
 
 class Known(NamedTuple):
@@ -161,7 +161,7 @@ def impatient(url: str) -> Iterator[None]:
         return
     reach(url)
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+    socket.setdefaulttimeout(NETWORK_TIMEOUT)
     try:
         yield
     finally:
@@ -180,7 +180,7 @@ def reach(url: str) -> None:
     def ask() -> None:
         try:
             request = urllib.request.Request(url, method="HEAD")
-            with urllib.request.urlopen(request, timeout=PATIENCE):
+            with urllib.request.urlopen(request, timeout=NETWORK_TIMEOUT):
                 problems.clear()
         except urllib.error.HTTPError:
             problems.clear()  # it responds; the download itself will tell whether the file is there
@@ -189,9 +189,9 @@ def reach(url: str) -> None:
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(NETWORK_TIMEOUT)
     if problems:
-        raise OSError(f"{problems[0]} within {PATIENCE:g} s" if problems[0] == "no answer" else problems[0])
+        raise OSError(f"{problems[0]} within {NETWORK_TIMEOUT:g} s" if problems[0] == "no answer" else problems[0])
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -42,6 +42,8 @@ class Adversarial(Objective):
     the last channel of the condition is the mask of an inpainting task.
     """
 
+    images_wait = True
+
     def __init__(
         self, discriminator: nn.Module, features: nn.Module | None, weights: list[float], config: AdversarialConfig
     ) -> None:

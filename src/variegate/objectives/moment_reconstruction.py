@@ -61,9 +61,8 @@ class MomentReconstruction(Objective):
         samples = generator(condition, generator.draw_for(batch.key[:count], config.samples))
         terms = self.terms(condition, image, samples)
         if judged:
-            each = condition.repeat_interleave(config.samples, dim=0)
-            fooled = generator_loss(self.judge(each, samples.flatten(0, 1)), config.mode)
-            terms["adversarial"] = config.adversarial * fooled
+            judged_samples = self.judge(condition.repeat_interleave(config.samples, dim=0), samples.flatten(0, 1))
+            terms["adversarial"] = config.adversarial * generator_loss(judged_samples, config.mode)
         yield {"generator": terms}
 
     def terms(self, condition: Tensor, image: Tensor, samples: Tensor) -> dict[str, Tensor]:
@@ -73,14 +72,15 @@ class MomentReconstruction(Objective):
         if config.moments and config.proxy:
             predicted = self.predict(condition)
             first, second = m.proxy_reconstruction(config.family, predicted, samples, config.unbiased)
-            terms["moment1"] = config.first * average(first, hole)
+            terms["moment1"] = config.first * mean_inside(first, hole)
             if second is not None:
-                terms["moment2"] = config.second * average(second, hole)
+                terms["moment2"] = config.second * mean_inside(second, hole)
         elif config.moments == 2:
             losses = m.moment_reconstruction_2(config.family, image, samples, config.min_noise)
-            terms["moments"] = config.first * average(losses, hole)
+            terms["moments"] = config.first * mean_inside(losses, hole)
         elif config.moments == 1:
-            terms["moment1"] = config.first * average(m.moment_reconstruction_1(config.family, image, samples), hole)
+            losses = m.moment_reconstruction_1(config.family, image, samples)
+            terms["moment1"] = config.first * mean_inside(losses, hole)
         if config.reconstruction:
             errors = samples - image.unsqueeze(1)
             errors = errors.abs() if config.distance == "l1" else errors.square()
@@ -95,7 +95,7 @@ class MomentReconstruction(Objective):
         return m.Moments(centre, log_dispersion.exp() if self.config.moments == 2 else None)
 
 
-def average(losses: Tensor, hole: Tensor | None) -> Tensor:
+def mean_inside(losses: Tensor, hole: Tensor | None) -> Tensor:
     """Mean of (B, C, H, W) over everything, or over the pixels where the hole (B, 1, H, W) is 1."""
     if hole is None:
         return losses.mean()

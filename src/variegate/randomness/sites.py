@@ -55,12 +55,12 @@ class PlainLayer(nn.Module):
         The part of `shared` (B, C1, H, W) is computed once for the S rows of `own` (B * S, C2, H, W) and nothing is
         copied, since convolution is linear.
         """
-        first, second = parts_of(self.conv, shared.shape[1])
+        first, second = split_inputs(self.conv, shared.shape[1])
         once, each = first(shared), second(own)
         return self.norm((each.unflatten(0, (len(shared), -1)) + once.unsqueeze(1)).flatten(0, 1))
 
 
-def parts_of(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+def split_inputs(conv: nn.Module, channels: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
     """Split a convolution into a sum: one of the first input channels, without bias, and one of the others."""
     assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
     assert conv.padding_mode == "zeros"

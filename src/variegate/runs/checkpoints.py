@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ class Checkpoints:
     """The `checkpoints` folder of a run.
 
     Args:
-        keep_every: steps that are multiples of it are never pruned; 0 keeps only the last and the best.
+        keeps: whether the checkpoint of a step is kept for good; by default only the last and the best are.
     """
 
-    def __init__(self, folder: Path, keep_every: int = 0) -> None:
-        self.folder, self.keep_every = folder, keep_every
+    def __init__(self, folder: Path, keeps: Callable[[int], bool] = lambda step: False) -> None:
+        self.folder, self.keeps = folder, keeps
 
     def steps(self) -> list[int]:
         """Steps with a complete checkpoint, in order."""
@@ -56,10 +57,6 @@ class Checkpoints:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None
-
-    def keeps(self, step: int) -> bool:
-        """Whether the checkpoint of a step is never pruned."""
-        return self.keep_every > 0 and step % self.keep_every == 0
 
     def prune(self) -> None:
         steps = self.steps()

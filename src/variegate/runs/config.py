@@ -20,6 +20,8 @@ from ..data.readers.shards import settings_of_shards
 from ..methods import method as method_of_name
 from ..methods import method_from_mapping
 from ..methods.budgets import BUDGETS
+from .bundled import bundled
+from .hub import on_hub
 from .saved_model import read_record
 from .settings import ExecutionSettings
 
@@ -85,7 +87,8 @@ def run_config(
 
     of_data = take(name for name in DataConfig.model_fields if name != "path")
     execution = (run or ExecutionSettings()).model_dump() | take(ExecutionSettings.model_fields)
-    places = {name: str(Path(place).absolute()) for name, place in take(("initial", "predictor", "teacher")).items()}
+    places = {name: str(Path(place).absolute()) for name, place in take(("predictor", "teacher")).items()}
+    places |= {name: start_of(place) for name, place in take(("initial",)).items()}
     if (steps := settings.pop("steps", None)) is not None:
         if settings.get("training.steps", steps) != steps:
             raise ConfigError(f"--steps {steps} and --training.steps {settings['training.steps']} differ; give one")
@@ -107,6 +110,12 @@ def run_config(
         "run": from_mapping(ExecutionSettings, execution, "options"),
     }
     return from_mapping(RunConfig, values | places, "options")
+
+
+def start_of(place: str | Path) -> str:
+    """Where training starts from: an absolute path, or the name of a model that is bundled or on the hub."""
+    named = bundled(Path(place)) is not None or on_hub(place) is not None
+    return str(place) if named else str(Path(place).absolute())
 
 
 def for_condition(method: Method, condition: str) -> Method:

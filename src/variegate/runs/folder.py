@@ -16,7 +16,7 @@ from ..data.dataset.pairs import DataSource, Pairs
 from ..data.readers.items import Direction
 from .checkpoints import Checkpoints
 from .config import RunConfig, saved_config
-from .saved_model import ModelRecord, read_record
+from .saved_model import ModelRecord, alone, read_record
 
 logger = logging.getLogger(__name__)
 LOG = "metrics.jsonl"
@@ -36,6 +36,11 @@ class RunFolder:
     @cached_property
     def config(self) -> RunConfig:
         """What was trained, on which data, and how."""
+        if what := alone(self.path):
+            raise CheckpointError(
+                f"{self.path}: is {what}, so its training and its data are unknown; give a run directory, or others "
+                "(evaluate takes --data, sample takes files)"
+            )
         return from_mapping(RunConfig, saved_config(self.path), str(self.path / "config.yaml"))
 
     @cached_property

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 IGNORED = 0.05  # below this, images of one condition differ so little that people see a single image
+ROUNDING = 1e-5  # of the distance between codes: conditions that change less than this change nothing but last bits
 
 
 def code_sensitivity(images: Tensor, hole: Tensor | None = None) -> float:
@@ -31,7 +32,7 @@ def code_sensitivity(images: Tensor, hole: Tensor | None = None) -> float:
         between_conditions = fmean(
             mean_distance(pixels[[i, j]]) for i, pixels in inside for j in range(len(images)) if j != i
         )
-    if not between_conditions and between_codes:
+    if between_codes and between_conditions <= ROUNDING * between_codes:
         return math.nan  # conditions change nothing, as when there are none
     return between_codes / max(between_conditions, 1e-12)
 

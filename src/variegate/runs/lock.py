@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..core.errors import ConfigError, TrainingError
 from ..core.files import check_writable
-from ..core.progress import first
+from ..core.launch import first
 
 try:
     import fcntl

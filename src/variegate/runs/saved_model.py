@@ -77,6 +77,17 @@ def model_folder(place: str | Path) -> Path:
     return folder / "model" if (folder / "model").is_dir() else folder
 
 
+def alone(place: str | Path) -> str:
+    """What `place` names, in words, if that is a model without a run, which would know its data; else empty."""
+    if bundled(Path(place)) is not None:
+        return "a bundled model without its run"
+    if on_hub(place) is not None:
+        return "no run that is here, at most a model on the hub"
+    files = ("config.json", "model.safetensors")
+    saved = all((Path(place) / name).is_file() for name in files) and not (Path(place) / "config.yaml").is_file()
+    return "a saved model without its run" if saved else ""
+
+
 def read_record(folder: Path) -> ModelRecord:
     path = folder / "config.json"
     if not path.is_file():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
 
 from ..core.config import Config
 from ..core.device import require_device
-from ..core.errors import ConfigError
+from ..core.launch import processes, processes_here, refuse_lonely_task
 from .trackers import Kind
 
 if TYPE_CHECKING:
@@ -26,7 +25,11 @@ class Intervals(NamedTuple):
 
     def saves(self, step: int) -> bool:
         """Whether training that is not interrupted writes a checkpoint after a step."""
-        return step % self.save == 0 or (self.keep > 0 and step % self.keep == 0) or step == self.last
+        return step % self.save == 0 or self.keeps(step) or step == self.last
+
+    def keeps(self, step: int) -> bool:
+        """Whether the checkpoint of a step is kept for good."""
+        return self.keep > 0 and step % self.keep == 0
 
 
 class ExecutionSettings(Config):
@@ -68,7 +71,7 @@ class ExecutionSettings(Config):
         if self.device != "auto":
             require_device(self.device)
         world = processes()
-        local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
+        local = processes_here()
         fabric = Fabric(
             accelerator=self.device,
             devices=local,
@@ -78,21 +81,3 @@ class ExecutionSettings(Config):
         )
         fabric.launch()
         return fabric
-
-
-def processes() -> int:
-    """How many processes torchrun or Slurm started for this training."""
-    return int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
-
-
-def refuse_lonely_task() -> None:
-    """Raise ConfigError for a Slurm job whose tasks would wait for each other forever, or cannot find their device."""
-    if "WORLD_SIZE" in os.environ or processes() == 1:
-        return
-    if "SLURM_NTASKS_PER_NODE" not in os.environ:
-        raise ConfigError(
-            f"Slurm started {processes()} tasks, but does not say how many of them on each machine; give "
-            "--ntasks-per-node, and not --ntasks, in the job's script"
-        )
-    if "SLURM_STEP_ID" not in os.environ:
-        raise ConfigError(f"this is one process of a Slurm job of {processes()} tasks; put srun before the command")

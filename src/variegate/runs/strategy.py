@@ -10,7 +10,7 @@ from torch import distributed, nn
 
 from ..core.rendezvous import join
 
-PATIENCE = timedelta(days=1)  # that processes wait for the first one's work; torchrun and srun end those of a dead one
+WAIT_FOR_FIRST = timedelta(days=1)  # while it works; torchrun and srun end processes that wait for a dead one
 
 
 class Together(DDPStrategy):
@@ -22,7 +22,7 @@ class Together(DDPStrategy):
     """
 
     def __init__(self) -> None:
-        super().__init__(timeout=PATIENCE)
+        super().__init__(timeout=WAIT_FOR_FIRST)
 
     def setup_module(self, module: nn.Module) -> nn.Module:  # type: ignore[override]
         return module
@@ -32,5 +32,5 @@ class Together(DDPStrategy):
         if "TORCHELASTIC_RUN_ID" in os.environ and not distributed.is_initialized():
             self._set_world_ranks()
             device = self.root_device if self.root_device.type != "cpu" else None
-            join(self._get_process_group_backend(), PATIENCE, device_id=device)
+            join(self._get_process_group_backend(), WAIT_FOR_FIRST, device_id=device)
         super()._setup_distributed()

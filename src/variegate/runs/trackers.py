@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 Kind = Literal["tensorboard", "trackio", "wandb", "none"]
 PROJECT = "variegate"
 NAMES = "tracker.json"  # in a run directory: the id of its run in a tracker, by kind
-PATIENCE = 120.0  # seconds that wandb may take to upload the rest when a run ends
+UPLOAD_SECONDS = 120.0  # seconds that wandb may take to upload the rest when a run ends
 
 
 class Tracker(Protocol):
@@ -141,7 +141,7 @@ class WandB:
         self.package = wandb
         settings = wandb.Settings(console="off", silent=quiet)
         if hasattr(settings, "finish_timeout"):  # newer versions; others wait for a lost network without end
-            settings.finish_timeout = PATIENCE
+            settings.finish_timeout = UPLOAD_SECONDS
         self.run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             dir=str(folder),

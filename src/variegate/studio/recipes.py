@@ -35,7 +35,12 @@ KEY = "variegate"
 LONGEST = 900_000  # characters of a recipe in a PNG; Pillow reads texts of up to 1 MB
 MOST_UNPACKED = 64 * 2**20  # bytes
 NO_ARCHIVE = (  # what reading raises: not a ZIP, without an entry, cut short, packed in a way unknown here, encrypted
-    *(zipfile.BadZipFile, KeyError, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError),
+    zipfile.BadZipFile,
+    KeyError,
+    EOFError,
+    OSError,
+    zlib.error,
+    RuntimeError,
     ValueError,  # and what is in it is not what the studio writes
 )
 ENTRIES = {"request.json": 64 * 2**20, "model.json": 2**20}  # what is read of a ZIP, and the most bytes of each

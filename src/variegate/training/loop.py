@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from ..core.capabilities import HasMemory
 from ..core.config import Training
 from ..core.errors import CheckpointError, ConfigError, DataError, Interrupted, TrainingError
-from ..core.files import words_for_a_full_disk
+from ..core.files import tidy, words_for_a_full_disk
 from ..core.images import is_constant
 from ..core.interfaces import Batch, Generator
 from ..core.memory import keep_freed_memory
@@ -40,7 +40,7 @@ from ..runs.saved_model import ModelRecord, read_record, versions, write_model
 from ..runs.settings import ExecutionSettings
 from ..runs.stop import Stop
 from ..runs.trackers import open_tracker
-from .moves import add_gradients, by_name, parts_of, take_step
+from .moves import add_gradients, by_name, divide, take_step
 from .panel import Panel
 from .remembering import remember_images
 from .state import InitialWeights, State
@@ -62,7 +62,8 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     """
     keep_freed_memory()
     method, run, settings = config.method, config.run, config.method.training
-    checkpoints = Checkpoints(folder / "checkpoints", run.keep_every)
+    intervals = run.intervals(settings.steps)
+    checkpoints, patience = Checkpoints(folder / "checkpoints", intervals.keeps), settings.patience * intervals.save
     saved = checkpoints.load_last()
     state = same_everywhere(fabric, State(method, pairs.shapes, run, saved), folder)
     if initial and not saved:
@@ -70,9 +71,8 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
     state.set_up(fabric, settings)
     begun, saved = saved is not None, None  # it holds every weight once more
     batches = stream(pairs, method, run, fabric, state.step)
-    intervals, panel = run.intervals(settings.steps), Panel(pairs.validation(), state.ema, state.objective)
-    shown = open_tracker(run.tracker, folder, state.step, config, run.quiet) if fabric.is_global_zero else None
-    log = Log(folder, state.step, settings.steps, method.name, run.quiet, shown) if fabric.is_global_zero else None
+    panel = Panel(pairs.validation(), state.ema, state.objective)
+    log = log_of(config, folder, state.step) if fabric.is_global_zero else None
 
     def keep() -> None:
         """Evaluate the panel where that is due, then write the checkpoint and the model, each unless that was done."""
@@ -81,11 +81,11 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
             if state.step not in checkpoints.steps():
                 score = panel.look(folder / "samples", state.step, log) if intervals.saves(state.step) else None
                 checkpoints.save(state.step, state.to_save(), score)
-            if settings.keep == "last" or checkpoints.best() in (state.step, None):
-                keep_model(folder / "model", state, record_of(method, pairs, run.seed, state.step))
+            checkpoints.prune()  # a kill may have come right after saving
+            best = settings.keep == "last" or checkpoints.best() in (state.step, None)
+            keep_model(folder / "model", state, record_of(method, pairs, run.seed, state.step) if best else None)
         fabric.barrier()
 
-    patience = settings.patience * intervals.save
     done = waited(fabric, checkpoints, patience, log)
     with Stop() as stop, words_for_a_full_disk(folder), contextlib.closing(log) if log else contextlib.nullcontext():
         if begun:
@@ -111,6 +111,12 @@ def train(config: RunConfig, pairs: Pairs, folder: Path, fabric: Fabric, initial
         raise Interrupted(told, stop.asked or signal.SIGTERM)
 
 
+def log_of(config: RunConfig, folder: Path, step: int) -> Log:
+    run, method = config.run, config.method
+    shown = open_tracker(run.tracker, folder, step, config, run.quiet)
+    return Log(folder, step, method.training.steps, method.name, run.quiet, shown)
+
+
 def next_of(batches: Iterator[Batch], fabric: Fabric, keep: Callable[[], None]) -> Batch:
     """The next batch. If a process cannot read its own, all keep the progress so far, then raise DataError."""
     batch, problem = None, None
@@ -126,9 +132,10 @@ def next_of(batches: Iterator[Batch], fabric: Fabric, keep: Callable[[], None]) 
     return batch
 
 
-def keep_model(folder: Path, state: State, record: ModelRecord) -> None:
-    """Write the model, unless that was done."""
-    if saved_step(folder) != record.step:
+def keep_model(folder: Path, state: State, record: ModelRecord | None) -> None:
+    """Write the model of a record, unless that was done, and remove what a kill left of an earlier one."""
+    tidy(folder)
+    if record is not None and saved_step(folder) != record.step:
         write_model(folder, state.ema, record, state.objective.inverter())
 
 
@@ -144,13 +151,14 @@ def one_step(fabric: Fabric, state: State, batch: Batch, settings: Training, see
     """Every update of one step; returns the losses of each."""
     if state.step == settings.restart.step(settings.steps, state.share):
         state.fresh.restart(state.optimizers, seed)
+    state.generator.reached(state.step, settings.steps, state.ema)
     factor = settings.rate_factor(state.step, state.share)
     torch.manual_seed((seed << 32) + state.step)
     logs: dict[str, list[Tensor]] = {}
     players = state.moving(settings)
     whole = state.accumulate * fabric.world_size
     parts = [
-        state.objective.updates(state.wrapped, part, state.step) for part in parts_of(batch, state.accumulate, whole)
+        state.objective.updates(state.wrapped, part, state.step) for part in divide(batch, state.accumulate, whole)
     ]
     while moved := add_gradients(fabric, parts, players, state.optimizers):
         set_rates(state.optimizers, settings, factor, moved)

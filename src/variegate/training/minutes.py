@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from ..core.config import Budget
 from ..core.errors import ConfigError
 from ..core.interfaces import Size
+from ..core.launch import processes
 from ..core.method import Method
 from ..data.dataset.pairs import Pairs
 from ..runs.config import RunConfig, budget_of, differences, run_config
 from ..runs.logs import Log
 from ..runs.saved_model import model_folder, read_record
-from ..runs.settings import processes
 from .calibration import calibrate
 from .loop import one_step, stream
 from .panel import Panel
@@ -37,17 +37,33 @@ SPARE = 0.05  # share of the time that is not planned
 LOOKING = 0.1  # largest share for checkpoints and the samples drawn at them
 SAVES = 10  # checkpoints, unless they would take more than that
 TIMED = 1.5  # seconds of steps that are timed
+READ = 0.5  # seconds in which pairs are read to time that
 WIDER = 1.5  # times enough steps, with which the next wider network is tried
 SLOWER = 3  # times the limit, at which a step need not be timed again
 LEAST = 20  # steps without which there is no training
 
 
+class Pace(NamedTuple):
+    """How long steps take: those whose pairs are read for the first time, and later ones, which have them in memory."""
+
+    later: float  # seconds
+    reading: float = 0.0  # seconds more of each first step
+    visits: float = 0.0  # steps until every pair was visited
+
+    def seconds(self, steps: float) -> float:
+        return steps * self.later + min(steps, self.visits) * self.reading
+
+    def steps(self, seconds: float) -> int:
+        first = min(self.visits, seconds / (self.later + self.reading))
+        return max(1, int(first + (seconds - self.seconds(first)) / self.later))
+
+
 class Plan(NamedTuple):
-    """A configuration and how many seconds each of its steps takes."""
+    """A configuration and how long its steps take."""
 
     config: RunConfig
     pairs: Pairs
-    pace: float
+    pace: Pace
 
     @property
     def steps(self) -> int:
@@ -57,7 +73,9 @@ class Plan(NamedTuple):
         training, (height, width) = self.config.method.training, self.pairs.size
         before = self.config.method.previous
         first = f" after {before.training.steps} steps of {before.name}" if before else ""
-        return f"{height}x{width} pixels, {self.steps} steps of {training.batch_size}{first}, {self.pace:.2g} s each"
+        return (
+            f"{height}x{width} pixels, {self.steps} steps of {training.batch_size}{first}, {self.pace.later:.2g} s each"
+        )
 
 
 def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str, Any]) -> Plan:
@@ -85,22 +103,27 @@ def plan(minutes: float, method: str | Method, data: Any, settings: Mapping[str,
     pairs = run_config(method, data, **given).data.open()
     sizes = sizes_of(pairs, given.get("size"))
     for size in sizes:
-        found = None
+        found, tried = None, []
+        resized = pairs.resized(size)
+        reading = time_reading(resized)
         for rung in budget.rungs[:1] if min(size) > LARGE and "size" not in given else reversed(budget.rungs):
             config = as_initial(run_config(method, data, **{**budget.options, **rung, **given, "size": size}))
+            if config in tried:  # what the rungs differ by is given
+                continue
+            tried.append(config)
             config.method.check_data(pairs.condition)
             last = found is None and size == sizes[-1]
-            wider = fit(config, pairs.resized(size), left(), budget, last)
+            wider = fit(config, resized, left(), budget, reading, last)
             found = found if wider is None else wider
             if wider is None or wider.steps < WIDER * budget.enough:
                 break
         if found is not None and found.steps >= LEAST:
             return with_saves(found, left())
     assert found is not None
-    spent = time.monotonic() - began + LEAST * found.pace
+    spent = time.monotonic() - began + found.pace.seconds(LEAST)
     raise ConfigError(
         f"--minutes {minutes:g} is too short for {found.config.method.name} here, where a step takes "
-        f"{found.pace:.2g} s; give at least --minutes {math.ceil(spent / 60 / (1 - SPARE))}, or a smaller --size"
+        f"{found.pace.later:.2g} s; give at least --minutes {math.ceil(spent / 60 / (1 - SPARE))}, or a smaller --size"
     )
 
 
@@ -153,10 +176,11 @@ def grid(side: float) -> int:
     return max(GRID, round(side / GRID) * GRID)
 
 
-def fit(config: RunConfig, pairs: Pairs, seconds: float, budget: Budget, last: bool) -> Plan | None:
+def fit(config: RunConfig, pairs: Pairs, seconds: float, budget: Budget, reading: float, last: bool) -> Plan | None:
     """The configuration with as many steps as fit; `previous` gets its share of the time.
 
     Args:
+        reading: seconds by which the first visit of a pair takes longer than later ones.
         last: take it even if there are fewer steps than enough; otherwise the answer is then None.
     """
     method = config.method
@@ -164,14 +188,21 @@ def fit(config: RunConfig, pairs: Pairs, seconds: float, budget: Budget, last: b
     if method.previous is not None and config.predictor is None and not begins:
         before = earlier(config, method.previous, pairs.size)
         needs = budget_of(method.previous)
-        taught = fit(before, pairs.resized(before.data.size or pairs.size), budget.first * seconds, needs, last)
+        taught = fit(
+            before, pairs.resized(before.data.size or pairs.size), budget.first * seconds, needs, reading, last
+        )
         if taught is None:
             return None
         method, seconds = method.model_copy(update={"previous": taught.config.method}), (1 - budget.first) * seconds
-    pace = time_steps(config, pairs, None if last else seconds / budget.enough)
-    if pace is None:
+    later = time_steps(config, pairs, None if last else seconds / budget.enough)
+    if later is None:
         return None
-    steps = {"steps": max(1, int(seconds / pace))}
+    batch, share = method.training.batch_size, method.objective.steps_per_batch()
+    more = reading * batch / share if stays(config, pairs) else 0.0
+    pace = Pace(later, more, len(pairs) / batch * share)
+    steps = {"steps": pace.steps(seconds)}
+    if not last and steps["steps"] < budget.enough:
+        return None
     method = method.model_copy(update={"training": method.training.model_copy(update=steps)})
     return Plan(config.model_copy(update={"method": method}), pairs, pace)
 
@@ -179,10 +210,10 @@ def fit(config: RunConfig, pairs: Pairs, seconds: float, budget: Budget, last: b
 def with_saves(found: Plan, seconds: float) -> Plan:
     """The plan with fewer checkpoints where samples take long, and fewer steps for the time that they take."""
     config, training = found.config, found.config.method.training
-    own = found.steps * found.pace
+    own = found.pace.seconds(found.steps)
     look = time_look(config, found.pairs)
     saves = max(1, min(SAVES, int(LOOKING * own / look)))
-    steps = max(1, min(found.steps, int((min(own, seconds) - saves * look) / found.pace)))
+    steps = min(found.steps, found.pace.steps(max(0.0, min(own, seconds) - saves * look)))
     method = config.method.model_copy(update={"training": training.model_copy(update={"steps": steps})})
     changed: dict[str, Any] = {"method": method}
     if saves < SAVES and config.run.save_every is None:
@@ -190,8 +221,28 @@ def with_saves(found: Plan, seconds: float) -> Plan:
     return found._replace(config=config.model_copy(update=changed))
 
 
+def time_reading(pairs: Pairs) -> float:
+    """Seconds by which the first visit of a pair takes longer than later ones, when it is in memory."""
+
+    def seconds(index: int) -> float:
+        began = time.monotonic()
+        pairs.raw(index)
+        return time.monotonic() - began
+
+    first = [seconds(0)]
+    while len(first) < len(pairs) and sum(first) < READ:
+        first.append(seconds(len(first)))
+    again = [seconds(index) for index in range(len(first))]
+    return max(0.0, median(first) - median(again))
+
+
+def stays(config: RunConfig, pairs: Pairs) -> bool:
+    """Whether pairs are in the memory of the training process from their second visit on."""
+    return config.run.workers == 0 and pairs.fits_in_memory
+
+
 def time_steps(config: RunConfig, pairs: Pairs, limit: float | None) -> float | None:
-    """Seconds of a step of a training that is then thrown away.
+    """Seconds of a step of a training that is then thrown away; its pairs are in memory already if they stay there.
 
     Args:
         limit: seconds above which the answer is None, as soon as that is known.
@@ -205,8 +256,11 @@ def time_steps(config: RunConfig, pairs: Pairs, limit: float | None) -> float | 
     share = config.method.objective.steps_per_batch()
     state.step = (settings.steps // 2 // share + 1) * share  # past any warm-up, whose steps may be shorter
     batches = stream(pairs, config.method, run, fabric, 0)
+    ahead = stream(pairs, config.method, run, fabric, 0) if stays(config, pairs) else None
 
     def step() -> float:
+        if ahead is not None:
+            next(ahead)
         began = time.monotonic()
         for values in one_step(fabric, state, next(batches), settings, run.seed).values():
             values[-1].item()  # waits for the device

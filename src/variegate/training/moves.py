@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..core.config import Training
 from ..core.interfaces import Batch, Losses
-from ..core.processes import average
+from ..core.processes import average_over_processes
 
 Players = dict[str, list[nn.Parameter]]
 Means = dict[str, dict[str, Tensor]]  # player -> term -> its mean over the parts of a batch
@@ -51,7 +51,7 @@ def add_gradients(
             for term, value in terms.items():
                 share = value.detach() / len(parts) if len(parts) > 1 else value.detach()
                 sums[term] = sums[term] + share if term in sums else share
-    average([p.grad for name in means for p in players[name] if p.grad is not None])
+    average_over_processes([p.grad for name in means for p in players[name] if p.grad is not None])
     return means
 
 
@@ -87,7 +87,7 @@ def by_name(means: Means) -> dict[str, Tensor]:
     return {f"{name}/{term}": value for name, terms in means.items() for term, value in terms.items()}
 
 
-def parts_of(batch: Batch, count: int, whole: int) -> list[Batch]:
+def divide(batch: Batch, count: int, whole: int) -> list[Batch]:
     """A batch as `count` parts, of `whole` in all processes; part i has rows i, i + count, ..., as processes do."""
     rows = [slice(i, None, count) for i in range(count)]
     fields = ("condition", "image", "index", "key", "weight", "neighbours", "present")

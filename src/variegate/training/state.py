@@ -74,11 +74,11 @@ class State:
             setattr(self.objective, name, wrap(fabric, child))
         players = self.objective.players(self.generator)
         self.players = {name: list(parameters) for name, parameters in players.items()}
-        if self.accumulate > 1 and len(self.players) > 1:  # one player's move lies between a forward pass and its own
+        if self.accumulate > 1 and self.objective.images_wait:  # with the inner values of every micro-batch
             setattr(self.generator, "forward", partial(checkpoint, self.generator.forward, use_reentrant=False))  # noqa: B010
         for name, parameters in self.players.items():
-            parts = parts_of(self.generator, parameters, settings.rate_factors) if name == "generator" else parameters
-            optimizer = optimizer_for(name, parts, settings)
+            groups = by_rate(self.generator, parameters, settings.rate_factors) if name == "generator" else parameters
+            optimizer = optimizer_for(name, groups, settings)
             if self.saved:
                 restore(optimizer, self.saved, f"optimizer/{name}")
             self.optimizers[name] = fabric.setup_optimizers(optimizer)
@@ -166,7 +166,7 @@ def wrap(fabric: Fabric, module: nn.Module) -> nn.Module:
     return ready
 
 
-def parts_of(generator: nn.Module, parameters: list[nn.Parameter], factors: dict[str, float]) -> list[Any]:
+def by_rate(generator: nn.Module, parameters: list[nn.Parameter], factors: dict[str, float]) -> list[Any]:
     """The parameters, in groups by the factors of their learning rate if there are any.
 
     Raises:

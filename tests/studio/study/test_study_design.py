@@ -42,7 +42,7 @@ def combination(study: Study, trial: Trial) -> object:
     return (trial.images if study.kind == "ranking" else frozenset(trial.images)), trial.exposure
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.integers(2, 9), st.integers(1, 9), st.data())
 def test_after_any_number_of_participants_combinations_were_shown_equally_often(
     participants: int, conditions: int, cells: int, data: st.DataObject
@@ -54,7 +54,7 @@ def test_after_any_number_of_participants_combinations_were_shown_equally_often(
     assert spread(seen, conditions * cells) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(studies(), st.integers(1, 25))
 def test_images_are_shown_about_equally_often(study: Study, participants: int) -> None:
     trials = [trial for index in range(participants) for trial in main_trials(study, index)]
@@ -68,7 +68,7 @@ def test_images_are_shown_about_equally_often(study: Study, participants: int) -
     assert spread(Counter(combination(study, trial) for trial in fakes), conditions * cells) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 30), st.integers(2, 12), st.integers(1, 12), st.data())
 def test_a_participant_sees_every_cell_about_equally_often(
     index: int, conditions: int, cells: int, data: st.DataObject
@@ -79,7 +79,7 @@ def test_a_participant_sees_every_cell_about_equally_often(
     assert len({unit.condition for unit in seen}) == min(count, conditions)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(studies(), st.integers(0, 40))
 def test_a_participant_sees_nothing_twice(study: Study, index: int) -> None:
     trials = main_trials(study, index)
@@ -88,7 +88,7 @@ def test_a_participant_sees_nothing_twice(study: Study, index: int) -> None:
         assert len({study.images[trial.images[0]].condition for trial in trials}) == len(trials)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(studies(kinds=("two-alternative",)), st.integers(1, 40))
 def test_each_pair_has_either_image_on_the_left_equally_often(study: Study, participants: int) -> None:
     left = Counter[frozenset[str]]()
@@ -99,14 +99,14 @@ def test_each_pair_has_either_image_on_the_left_equally_often(study: Study, part
     assert all(abs(difference) <= 1 for difference in left.values())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(studies(kinds=("real-or-fake",)), st.integers(0, 40))
 def test_half_of_the_images_of_a_participant_are_real(study: Study, index: int) -> None:
     real = [study.images[trial.images[0]].method is None for trial in main_trials(study, index)]
     assert abs(2 * sum(real) - len(real)) <= 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(studies(kinds=("ranking",)), st.integers(0, 40))
 def test_every_method_is_at_every_place_about_equally_often(study: Study, index: int) -> None:
     trials = main_trials(study, index)
@@ -116,7 +116,7 @@ def test_every_method_is_at_every_place_about_equally_often(study: Study, index:
     assert spread(places, len(study.methods) ** 2) <= 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(studies(), st.integers(0, 20))
 def test_repeats_come_half_a_session_later_with_sides_swapped(study: Study, index: int) -> None:
     trials = plan(study, index)
@@ -136,7 +136,7 @@ def test_repeats_come_half_a_session_later_with_sides_swapped(study: Study, inde
             assert sum(one.role == "main" for one in trials[trial.repeats : trial.number]) >= study.per_participant // 2
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
 @given(studies(), st.integers(0, 20))
 def test_attention_checks_are_spread_and_never_first(study: Study, index: int) -> None:
     assume(study.attention)
@@ -148,7 +148,7 @@ def test_attention_checks_are_spread_and_never_first(study: Study, index: int) -
     assert all(sum(name in study.destroyed for name in trials[n].images) == 1 for n in at)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(studies(), st.integers(0, 20))
 def test_the_order_follows_from_study_and_participant(study: Study, index: int) -> None:
     assert plan(study, index) == plan(Study.model_validate_json(study.model_dump_json()), index)

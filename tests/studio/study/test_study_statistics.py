@@ -33,7 +33,7 @@ WINS_1987 = np.array(  # of the row over the column; Agresti, Categorical Data A
 STRENGTHS_1987 = (1.5814, 1.4364, 1.2945, 1.2476, 1.1077, 0.6839, 0.0)  # above Baltimore, as published
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 500), st.data())
 def test_wilson_is_the_closed_form(n: int, data: st.DataObject) -> None:
     chosen = data.draw(st.integers(0, n))
@@ -69,7 +69,7 @@ def test_answers_of_one_participant_that_agree_are_worth_less() -> None:
     assert found.std == pytest.approx(np.std([1.0] * 5 + [0.0] * 5, ddof=1))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 30), st.data())
 def test_f_measure_is_that_of_scikit_learn_at_even_numbers(n: int, data: st.DataObject) -> None:
     caught, alarms = data.draw(st.integers(0, n)), data.draw(st.integers(0, n))
@@ -85,7 +85,7 @@ def test_realism_is_one_for_guesses_and_zero_for_certainty() -> None:
     assert 0 < realism(detected=0.9, alarms=0.1) < 0.5
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_two_strengths_are_the_closed_form(won: int, lost: int) -> None:
     found = bradley_terry(np.array([[[0, won], [lost, 0]]]))
@@ -113,7 +113,7 @@ def test_strengths_of_baseball_teams_are_those_published() -> None:
     assert above == pytest.approx(STRENGTHS_1987, abs=2e-4)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(2, 6), st.integers(0, 1000))
 def test_strengths_are_those_of_zermelos_iteration(count: int, seed: int) -> None:
     wins = np.random.default_rng(seed).integers(1, 12, (count, count))

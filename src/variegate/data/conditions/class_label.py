@@ -20,6 +20,7 @@ from .constant import Constant
 from .metadata import Metadata
 
 SMALL = 256  # classes that uint8 can number
+MOST = 2**15  # classes, which int16 can number
 
 
 class ClassLabel(Constant):
@@ -31,7 +32,7 @@ class ClassLabel(Constant):
     discrete: ClassVar[bool] = True
 
     kind: Literal["class"] = "class"
-    names: tuple[str, ...] = Field(min_length=1, max_length=2**15)
+    names: tuple[str, ...] = Field(min_length=1, max_length=MOST)
 
     @field_validator("names")
     @classmethod

@@ -93,10 +93,11 @@ def _saved_labels(folder: Folder) -> Labels | None:
 
 def depth_problems(folder: Folder, white_level: int | None) -> list[str]:
     """A sentence if 16-bit images use fewer bits, so that they would be nearly black, and no white level is set."""
-    items = [item for some in folder.splits.values() for item in some]
-    files: list[File] = [item.image for item in spread(items, DEPTH_LOOK)]
+    places = [(items, number) for items in folder.splits.values() for number in range(len(items))]
+    looked = [items[number] for items, number in spread(places, DEPTH_LOOK)]
+    files: list[File] = [item.image for item in looked]
     if folder.kind == "images":
-        files += [item.condition for item in spread(items, DEPTH_LOOK) if item.condition is not None]
+        files += [item.condition for item in looked if item.condition is not None]
     white = None if white_level is not None else shallow_white(files)
     if white is None:
         return []

@@ -161,7 +161,7 @@ class DataConfig(Config):
         source = DataSource(
             folder.name or folder.root.name, origins, condition, size, told, self.unpaired, 1 if self.grey else 3
         )
-        return replace(source, direction=way if why else None)
+        return replace(source, direction=way if why else None, seen=folder.seen)
 
 
 def open_data(

@@ -22,7 +22,7 @@ from ..files.blobs import File
 from ..files.landmarks import Points
 from ..files.sources import Source
 from ..readers.direction import spread
-from ..readers.items import Direction, Item, mixed_index
+from ..readers.items import Direction, Item, Rows, mixed_index
 from ..streets.streets import Streets
 
 MEASURED = 200  # images whose size is read to estimate the typical size
@@ -78,7 +78,7 @@ class Files(Origin):
 
     @property
     def names(self) -> Sequence[str]:
-        return [str(item.image) for item in self.items]
+        return Rows(self.items, name_of)
 
     @property
     def paths(self) -> Sequence[File]:
@@ -86,6 +86,10 @@ class Files(Origin):
 
     def parts(self, index: int) -> Parts:
         return FilePair(self.items[index], self.condition, self.direction, self.reader)
+
+
+def name_of(item: Item) -> str:
+    return str(item.image)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class FilePair:
 
     @property
     def name(self) -> str:
-        return str(self.item.image)
+        return name_of(self.item)
 
     def image(self, size: Size) -> Tensor:
         if size not in self.read:

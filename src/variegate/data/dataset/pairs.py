@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,8 +14,9 @@ from ...core.errors import DataError, did_you_mean
 from ...core.interfaces import Shapes, Size
 from ..conditions import CompositeCondition, Condition, ImageCondition
 from ..derived.derived import Derived, Self
+from ..files import cache
 from ..files.blobs import size_in_bytes
-from ..readers.items import SPLITS, Direction
+from ..readers.items import SPLITS, Direction, Seen
 from .origins import Origin
 
 CACHE_BYTES = 1 << 30
@@ -33,6 +33,7 @@ class DataSource:
         unpaired: whether condition and image of an item are unrelated.
         image_channels: 3 for colour images, 1 for grey ones.
         direction: which of A and B is the condition; None where nothing was to be chosen.
+        seen: the state of a folder of many files.
     """
 
     name: str
@@ -44,16 +45,28 @@ class DataSource:
     image_channels: Literal[1, 3] = 3
     cache_bytes: int = CACHE_BYTES
     direction: Direction | None = None
+    seen: Seen | None = None
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the names and sizes of all files, wherever they are; empty for procedural data."""
+        if self.seen is None:
+            return self._fingerprint()
+        # what is held out of train depends on what the data are opened for
+        key = cache.digest([self.seen.key, *(f"{split}:{len(one.names)}" for split, one in self.origins.items())])
+        known = cache.load_json("fingerprints", key, self.seen.stamp)
+        if not isinstance(known, str):
+            known = self._fingerprint()
+            cache.save_json("fingerprints", key, self.seen.stamp, known)
+        return known
+
+    def _fingerprint(self) -> str:
         lines = [
             f"{split}/{path.name}:{size_in_bytes(path)}"
             for split, origin in self.origins.items()
             for path in origin.paths
         ]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
+        return cache.digest(lines) if lines else ""
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):
@@ -70,7 +83,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
             raise DataError(f"{source.name}: has no split {split!r}; {did_you_mean(split, source.origins)}")
         self.source, self.split, self.splits = source, split, tuple(source.origins)
         self._origin = source.origins[split]
-        self.files = list(self._origin.names)
+        self.files = self._origin.names
         self._made = source.condition.part(ImageCondition)
         self.derived: Derived | None = self._made.derived if self._made is not None else None
         if self.derived is not None:
@@ -105,6 +118,11 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
     def shapes(self) -> Shapes:
         """The shapes that networks for these pairs are built for."""
         return Shapes(self.condition.channels, self.image_channels, self.size)
+
+    @property
+    def fits_in_memory(self) -> bool:
+        """Whether all pairs stay cached, judged by the first."""
+        return len(self) * sum(map(bytes_held, self.raw(0))) <= self.source.cache_bytes
 
     def __len__(self) -> int:
         return len(self.files)

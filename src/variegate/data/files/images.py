@@ -64,6 +64,8 @@ def open_image(path: File) -> Image.Image:
         turned = ImageOps.exif_transpose(image)
     except BROKEN as error:
         raise DataError(f"{path}: is cut short or damaged ({error}); copy it again or delete it") from None
+    except MemoryError:
+        raise DataError(f"{path}: is damaged, or too large for the memory; copy it again, or downsize it") from None
     turned.format = image.format  # transposing makes a new image without the format
     return turned
 

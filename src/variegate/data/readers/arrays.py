@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError
+from ..conditions.class_label import MOST
 from ..files import images as image_files
 from ..files.arrays import ArrayDataset, ArrayFile, array_file, headers, labels_in
 
@@ -150,7 +151,10 @@ def check_labels(found: ArrayDataset) -> ArrayDataset:
         return found
     tops = {part.file: int(part.labels.max()) for part in labelled if part.labels is not None and part.count}
     if not found.classes and tops:
-        found.classes = tuple(map(str, range(max(tops.values()) + 1)))
+        file = max(tops, key=tops.__getitem__)
+        if tops[file] >= MOST:
+            raise DataError(f"{file}: has label {tops[file]}, too large for the number of a class; correct the labels")
+        found.classes = tuple(map(str, range(tops[file] + 1)))
     for file, top in tops.items():
         if top >= len(found.classes):
             found.problems.append(

@@ -11,6 +11,7 @@ from .names import Role, role_of
 from .pairing import COMPLEMENTS
 
 MORE: dict[str, Role] = {"conditioning": "input", "original": "input", "control": "input", "edited": "target"}
+CLASS_NAMES = ("label", "labels", "class", "classes", "category", "target")
 HOW = "name one `condition` and the other `image`"
 
 
@@ -23,11 +24,12 @@ class Chosen(NamedTuple):
     why: str
 
 
-def choose_columns(names: Sequence[str], where: str, is_labels: Callable[[str], bool]) -> Chosen:
+def choose_columns(names: Sequence[str], where: str, is_labels: Callable[[str], bool], how: str = HOW) -> Chosen:
     """Choose among columns of images.
 
     Args:
         is_labels: whether the values of a column are class ids.
+        how: to tell by names.
 
     Raises:
         DataError: the names leave it open.
@@ -50,7 +52,7 @@ def choose_columns(names: Sequence[str], where: str, is_labels: Callable[[str], 
             image = second if flat[0] == first else first
             return Chosen(image, flat[0], "labels", f"{flat[0]} has label maps, by its values")
     shown = ", ".join(map(repr, names))
-    raise DataError(f"{where}: has the columns of images {shown}, which do not say what is the condition; {HOW}")
+    raise DataError(f"{where}: has the columns of images {shown}, which do not say what is the condition; {how}")
 
 
 def _role(name: str) -> Role | None:

@@ -1,7 +1,8 @@
 """Recognise what a folder of images is, from names and sizes, before any image is decoded.
 
-Evidence is tried from the strongest to the weakest: published data sets, folders whose names say what they contain,
-folders that share file names, images with two halves, and finally classes, which any two folders might be.
+Evidence is tried from the strongest to the weakest: lists of the images, published data sets, folders whose names say
+what they contain, folders that share file names, images with two halves, and finally classes, which any two folders
+might be.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from ..files import images as image_files
 from .cityscapes import find_street_set
 from .class_folders import add_classes, find_classes
 from .geometry import Geometry, add_points, find_geometry
-from .items import SPLITS, Folder, Item, hold_out, mix
+from .image_lists import read_listed
+from .items import SPLITS, Folder, Item, Splits, hold_out, mix
 from .pairing import pair_by_roles
 from .sides import Side, sides_of
 from .torchvision import NO_CONDITION, find_torchvision_set
@@ -42,6 +44,16 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     if (named := named_folders(str(path))) is not None:
         return two_named((existing(named[0]), existing(named[1])), spec, unpaired)
     root = existing(Path(path))
+    listed, unread = read_listed(root, spec, unpaired)
+    try:
+        folder = listed or _by_names(root, spec, unpaired)
+    except DataError as error:
+        raise DataError(f"{error}; {unread}" if unread else str(error)) from None
+    folder.notes += [unread] if unread else []
+    return folder
+
+
+def _by_names(root: Path, spec: ConditionSpec | None, unpaired: bool) -> Folder:
     if spec is not None and spec.stored:
         return _read_stored(root, spec, unpaired)
     if spec is not None:
@@ -64,7 +76,7 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     raise DataError(f"{root}: {what}; {ACCEPTED}")
 
 
-def _most_are(plain: dict[str, list[Item]], classes: Folder) -> bool:
+def _most_are(plain: Splits, classes: Folder) -> bool:
     """Whether more images lie beside the class folders than in them: a picture of the whole set decides nothing."""
     inside = sum(map(len, classes.splits.values()))
     return sum(map(len, plain.values())) > inside
@@ -134,7 +146,7 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
     found = find_street_set(root)
     if found is None:
         return None
-    splits = {split: [Item(image, labels) for image, labels in pairs] for split, pairs in found.splits.items()}
+    splits: Splits = {split: [Item(image, labels) for image, labels in pairs] for split, pairs in found.splits.items()}
     folder = Folder(root, "labels", splits, found.structure, numbering=found.numbering)
     if unpaired:
         sides = {split: tuple(zip(*pairs)) for split, pairs in found.splits.items()}
@@ -143,12 +155,12 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
     return folder
 
 
-def _plain(sides: Sequence[Side]) -> tuple[dict[str, list[Item]], list[str]]:
+def _plain(sides: Sequence[Side]) -> tuple[Splits, list[str]]:
     """Images of a single kind by split, and notes on what was left out: the images in the root, in splits, or in the
     only folder that contains any, without masks that lie next to them."""
     sides = [side for side in sides if side.role != "view"]
     plain = [side for side in sides if not side.name] or (list(sides) if len(sides) == 1 else [])
-    splits: dict[str, list[Item]] = {}
+    splits: Splits = {}
     masks: list[Path] = []
     for split in plain[0].files if plain else ():
         files = plain[0].images(split)
@@ -189,11 +201,11 @@ def _read_derived(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     return folder
 
 
-def _all_images(root: Path, sides: Sequence[Side], spec: ConditionSpec) -> dict[str, list[Item]]:
+def _all_images(root: Path, sides: Sequence[Side], spec: ConditionSpec) -> Splits:
     """All images below a folder by split, except masks that are kept there too; of each side in proportion."""
     masks = spec.derived.masks.folder.resolve() if isinstance(spec.derived, InpaintMasks) else None
     masks = masks if masks is not None and root.resolve() in masks.parents else None
-    splits: dict[str, list[Item]] = {}
+    splits: Splits = {}
     for split in SPLITS:
         every = [(number, file) for number, side in enumerate(sides) for file in side.images(split)]
         found = [(number, file) for number, file in every if masks is None or masks not in file.resolve().parents]
@@ -203,7 +215,7 @@ def _all_images(root: Path, sides: Sequence[Side], spec: ConditionSpec) -> dict[
     return splits
 
 
-def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
+def _images_only(root: Path, sides: Sequence[Side]) -> Splits:
     """The images of label maps or normals + images, whose conditions are not images to derive anything from."""
     known = _street_set(root) or find_geometry(root, "normals")
     if known is not None:
@@ -214,13 +226,13 @@ def _images_only(root: Path, sides: Sequence[Side]) -> dict[str, list[Item]]:
     return {split: [Item(file) for file in pair.second.images(split)] for split in pair.second.files}
 
 
-def _bare(folder: Folder | None) -> dict[str, list[Item]]:
+def _bare(folder: Folder | None) -> Splits:
     """The images of a folder without their conditions."""
     splits = folder.splits if folder is not None else {}
     return {split: [Item(item.image, box=item.box) for item in items] for split, items in splits.items()}
 
 
-def _halves(root: Path, splits: dict[str, list[Item]], notes: list[str]) -> Folder:
+def _halves(root: Path, splits: Splits, notes: list[str]) -> Folder:
     """Read A|B side by side, if most images are about twice as wide as high."""
     sizes = {item.image: image_files.size_of(item.image) for items in splits.values() for item in items}
     known = {file: size for file, size in sizes.items() if size is not None}
@@ -237,5 +249,5 @@ def _halves(root: Path, splits: dict[str, list[Item]], notes: list[str]) -> Fold
         for file, (height, width) in known.items()
         if width != 2 * height
     ]
-    both = {split: [replace(item, halves=True) for item in items] for split, items in splits.items()}
+    both: Splits = {split: [replace(item, halves=True) for item in items] for split, items in splits.items()}
     return Folder(root, "halves", both, "A|B side by side in one image", problems, notes=notes)

@@ -39,6 +39,7 @@ def _landmarks(root: Path) -> Folder | None:
     if not any(_has_landmarks(place) for place in places.values()):
         return None
     folder, files = Folder(root, "landmarks", {}, ""), set()
+    found: dict[str, list[Item]] = {}
     for split, place in places.items():
         if not _has_landmarks(place):
             folder.problems.append(f"{place}: has no landmarks, unlike the other splits; add {place / TABLES[0]}")
@@ -56,8 +57,8 @@ def _landmarks(root: Path) -> Folder | None:
         for image, file in images.items():
             if image in table:
                 item = Item(file, points=table[image])
-                folder.splits.setdefault(own.get(file, split), []).append(item)
-    folder.splits = {split: folder.splits[split] for split in SPLITS if split in folder.splits}
+                found.setdefault(own.get(file, split), []).append(item)
+    folder.splits = {split: found[split] for split in SPLITS if split in found}
     folder.problems += other_numbers(folder.splits.values())
     folder.structure = f"images with {count_of(folder.splits.values())} landmarks each in {' and '.join(sorted(files))}"
     return folder

@@ -13,13 +13,12 @@ from ..conditions.spec import ConditionSpec, OfLabels
 from ..files import cache
 from ..files.tables import Cell, Table, require_datasets
 from ..files.walk import states
-from .columns import choose_columns
-from .items import SPLITS, Folder, Item, Seen, mix
+from .columns import CLASS_NAMES, choose_columns
+from .items import SPLITS, Folder, Item, Seen, Splits, unpair
 from .names import split_in
 from .pairing import looks_like_labels
 
 SPLIT_LIST, ONE = "dataset_dict.json", ("dataset_info.json", "state.json")
-CLASS_NAMES = ("label", "labels", "class", "classes", "category", "target")
 WITHOUT = "give --condition edges, grey, self, superres:4, inpaint or none, or add a column of conditions"
 
 
@@ -43,7 +42,7 @@ def read_hub_dataset(root: Path, spec: ConditionSpec | None, unpaired: bool) -> 
     folder = _pairs(root, tables, found, spec) if pairs and len(found.images) > 1 else None
     folder = folder or _images(root, tables, found, spec)
     if unpaired:
-        _mix(folder)
+        unpair(folder)
     stamp = cache.digest(states(root))
     folder.seen = Seen(cache.digest(["dataset", str(root.absolute()), str(spec)]), stamp)
     return folder
@@ -96,7 +95,7 @@ def _pairs(root: Path, tables: Mapping[str, Table], found: _Columns, spec: Condi
     assert chosen.condition is not None
     if spec is not None and chosen.kind != "labels":
         raise DataError(f"{root}: has no label maps; omit --condition {spec}")
-    splits = {
+    splits: Splits = {
         split: [Item(*pair) for pair in zip(table.images(chosen.image), table.images(chosen.condition))]
         for split, table in tables.items()
     }
@@ -117,7 +116,7 @@ def _images(root: Path, tables: Mapping[str, Table], found: _Columns, spec: Cond
         raise DataError(f"{root}: has images in {found.images[0]!r}, but no classes or conditions; {WITHOUT}")
     image = choose_columns(found.images, str(root), lambda name: False).image
     names = found.classes[column] if column is not None else ()
-    splits = {}
+    splits: Splits = {}
     for split, table in tables.items():
         items = [Item(cell) for cell in table.images(image)]
         if column is not None:
@@ -132,16 +131,6 @@ def _images(root: Path, tables: Mapping[str, Table], found: _Columns, spec: Cond
     what = f"{image} with the classes in {column}" if column is not None else f"images in {image}"
     told = f"a Hugging Face dataset, {what}" + (f", with the condition {str(spec)!r}" if spec is not None else "")
     return Folder(root, "derived", splits, told, classes=names)
-
-
-def _mix(folder: Folder) -> None:
-    """Combine each condition with another image. Raises DataError for conditions that belong to their image."""
-    if folder.classes:
-        raise DataError(f"{folder.root}: classes belong to their images; omit --unpaired")
-    for split, items in folder.splits.items():
-        images = [item.image for item in items]
-        folder.splits[split] = mix([item.condition or item.image for item in items], images)
-    folder.structure, folder.unpaired = f"unpaired: {folder.structure}", True
 
 
 def _tables(root: Path) -> dict[str, Table]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
+from ...core.errors import DataError
 from ..conditions.cityscapes import Numbering
 from ..conditions.labels import Labels
 from ..conditions.metadata import Metadata
@@ -17,6 +18,7 @@ Direction = Literal["AtoB", "BtoA"]
 SPLITS = ("train", "val", "test")
 STEP = 2147483579  # prime p with (p - 1) / 2 also prime, so that it is a step of 1 only for 1 or 2 images
 T = TypeVar("T")
+Splits = dict[str, Sequence["Item"]]
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
 
 
@@ -44,6 +46,33 @@ class Item:
         return [file for file in (self.image, self.condition, self.instances) if file is not None]
 
 
+class Rows(Sequence[T]):
+    """What a function makes of each row, when it is asked for: a folder of a million files is opened in seconds."""
+
+    def __init__(self, rows: Sequence[Any], make: Callable[[Any], T]) -> None:
+        self.rows, self.make = rows, make
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Rows[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | Rows[T]:
+        return Rows(self.rows[index], self.make) if isinstance(index, slice) else self.make(self.rows[index])
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.make, self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Seen(NamedTuple):
     """A way to read a folder, and the state of all its files, by which results are cached."""
 
@@ -57,7 +86,7 @@ class Folder:
 
     root: Path
     kind: Literal["halves", "images", "labels", "derived", "landmarks", "normals"]
-    splits: dict[str, list[Item]]
+    splits: Splits
     structure: str  # in words
     problems: list[str] = field(default_factory=list)
     instances: bool = False  # label maps have instance maps
@@ -85,7 +114,17 @@ def mix(conditions: Sequence[File], images: Sequence[File]) -> list[Item]:
     return [Item(images[mixed_index(i, len(images))], conditions[i % len(conditions)]) for i in range(count)]
 
 
-def hold_out(splits: Mapping[str, list[T]]) -> dict[str, list[T]]:
+def unpair(folder: Folder) -> None:
+    """Combine each condition with another image. Raises DataError for conditions that belong to their image."""
+    if folder.classes:
+        raise DataError(f"{folder.root}: classes belong to their images; omit --unpaired")
+    for split, items in folder.splits.items():
+        images = [item.image for item in items]
+        folder.splits[split] = mix([item.condition or item.image for item in items], images)
+    folder.structure, folder.unpaired = f"unpaired: {folder.structure}", True
+
+
+def hold_out(splits: Mapping[str, Sequence[T]]) -> dict[str, Sequence[T]]:
     """Move the last 10 % of train (1 to 100 items) to val, if there is none and train has two items or more.
 
     So nothing is chosen during training by the images of test, on which the result is measured.

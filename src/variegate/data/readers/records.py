@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..conditions.labels import Labels
 from ..conditions.metadata import Metadata
 from ..files.blobs import File
-from .items import Folder, Item
+from .items import Box, Folder, Item, Rows, Splits, T
 
 PLAIN = ("kind", "structure", "instances", "direction", "also", "notes", "unpaired", "numbering", "length", "name")
 TUPLES = ("sides", "classes")
@@ -31,7 +31,7 @@ def to_record(folder: Folder) -> dict[str, Any]:
     return record | {"labels": None if folder.labels is None else folder.labels.model_dump(mode="json")}
 
 
-def from_record(record: Mapping[str, Any], root: Path, splits: dict[str, list[Item]]) -> Folder:
+def from_record(record: Mapping[str, Any], root: Path, splits: Splits) -> Folder:
     """The folder of a record.
 
     Raises:
@@ -61,28 +61,46 @@ def to_columns(items: Sequence[Item]) -> Columns:
     }
 
 
-def from_columns(columns: Mapping[str, Any], files: Mapping[str, Sequence[File]]) -> list[Item]:
-    """The items of columns; `files` has a column of each of FILES that they have.
+def from_columns(columns: Mapping[str, Any], files: Mapping[str, Sequence[File]]) -> Sequence[Item]:
+    """The items of columns, each made when it is asked for; `files` has a column of each of FILES that they have.
 
     Raises:
         KeyError, TypeError, ValueError: a column is missing, or has another length.
     """
-    if any(len(column) != columns["count"] for column in files.values()):
-        raise ValueError("a column has another length")
-    nothing = [None] * columns["count"]
-    rows = zip(
-        *(files.get(name, nothing) for name in FILES),
-        _from_text(columns["points"]) or nothing,
-        nothing if columns["box"] is None else map(tuple, columns["box"]),
-        columns["label"] or nothing,
-        _from_text(columns["vector"]) or nothing,
-        strict=True,
+    table = Table(
+        files["image"],
+        files.get("condition"),
+        files.get("instances"),
+        points=_from_text(columns["points"]),
+        box=None if columns["box"] is None else [tuple(box) for box in columns["box"]],
+        halves=bool(columns["halves"]),
+        label=columns["label"],
+        vector=_from_text(columns["vector"]),
     )
-    halves = bool(columns["halves"])
-    return [
-        Item(image, condition, instances, points, box, halves, Metadata(label, vector))
-        for image, condition, instances, points, box, label, vector in rows
-    ]
+    if any(len(column) != columns["count"] for column in table if isinstance(column, Sequence)):
+        raise ValueError("a column has another length")
+    return Rows(range(columns["count"]), table.item)
+
+
+class Table(NamedTuple):
+    """A column for each thing that is known about items; None: no item has it."""
+
+    image: Sequence[File]
+    condition: Sequence[File] | None
+    instances: Sequence[File] | None
+    points: Sequence[NDArray[np.float32]] | None
+    box: Sequence[Box] | None
+    halves: bool
+    label: Sequence[int] | None
+    vector: Sequence[NDArray[np.float32]] | None
+
+    def item(self, number: int) -> Item:
+        def known(column: Sequence[T] | None) -> T | None:
+            return None if column is None else column[number]
+
+        metadata = Metadata(known(self.label), known(self.vector))
+        condition, instances, points = known(self.condition), known(self.instances), known(self.points)
+        return Item(self.image[number], condition, instances, points, known(self.box), self.halves, metadata)
 
 
 def _to_text(rows: Sequence[NDArray[np.float32] | None]) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from ..files.walk import state_of, states
 from .classes import NAMED_IN
 from .folders import existing, recognise
 from .hub_datasets import is_hub_dataset, read_hub_dataset
-from .items import Folder, Item, Seen
+from .items import Folder, Item, Rows, Seen
 from .records import FILES, from_columns, from_record, to_columns, to_record
 from .shards import are_shards, read_shards, refuse_compressed
 from .two_sides import named_folders
@@ -34,6 +34,7 @@ def recognise_any(path: str | Path, spec: ConditionSpec | None = None, unpaired:
         return _remembered(path, spec, unpaired)
     root = existing(Path(path))
     if are_shards(root):
+        refuse_compressed(root)
         return read_shards(root, spec, unpaired)
     if is_hub_dataset(root):
         return read_hub_dataset(root, spec, unpaired)
@@ -104,8 +105,8 @@ def _to_names(files: Sequence[Path], roots: Sequence[Path]) -> dict[str, Any]:
     raise ValueError("files outside the folder")
 
 
-def _from_table(table: Mapping[str, Any], roots: Sequence[Path]) -> list[Item]:
-    files: dict[str, list[File]] = {
-        name: [roots[column["root"]] / one for one in column["names"]] for name, column in table["files"].items()
+def _from_table(table: Mapping[str, Any], roots: Sequence[Path]) -> Sequence[Item]:
+    files: dict[str, Sequence[File]] = {
+        name: Rows(column["names"], roots[column["root"]].joinpath) for name, column in table["files"].items()
     }
     return from_columns(table["items"], files)

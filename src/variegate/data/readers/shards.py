@@ -14,12 +14,21 @@ from ..files import images as image_files
 from ..files.blobs import File, Member, Shard
 from ..files.walk import is_hidden, walk
 from .foreign_shards import foreign_index
-from .items import Folder, Item
+from .items import Folder, Item, Splits
 from .records import Columns, from_columns, from_record
 
 INDEX = "variegate.json"
 FORMAT, VERSION = "variegate shards", 1
-TARS, COMPRESSED = ("*.tar", "*/*.tar"), ("*.tar.gz", "*/*.tar.gz", "*.tgz", "*/*.tgz")
+TARS = ("*.tar", "*/*.tar")
+UNPACKERS = {
+    ".tar.gz": "gunzip",
+    ".tgz": "gunzip",
+    ".tar.bz2": "bunzip2",
+    ".tbz2": "bunzip2",
+    ".tar.xz": "unxz",
+    ".txz": "unxz",
+    ".tar.zst": "unzstd",
+}
 BARE = ("labels", "normals", "derived")  # kinds of folders whose images can be read without their conditions
 
 
@@ -31,11 +40,14 @@ def are_shards(root: Path) -> bool:
 
 
 def refuse_compressed(root: Path) -> None:
-    """Raise DataError if a folder has compressed tar files and no images."""
-    found = tars_in(root, COMPRESSED)
+    """Raise DataError if a folder without an index of its own has compressed tar files and no images."""
+    patterns = [f"{level}*{suffix}" for suffix in UNPACKERS for level in ("", "*/")]
+    found = [] if (root / INDEX).is_file() else tars_in(root, patterns)
     if found and not _has_images(root):
+        unpacker = next(program for suffix, program in UNPACKERS.items() if found[0].name.endswith(suffix))
         raise DataError(
-            f"{found[0]}: is compressed, so that its members cannot be read at an offset; unpack it to .tar (gunzip)"
+            f"{found[0]}: is compressed, so that its members cannot be read at an offset; unpack it to .tar "
+            f"({unpacker}), or move it out of the folder"
         )
 
 
@@ -107,7 +119,7 @@ def _with_other_condition(folder: Folder, spec: ConditionSpec, packed: str) -> F
         raise DataError(
             f"{folder.root}: was packed with {given}; omit --condition {spec}, or pack the data again with it"
         )
-    splits = {name: [Item(item.image, box=item.box) for item in items] for name, items in folder.splits.items()}
+    splits: Splits = {name: [Item(item.image, box=item.box) for item in items] for name, items in folder.splits.items()}
     what = f"plain images with the condition {str(spec)!r}{' derived from each' * (spec.derived is not None)}"
     return replace(folder, kind="derived", splits=splits, structure=what, classes=(), length=None, labels=None)
 
@@ -119,7 +131,7 @@ def _stay_inside(shards: Sequence[Mapping[str, Any]]) -> None:
         raise ValueError("a shard lies outside of the folder")
 
 
-def _items(table: Mapping[str, Any], shards: list[Shard]) -> list[Item]:
+def _items(table: Mapping[str, Any], shards: list[Shard]) -> Sequence[Item]:
     return from_columns(table["items"], {name: _members(one, shards) for name, one in table["files"].items()})
 
 
@@ -131,6 +143,8 @@ def _members(columns: Columns, shards: list[Shard]) -> list[File]:
         type(value) is int and value >= 0 for shard, _, offset, size, _ in rows for value in (shard, offset, size)
     ):
         raise ValueError("a place in a shard is no number")
+    if not all(type(path) is str and (crc32 is None or type(crc32) is int) for _, path, _, _, crc32 in rows):
+        raise ValueError("a member has no name, or no checksum")
     if any(offset + size > shards[shard].size for shard, _, offset, size, _ in rows):
         raise ValueError("a file ends after its shard")
     return [Member(shards[shard], path, offset, size, crc32) for shard, path, offset, size, crc32 in rows]

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...core.errors import DataError
 from ..conditions.spec import ConditionSpec
 from ..files.blobs import File
-from .items import SPLITS, Folder, hold_out, mix
+from .items import SPLITS, Folder, Splits, hold_out, mix
 from .matching import match, missing_partners, same_names
 from .pairing import Pair, find_pair, looks_like_labels
 from .sides import Side, sides_of
@@ -134,9 +134,9 @@ def _read_unpaired(root: Path, pair: Pair) -> Folder:
             raise DataError(
                 f"{other.place(lacking)}: contains no images, but unpaired data need images on both sides; add some"
             )
-    if min(len(side.get("train", [])) for side in (first, second)) > 1:
-        first, second = hold_out(first), hold_out(second)
-    splits = {split: mix(files, second[split]) for split, files in first.items()}
+    apart = min(len(side.get("train", [])) for side in (first, second)) > 1
+    ours, theirs = (hold_out(side) if apart else side for side in (first, second))
+    splits: Splits = {split: mix(files, theirs[split]) for split, files in ours.items()}
     names = (_shown(root, pair.first), _shown(root, pair.second))
     told = f"{names[0]} + {names[1]} unpaired"
     folder = Folder(root, pair.kind, splits, told, unpaired=True, direction=pair.direction)

@@ -79,14 +79,14 @@ def _(condition: Landmarks) -> str:
 @singledispatch
 def describe_condition(condition: Condition, raw: Tensor) -> Floats:
     """Turn a raw condition (c, H, W) into a vector (D,)."""
-    cells = average(condition.encode(raw[None]))
+    cells = shrink(condition.encode(raw[None]))
     return scale(cells, 1 / cells.size)
 
 
 @describe_condition.register
 def _(condition: Labels, raw: Tensor) -> Floats:
     """Instance boundaries do not count. The factor is 1/2 because two planes differ wherever the class does."""
-    cells = average(condition.encode(raw[None])[:, : condition.classes])
+    cells = shrink(condition.encode(raw[None])[:, : condition.classes])
     return scale(cells, 0.5 / cells[0].size)
 
 
@@ -96,7 +96,7 @@ def _(condition: Landmarks, raw: Tensor) -> Floats:
     return (points_of(raw) * (TALL / raw.shape[1])).flatten().numpy()
 
 
-def average(planes: Tensor) -> Floats:
+def shrink(planes: Tensor) -> Floats:
     """Average (1, K, H, W) over areas to (K, h, w), at most 16x16, and fewer if there are many planes."""
     side = max(1, min(SIDE, int((LARGEST / planes.shape[1]) ** 0.5)))
     cells: Floats = F.interpolate(planes, size=[min(side, n) for n in planes.shape[2:]], mode="area")[0].numpy()

@@ -10,6 +10,7 @@ all are equal and n if all differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +24,6 @@ from .features import Features
 
 NEAREST = 5  # k, as in the public code of density and coverage
 MOST = 2000  # images of each set; more cost quadratic time and change little
-CHUNK = 512
 
 
 def distances(first: Tensor, second: Tensor) -> Tensor:
@@ -31,53 +31,55 @@ def distances(first: Tensor, second: Tensor) -> Tensor:
     return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def radii(features: Tensor, k: int = NEAREST) -> Tensor:
-    """Distance of each of N features (N, D) to its k-th nearest neighbour among the others: (N,)."""
-    if len(features) <= k:
-        raise DataError(f"nearest neighbours need more than {k} images in each set, got {len(features)}")
-    return torch.cat([distances(some, features).kthvalue(k + 1, dim=1).values for some in features.split(CHUNK)])
+class Distances(NamedTuple):
+    """Distances among N real images, among M fakes, and of every real image to every fake."""
+
+    real: Tensor  # (N, N)
+    fake: Tensor  # (M, M)
+    across: Tensor  # (N, M)
+
+    @classmethod
+    def of(cls, real: Tensor, fake: Tensor) -> Distances:
+        """Those of features (N, D) and (M, D)."""
+        return cls(distances(real, real), distances(fake, fake), distances(real, fake))
 
 
-def neighbourhoods(real: Tensor, fake: Tensor, k: int = NEAREST) -> dict[str, float]:
-    """Precision, recall, density and coverage of features (N, D) and (M, D).
+def radii(apart: Tensor, k: int = NEAREST) -> Tensor:
+    """Distance of each image to its k-th nearest neighbour among the others, by their distances (N, N): (N,)."""
+    if len(apart) <= k:
+        raise DataError(f"nearest neighbours need more than {k} images in each set, got {len(apart)}")
+    return apart.kthvalue(k + 1, dim=1).values
+
+
+def neighbourhoods(apart: Distances, k: int = NEAREST) -> dict[str, float]:
+    """Precision, recall, density and coverage.
 
     precision: share of fakes inside any ball of a real image; recall: share of real images inside any ball of a fake;
     density: mean number of balls of real images around a fake, over k; coverage: share of balls of real images with a
     fake inside.
     """
-    of_real, of_fake = radii(real, k), radii(fake, k)
-    inside = torch.zeros(len(fake), dtype=torch.float64)
-    covered = torch.zeros(len(real), dtype=torch.bool)
-    recalled = torch.zeros(len(real), dtype=torch.bool)
-    for i, some in enumerate(real.split(CHUNK)):
-        apart, here = distances(some, fake), slice(i * CHUNK, i * CHUNK + len(some))
-        near = apart < of_real[here, None]
-        inside += near.sum(dim=0)
-        covered[here] = near.any(dim=1)
-        recalled[here] = (apart < of_fake).any(dim=1)
-    return {
-        "precision": float((inside > 0).double().mean()),
-        "recall": float(recalled.double().mean()),
-        "density": float(inside.mean() / k),
-        "coverage": float(covered.double().mean()),
+    near = apart.across < radii(apart.real, k)[:, None]
+    found = {
+        "precision": near.any(dim=0),
+        "recall": (apart.across < radii(apart.fake, k)).any(dim=1),
+        "density": near.sum(dim=0).double() / k,
+        "coverage": near.any(dim=1),
     }
+    return {name: float(values.double().mean()) for name, values in found.items()}
 
 
-def clipped(real: Tensor, fake: Tensor, k: int = NEAREST) -> dict[str, float]:
-    """Clipped density and clipped coverage of features (N, D) and (M, D), both from 0 to 1."""
-    reach = radii(real, k)
-    balls = reach.clamp(max=float(reach.quantile(0.5)))
-    inside, own = torch.zeros(len(fake)), -torch.ones(len(real))  # every real image is in its own ball
-    covered = torch.zeros(len(real))
-    for i, some in enumerate(real.split(CHUNK)):
-        apart, here = distances(some, fake), slice(i * CHUNK, i * CHUNK + len(some))
-        inside += (apart <= balls[here, None]).sum(dim=0)
-        own += (distances(some, real) <= balls[here, None]).sum(dim=0)
-        covered[here] = (apart < reach[here, None]).sum(dim=1).clamp(max=k) / k
+def clipped(apart: Distances, k: int = NEAREST) -> dict[str, float]:
+    """Clipped density and clipped coverage, both from 0 to 1."""
+    reach = radii(apart.real, k)
+    balls = reach.clamp(max=float(reach.quantile(0.5)))[:, None]
+    inside = (apart.across <= balls).sum(dim=0)
+    own = (apart.real <= balls).sum(dim=0) - 1  # every real image is in its own ball
+    covered = (apart.across < reach[:, None]).sum(dim=1).clamp(max=k) / k
     density = (inside / k).clamp(max=1).mean() / (own / k).clamp(max=1).mean().clamp(min=1e-12)
-    expected = expected_coverage(len(real), len(fake), k)
-    share = torch.searchsorted(expected, covered.double().mean()) / len(expected)
-    return {"clipped_density": float(density.clamp(max=1)), "clipped_coverage": float(share)}
+    real, fake = apart.across.shape
+    expected = expected_coverage(real, fake, k)
+    good = torch.searchsorted(expected, covered.double().mean()) / len(expected)
+    return {"clipped_density": float(density.clamp(max=1)), "clipped_coverage": float(good)}
 
 
 def expected_coverage(real: int, fake: int, k: int) -> Tensor:
@@ -124,7 +126,7 @@ def neighbourhood_metrics(
         fake: of `samples` samples of each condition, one condition after the other.
     """
     true, drawn = (few(features.values, seed) for features in (real, fake))
-    network = extractor.name
+    apart, network = Distances.of(true, drawn), extractor.name
     protocol = extractor.protocol(real.size, name=network, metric="")
     about = f"samples of held-out conditions against training images: {len(drawn)} against {len(true)}"
     note = f"k = {NEAREST}; streets have modes of the names coverage and precision, which are other numbers"
@@ -138,7 +140,7 @@ def neighbourhood_metrics(
                 update={"name": f"{name}_{network}", "metric": METRICS[name][0], "seed": seed, "notes": (about, note)}
             ),
         )
-        for name, value in (neighbourhoods(true, drawn) | clipped(true, drawn)).items()
+        for name, value in (neighbourhoods(apart) | clipped(apart)).items()
     }
     if samples > 1:
         found[f"vendi_{network}"] = of_conditions(fake.values.split(samples), protocol, network)

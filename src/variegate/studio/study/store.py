@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from ...core.errors import VariegateError
 
 APPLICATION = 0x76617269  # marks a database as one of a study
-PATIENCE = 10  # seconds to wait for another process that writes
+BUSY_TIMEOUT = 10  # seconds to wait for another process that writes
 MOST_PARTICIPANTS = 10_000
 DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 TABLES = """
@@ -187,7 +187,7 @@ class Store:
 def connect(path: Path) -> sqlite3.Connection:
     """Open an existing database, in which every commit is synced."""
     place = f"{path.absolute().as_uri()}?mode=rw"
-    found = sqlite3.connect(place, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    found = sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         found.execute("PRAGMA journal_mode = WAL")
         found.execute("PRAGMA synchronous = FULL")
