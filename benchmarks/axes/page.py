@@ -13,7 +13,7 @@ from variegate.core.images import heat, to_pil
 from ..speed.results import measured_with
 
 PANELS = {"coverage": "higher", "energy_score": "lower", "spread_over_error": "nearer to 1"}
-LISTED = (*PANELS, "precision", "total_variation", "diversity_pixel", "averaging_gain")
+LISTED = (*PANELS, "precision", "total_variation", "lpips", "diversity_pixel", "averaging_gain")
 CELL, LEFT, TOP, GAP = (92, 34), 150, 86, 28
 INK, SOFT, PAPER, NONE = (29, 28, 26), (120, 116, 108), (255, 255, 255), (236, 233, 226)
 
