@@ -18,6 +18,7 @@ from PIL import Image
 
 from variegate.embedding import Embedding, embed_folder, train_embedding
 from variegate.embedding.saved import Settings as EmbeddingSettings
+from variegate.runs.settings import ExecutionSettings
 
 from .runs import Settings, Trial, say
 
@@ -108,7 +109,8 @@ def make_portraits(place: Path, vectors: Path, steps: int) -> None:
     """Write grey images as arrays, and the vectors of their originals by an embedding trained here."""
     say("portraits: training the embedding")
     embedding = EmbeddingSettings(size=(48, 48), length=32, width=16, people=32, steps=steps)
-    run = train_embedding(PEOPLE, place / "embedding", embedding, resume=(place / "embedding").exists(), quiet=True)
+    quiet = ExecutionSettings(quiet=True)
+    run = train_embedding(PEOPLE, place / "embedding", embedding, (place / "embedding").exists(), quiet)
     whole = vectors.with_name("names.npz")
     whole.unlink(missing_ok=True)
     names, rows = embed_folder(Embedding.load(run), PEOPLE, whole)
