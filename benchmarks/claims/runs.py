@@ -64,7 +64,6 @@ class Trial:
     Attributes:
         predictor: a moment-predictor, or a student's teacher, that is trained first with the same seed and passed on.
         saves: number of checkpoints during training; a predictor keeps the best of them.
-        precision: of training; images are drawn and measured in 32 bits.
     """
 
     name: str
@@ -75,7 +74,6 @@ class Trial:
     steps: int = 3000
     predictor: Trial | None = None
     saves: int = 2
-    precision: str = "32-true"
 
     def folder(self, seed: int, settings: Settings) -> Path:
         content = json.dumps([self.content(), seed, settings.quick], sort_keys=True)
@@ -83,12 +81,10 @@ class Trial:
 
     def content(self) -> dict[str, Any]:
         """Return all that determines a run, excluding its name and the path of its data; some defaults are omitted."""
-        given = {name: value for name, value in vars(self).items() if name not in ("predictor", "saves", "precision")}
+        given = {name: value for name, value in vars(self).items() if name not in ("predictor", "saves")}
         given["data"] = Path(self.data).name
         if self.saves != 2:
             given["saves"] = self.saves
-        if self.precision != "32-true":
-            given["precision"] = self.precision
         if self.predictor is not None:
             given["predictor"] = self.predictor.content()
         return given | {"name": None}
@@ -100,8 +96,7 @@ class Trial:
         if not done.is_file():
             predictor = self.predictor.run(seed, settings) if self.predictor is not None else None
             say(f"{self.name}, seed {seed}: training")
-            execution = {"precision": self.precision, "channels_last": self.precision != "32-true"}
-            run = ExecutionSettings(quiet=True, save_every=max(1, steps // self.saves), **execution)
+            run = ExecutionSettings(quiet=True, save_every=max(1, steps // self.saves))
             role = "teacher" if self.method == "flow-student" else "predictor"
             given = {"resume": folder.exists(), "run": run, role: predictor, **self.options}
             problem = None
