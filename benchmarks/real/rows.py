@@ -19,6 +19,7 @@ from variegate.core.images import sheet, to_float, to_pil, to_uint8
 from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measuring.measure import measure
 from variegate.evaluation.metrics.calibration import averaging_gain
+from variegate.methods.registry import RECOMMENDED
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
@@ -52,10 +53,11 @@ DATA: dict[str, dict[str, Any]] = {
     "superres": {"data": SHARED / "faces_landmarks", "condition": "superres:4"},
 }
 PERCEPTUAL = {"objective.perceptual": "squeeze"}  # weights of 5 MB, where VGG-19's are not at hand
+EARLIER = {"generator.earlier_at": RECOMMENDED[1]["generator.earlier_at"]}
 DISCRIMINATOR = {"objective.adversarial": 0.05, "learning_rate.discriminator": 4e-4}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "recommended": ("flow", {}),
-    "flow": ("flow", {}),
+    "recommended": ("flow", EARLIER),
+    "flow": ("flow", EARLIER),
     "flow-student": ("flow-student", {}),
     "cimle": ("cimle", PERCEPTUAL),
     "cimle + discriminator": (
@@ -81,7 +83,13 @@ OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 }
 MIRROR = ("basisgan-dsgan", "bicyclegan", "mrgan", "rcgan")  # by default; landmarks are left or right
 OTHERWISE |= {("faces", name): (METHODS[name][0], {**METHODS[name][1], "flip": False}) for name in MIRROR}
-SOLVED_ANEW = {"recommended": {"guidance": 1.5}}  # rows of flow's run, whose training knows nothing of the guidance
+# rows of flow's run, whose training knows nothing of the guidance
+SAMPLER = "generator.sampler."
+SOLVED_ANEW = {
+    "recommended": {
+        name.removeprefix(SAMPLER): value for name, value in RECOMMENDED[1].items() if name.startswith(SAMPLER)
+    }
+}
 
 
 @dataclass(frozen=True)

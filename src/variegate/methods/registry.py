@@ -16,8 +16,16 @@ from ..core.overrides import override
 from .budgets import EXPECT
 
 METHODS: dict[str, Callable[..., Method]] = {}
-# what `recommended` stands for, by the table of docs/gallery.md; the guidance is for few pairs and short training
-RECOMMENDED: tuple[str, dict[str, Any]] = ("flow", {"generator.sampler.guidance": 1.5})
+# what `recommended` stands for, by the table of docs/gallery.md; docs/decisions.md has other guidance beside it
+RECOMMENDED: tuple[str, dict[str, Any]] = (
+    "flow",
+    {
+        "generator.earlier_at": 0.15,
+        "generator.sampler.guide": "earlier",
+        "generator.sampler.guidance": 1.5,
+        "generator.sampler.guided_from": 0.15,
+    },
+)
 Preset = TypeVar("Preset", bound=Callable[..., Method])
 
 
