@@ -83,8 +83,8 @@ OTHERWISE: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 }
 MIRROR = ("basisgan-dsgan", "bicyclegan", "mrgan", "rcgan")  # by default; landmarks are left or right
 OTHERWISE |= {("faces", name): (METHODS[name][0], {**METHODS[name][1], "flip": False}) for name in MIRROR}
-# rows of flow's run, whose training knows nothing of the guidance
 SAMPLER = "generator.sampler."
+# rows of flow's run, whose training knows nothing of the guidance
 SOLVED_ANEW = {
     "recommended": {
         name.removeprefix(SAMPLER): value for name, value in RECOMMENDED[1].items() if name.startswith(SAMPLER)
