@@ -36,7 +36,7 @@ RIVALS = (
         "pixelnn",
         {
             **SHARED,
-            "generator.backbone.widths": [32, 32, 96, 48],
+            "generator.backbone.widths": [32, 32, 96, 24],
             "generator.descriptor": "laplacian",
             "learning_rate.generator": 3e-4,
         },
