@@ -22,7 +22,7 @@ from variegate.model.model import Model
 from variegate.randomness.basis_filters import SampledConv
 from variegate.runs.folder import RunFolder
 
-from .basisgan_tasks import high_definition, inpainting
+from .basisgan_tasks import PAPER, high_definition, inpainting
 from .cost import CLASSES, cost
 from .runs import Claim, Parts, Settings, Trial, every, prepare, table, words
 
@@ -46,6 +46,7 @@ def sampled(hidden: int = 64) -> dict[str, Any]:
 
 
 BASES = sampled()
+claim = partial(Claim, data="streets:6000 at 32x32", paper=PAPER)
 on_streets = partial(Trial, data="streets:6000")
 
 PIX2PIX = on_streets("pix2pix", "pix2pix", PLAIN)
@@ -107,7 +108,7 @@ def codes_matter(rows: dict[str, dict[str, list[float]]]) -> Claim:
     )
     shown = {t.name: rows[t.name] for t in (BASISGAN, NOISE, PIX2PIX, WEAK_L1, WEAK_NOISE)}
     told = [f"{n}: {words(row['code_sensitivity'])}, {words(row['lpips'])}" for n, row in shown.items()]
-    return Claim(
+    return claim(
         "codes",
         "pix2pix and pix2pix + noise ignore the code, BasisGAN does not (at least twice their LPIPS and sensitivity)",
         holds,
@@ -126,7 +127,7 @@ def as_cheap_as_its_host(settings: Settings) -> list[Claim]:
     holds = all(row["holds"] for row in measured["rows"] if row["holds"] is not None)
     worst = ", ".join(f"{case} {ratio[0]:.3g}" for case, ratio in judged.items())
     return [
-        Claim(
+        claim(
             "cost",
             "BasisGAN has fewer parameters than its host, no more training memory, and at most 1.05x the time of an "
             "image (of pix2pixHD 1.1x)",
@@ -156,7 +157,7 @@ def filters_of_low_rank(settings: Settings) -> Claim:
     shares = {t.name: [shares_after(t, seed, settings) for seed in settings.seeds] for t in (FILTERGAN, BASISGAN)}
     ranks = {name: [effective_rank(each) for each in found] for name, found in shares.items()}
     largest = ", ".join(f"{share:.3f}" for share in shares[FILTERGAN.name][0][:10].tolist())
-    return Claim(
+    return claim(
         "rank",
         "stacked filters of filtergan have a low effective rank: below a quarter of a new network's",
         all(rank < limit for rank in ranks[FILTERGAN.name]),
@@ -175,7 +176,7 @@ def sizes_change_little(settings: Settings) -> Claim:
     note = "LPIPS " + ", ".join(
         f"{name.removeprefix('basisgan ')}: {words(row['lpips'])}" for name, row in rows.items()
     )
-    return Claim(
+    return claim(
         "sizes",
         "code and hidden sizes from 16 to 512 change little (means differ no more than seeds of one size do)",
         max(means) - min(means) <= spread,
@@ -188,7 +189,7 @@ def more_diverse_together(rows: dict[str, dict[str, list[float]]]) -> Claim:
     both, basis, dsgan = (rows[t.name] for t in (BASIS_DSGAN, WEAK_L1, DSGAN))
     holds = mean(both["lpips"]) >= max(mean(basis["lpips"]), mean(dsgan["lpips"]))
     names = (BASIS_DSGAN.name, WEAK_L1.name, DSGAN.name)
-    return Claim(
+    return claim(
         "with-dsgan",
         "BasisGAN + DSGAN is at least as diverse as each alone (mean LPIPS, all with an L1 weight of 10)",
         holds,
@@ -217,7 +218,7 @@ def no_identity(settings: Settings) -> Claim:
     to_input = {name: [a for a, _ in pairs] for name, pairs in found.items()}
     between = {name: [b for _, b in pairs] for name, pairs in found.items()}
     ours, exact = AUTOENCODER.name, EXACT.name
-    return Claim(
+    return claim(
         "autoencoder",
         "the stochastic auto-encoder is not the identity: twice as far from its input as one of the same network "
         "without codes, and samples differ by a fifth of that distance",
@@ -240,7 +241,7 @@ def on_facades(settings: Settings) -> list[Claim]:
     told = [", ".join(f"{metric} {words(row[metric])}" for metric in shown) for row in rows.values()]
     note = "one seed, 1,500 steps. " + "; ".join(f"{name}: {text}" for name, text in zip(rows, told))
     data = "facades at 64x64"
-    return [Claim("facades", "the family on facades", None, note, table(rows, *shown), data=data)]
+    return [claim("facades", "the family on facades", None, note, table(rows, *shown), data=data)]
 
 
 def in_one_table(rows: dict[str, dict[str, list[float]]], settings: Settings) -> Claim:
@@ -248,7 +249,7 @@ def in_one_table(rows: dict[str, dict[str, list[float]]], settings: Settings) ->
     rows = {name: row | {k: [v] * len(settings.seeds) for k, v in costs[name].items()} for name, row in rows.items()}
     best = max(rows, key=lambda name: mean(rows[name]["coverage"]))
     metrics = (*SHOWN, "frechet_squeezenet", "parameters", "step_seconds", "megabytes")
-    return Claim(
+    return claim(
         "table",
         "the family in one table",
         None,

@@ -13,8 +13,10 @@ from typing import Any
 
 from .runs import Claim, Settings, Trial, prepare, table, words
 
+PAPER = "Wang, Cheng, Sapiro, Qiu 2019"
 FACES = Path(__file__).parents[3] / "shared" / "data" / "faces_landmarks"
 SHOWN = ("lpips", "diversity_pixel", "code_sensitivity", "frechet_squeezenet")
+claim = partial(Claim, paper=PAPER)
 SHARED: dict[str, Any] = {
     "batch_size": 8,
     "ema_decay": 0.99,
@@ -53,7 +55,7 @@ def high_definition(settings: Settings) -> list[Claim]:
     more = mean(ours["lpips"]) > mean(seeking["lpips"])
     nearer = mean(ours["frechet_squeezenet"]) < min(mean(row["frechet_squeezenet"]) for row in (seeking, host))
     return [
-        Claim(
+        claim(
             "hd",
             "in pix2pixHD's network BasisGAN has a higher LPIPS than DSGAN, and a smaller Fréchet distance than that "
             "and than pix2pixHD, which draws one image (means of seeds)",
@@ -73,7 +75,7 @@ def inpainting(settings: Settings) -> list[Claim]:
     more = mean(both["lpips"]) > mean(ours["lpips"]) > mean(seeking["lpips"])
     nearer = max(mean(row["frechet_squeezenet"]) for row in (ours, both)) < mean(seeking["frechet_squeezenet"])
     return [
-        Claim(
+        claim(
             "inpainting",
             "in holes BasisGAN + DSGAN has a higher LPIPS than BasisGAN alone, and that than DSGAN, both at a smaller "
             "Fréchet distance than DSGAN (means of seeds)",

@@ -179,8 +179,8 @@ class Claim:
     holds: bool | None
     note: str
     measured: dict[str, list[float]] = field(default_factory=dict)
-    data: str = "streets:600 at 32x32"
-    paper: str = "Wang, Cheng, Sapiro, Qiu 2019"
+    data: str = field(kw_only=True)
+    paper: str = field(kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to a JSON mapping; NaN becomes null, since JSON has no NaN."""

@@ -66,7 +66,7 @@ def test_a_part_keeps_the_results_of_the_others(
     invented: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def part(*ids: str):
-        return lambda _: [Claim(id, "a claim", True, "new", {id: [1.0]}) for id in ids]
+        return lambda _: [Claim(id, "a claim", True, "new", {id: [1.0]}, data="", paper="") for id in ids]
 
     monkeypatch.setitem(CLAIMS, "cimle", {"first": part("a", "b"), "second": part("c")})
     before = [{"id": id, "note": "old", "part": part} for id, part in (("b", "first"), ("c", "second"), ("d", "first"))]
