@@ -56,6 +56,7 @@ def refused(words: list[str], desk: Path, capsys: pytest.CaptureFixture[str]) ->
         (["sample", "DESK/class"], "no class given; give one or more"),
         (["sample", "DESK/class", "class:0", "--like-condition", "x.png"], "is the condition of --like IMAGE"),
         (["train", "pix2pix", "--data", "streets:20", "--run", "foo"], "--run: is no option of a method"),
+        (["interpolate", "DESK/class", "class:0", "--start", "0"], "has no option '--start'; did you mean '--from'?"),
         (["moments", "DESK/class"], "no class given; give one or more"),
         (["sample", "DESK/vector", "DESK/v4.npy:0"], "v4.npy:0: expected shape (3,), got (4,)"),
         (["sample", "DESK/vector", "DESK/v3.npy:20"], "has no row 20; give"),

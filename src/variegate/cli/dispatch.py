@@ -92,19 +92,25 @@ def dispatch(words: list[str]) -> None:
         parsed.run(options_of(list(unknown)))
         return
     if unknown:
-        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(unknown[0], options_as_typed(verb))}")
+        known = options_as_typed(verb)
+        meant = known.get(unknown[0], unknown[0])  # --start is --from
+        raise ConfigError(f"{name} has no option {unknown[0]!r}; {did_you_mean(meant, known.values())}")
     parsed.run()
 
 
-def options_as_typed(verb: type) -> list[str]:
-    """The options of a verb by the names that the command line knows, some of which differ from the fields'."""
+def options_as_typed(verb: type) -> dict[str, str]:
+    """The options of a verb by the names of its fields, and those that the command line knows, some of which differ."""
     hints = get_type_hints(verb, include_extras=True)
-    names = []
+    names = {}
     for field in fields(verb):
         marks = get_args(hints[field.name])[1:] if get_origin(hints[field.name]) is Annotated else ()
         typed = next((mark.name for mark in marks if getattr(mark, "name", None)), field.name)
-        names.append(f"--{typed.replace('_', '-')}")
+        names[as_option(field.name)] = as_option(typed)
     return names
+
+
+def as_option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def verb_in(words: list[str]) -> str:
