@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import anchor, basisgan, cimle, latent_dropout, latent_dropout_rivals, mrgan, pixelcnn
+from . import anchor, basisgan, basisgan_cost, cimle, latent_dropout, latent_dropout_rivals, mrgan, pixelcnn
 from .runs import Parts
 
 CLAIMS: dict[str, Parts] = {  # the claims of a file by what they train
-    "basisgan": basisgan.PARTS,
+    "basisgan": {**basisgan.PARTS, "figure": basisgan_cost.against_cost},
     "mrgan": mrgan.PARTS,
     "cimle": cimle.PARTS,
     "latent_dropout": {

@@ -26,6 +26,7 @@ from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
 from variegate.data.dataset.pairs import Pairs
 from variegate.evaluation.measuring.measure import measure
+from variegate.evaluation.pages.scatter import Scatter
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings
@@ -223,3 +224,9 @@ def save_figure(settings: Settings, name: str, rows: list[list[Tensor]]) -> None
     page.resize((page.width * scale, page.height * scale), Image.Resampling.NEAREST).save(
         settings.cache / f"{name}.png"
     )
+
+
+def save_scatter(settings: Settings, name: str, scatter: Scatter) -> None:
+    """Write a scatter plot to the cache as SVG, on white."""
+    on_white = scatter.svg.replace("<svg ", '<svg style="background: white" ', 1)
+    (settings.cache / f"{name}.svg").write_text(on_white)
