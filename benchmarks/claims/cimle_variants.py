@@ -20,6 +20,7 @@ from variegate.core.codes import path
 from variegate.core.images import unit_to_uint8
 from variegate.data.streets.factors import read
 from variegate.data.streets.streets import CLASSES
+from variegate.evaluation.doctor.diagnosis import use_of_branches
 from variegate.evaluation.measuring.drawn import draw_samples
 from variegate.evaluation.protocols import named_protocol
 from variegate.model.model import Model
@@ -41,14 +42,15 @@ def perceived_diversity(settings: Settings) -> list[Claim]:
     values = {trial.name: [perceived(trial, seed, settings) for seed in settings.seeds] for trial in SKEWED}
     full, unbalanced, heads, noise = map(mean, values.values())
     truth = ", ".join(f"{value:.3g} at {name} odds" for name, value in lpips_of_real(settings).items())
+    used = [by_use(seed, settings) for seed in settings.seeds]
     found = claim(
         "lpips",
         "LPIPS: the full model above that without rebalancing, above CRN and CRN + noise (means of seeds)",
         full > unbalanced > max(heads, noise),
         "LPIPS by the protocol cimle; "
         + "; ".join(f"{name} {words(found)}" for name, found in values.items())
-        + f"; true images: {truth}",
-        values,
+        + f"; crn, heads drawn as often as they are nearest to a training image, {words(used)}; true images: {truth}",
+        values | {"crn, heads by use": used},
         data="streets:2000:skewed at 32x32",
     )
     return [found]
@@ -68,6 +70,26 @@ def perceived(trial: Trial, seed: int, settings: Settings) -> float:
         model, held = Model.load(folder), RunFolder(folder).pairs("held")
         drawn = draw_samples(model.generator, held, PRESET.inputs, PRESET.samples, 0, "both")
         known.write_text(json.dumps(lpips_of(drawn.conditions(), PRESET)))
+    return float(json.loads(known.read_text()))
+
+
+@torch.no_grad()
+def by_use(seed: int, settings: Settings) -> float:
+    """Return the LPIPS of CRN if its heads are drawn by their share of the training images, instead of equally often.
+
+    A code draws every head equally often, whatever the odds of what it paints; conditional IMLE's codes follow them.
+    """
+    folder = SKEWED[2].run(seed, settings)
+    known = folder / "lpips-by-use.json"
+    if not known.is_file():
+        model, held = Model.load(folder), RunFolder(folder).pairs("held")
+        use = use_of_branches(model, RunFolder(folder).pairs()).float()
+        codes, chance = model.fixed_codes(), torch.Generator().manual_seed(seed)
+        groups = (
+            model.decode(held.raw(i)[0], codes)[use.multinomial(PRESET.samples, True, generator=chance)] * 2 - 1
+            for i in range(min(PRESET.inputs, len(held)))
+        )
+        known.write_text(json.dumps(lpips_of(groups, PRESET)))
     return float(json.loads(known.read_text()))
 
 
