@@ -140,8 +140,8 @@ def gated(rows: Rows, sets: list[str]) -> Claim:
     own = {name: [rows[trial.name] for trial in GATED_AND_PLAIN[name]] for name in sets}
     return claim(
         "gated",
-        "with as many parameters and steps the gated network takes fewer bits per dimension than the plain one, in "
-        "every seed and on every data set",
+        "with as many parameters and in the same time the gated network reaches fewer bits per dimension than the "
+        "plain one, in every seed and on every data set",
         all(a < b for pair in own.values() for a, b in zip(pair[0][BITS], pair[1][BITS], strict=True)),
         "; ".join(
             f"{name}: gated {words(pair[0][BITS])} ({pair[0]['parameters'][0]:.3f} M parameters), plain "
