@@ -17,8 +17,9 @@ from ...core.progress import watched
 from ..conditions import ClassLabel, Condition, Labels, Normals
 from ..conditions.landmarks import check_inside
 from ..dataset.choice import depth_problems, folder_condition, folder_labels
+from ..dataset.cropping import cut_out, like_image, normals_of
 from ..dataset.opening import DataConfig, is_streets, path_in_words
-from ..dataset.origins import cut_out, native_size, normals_of
+from ..dataset.origins import native_size
 from ..derived.derived import Derived, InpaintMasks
 from ..files import images as image_files
 from ..files import instances
@@ -217,15 +218,20 @@ def _check_pair(
 
 
 def _pixels(file: File, part: str, condition: Condition | None, item: Item) -> NDArray[Any]:
-    """A file's values, (H, W) or (H, W, 3)."""
-    if part == "instance map":
-        return instances.read_instances(file, str(file))
-    if part == "image":
-        return cut_out(item) if file == item.image else image_files.read_image(file)
-    if condition is not None and (normals := condition.part(Normals)) is not None:
+    """The used part of a file's values, (H, W) or (H, W, 3)."""
+    if part == "image" and file == item.image:
+        return cut_out(item)
+    if part == "label map" and condition is not None and (normals := condition.part(Normals)) is not None:
         return normals_of(item, normals)
     labels = None if condition is None else condition.part(Labels)
-    return image_files.read_labels(file, str(file))[0] if labels is None else labels.ids(file, str(file))
+    values: NDArray[Any]
+    if part == "instance map":
+        values = instances.read_instances(file, str(file))
+    elif part == "image":
+        values = image_files.read_image(file)
+    else:
+        values = image_files.read_labels(file, str(file))[0] if labels is None else labels.ids(file, str(file))
+    return like_image(values, item, file)
 
 
 def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> Iterator[str]:

@@ -10,10 +10,13 @@ from pathlib import Path
 from ...core.progress import watched
 from ..files import images as image_files
 from ..files.blobs import File
+from ..files.boxes import TABLES as BOXES
 from ..files.image_lists import NAMES as LISTS
 from ..files.walk import is_hidden
 
-EXPECTED = frozenset({"classes.txt", "classes.json", *LISTS, "thumbs.db", "desktop.ini"})  # read, or system files
+EXPECTED = frozenset(
+    {"classes.txt", "classes.json", *LISTS, *BOXES, "thumbs.db", "desktop.ini"}
+)  # read, or system files
 BESIDE = frozenset({".txt", ".json", ".csv", ".pts", ".npy", ".exr", ".mat", ".xml"})  # read for some kinds of data
 MOST = 6  # file types, or folders, named individually
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.errors import DataError
 from ...core.interfaces import Size
-from ..conditions import Condition, ImageCondition, Normals
+from ..conditions import Condition, ImageCondition, Labels, Normals
 from ..conditions.condition import PairParts
 from ..conditions.metadata import Metadata
 from ..files import images as image_files
@@ -24,6 +23,7 @@ from ..files.sources import Source
 from ..readers.direction import spread
 from ..readers.items import Direction, Item, Rows, mixed_index
 from ..streets.streets import Streets
+from .cropping import halves, labels_of, normals_of, other_of, size_of, source_of
 
 MEASURED = 200  # images whose size is read to estimate the typical size
 
@@ -108,22 +108,23 @@ class FilePair:
 
     def image(self, size: Size) -> Tensor:
         if size not in self.read:
-            self.read[size] = self._colours(self._sides[1], size)
+            self.read[size] = self._colours(self._side(first=self.direction == "BtoA"), size)
         return self.read[size]
 
     def original(self, size: Size) -> Tensor:
         item = self.item
-        image = self.image(size) if item.condition is None else self._colours(item.condition, size)
+        bare = item.condition is None
+        image = self.image(size) if bare else self._colours(other_of(item, self.reader.white_level), size)
         return image.expand(3, -1, -1)
 
     def other(self) -> Source:
-        return self._sides[0]
+        return self._side(first=self.direction == "AtoB")
 
     def labels(self, instances: bool) -> Source:
-        item = self.item
-        if item.condition is None:
+        condition = self.condition.part(Labels)
+        if self.item.condition is None or condition is None:
             return self.other()
-        return (item.condition, item.instances) if instances and item.instances is not None else item.condition
+        return labels_of(self.item, condition, instances)
 
     def landmarks(self) -> tuple[Points, Size]:
         assert self.item.points is not None
@@ -140,18 +141,16 @@ class FilePair:
     def _colours(self, source: Source, size: Size) -> Tensor:
         return self.reader.read(source, size)
 
-    @cached_property
-    def _sides(self) -> tuple[Source, Source]:
-        """Condition and image, as stored; twice the image if the condition has no file of its own."""
-        item = self.item
-        first: Source
-        second: Source
+    def _side(self, first: bool) -> Source:
+        """The first or second of condition and image, as stored; the image if the condition has no file of its own."""
+        item, white = self.item, self.reader.white_level
         if item.halves:
-            first, second = halves(item.image, self.reader.white_level)
-        else:
-            image = source_of(item)
-            first, second = (image if item.condition is None else item.condition), image
-        return (first, second) if self.direction == "AtoB" else (second, first)
+            return self._halves[not first]
+        return source_of(item, white) if item.condition is None or not first else other_of(item, white)
+
+    @cached_property
+    def _halves(self) -> tuple[Source, Source]:
+        return halves(self.item.image, self.reader.white_level)
 
 
 def renumbered(items: Sequence[Item], numbers: NDArray[Any]) -> Sequence[Item]:
@@ -171,53 +170,6 @@ def native_size(items: Sequence[Item]) -> Size:
     height, width = sizes[len(sizes) // 2]
     width = width // 2 if items[0].halves else width
     return max(8, height // 8 * 8), max(8, width // 8 * 8)
-
-
-def size_of(item: Item) -> Size:
-    """(H, W) of the used part of an image."""
-    size = image_files.size_of(item.image) if item.box is None else None
-    if size is not None:
-        return size
-    height, width = cut_out(item).shape[:2]
-    return height, width
-
-
-def cut_out(item: Item) -> image_files.Pixels:
-    """Read the used part of an image: (H, W, 3)."""
-    pixels = image_files.read_image(item.image)
-    return pixels if item.box is None else _within(pixels, item)
-
-
-def _within(values: NDArray[Any], item: Item) -> NDArray[Any]:
-    """Crop (H, W, c) to the item's box."""
-    assert item.box is not None
-    left, top, right, bottom = item.box
-    part = values[top:bottom, left:right]
-    if 0 in part.shape:
-        raise DataError(f"{item.image}: is {values.shape[1]}x{values.shape[0]}, but its box {item.box} lies outside")
-    return part
-
-
-def source_of(item: Item) -> Source:
-    """The image of an item, as a condition can read it."""
-    return item.image if item.box is None else cut_out(item)
-
-
-def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
-    """Read unit vectors (H, W, 3); those of a whole image are cropped like the image."""
-    assert item.condition is not None
-    vectors = condition.pixels(item.condition, str(item.condition))
-    whole = item.box is not None and vectors.shape[:2] == image_files.size_of(item.image)
-    return _within(vectors, item) if whole else vectors
-
-
-def halves(file: File, white: int = image_files.WHITE) -> tuple[image_files.Pixels, image_files.Pixels]:
-    """Left and right half (H, W, 3) of an image twice as wide as high; `white` is the value of white in 16 bits."""
-    both = image_files.read_image(file, white=white)
-    height, width = both.shape[:2]
-    if width != 2 * height:
-        raise DataError(f"{file}: is {width}x{height}, but A|B images must be exactly twice as wide as high")
-    return both[:, :height], both[:, height:]
 
 
 class Procedural(Origin):

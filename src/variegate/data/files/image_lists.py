@@ -86,7 +86,7 @@ def lists_in(root: Path) -> tuple[list[ImageList], list[Path]]:
     """
     lists: list[ImageList] = []
     others: list[Path] = []
-    for place in _folders(root, DEEPEST):
+    for place in folders_in(root):
         here = [place / name for name in (*NAMES, *OTHERS) if (place / name).is_file()]
         own = [file for file in here if file.name in NAMES and FILE_NAME in _first_line(file)]
         if len(own) > 1:
@@ -122,7 +122,8 @@ def place_of(row: Row, column: str, root: Path) -> Path:
     return root / inside
 
 
-def _folders(root: Path, deep: int) -> Iterator[Path]:
+def folders_in(root: Path, deep: int = DEEPEST) -> Iterator[Path]:
+    """A folder and those below it, without hidden ones, down to `deep` levels."""
     yield root
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name) if deep else []
@@ -130,7 +131,7 @@ def _folders(root: Path, deep: int) -> Iterator[Path]:
         return
     for entry in entries:
         if entry.is_dir() and not is_hidden(entry.name):
-            yield from _folders(root / entry.name, deep - 1)
+            yield from folders_in(root / entry.name, deep - 1)
 
 
 def _first_line(file: Path) -> str:

@@ -26,7 +26,7 @@ def read_table(path: Path) -> dict[str, Points]:
     """
     if path.suffix.lower() == ".csv":
         return _read_csv(path)
-    values = _json(path)
+    values = read_json(path)
     if not isinstance(values, dict) or not values:
         raise DataError(f"{path}: must be {{file: [[x, y], ...]}} for the images next to it")
     return {str(name): as_points(value, f"{path}: {name}") for name, value in values.items()}
@@ -46,7 +46,7 @@ def read_points(path: Path) -> Points:
     if suffix not in (".json", ".csv"):
         raise DataError(f"{path}: is not a landmark file; give a .json, .csv or .pts file")
     if suffix == ".json":
-        values = _json(path)
+        values = read_json(path)
         if isinstance(values, list):
             return as_points(values, str(path))
     table = read_table(path)
@@ -102,7 +102,8 @@ def write_table(path: Path, table: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values))
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The contents of a JSON file. Raises DataError if it is damaged."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ from ..conditions.spec import ConditionSpec, OfLabels, OfNormals, with_classes
 from ..derived.derived import InpaintMasks
 from ..derived.masks import masks_beside
 from ..files import images as image_files
+from .boxes import add_boxes
 from .cityscapes import find_street_set
 from .class_folders import add_classes, find_classes
 from .geometry import Geometry, add_points, find_geometry
@@ -41,9 +42,13 @@ def recognise(path: str | Path, spec: ConditionSpec | None = None, unpaired: boo
     Raises:
         DataError: the folder does not exist, is empty, or contains nothing that is recognised.
     """
-    if (named := named_folders(str(path))) is not None:
-        return two_named((existing(named[0]), existing(named[1])), spec, unpaired)
-    root = existing(Path(path))
+    roots = [existing(place) for place in named_folders(str(path)) or (Path(path),)]
+    folder = _one(roots[0], spec, unpaired) if len(roots) == 1 else two_named((roots[0], roots[1]), spec, unpaired)
+    add_boxes(folder, roots)
+    return folder
+
+
+def _one(root: Path, spec: ConditionSpec | None, unpaired: bool) -> Folder:
     listed, unread = read_listed(root, spec, unpaired)
     try:
         folder = listed or _by_names(root, spec, unpaired)

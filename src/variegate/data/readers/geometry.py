@@ -51,8 +51,8 @@ def _landmarks(root: Path) -> Folder | None:
         source = place / name if name in TABLES else place
         absent = [image for image in table if image not in images]
         bare = [image for image in images if image not in table]
-        folder.problems += _problem_with_names(absent, source, "has landmarks for missing images: {}; add the images")
-        folder.problems += _problem_with_names(bare, source, "has no landmarks for {}; add some, or move images away")
+        folder.problems += problem_with_names(absent, source, "has landmarks for missing images: {}; add the images")
+        folder.problems += problem_with_names(bare, source, "has no landmarks for {}; add some, or move images away")
         own = splits_of(root) if place == root else {}
         for image, file in images.items():
             if image in table:
@@ -75,7 +75,7 @@ def add_points(folder: Folder) -> None:
     for split, items in folder.splits.items():
         given = [replace(item, points=_points_of(item, folder.root, tables)) for item in items]
         bare = [item.path.relative_to(folder.root).as_posix() for item in given if item.points is None]
-        folder.problems += _problem_with_names(bare, folder.root, "has no landmarks for {}; add some to landmarks.json")
+        folder.problems += problem_with_names(bare, folder.root, "has no landmarks for {}; add some to landmarks.json")
         folder.splits[split] = given
     folder.problems += other_numbers(folder.splits.values())
 
@@ -104,7 +104,8 @@ def _points_in(place: Path) -> tuple[str, dict[str, Points]]:
     return ".pts files", {names.get(f.stem, f"{f.stem}.jpg"): read_pts(f) for f in sorted(place.glob("*.pts"))}
 
 
-def _problem_with_names(names: Sequence[str], source: Path, words: str) -> list[str]:
+def problem_with_names(names: Sequence[str], source: Path, words: str) -> list[str]:
+    """One sentence about some images, in `words` with {} for their names; none if there are none."""
     if not names:
         return []
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""

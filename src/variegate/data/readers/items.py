@@ -12,6 +12,7 @@ from ..conditions.cityscapes import Numbering
 from ..conditions.labels import Labels
 from ..conditions.metadata import Metadata
 from ..files.blobs import File
+from ..files.boxes import Box
 from ..files.landmarks import Points
 
 Direction = Literal["AtoB", "BtoA"]
@@ -19,7 +20,6 @@ SPLITS = ("train", "val", "test")
 STEP = 2147483579  # prime p with (p - 1) / 2 also prime, so that it is a step of 1 only for 1 or 2 images
 T = TypeVar("T")
 Splits = dict[str, Sequence["Item"]]
-Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Item:
     condition: File | None = None
     instances: File | None = None
     points: Points | None = field(default=None, compare=False)  # landmarks, in pixels of the image as it is
-    box: Box | None = None  # the part of the image that is used
+    box: Box | None = None  # the part of the image that is used, and of each other file that is as large
     halves: bool = False  # condition and image are side by side in one file
     metadata: Metadata = field(default=Metadata(), compare=False)
 

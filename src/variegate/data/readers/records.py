@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..conditions.labels import Labels
 from ..conditions.metadata import Metadata
 from ..files.blobs import File
-from .items import Box, Folder, Item, Rows, Splits, T
+from ..files.boxes import Box
+from .items import Folder, Item, Rows, Splits, T
 
 PLAIN = ("kind", "structure", "instances", "direction", "also", "notes", "unpaired", "numbering", "length", "name")
 TUPLES = ("sides", "classes")

@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 
 from ..conditions.normals import Normals
 from ..files import images as image_files
+from ..files.boxes import Box
 from ..files.landmarks import TABLES, read_table
 from .geometry import count_of, other_numbers
-from .items import Box, Folder, Item
+from .items import Folder, Item
 
 PETS_SPLITS = {"train": "trainval.txt", "test": "test.txt"}
 FACES_SPLITS = {"train": "peopleDevTrain.txt", "test": "peopleDevTest.txt"}
