@@ -16,6 +16,8 @@ from variegate.data import open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions.landmarks import points_of
 from variegate.data.conditions.normals import Normals
+from variegate.data.readers.torchvision import PETS, PETS_TRAIN
+from variegate.evaluation.protocols import named_protocol
 
 pytestmark = pytest.mark.core
 BOX = "<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>"
@@ -23,7 +25,7 @@ XML = f"<annotation><object>{BOX}</object></annotation>"
 
 
 def pets(root: Path) -> Path:
-    """Three of train with a box of 16x8, one without, one of test."""
+    """Four heads in boxes of 16x8, of two breeds, and an image without a box."""
     place = root / "oxford-iiit-pet"
     (place / "annotations" / "xmls").mkdir(parents=True)
     for name in ("cat_1", "cat_2", "dog_3", "dog_10", "dog_11"):
@@ -43,8 +45,27 @@ def test_heads_of_pets_are_cut_out_for_a_derived_condition(tmp_path: Path) -> No
     condition, image = pairs.raw(0)
     assert torch.equal(image, torch.from_numpy(whole[4:12, 2:18].copy()).permute(2, 0, 1))
     assert torch.equal(condition, image)
-    assert [Path(file).stem for file in (*pairs.files, *pairs.of_split("val").files)] == ["cat_1", "dog_3", "dog_10"]
+    assert [Path(file).stem for file in (*pairs.files, *pairs.of_split("val").files)] == ["dog_3", "cat_1", "dog_10"]
     assert check(tmp_path, condition="edges").ok
+
+
+def test_heads_of_pets_are_split_as_for_latent_dropout_codes(tmp_path: Path) -> None:
+    """The lists of the data set would leave next to none to test."""
+    place = tmp_path / "oxford-iiit-pet"
+    (place / "annotations" / "xmls").mkdir(parents=True)
+    names = [f"{breed}_{i}" for breed, count in {"Bengal_cat": 44, "pug": 30}.items() for i in range(count)]
+    for name in names:
+        save(place / "images" / f"{name}.png", photo(4, 4))
+        (place / "annotations" / "xmls" / f"{name}.xml").write_text(XML.format(1, 1, 4, 4))
+    (place / "annotations" / "trainval.txt").write_text("".join(f"{name} 1 1 1\n" for name in names))
+    (place / "annotations" / "test.txt").write_text("Bengal_cat_99 1 1 1\n")
+    pairs = open_data(tmp_path, condition="self")
+    splits = {split: [Path(file).stem for file in pairs.of_split(split).files] for split in ("train", "val", "test")}
+    assert [*map(len, splits.values())] == [54, 6, 14]  # 60 : 14 as 3,000 : 686, less a tenth to choose by
+    assert sorted(name for some in splits.values() for name in some) == sorted(names)
+    assert sum(name.startswith("pug") for name in splits["test"]) in (5, 6)  # of 14, as 30 of 74
+    assert [Path(file).stem for file in open_data(tmp_path, condition="edges", split="test").files] == splits["test"]
+    assert named_protocol("dropout-pets").inputs == PETS - PETS_TRAIN == 686
 
 
 def test_pets_alone_have_no_condition(tmp_path: Path) -> None:
@@ -66,7 +87,7 @@ def test_normals_beside_pets_are_cut_out_too(tmp_path: Path, of: str) -> None:
         np.save(root / "normals" / f"{name}.npy", values.astype(np.float32) if of == "whole" else vectors[name])
     pairs = open_data(root)
     assert "with surface normals: 2 train, 1 val, 1 test" in pairs.description
-    assert torch.equal(pairs.raw(1)[0], Normals().read(vectors["dog_3"]))
+    assert torch.equal(pairs.raw(1)[0], Normals().read(vectors["cat_1"]))
     assert check(root).ok
     (root / "normals" / "dog_3.npy").unlink()
     assert any("no map for 1 heads, such as dog_3.png" in problem for problem in check(root).problems)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ..conditions.metadata import evenly
 from ..conditions.normals import Normals
 from ..files import images as image_files
 from ..files.boxes import Box
@@ -13,7 +14,7 @@ from ..files.landmarks import TABLES, read_table
 from .geometry import count_of, other_numbers
 from .items import Folder, Item
 
-PETS_SPLITS = {"train": "trainval.txt", "test": "test.txt"}
+PETS_TRAIN, PETS = 3000, 3686  # heads to train on, of all with a box, in He, Schiele, Fritz (ECCV 2018)
 FACES_SPLITS = {"train": "peopleDevTrain.txt", "test": "peopleDevTest.txt"}
 FACES = ("lfw_funneled", "lfw-deepfunneled", "lfw")
 NO_CONDITION = (
@@ -39,22 +40,24 @@ def find_torchvision_set(root: Path) -> Folder | None:
 
 
 def _pets(root: Path, place: Path) -> Folder:
-    """Read heads, cropped to the annotated boxes; images without a box are left out."""
+    """Read heads, cropped to the annotated boxes; images without a box are left out.
+
+    Few of the images that the data set's lists have for testing have a box, so heads are split as for latent dropout
+    codes: 3,000 to train and 686 to test, or as many in proportion, of each breed. Which theirs were is not known.
+    """
     folder = Folder(root, "derived", {}, "")
     boxes = {file.stem: _box(file, folder.problems) for file in sorted((place / "annotations" / "xmls").glob("*.xml"))}
     normals = _normals_beside(root, place)
-    left_out = 0
-    for split, names in _lists(place / "annotations", PETS_SPLITS).items():
-        images = {file.stem: file for file in image_files.images_in(place / "images")}
-        items = [
-            Item(file, normals.get(stem), box=boxes[stem])
-            for stem, file in images.items()
-            if boxes.get(stem) is not None and (names is None or stem in names)
-        ]
-        left_out += len(images if names is None else names) - len(items)
-        if items:
-            folder.splits[split] = items
-    folder.structure = f"heads of the Oxford-IIIT pets, cropped to their boxes ({left_out} without a box left out)"
+    images = image_files.images_in(place / "images")
+    heads = [file for file in images if boxes.get(file.stem) is not None]
+    breeds = [file.stem.rpartition("_")[0] for file in heads]
+    numbers = {breed: number for number, breed in enumerate(dict.fromkeys(breeds))}
+    order = evenly([numbers[breed] for breed in breeds])
+    items = [Item(heads[i], normals.get(heads[i].stem), box=boxes[heads[i].stem]) for i in order]
+    trained = round(len(items) * PETS_TRAIN / PETS)
+    folder.splits = {split: some for split, some in zip(("train", "test"), (items[:trained], items[trained:])) if some}
+    told = f"{len(images) - len(heads)} without a box left out; {PETS - PETS_TRAIN} in {PETS:,} of each breed to test"
+    folder.structure = f"heads of the Oxford-IIIT pets, cropped to their boxes ({told})"
     if normals:
         folder.kind = "normals"
         folder.structure += ", with surface normals"
