@@ -19,6 +19,7 @@ from variegate.data.conditions.cityscapes import CLASSES, NAMES, PALETTE
 pytestmark = pytest.mark.core
 LABEL_IDS = {"road": 7, "sky": 23, "car": 26}
 ROAD, SKY, CAR, OTHER = 0, 10, 13, 19
+CARS = np.repeat(np.array([[26000] * 5 + [26001] * 11], dtype=np.uint16), 16, axis=0)  # class 26, cars 0 and 1
 # the palette of GTA-5's PNGs, by label id
 GTA_PALETTE = [(0, 0, 0)] * 5 + [(111, 74, 0), (81, 0, 81)] + [(0, 0, 0)] * 28
 
@@ -31,6 +32,9 @@ def cityscapes(root: Path, ends: tuple[str, ...], splits: tuple[str, ...] = ("tr
                 save(root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png", photo())
                 for end in ends:
                     values = {"labelTrainIds": (0, 10, 255), "labelIds": (7, 23, 4)}.get(end, (1, 2, 3))
+                    if end == "instanceIds":
+                        save(root / "gtFine" / split / city / f"{name}_gtFine_{end}.png", CARS)
+                        continue
                     save(root / "gtFine" / split / city / f"{name}_gtFine_{end}.png", ids(*values))
     return root
 
@@ -70,12 +74,42 @@ def test_cityscapes_has_cities_and_endings(tmp_path: Path, ends: tuple[str, ...]
     assert len(pairs) == 4
     assert isinstance(pairs.condition, Labels)
     assert (pairs.condition.names, pairs.condition.palette, pairs.condition.void) == (NAMES, PALETTE, OTHER)
-    assert pairs.raw(3)[0].unique().tolist() == [ROAD, SKY, OTHER]
+    assert pairs.raw(3)[0][0].unique().tolist() == [ROAD, SKY, OTHER]
     assert seen in pairs.description
     words = check(tmp_path).text()
     assert "Cityscapes: leftImg8bit/train/ + gtFine/train/ paired by name" in words
     assert "20 classes, the Cityscapes classes, of which 'other' is unlabelled" in words
     assert "problems   none" in words
+
+
+def test_instance_maps_of_cityscapes_are_a_channel_of_boundaries(tmp_path: Path) -> None:
+    pairs = open_data(cityscapes(tmp_path, ("labelTrainIds", "instanceIds")))
+    assert isinstance(pairs.condition, Labels)
+    assert (pairs.condition.boundaries, pairs.condition.channels) == (True, 21)
+    assert "instance maps in *_gtFine_instanceIds" in pairs.description
+    raw = pairs.raw(3)[0]
+    assert raw[0].unique().tolist() == [ROAD, SKY, OTHER]
+    assert raw[1].tolist() == [[0] * 4 + [1, 1] + [0] * 10] * 16  # both sides of column 5
+    assert check(tmp_path).ok
+    (tmp_path / "gtFine" / "val" / "aachen" / "aachen_000001_000019_gtFine_instanceIds.png").unlink()
+    fewer = open_data(tmp_path)
+    assert fewer.condition.channels == 20
+    assert "instance maps of only 7 of 8 are not used" in fewer.description
+    assert open_data(tmp_path, unpaired=True).condition.channels == 20
+
+
+def test_a_model_from_before_instance_maps_reads_the_files_that_it_was_trained_on(tmp_path: Path) -> None:
+    plain = open_data(cityscapes(tmp_path / "plain" / "city", ("labelTrainIds",)))
+    for file in (tmp_path / "plain" / "city").rglob("*.png"):
+        place = tmp_path / "more" / file.relative_to(tmp_path / "plain")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.read_bytes())
+        if "gtFine" in file.name:
+            save(place.with_name(file.name.replace("labelTrainIds", "instanceIds")), CARS)
+    again = open_data(tmp_path / "more" / "city", condition=plain.condition)
+    assert again.raw(0)[0].shape == (1, 16, 16)
+    assert again.source.fingerprint == plain.source.fingerprint
+    assert open_data(tmp_path / "more" / "city").source.fingerprint != plain.source.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from helpers.runs import saved_steps, settings, start
-from helpers.tiny import labelled
+from helpers.tiny import ids, labelled, photo, save
 from variegate import train
 from variegate.core.errors import ConfigError, DataError, Interrupted
+from variegate.data import open_data
 from variegate.data.dataset.opening import DataConfig
 from variegate.demos import streets
 from variegate.methods import method as method_of
@@ -42,6 +43,25 @@ def test_fewer_steps_than_there_are_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has 3 steps already, which --steps 2 cannot undo; give more, in all"):
         start(settings("pix2pix", 2), tmp_path / "run", resume=True)
     assert RunFolder(tmp_path / "run").config.method.training.steps == 3
+
+
+def test_a_run_from_before_instance_maps_goes_on_without_them(tmp_path: Path) -> None:
+    for i in range(4):
+        save(tmp_path / "city" / "leftImg8bit" / "train" / "a" / f"{i}_leftImg8bit.png", photo(32, 32))
+        save(
+            tmp_path / "city" / "gtFine" / "train" / "a" / f"{i}_gtFine_labelTrainIds.png",
+            ids(0, 10, height=32, width=32),
+        )
+    start(settings("pix2pix", 2, data=str(tmp_path / "city")), tmp_path / "run")
+    for i in range(4):
+        save(
+            tmp_path / "city" / "gtFine" / "train" / "a" / f"{i}_gtFine_instanceIds.png",
+            ids(7, 23, height=32, width=32),
+        )
+    assert open_data(tmp_path / "city").condition.channels == 21
+    start(settings("pix2pix", 3, data=str(tmp_path / "city")), tmp_path / "run", resume=True)
+    record = read_record(tmp_path / "run" / "model")
+    assert (record.step, record.condition_channels) == (3, 20)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

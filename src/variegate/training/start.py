@@ -12,7 +12,7 @@ from ..core.errors import CheckpointError, ConfigError, DataError
 from ..core.files import words_for_a_full_disk, write_text
 from ..core.interfaces import Size
 from ..core.method import Method
-from ..data.conditions import condition_from_mapping
+from ..data.conditions import Condition, Labels, condition_from_mapping
 from ..data.dataset.pairs import Pairs
 from ..runs.config import RunConfig, differences, place_of, saved_config
 from ..runs.folder import RunFolder
@@ -48,6 +48,8 @@ def start_alone(config: RunConfig, folder: Path, resume: bool) -> None:
 
     begun = bool(RunFolder(folder).checkpoints.steps())  # then it needs nothing more from earlier training
     pairs = Pairs(config.data.source(direction=RunFolder(folder).direction if begun else None), "train")
+    if begun and (known := without_instances(folder, pairs)) is not None:
+        pairs = Pairs(config.data.source(known, RunFolder(folder).direction), "train")
     if len(pairs) == 0:
         raise DataError(f"{config.data.path}: no pairs to train on")
     config = config.model_copy(update={"place": place_of(pairs, config.data.path)})
@@ -68,6 +70,16 @@ def start_alone(config: RunConfig, folder: Path, resume: bool) -> None:
         claim(folder, config, resume)
     fabric.barrier()
     train(config, pairs, folder, fabric, None if begun else initial_weights(config, pairs, previous))
+
+
+def without_instances(folder: Path, pairs: Pairs) -> Condition | None:
+    """The condition of a run that began when the instance maps beside its label maps were not read; None otherwise."""
+    labels, run = pairs.condition.part(Labels), RunFolder(folder)
+    if labels is None or not labels.boundaries or not (run.path / "model").is_dir():
+        return None
+    saved = condition_from_mapping(run.record.condition)
+    own = saved.part(Labels)
+    return saved if own is not None and not own.boundaries else None
 
 
 def same_data(predictor: Path, role: str, config: RunConfig, pairs: Pairs) -> None:

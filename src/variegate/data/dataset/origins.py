@@ -82,7 +82,9 @@ class Files(Origin):
 
     @property
     def paths(self) -> Sequence[File]:
-        return [file for item in self.items for file in item.files]
+        labels = self.condition.part(Labels)
+        bounded = labels is not None and labels.boundaries  # else instance maps are not read
+        return [file for item in self.items for file in item.files if bounded or file is not item.instances]
 
     def parts(self, index: int) -> Parts:
         return FilePair(self.items[index], self.condition, self.direction, self.reader)

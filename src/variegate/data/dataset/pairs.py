@@ -52,8 +52,14 @@ class DataSource:
         """SHA-256 of the names and sizes of all files, wherever they are; empty for procedural data."""
         if self.seen is None:
             return self._fingerprint()
-        # what is held out of train depends on what the data are opened for
-        key = cache.digest([self.seen.key, *(f"{split}:{len(one.names)}" for split, one in self.origins.items())])
+        # what is held out of train, and whether instance maps are read, depends on what the data are opened for
+        key = cache.digest(
+            [
+                self.seen.key,
+                str(self.condition.planes),
+                *(f"{split}:{len(one.names)}" for split, one in self.origins.items()),
+            ]
+        )
         known = cache.load_json("fingerprints", key, self.seen.stamp)
         if not isinstance(known, str):
             known = self._fingerprint()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...core.files import replacing, write_text
 
-VERSION = 3  # of saved values; a change of their meaning makes older ones unknown
+VERSION = 4  # of saved values; a change of their meaning makes older ones unknown
 Arrays = Mapping[str, NDArray[Any]]
 
 

@@ -21,6 +21,7 @@ class StreetSet(NamedTuple):
     labels: str
     image_end: str = ""
     label_ends: tuple[tuple[str, Numbering], ...] = (("", "trainIds"),)  # the first one found is used
+    instance_end: str = ""  # of instance maps beside the label maps, if there are any
 
 
 SETS = (
@@ -30,6 +31,7 @@ SETS = (
         "gtFine/{}",
         "_leftImg8bit",
         (("_gtFine_labelTrainIds", "trainIds"), ("_gtFine_labelIds", "labelIds")),
+        "_gtFine_instanceIds",
     ),
     StreetSet("BDD100K", "images/10k/{}", "labels/sem_seg/masks/{}"),
     StreetSet("BDD100K", "images/100k/{}", "labels/sem_seg/masks/{}"),
@@ -39,11 +41,12 @@ SPLITS = ("train", "val")  # the test splits have blank label maps, or none
 
 
 class Found(NamedTuple):
-    """Pairs (image, label map) of each split; files without a partner are only counted."""
+    """Image, label map and instance map of each pair by split; files without a partner are only counted."""
 
     structure: str  # in words
     numbering: Numbering
-    splits: dict[str, list[tuple[Path, Path]]]
+    splits: dict[str, list[tuple[Path, Path, Path | None]]]
+    instances: bool  # whether every pair has an instance map; else none has
 
 
 def find_street_set(root: Path) -> Found | None:
@@ -56,16 +59,33 @@ def _found(root: Path, known: StreetSet) -> Iterator[Found]:
     images = {split: _by_key(root / known.images.format(split), known.image_end) for split in names}
     for end, numbering in known.label_ends:
         labels = {split: _by_key(root / known.labels.format(split), end) for split in names}
+        keys = {split: [key for key in images[split] if key in labels[split]] for split in names}
+        if not any(keys.values()):
+            continue
+        maps, told = _instances(root, known, keys)
         splits = {
-            split: [(file, labels[split][key]) for key, file in images[split].items() if key in labels[split]]
-            for split in names
+            split: [(images[split][key], labels[split][key], maps.get((split, key))) for key in some]
+            for split, some in keys.items()
+            if some
         }
-        splits = {split: pairs for split, pairs in splits.items() if pairs}
-        if splits:
-            first = next(iter(splits))
-            places = f"{known.images.format(first)}/ + {known.labels.format(first)}/"
-            words = f"{known.name}: {places} paired by name, label maps contain {numbering}"
-            yield Found(words + _left_out(images, labels, root), numbering, splits)
+        first = next(iter(splits))
+        places = f"{known.images.format(first)}/ + {known.labels.format(first)}/"
+        words = f"{known.name}: {places} paired by name, label maps contain {numbering}{told}"
+        yield Found(words + _left_out(images, labels, root), numbering, splits, bool(maps))
+
+
+def _instances(root: Path, known: StreetSet, keys: dict[str, list[str]]) -> tuple[dict[tuple[str, str], Path], str]:
+    """The instance map of each pair, by split and key, if all have one; and a clause that says which there are."""
+    if not known.instance_end:
+        return {}, ""
+    end = known.instance_end
+    found = {split: _by_key(root / known.labels.format(split), end) for split in keys}
+    maps = {(split, key): found[split].get(key) for split, some in keys.items() for key in some}
+    complete = {place: file for place, file in maps.items() if file is not None}
+    if len(complete) < len(maps):
+        told = f", instance maps of only {len(complete)} of {len(maps)} are not used" if complete else ""
+        return {}, told
+    return complete, f", instance maps in *{end}"
 
 
 def _by_key(folder: Path, end: str) -> dict[str, Path]:

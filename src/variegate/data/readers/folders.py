@@ -151,12 +151,13 @@ def _street_set(root: Path, unpaired: bool = False) -> Folder | None:
     found = find_street_set(root)
     if found is None:
         return None
-    splits: Splits = {split: [Item(image, labels) for image, labels in pairs] for split, pairs in found.splits.items()}
-    folder = Folder(root, "labels", splits, found.structure, numbering=found.numbering)
+    splits: Splits = {split: [Item(*files) for files in pairs] for split, pairs in found.splits.items()}
+    told = found.structure
+    folder = Folder(root, "labels", splits, told, numbering=found.numbering, instances=found.instances)
     if unpaired:
         sides = {split: tuple(zip(*pairs)) for split, pairs in found.splits.items()}
-        folder.splits = {split: mix(labels, images) for split, (images, labels) in sides.items()}
-        folder.structure, folder.unpaired = f"{found.structure}, pairing ignored", True
+        folder.splits = {split: mix(labels, images) for split, (images, labels, _) in sides.items()}
+        folder.structure, folder.unpaired, folder.instances = f"{told}, pairing ignored", True, False
     return folder
 
 
