@@ -186,10 +186,10 @@ def reduced(image: torch.Tensor, factor: int) -> np.ndarray:
     ("words", "told"),
     [
         ("clas", "did you mean 'class'"),
-        ("class+none", "only class, one vector file, landmarks, and one of labels, normals and what is"),
+        ("class+none", "only class, one vector file, landmarks, and either labels and normals or what is"),
         ("edges+grey", "can be joined"),
         ("vectors", "needs a file after a colon"),
-        ("labels+normals", "can be joined"),
+        ("labels+normals+edges", "can be joined"),
         ("class+landmarks", "has no landmarks next to its images"),
         ("labels+landmarks", "has no label maps of its images"),
         ("class", "has no classes; put the images of each class into their own folder"),

@@ -15,6 +15,8 @@ from variegate.data import condition_from_mapping, open_data
 from variegate.data.checks.check import check
 from variegate.data.conditions import CompositeCondition, Landmarks, Normals
 from variegate.data.conditions.landmarks import points_of
+from variegate.data.dataset.opening import DataConfig
+from variegate.data.dataset.packing import pack
 from variegate.data.dataset.visits import Visits
 from variegate.data.derived.blocks import reduce
 
@@ -92,6 +94,48 @@ def test_normals_and_attributes(tmp_path: Path) -> None:
     assert check(tmp_path, condition=f"normals+vectors:{file}").ok
     with pytest.raises(DataError, match="do not lie in class folders; give their classes as vectors"):
         open_data(tmp_path, condition="normals+class")
+
+
+@pytest.mark.parametrize("words", ["normals+labels", "labels+normals+landmarks"])
+def test_normals_and_label_maps(tmp_path: Path, words: str) -> None:
+    root = labelled(tmp_path / "data", "labels", "images")
+    hills(root / "normals", 3)
+    pointed(root / "images", ["0.jpg", "1.jpg", "2.jpg"])
+    (root / "images" / "boxes.json").write_text(json.dumps({f"{i}.jpg": [2, 3, 10, 11] for i in range(3)}))
+    pairs = open_data(root, condition=words)
+    index = len(open_data(root, condition="labels")) - 1
+    parts = [*zip(words.split("+"), pairs.condition.split(pairs.raw(index)[0]))]
+    for word, part in parts:
+        if word == "landmarks":
+            assert points_of(part).tolist() == [[min(x + index - 2, 7), min(y - 3, 7)] for x, y in SPOTS]
+        else:
+            assert torch.equal(part, open_data(root, condition=word).raw(index)[0]), word
+    assert pairs.condition.channels == 3 + 3 + 2 * ("landmarks" in words)
+    assert condition_from_mapping(pairs.condition.model_dump()) == pairs.condition
+    assert check(root, condition=words).ok
+    pack(DataConfig(path=str(root), condition=words), tmp_path / "shards")  # type: ignore[arg-type]
+    assert torch.equal(open_data(tmp_path / "shards").raw(index)[0], pairs.raw(index)[0])
+    np.save(root / "normals" / "1.npy", np.full((16, 16, 3), 2.0))
+    assert any("1.npy: has normals that are not of unit length" in one for one in check(root, condition=words).problems)
+    (root / "normals" / "1.npy").unlink()
+    with pytest.raises(DataError, match=r"images/1\.jpg .*no partner|has no normals for images/1\.jpg"):
+        open_data(root, condition=words)
+
+
+def test_label_maps_without_normals_are_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"has label maps but no normals; add normals/, with a map named like each image"
+    ):
+        open_data(labelled(tmp_path), condition="labels+normals")
+
+
+def test_streets_have_normals_and_label_maps(tmp_path: Path) -> None:
+    pairs = open_data("streets:4", 32, condition="normals+labels")
+    normals, labels = pairs.condition.split(pairs.raw(0)[0])
+    assert torch.equal(normals, open_data("streets:4", 32, condition="normals").raw(0)[0])
+    assert torch.equal(labels, open_data("streets:4", 32).raw(0)[0])
+    mirrored = pairs.condition.split(pairs.condition.mirror(pairs.raw(0)[0]))
+    assert torch.equal(mirrored[0], Normals().mirror(normals))
 
 
 def test_landmarks_and_what_is_derived_from_the_image(tmp_path: Path) -> None:

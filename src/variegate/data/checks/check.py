@@ -197,7 +197,8 @@ def _check_pair(
     Files become known once checked, since unpaired files recur in other pairs.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    parts = {"image": item.image, "label map": item.condition, "instance map": item.instances}
+    parts = {"image": item.image, "instance map": item.instances, "map of normals": item.normals}
+    parts["map of normals" if folder.kind == "normals" else "label map"] = item.condition
     for part, file in parts.items():
         if file is None or str(file) in known or (folder.kind == "derived" and part != "image"):
             continue
@@ -221,8 +222,8 @@ def _pixels(file: File, part: str, condition: Condition | None, item: Item) -> N
     """The used part of a file's values, (H, W) or (H, W, 3)."""
     if part == "image" and file == item.image:
         return cut_out(item)
-    if part == "label map" and condition is not None and (normals := condition.part(Normals)) is not None:
-        return normals_of(item, normals)
+    if part == "map of normals":
+        return normals_of(item, Normals())
     labels = None if condition is None else condition.part(Labels)
     values: NDArray[Any]
     if part == "instance map":
@@ -236,11 +237,13 @@ def _pixels(file: File, part: str, condition: Condition | None, item: Item) -> N
 
 def _misfits(item: Item, shapes: dict[str, tuple[int, ...]], unpaired: bool) -> Iterator[str]:
     """Yield a problem for each two parts of a pair whose sizes do not match."""
-    if "image" in shapes and "label map" in shapes and not unpaired:
-        (height, width), (tall, wide) = shapes["image"], shapes["label map"]
+    for part, file in (("label map", item.condition), ("map of normals", item.normals or item.condition)):
+        if "image" not in shapes or part not in shapes or unpaired:
+            continue
+        (height, width), (tall, wide) = shapes["image"], shapes[part]
         if abs(width * tall / (height * wide) - 1) > ASPECT:
             yield (
-                f"{item.condition}: is {wide}x{tall}, but its image {item.image} is {width}x{height}, "
+                f"{file}: is {wide}x{tall}, but its image {item.image} is {width}x{height}, "
                 "another aspect ratio, so they cannot be aligned; crop one of them"
             )
     if "instance map" in shapes and shapes.get("label map", shapes["instance map"]) != shapes["instance map"]:

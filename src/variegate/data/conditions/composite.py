@@ -34,12 +34,15 @@ class CompositeCondition(Condition):
     def _fit(self) -> CompositeCondition:
         points = [part for part in self.parts if isinstance(part, Landmarks)]
         maps = [part for part in self.parts if not part.constant and part not in points]
-        if max(len(points), len(maps)) > 1 or not all(
-            isinstance(part, ImageCondition | Labels | Normals) for part in maps
+        alone = len(maps) < 2 or sorted(type(part).__name__ for part in maps) == ["Labels", "Normals"]
+        if (
+            len(points) > 1
+            or not alone
+            or not all(isinstance(part, ImageCondition | Labels | Normals) for part in maps)
         ):
             raise ValueError(
-                "at most one of several conditions can be an image, a label map or normals, and one landmarks; the "
-                "others must be classes or vectors"
+                "at most one of several conditions can be an image, or one a label map and one normals, and one "
+                "landmarks; the others must be classes or vectors"
             )
         return self
 

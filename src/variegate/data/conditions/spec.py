@@ -140,10 +140,11 @@ def parse_spec(text: Any) -> Any:
             f"condition {text!r}: images with label maps or normals do not lie in class folders; give their classes as "
             "vectors"
         )
-    kinds = ["map" if isinstance(part, Derived | OfLabels | OfNormals) else type(part) for part in spec.parts]
-    if len(kinds) > 1 and (OfNothing() in spec.parts or len(set(kinds)) < len(kinds)):
+    kinds = [Derived if isinstance(part, Derived) else type(part) for part in spec.parts]
+    maps = {Derived} & {*kinds} and {OfLabels, OfNormals} & {*kinds}
+    if len(kinds) > 1 and (maps or OfNothing() in spec.parts or len(set(kinds)) < len(kinds)):
         raise DataError(
-            f"condition {text!r}: only class, one vector file, landmarks, and one of labels, normals and what is "
+            f"condition {text!r}: only class, one vector file, landmarks, and either labels and normals or what is "
             "derived from the image can be joined; omit the others"
         )
     return spec

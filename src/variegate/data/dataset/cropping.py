@@ -65,10 +65,11 @@ def labels_of(item: Item, condition: Labels, instances: bool) -> Source:
 
 def normals_of(item: Item, condition: Normals) -> NDArray[Any]:
     """Read unit vectors (H, W, 3); those of a whole image are cropped like the image, others are of its used part."""
-    assert item.condition is not None
-    vectors = condition.pixels(item.condition, str(item.condition))
+    file = item.condition if item.normals is None else item.normals
+    assert file is not None
+    vectors = condition.pixels(file, str(file))
     whole = item.box is not None and vectors.shape[:2] == image_files.size_of(item.image)
-    return like_image(vectors, item, item.condition) if whole else vectors
+    return like_image(vectors, item, file) if whole else vectors
 
 
 def like_image(values: NDArray[Any], item: Item, file: File) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from ..files.blobs import Blob, File, Member, Shard, read_bytes
 from ..readers.arrays import find_arrays
 from ..readers.foreign_shards import table_of
 from ..readers.items import Folder, Item
-from ..readers.records import to_record
+from ..readers.records import FILES, to_record
 from ..readers.remembered import recognise_any
 from ..readers.shards import FORMAT, INDEX, VERSION, are_shards, reads
 from .choice import STORED, depth_problems, folder_labels
@@ -142,7 +142,7 @@ def _files_of(item: Item, number: int) -> dict[str, tuple[File | None, bytes]]:
     stem = re.sub(r"[^\w-]+", "_", Path(item.image.name).stem)[:LONGEST]
     key = f"{number:08d}-{stem}"
     members: dict[str, tuple[File | None, bytes]] = {}
-    for name in ("image", "condition", "instances"):
+    for name in FILES:
         file: File | None = getattr(item, name)
         if file is not None:
             members[f"{key}.{name}{file.suffix.lower()}"] = (file, read_bytes(file))

@@ -21,7 +21,7 @@ from ..files import images as image_files
 from .boxes import add_boxes
 from .cityscapes import find_street_set
 from .class_folders import add_classes, find_classes
-from .geometry import Geometry, add_points, find_geometry
+from .geometry import Geometry, add_normals, add_points, find_geometry
 from .image_lists import read_listed
 from .items import SPLITS, Folder, Item, Splits, hold_out, mix
 from .pairing import pair_by_roles
@@ -117,9 +117,13 @@ def _read_stored(root: Path, spec: ConditionSpec, unpaired: bool) -> Folder:
     sides = sides_of(root)
     if OfLabels() in spec.stored:
         found = _found(root, sides, unpaired)
+        if found is not None and found.kind == "normals" and find_torchvision_set(root) is None:
+            found = two_sides(root, sides, unpaired)  # beside them
         if found is None or found.kind != "labels":
             raise DataError(f"{root}: has no label maps of its images; {ACCEPTED}")
         folder = found
+        if OfNormals() in spec.stored:
+            add_normals(folder)
     else:
         folder = _geometry(root, "normals" if OfNormals() in spec.stored else "landmarks", unpaired)
     if spec.landmarks is not None and folder.kind != "landmarks":

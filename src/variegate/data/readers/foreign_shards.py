@@ -20,7 +20,7 @@ from .columns import choose_columns
 from .items import SPLITS, Folder, Item, Seen
 from .names import SPLIT_WORDS, split_in
 from .pairing import looks_like_labels
-from .records import to_columns, to_record
+from .records import FILES, to_columns, to_record
 
 SUFFIXES = tuple(suffix[1:] for suffix in image_files.SUFFIXES)
 SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
@@ -64,7 +64,7 @@ def table_of(items: Sequence[Item], shards: Sequence[Shard]) -> dict[str, Any]:
     """The items of a split, whose files are all in shards, as columns of the index."""
     numbers = {id(shard): number for number, shard in enumerate(shards)}
     files = {}
-    for name in ("image", "condition", "instances"):
+    for name in FILES:
         column = [one for item in items if isinstance(one := getattr(item, name), Member)]
         if column:
             files[name] = {

@@ -69,6 +69,20 @@ def splits_of(root: Path) -> dict[Path, str]:
     return {file: split for side in sides_of(root) for split in side.files for file in side.images(split)}
 
 
+def add_normals(folder: Folder) -> None:
+    """Give items of label maps the normals of their images. Raises DataError if the folder has none."""
+    found = find_geometry(folder.root, "normals", asked=True)
+    if found is None:
+        raise DataError(f"{folder.root}: has label maps but no normals; add normals/, with a map named like each image")
+    maps = {item.image: item.condition for items in found.splits.values() for item in items}
+    folder.problems += found.problems
+    for split, items in folder.splits.items():
+        given = [replace(item, normals=maps.get(item.image)) for item in items]
+        bare = [item.path.relative_to(folder.root).as_posix() for item in given if item.normals is None]
+        folder.problems += problem_with_names(bare, folder.root, "has no normals for {}; add some to normals/")
+        folder.splits[split] = given
+
+
 def add_points(folder: Folder) -> None:
     """Give items of label maps or normals the landmarks that are stored next to their images."""
     tables: dict[Path, dict[str, Points]] = {}

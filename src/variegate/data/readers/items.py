@@ -33,6 +33,7 @@ class Item:
     box: Box | None = None  # the part of the image that is used, and of each other file that is as large
     halves: bool = False  # condition and image are side by side in one file
     metadata: Metadata = field(default=Metadata(), compare=False)
+    normals: File | None = None  # surface normals beside a label map; alone, they are the condition
 
     @property
     def path(self) -> Path:
@@ -43,7 +44,7 @@ class Item:
     @property
     def files(self) -> list[File]:
         """All files that the pair has."""
-        return [file for file in (self.image, self.condition, self.instances) if file is not None]
+        return [file for file in (self.image, self.condition, self.instances, self.normals) if file is not None]
 
 
 class Rows(Sequence[T]):

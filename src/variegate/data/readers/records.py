@@ -21,7 +21,7 @@ from .items import Folder, Item, Rows, Splits, T
 
 PLAIN = ("kind", "structure", "instances", "direction", "also", "notes", "unpaired", "numbering", "length", "name")
 TUPLES = ("sides", "classes")
-FILES = ("image", "condition", "instances")  # of an item
+FILES = ("image", "condition", "instances", "normals")  # of an item
 
 Columns = dict[str, Any]
 
@@ -77,6 +77,7 @@ def from_columns(columns: Mapping[str, Any], files: Mapping[str, Sequence[File]]
         halves=bool(columns["halves"]),
         label=columns["label"],
         vector=_from_text(columns["vector"]),
+        normals=files.get("normals"),
     )
     if any(len(column) != columns["count"] for column in table if isinstance(column, Sequence)):
         raise ValueError("a column has another length")
@@ -94,6 +95,7 @@ class Table(NamedTuple):
     halves: bool
     label: Sequence[int] | None
     vector: Sequence[NDArray[np.float32]] | None
+    normals: Sequence[File] | None
 
     def item(self, number: int) -> Item:
         def known(column: Sequence[T] | None) -> T | None:
@@ -101,7 +103,8 @@ class Table(NamedTuple):
 
         metadata = Metadata(known(self.label), known(self.vector))
         condition, instances, points = known(self.condition), known(self.instances), known(self.points)
-        return Item(self.image[number], condition, instances, points, known(self.box), self.halves, metadata)
+        box, normals = known(self.box), known(self.normals)
+        return Item(self.image[number], condition, instances, points, box, self.halves, metadata, normals)
 
 
 def _to_text(rows: Sequence[NDArray[np.float32] | None]) -> dict[str, Any] | None:
