@@ -202,8 +202,13 @@ def test_data_without_a_mask_and_colours_that_are_none_are_refused() -> None:
         ConfigError, match=r"^generator completion fills holes in RGB images, which have 3 channels, got 1$"
     ):
         CompletionConfig().build(NoRandomness(), Shapes(2, 1, (16, 16)))
-    with pytest.raises(ConfigError, match=r"generator: fill\.0: input should be less than or equal to 1, got 130"):
-        from_mapping(CompletionConfig, {"fill": (130, 108, 96)}, "generator")
+    for wrong in ((130, 108, 96), (0.5, 0.5), "mean", [0.1, -0.1, 0.2], 0.5):
+        with pytest.raises(
+            ConfigError, match=r"generator\.fill must be data, or red, green and blue from 0 to 1, got "
+        ):
+            from_mapping(CompletionConfig, {"fill": wrong}, "generator")
+    with pytest.raises(ConfigError, match=r"fill data stands for the mean colour that `variegate train` measures"):
+        CompletionConfig(fill="data").build(NoRandomness(), Shapes(4, 3, (16, 16)))
 
 
 def test_every_parameter_and_number_of_the_code_receives_a_gradient() -> None:

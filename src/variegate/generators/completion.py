@@ -5,10 +5,11 @@ Two halvings, dilated convolutions that see most of the image, two doublings; th
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from math import isfinite
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,8 +21,23 @@ from .resnet import Outer
 from .srresnet import ToImage
 from .staged import Stage, Staged, State
 
-Channel = Annotated[float, Field(ge=0, le=1)]
 Colour = tuple[float, float, float]
+
+
+def _colour(value: Any) -> Any:
+    """Validate `generator.fill`, with one error instead of one for each type of the union."""
+    if value == "data":
+        return value
+    try:
+        numbers = () if isinstance(value, str) else tuple(float(number) for number in value)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != 3 or not all(isfinite(v) and 0 <= v <= 1 for v in numbers):
+        raise ConfigError(f"generator.fill must be data, or red, green and blue from 0 to 1, got {value}")
+    return numbers
+
+
+Fill = Annotated[Colour | Literal["data"], BeforeValidator(_colour)]
 CELEBA_MEAN: Colour = (130 / 255, 108 / 255, 96 / 255)
 STRIDE = 4
 LOG_DISPERSION_OUTSIDE = -6.0  # known pixels are all but certain; the value in MR-GAN's code
@@ -133,13 +149,21 @@ class CompletionConfig(GeneratorConfig):
     residual: bool = Field(
         False, description="the hole is filled smoothly, and what the network makes is added; not so in the papers"
     )
-    fill: tuple[Channel, Channel, Channel] = Field(CELEBA_MEAN, description="colour of the hole: the data's mean")
+    fill: Fill = Field(
+        CELEBA_MEAN,
+        description="colour of the hole, that of the mean of CelebA, or data: measured on the training data",
+    )
 
     def build(self, randomness: Randomness, shapes: Shapes, extra: int = 0) -> Completion:
         if shapes.condition_channels != shapes.image_channels + 1:
             raise ConfigError("generator completion fills holes; give --condition inpaint")
-        if shapes.image_channels != len(self.fill):
+        if shapes.image_channels != 3:
             raise ConfigError(
                 f"generator completion fills holes in RGB images, which have 3 channels, got {shapes.image_channels}"
+            )
+        if self.fill == "data":
+            raise ConfigError(
+                "generator.fill data stands for the mean colour that `variegate train` measures on its data; "
+                "give three numbers"
             )
         return Completion(randomness, shapes, self, extra)

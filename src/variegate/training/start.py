@@ -19,7 +19,7 @@ from ..runs.folder import RunFolder
 from ..runs.lock import holding
 from ..runs.saved_model import ModelRecord, model_folder, read_record, read_weights
 from ..runs.trackers import check_tracker
-from .calibration import calibrate
+from .calibration import calibrate, with_fill_as_it_was
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ def start_alone(config: RunConfig, folder: Path, resume: bool) -> None:
         read_record(model_folder(Path(config.initial)))
     needed = not begun and config.predictor is None and (predicts or config.initial is None)
     if begun:
+        config = with_fill_as_it_was(config, folder)
         config = with_generator_as_it_was(with_previous_as_it_was(config, folder), folder)
     if config.method.previous is not None and needed:
         start(earlier(config, config.method.previous, pairs.size), previous, previous.exists())
