@@ -16,7 +16,7 @@ from variegate.cli import main
 from variegate.core.interfaces import Shapes
 from variegate.data import open_data
 from variegate.data.dataset.pairs import Pairs
-from variegate.evaluation.doctor import signs
+from variegate.evaluation.doctor import diagnosis, signs
 from variegate.evaluation.doctor.data import diversity_of, examine
 from variegate.methods import method
 
@@ -92,6 +92,55 @@ def test_training_images_are_recognised_as_copies(held: Pairs, training: Pairs) 
     own = [held.raw(i)[1].float() / 127.5 - 1 for i in range(len(held))]
     model = Stub(held, lambda codes, n: own[(n - 1) % len(own)][None])
     assert signs.copies(model, held, training) is None  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def cut() -> Pairs:
+    """Held-out streets whose centre is a hole."""
+    return open_data("streets:60", size=32, split="test", condition="inpaint:centre")
+
+
+def filled(pairs: Pairs, draw: Any, around: Any) -> Stub:
+    """Images of `draw` in holes and of `around` elsewhere, functions of codes (S, 1) and the number of the call."""
+    hole = pairs.hole(0)
+    assert hole is not None
+    return Stub(pairs, lambda codes, n: torch.where(hole, draw(codes, n), around(codes, n)))
+
+
+def test_signs_look_at_holes_only(cut: Pairs, training: Pairs) -> None:
+    grey, many, looks = torch.zeros(1, 3, 32, 32), noise(24), noise(3)
+    contrast = diagnosis.contrast(filled(cut, lambda *_: grey, lambda codes, _: noise(len(codes))), cut)  # type: ignore[arg-type]
+    assert not contrast[0]
+    assert "the standard deviation of their pixels in the hole is 0.000" in contrast[1]
+    assert diagnosis.contrast(filled(cut, lambda codes, _: noise(len(codes)), lambda *_: grey), cut)[0]  # type: ignore[arg-type]
+    few = filled(cut, lambda codes, _: looks[codes[:, 0].long() % 3], lambda codes, _: many[codes[:, 0].long()])
+    assert "only 3 different images" in (signs.few_modes(few, cut) or (True, ""))[1]  # type: ignore[arg-type]
+    real = [training.raw(i)[1].float() / 127.5 - 1 for i in range(8)]
+    own = [cut.raw(i % len(cut))[1].float() / 127.5 - 1 for i in range(8)]
+    copied = filled(cut, lambda _, n: real[n - 1][None], lambda _, n: own[n - 1][None])
+    assert "Copies: samples are 0% as far" in (signs.copies(copied, cut, training) or (True, ""))[1]  # type: ignore[arg-type]
+    known = filled(cut, lambda _, n: own[n - 1][None], lambda _, n: real[n - 1][None])
+    assert signs.copies(known, cut, training) is None  # type: ignore[arg-type]
+
+
+def test_errors_and_branches_are_of_holes_only(cut: Pairs) -> None:
+    hole = cut.condition.hole(torch.stack([cut.raw(i)[0] for i in range(2)]))
+    assert hole is not None
+    assert signs.inside(torch.where(hole, 0.5, 7.0).expand(-1, 3, -1, -1), hole) == 0.5
+    assert signs.inside(torch.full((2, 3, 32, 32), 7.0), None) == 7
+
+    class Branched(Stub):
+        """Of two branches, the first is right around the hole, the second inside it."""
+
+        def fixed_codes(self) -> Tensor:
+            return torch.zeros(2, 1)
+
+        def decode(self, raw: Tensor, codes: Tensor) -> Tensor:
+            real = next(image for other, image in map(cut.raw, range(len(cut))) if torch.equal(other, raw)) / 255
+            right = torch.stack([~hole[0], hole[0]])
+            return torch.where(right, real, 1 - real.round())
+
+    assert diagnosis.use_of_branches(Branched(cut, None), cut).tolist() == [0, len(cut)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("chance", [math.log(2), 0.25, 3.0], ids=["vanilla", "lsgan", "weighted"])

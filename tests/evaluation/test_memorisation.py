@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from variegate.data.dataset.opening import open_data
-from variegate.evaluation.metrics.memorisation import TrainingImages
+from variegate.evaluation.metrics.memorisation import NearestBy, TrainingImages
 
 
 def test_copies_are_found_and_new_images_are_farther() -> None:
@@ -19,3 +20,35 @@ def test_copies_are_found_and_new_images_are_farther() -> None:
     assert kept.nearest(noisy).items.tolist() == [7, 0, 21]
     new = torch.stack([held.raw(item)[1] for item in range(3)])
     assert float(kept.nearest(new).distances.min()) > 0.05
+
+
+@pytest.mark.parametrize("by", ["rmse", "l1"])
+def test_the_nearest_is_that_of_the_distance_and_of_the_hole(by: NearestBy) -> None:
+    training, held = open_data("streets:30", size=32), open_data("streets:30", split="test", size=32)
+    real = torch.stack([training.raw(i)[1] for i in range(len(training))]).flatten(1).double() / 127.5
+    new = torch.stack([held.raw(i)[1] for i in range(3)])
+    holes = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.1
+    kept = TrainingImages(training, by=by)
+    for given, chosen in ((None, torch.ones(3, 3072, dtype=torch.bool)), (holes, holes.expand(-1, 3, -1, -1))):
+        found = kept.nearest(new, given)
+        for i, where in enumerate(chosen.flatten(1)):
+            apart = (real - new[i].flatten().double() / 127.5)[:, where]
+            each = apart.abs().mean(dim=1) if by == "l1" else apart.square().mean(dim=1).sqrt()
+            assert int(found.items[i]) == int(each.argmin())
+            assert float(found.distances[i]) == pytest.approx(float(each.min()), rel=1e-4)
+
+
+class Two(list[torch.Tensor]):
+    """Enough of pairs: images alone."""
+
+    def raw(self, index: int) -> tuple[None, torch.Tensor]:
+        return None, self[index]
+
+
+def test_far_outliers_matter_less_in_l1() -> None:
+    """An image that is the same but for one bright square, beside one that is a little off everywhere."""
+    base = torch.full((3, 32, 32), 100, dtype=torch.uint8)
+    square, off = base.clone(), base + 20
+    square[:, :6, :6] = 255
+    kept = {by: TrainingImages(Two([square, off]), by=by) for by in ("rmse", "l1")}  # type: ignore[arg-type]
+    assert {by: int(one.nearest(base[None]).items[0]) for by, one in kept.items()} == {"rmse": 1, "l1": 0}

@@ -17,6 +17,7 @@ from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor
 
+from helpers.shared import shared_weights
 from variegate.core.errors import ConfigError, DataError
 from variegate.core.images import to_float
 from variegate.data import DataConfig
@@ -31,6 +32,7 @@ from variegate.evaluation.metrics.low_resolution import against_low_resolution
 from variegate.evaluation.protocols import NamedProtocol, named_protocol, protocols
 from variegate.methods.mrgan import glcic
 from variegate.methods.pix2pix import pix2pix
+from variegate.networks import weights
 from variegate.runs.measured import Measured, Protocol, Results, libraries, student
 
 pytestmark = pytest.mark.core
@@ -189,6 +191,16 @@ def test_what_is_measured_of_holes_is_measured_inside_them() -> None:
         protocol = measured[name].protocol
         assert protocol.size == (32, 32)
         assert any("inside the hole" in note for note in protocol.notes)
+
+
+def test_lpips_of_holes_says_that_it_is_inside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared_weights(monkeypatch, *(weights.KNOWN[name].file for name in ("alexnet", "squeezenet1_1")))
+    for condition, told in (("inpaint:centre", True), ("edges", False)):
+        pairs = DataConfig(path="streets:4", size=(32, 32), condition=condition).open()
+        generator = (glcic if told else pix2pix)(width=4).build_generator(pairs.shapes).eval()
+        found = measure.measure(generator, pairs, pairs, "quick", extractor="squeezenet", layouts=1).results.measured
+        assert any("inside the hole" in note for note in found["lpips"].protocol.notes) == told
+        assert not any("inside the hole" in note for note in found["frechet_squeezenet"].protocol.notes)
 
 
 def test_super_resolution_stands_beside_the_bicubic_enlargement_and_what_was_given() -> None:

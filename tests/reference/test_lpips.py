@@ -101,6 +101,31 @@ def test_embedding_in_chunks_changes_nothing(folder: Path) -> None:
     assert pairwise_diversity(batch, metric, batch=3) == pytest.approx(whole, abs=1e-6)
 
 
+@pytest.mark.parametrize("net", NETS)
+def test_a_hole_counts_as_in_the_packages_map(folder: Path, net: str) -> None:
+    batch, hole = images(3, 40, 56), torch.zeros(40, 56, dtype=torch.bool)
+    hole[5:17, 20:33] = True
+    hole[30, 3] = True
+    metric, other = LPIPS(net), reference(net, "0.1")
+    ours = metric.pairwise(metric.embed(batch, hole))
+    other.spatial = True
+    with torch.no_grad():
+        theirs = torch.stack([other(batch, image.expand_as(batch))[:, 0, hole].mean(dim=1) for image in batch])
+    assert torch.allclose(ours, theirs.double(), rtol=0, atol=1e-5)
+    assert not torch.allclose(ours, metric.pairwise(metric.embed(batch)), rtol=0.01)
+
+
+def test_lpips_of_samples_that_differ_in_a_hole_is_of_the_hole(folder: Path) -> None:
+    """A hole of a quarter of the image: of the whole image, the distance would be about that of the pixels' share."""
+    hole = torch.zeros(64, 64, dtype=torch.bool)
+    hole[16:48, 16:48] = True
+    drawn = torch.where(hole, images(5), images(1, seed=1))
+    inside, whole = (diversity.diversity([drawn], LPIPS(), "quick", holes=[one]).value for one in (hole, None))
+    assert 1.5 * whole < inside < 4 * whole
+    with pytest.raises(DataError, match="condition 1 has no hole"):
+        diversity.diversity([drawn, drawn], LPIPS(), "quick", holes=[hole, hole & False])
+
+
 @pytest.mark.core
 def test_gram_matrix_equals_direct_differences() -> None:
     rows = torch.randn(6, 2 * diversity.BLOCK + 17, generator=torch.Generator().manual_seed(0))
@@ -116,6 +141,9 @@ def test_pixel_distance_is_the_mean_absolute_difference_in_unit_range() -> None:
     metric = Pixel()
     assert torch.allclose(metric.pairwise(metric.embed(batch)), direct, atol=1e-7)
     assert torch.allclose(metric.distance(batch[:2], batch[2:]), direct[[0, 1], [2, 3]], atol=1e-7)
+    hole = torch.rand(64, 64, generator=torch.Generator().manual_seed(1)) < 0.2
+    inside = (unit[:, None] - unit[None])[..., hole].abs().mean(dim=(2, 3))
+    assert torch.allclose(metric.pairwise(metric.embed(batch, hole)), inside, atol=1e-7)
 
 
 @pytest.mark.core

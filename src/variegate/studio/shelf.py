@@ -86,8 +86,7 @@ class Entry:
                 break
             drawn = sample_raw(self.model.generator, condition, raw[None], self.model.codes(CALIBRATION_SAMPLES))
             pairs.append((drawn, to_float(held.raw(item)[1])[None]))
-            hole = condition.hole(raw[None])
-            holes.append(None if hole is None else hole[0, 0])
+            holes.append(held.hole(item))
         return calibration(pairs, holes), len(pairs)
 
     @cached_property

@@ -166,6 +166,11 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         self._must_have(index)
         return self._origin.layout(index, self.size)
 
+    def hole(self, index: int) -> Tensor | None:
+        """The pixels (H, W), bool, that the condition of a pair leaves open; None: all."""
+        found = self.condition.hole(self.raw(index)[0][None])
+        return None if found is None else found[0, 0]
+
     def _must_have(self, index: int) -> None:
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name} has no pair {index}; {self.split} has {len(self)} pairs, counted from 0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ...runs.saved_model import ModelRecord
 from ..measuring.measure import conditions_differ
 from ..metrics.calibration import calibration
 from ..metrics.condition_use import condition_use
+from ..metrics.fidelity import pixels_of
 from . import signs
 
 NO_CODE = "The method has no code: it generates one image per condition, by design."
@@ -106,6 +106,8 @@ def moments_allow_variance(folder: RunFolder) -> tuple[bool, str] | None:
     assert isinstance(predictor.generator, HasMoments)
     with torch.no_grad():
         predicted = predictor.generator.deviation(held.condition.encode(raw)).square()
+    if (hole := held.condition.hole(raw)) is not None:
+        predicted = predicted[hole.expand_as(predicted)]
     best = optimal_variance(predicted, objective.samples, objective.first, objective.second)
     if not predicted.any():
         return None
@@ -117,7 +119,7 @@ def moments_allow_variance(folder: RunFolder) -> tuple[bool, str] | None:
 
 
 def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
-    """Check samples of held-out conditions.
+    """Check samples of held-out conditions; where only holes are to be filled, their pixels.
 
     Raises:
         DataError: the data are no longer where they were.
@@ -135,9 +137,8 @@ def looks(model: Model, folder: RunFolder) -> list[tuple[bool, str] | None]:
     found.append(signs.batch_statistics(model, held, folder.config.method.training.batch_size))
     if held.unpaired:
         return found
-    holes = repeat(None) if hole is None else (one[0] for one in hole)
     pairs = zip(drawn.split(1), to_float(truths).split(1))
-    return [*found, signs.spread(calibration(pairs, holes))]
+    return [*found, signs.spread(calibration(pairs, map(held.hole, range(len(drawn)))))]
 
 
 def predictor_fitted(folder: RunFolder) -> tuple[bool, str] | None:
@@ -151,10 +152,11 @@ def contrast(model: Model, held: Pairs) -> tuple[bool, str]:
     """(enough, sentence): the standard deviation of the pixels of samples, compared with real images."""
     first = range(min(PANEL, len(held)))
     codes = model.generator.draw([(0, i) for i in range(2)])
-    drawn = to_unit(torch.stack([sample_pair(model.generator, held, i, codes) for i in first]))
-    real = uint8_to_unit(torch.stack([held.raw(i)[1] for i in first]))
-    own, wanted = float(drawn.std()), float(real.std())
-    told = f"the standard deviation of their pixels is {own:.3f}, that of real images {wanted:.3f}"
+    drawn = [pixels_of(to_unit(sample_pair(model.generator, held, i, codes)), held.hole(i)).flatten() for i in first]
+    real = [pixels_of(uint8_to_unit(held.raw(i)[1])[None], held.hole(i)).flatten() for i in first]
+    own, wanted = float(torch.cat(drawn).std()), float(torch.cat(real).std())
+    where = "" if held.hole(0) is None else " in the hole"
+    told = f"the standard deviation of their pixels{where} is {own:.3f}, that of real images {wanted:.3f}"
     if own < LEAST_CONTRAST * wanted:
         return False, f"Samples are nearly uniform: {told}. Train longer."
     return True, f"Samples have contrast: {told}."
@@ -202,11 +204,16 @@ def branches(model: Model, pairs: Pairs) -> list[str]:
 
 
 def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
-    """The number of training images that each fixed code is nearest to, (n,); of 20 per branch, but at least 100."""
+    """The number of training images that each fixed code is nearest to, (n,); of 20 per branch, but at least 100.
+
+    Only pixels of holes are compared, if there are holes to fill.
+    """
     codes = model.fixed_codes()
-    raws, images = zip(*(pairs.raw(i) for i in range(min(max(100, 20 * len(codes)), len(pairs)))))
-    drawn = [model.decode(raw, codes) for raw in raws]
-    return branch_use(torch.stack(drawn), uint8_to_unit(torch.stack(images)))
+    raws, images = map(torch.stack, zip(*(pairs.raw(i) for i in range(min(max(100, 20 * len(codes)), len(pairs))))))
+    drawn, truth = torch.stack([model.decode(raw, codes) for raw in raws]), uint8_to_unit(images)
+    if (holes := pairs.condition.hole(raws)) is not None:
+        drawn, truth = drawn * holes.unsqueeze(1), truth * holes
+    return branch_use(drawn, truth)
 
 
 def by_heart(log: list[dict[str, Any]], training: Training) -> str | None:

@@ -15,6 +15,7 @@ from ...data.dataset.pairs import Pairs
 from ...data.dataset.sampling import sample_pair, sample_raw
 from ...model.model import Model
 from ..metrics.calibration import ALIKE, Calibration
+from ..metrics.fidelity import pixels_of
 from ..metrics.memorisation import TrainingImages
 
 Finding = tuple[bool, str]
@@ -30,15 +31,16 @@ FITTED = 2.0  # times its error on training images, above which a predictor is o
 
 
 def few_modes(model: Model, held: Pairs) -> Finding | None:
-    """Are the samples of one condition only a few different images?"""
+    """Are the samples of one condition only a few different images (in its hole, if it has one)?"""
     if (
         not model.generator.code_size
         or model.generator.alternatives is not None
         or isinstance(model.generator, HasMoments)
     ):
         return None
-    images = sample_pair(model.generator, held, 0, model.generator.draw([(0, i) for i in range(MODES)])).flatten(1)
-    apart = torch.cdist(images, images)
+    images = sample_pair(model.generator, held, 0, model.generator.draw([(0, i) for i in range(MODES)]))
+    pixels = pixels_of(images, held.hole(0)).flatten(1)
+    apart = torch.cdist(pixels, pixels)
     widest = float(apart[~torch.eye(MODES, dtype=torch.bool)].quantile(WIDEST))
     if widest == 0 or (groups := connected(apart < GROUPED * widest)) > FEWEST:
         return None
@@ -57,15 +59,15 @@ def connected(near: Tensor) -> int:
 
 
 def copies(model: Model, held: Pairs, training: Pairs, images: int = 8) -> Finding | None:
-    """Are samples much nearer to a training image than held-out images are?"""
+    """Are samples much nearer to a training image than held-out images are (in the hole, if there is one)?"""
     if held.split == "train" or isinstance(model.generator, HasMoments):
         return None
     some = range(min(images, len(held)))
     codes = model.generator.draw([(0, 0)])
     drawn = torch.stack([to_uint8(sample_pair(model.generator, held, i, codes))[0] for i in some])
-    real = torch.stack([held.raw(i)[1] for i in some])
-    kept = TrainingImages(training)
-    own, usual = (float(kept.nearest(each).distances.median()) for each in (drawn, real))
+    raws, real = map(torch.stack, zip(*(held.raw(i) for i in some)))
+    kept, holes = TrainingImages(training), held.condition.hole(raws)
+    own, usual = (float(kept.nearest(each, holes).distances.median()) for each in (drawn, real))
     if own >= COPIED * usual:
         return None
     return False, (
@@ -121,8 +123,9 @@ def batch_statistics(model: Model, held: Pairs, batch: int = 8) -> Finding | Non
             part.load_state_dict(state)
             part.eval()
     trained = torch.cat(drawn).clamp(-1, 1).cpu()
-    apart, usual = (saved - trained).abs().mean(), (saved - saved.roll(1, dims=0)).abs().mean()
-    share = float(apart / usual.clamp(min=1e-6))
+    holes = held.condition.hole(raws)
+    apart, usual = (inside((saved - one).abs(), holes) for one in (trained, saved.roll(1, dims=0)))
+    share = apart / max(usual, 1e-6)
     if share < GAP:
         return None
     return False, (
@@ -130,6 +133,11 @@ def batch_statistics(model: Model, held: Pairs, batch: int = 8) -> Finding | Non
         f"{share:.0%} as different as images of two conditions. Train longer; if the network has the choice, give "
         "--generator.norm instance."
     )
+
+
+def inside(errors: Tensor, holes: Tensor | None) -> float:
+    """The mean of errors (n, C, H, W), of which only those in holes (n, 1, H, W) count; None: all."""
+    return float(errors.mean() if holes is None else errors[holes.expand_as(errors)].mean())
 
 
 def different(held: Pairs, count: int) -> Tensor:
@@ -154,7 +162,7 @@ def predictor_fitted(predictor: Model, training: Pairs, held: Pairs, images: int
         some = range(min(images, len(pairs)))
         raws, truths = (torch.stack(each) for each in zip(*(pairs.raw(i) for i in some)))
         mean = generator.moments(pairs.condition.encode(raws))[0]
-        return float((mean.cpu() - to_float(truths)).square().mean())
+        return inside((mean.cpu() - to_float(truths)).square(), pairs.condition.hole(raws))
 
     own, others = error(training), error(held)
     if others < FITTED * own:

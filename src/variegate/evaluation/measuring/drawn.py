@@ -78,6 +78,11 @@ class Drawn:
     seed: int = 0
     pictures: Sequence[Tensor] = ()
 
+    @property
+    def fills_holes(self) -> bool:
+        """Whether only holes are to be filled."""
+        return any(hole is not None for hole in self.holes)
+
     def conditions(self, what: str = "measuring samples") -> Iterator[Tensor]:
         """Samples (S, 3, H, W) in [-1, 1], one condition at a time; `what` is done, for progress."""
         return (to_float(images) for images in watched(self.samples, what, len(self.samples)))
@@ -102,13 +107,12 @@ def draw_samples(generator: Generator, pairs: Pairs, inputs: int, samples: int, 
 
     drawn = shared(watched(range(count), "drawing samples", count), draw)
     raws, truth = zip(*(pairs.raw(i) for i in range(count)))
-    holes = [pairs.condition.hole(raw.unsqueeze(0)) for raw in raws]
     pictures = [pairs.condition.to_image(raw) for raw in raws]
     differ = any(not torch.equal(one, pictures[0]) for one in pictures)
     return Drawn(
         drawn,
         [as_rgb(one) for one in truth],
-        [None if hole is None else hole[0, 0] for hole in holes],
+        [pairs.hole(i) for i in range(count)],
         seed,
         pictures if differ else [],
     )

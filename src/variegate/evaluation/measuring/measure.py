@@ -44,6 +44,7 @@ from .gathering import Gathered
 from .sets import set_metrics
 
 INSIDE = "pixels inside the hole only, except for FSIM"
+MAP_INSIDE = "mean over the pixels inside the hole of the map that lpips gives with spatial=True"
 MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions used to find out whether the code matters
 
@@ -144,14 +145,18 @@ def quick_metrics(gathered: Gathered, generator: Generator, pairs: Pairs, drawn:
         each = (pairs.condition.piece(ImageCondition, pairs.raw(i)[0]) for i in range(len(drawn.samples)))
         factor, raws = pairs.derived.factor, [raw for raw in each if raw is not None]
         gathered.add("low resolution", lambda: against_low_resolution(drawn.with_truth(), raws, factor, measures))
-    if any(hole is not None for hole in drawn.holes):
+    if drawn.fills_holes:
         gathered.results.remark(INSIDE, size=pairs.size)
 
 
 def image_metrics(gathered: Gathered, drawn: Drawn, preset: NamedProtocol, size: Size | None) -> tuple[str, ...]:
     """Measure the diversity of pixels and, unless `size` is None, the closeness to the real images of that size, of
     which the measures are returned."""
-    gathered.add("pixel diversity", lambda: {"diversity_pixel": diversity(drawn.inside(), Pixel(), preset, drawn.seed)})
+
+    def pixel() -> dict[str, Measured]:
+        return {"diversity_pixel": diversity(drawn.conditions(), Pixel(), preset, drawn.seed, drawn.holes)}
+
+    gathered.add("pixel diversity", pixel)
     gathered.add("distance to the mean image", lambda: centre_distances(drawn.inside()))
     if size is None:
         return ()
@@ -182,7 +187,10 @@ def perceptual_metrics(
 
     def lpips() -> dict[str, Measured]:
         metric: Distance = LPIPS(preset.net, preset.version)
-        return {metric.name: diversity(drawn.conditions("LPIPS"), metric, preset, drawn.seed)}
+        found = Results({metric.name: diversity(drawn.conditions("LPIPS"), metric, preset, drawn.seed, drawn.holes)})
+        if drawn.fills_holes:
+            found.remark(MAP_INSIDE)
+        return found.measured
 
     def levels() -> Levels:
         found = Levels(preset.net)

@@ -1,19 +1,24 @@
-"""How different the images of one condition are: pairwise LPIPS, embedding each image only once, or pixel distance."""
+"""How different the images of one condition are: pairwise LPIPS, embedding each image only once, or pixel distance.
+
+Where only a hole is to be filled, both are of the pixels inside it: those around it are the same in all samples.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from itertools import islice
+from itertools import islice, repeat
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ...core.errors import DataError
 from ...networks.features import feature_maps, lpips_weights
 from ...runs.measured import Measured, Protocol, libraries
 from ..protocols import NamedProtocol, Pairing, named_protocol
+from .fidelity import pixels_of
 
 Embedding = list[Tensor]  # one (n, F_l) per layer
 
@@ -31,8 +36,12 @@ class Distance(nn.Module, ABC):
     unit: str
 
     @abstractmethod
-    def embed(self, images: Tensor) -> Embedding:
-        """Embed images (n, 3, H, W) in [-1, 1] for the distance."""
+    def embed(self, images: Tensor, where: Tensor | None = None) -> Embedding:
+        """Embed images (n, 3, H, W) in [-1, 1] for the distance.
+
+        Args:
+            where: the pixels (H, W) that count, bool; None: all.
+        """
 
     @abstractmethod
     def pairwise(self, embedding: Embedding) -> Tensor:
@@ -52,6 +61,10 @@ class LPIPS(Distance):
 
     Features are unit-normalised over channels and multiplied by sqrt(w_l / (H_l W_l)), so that the distance of two
     images is sum_l ||e_l - e'_l||^2 and all pairs follow from one Gram matrix.
+
+    Of some pixels, it is the mean over them of the map that the package gives with spatial=True. The network sees whole
+    images, so a hole may have any shape and size; a crop to the hole's bounding box would be too small for the network
+    in small images, and its border would be one that no image has.
     """
 
     unit = "LPIPS"
@@ -71,18 +84,22 @@ class LPIPS(Distance):
         self.register_buffer("scale", torch.tensor(scale).view(3, 1, 1))
 
     @torch.no_grad()
-    def embed(self, images: Tensor) -> Embedding:
+    def embed(self, images: Tensor, where: Tensor | None = None) -> Embedding:
         """Images (n, 3, H, W) in [-1, 1] to one (n, H_l W_l C_l) per tap."""
         check_images(images)
         scaled = ((images - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
-        return [self.flatten(features, root) for features, root in zip(self.maps(scaled), self.roots)]
+        return [self.flatten(features, root, where) for features, root in zip(self.maps(scaled), self.roots)]
 
     @staticmethod
-    def flatten(features: Tensor, root: Tensor) -> Tensor:
-        """(n, C, H, W) to (n, H W C): unit length over channels, then the square root of weight / area. In place."""
+    def flatten(features: Tensor, root: Tensor, where: Tensor | None = None) -> Tensor:
+        """(n, C, H, W) to (n, H W C): unit length over channels, then the root of weight times `shares`. In place."""
         plane = features.permute(0, 2, 3, 1)  # already in this order in memory, so reducing over channels is fast
         norm = torch.linalg.vector_norm(plane, dim=-1, keepdim=True).add_(1e-10)
-        return plane.div_(norm).mul_(root / (plane.shape[1] * plane.shape[2]) ** 0.5).flatten(1)
+        plane.div_(norm).mul_(root / (plane.shape[1] * plane.shape[2]) ** 0.5)
+        if where is not None:
+            cells = shares(where.to(plane.device), (plane.shape[1], plane.shape[2]))
+            plane.mul_((cells * cells.numel()).sqrt().unsqueeze(-1))
+        return plane.flatten(1)
 
     @torch.no_grad()
     def pairwise(self, embedding: Embedding) -> Tensor:
@@ -110,9 +127,9 @@ class Pixel(Distance):
     name = "pixel"
     unit = "mean |difference| in [0, 1]"
 
-    def embed(self, images: Tensor) -> Embedding:
+    def embed(self, images: Tensor, where: Tensor | None = None) -> Embedding:
         check_images(images)
-        return [images.flatten(1) / 2]  # differences of [-1, 1] become differences of [0, 1]
+        return [pixels_of(images, where).flatten(1) / 2]  # differences of [-1, 1] become differences of [0, 1]
 
     def pairwise(self, embedding: Embedding) -> Tensor:
         (values,) = embedding
@@ -125,6 +142,17 @@ class Pixel(Distance):
     def protocol(self) -> Protocol:
         metric = "mean absolute difference over pixels and channels"
         return Protocol(name=self.name, metric=metric, libraries=libraries("torch"), value_range="[0, 1]")
+
+
+def shares(where: Tensor, cells: tuple[int, int]) -> Tensor:
+    """How much each cell of a map counts in the mean over pixels `where` (H, W) of its bilinear enlargement; sum 1."""
+
+    def mean(plane: Tensor) -> Tensor:
+        enlarged = F.interpolate(plane[None, None], where.shape, mode="bilinear", align_corners=False)
+        return enlarged[0, 0][where].mean()
+
+    found: Tensor = torch.func.grad(mean)(torch.zeros(cells, device=where.device))
+    return found
 
 
 def check_images(images: Tensor) -> None:
@@ -182,24 +210,34 @@ def choose_pairs(samples: int, pairing: Pairing, pairs: int | None, seed: int) -
 
 
 def pairwise_diversity(
-    images: Tensor, metric: Distance, pairs: Pairing | int = "all", seed: int = 0, batch: int = 32
+    images: Tensor,
+    metric: Distance,
+    pairs: Pairing | int = "all",
+    seed: int = 0,
+    batch: int = 32,
+    where: Tensor | None = None,
 ) -> float:
     """Mean distance over pairs of the samples of one condition, (S, 3, H, W) in [-1, 1].
 
     Args:
         pairs: "all", "consecutive" or "disjoint", or the number of random pairs.
         batch: images embedded at a time.
+        where: the pixels (H, W) that count, bool; None: all.
     """
     count = pairs if isinstance(pairs, int) else None
     pairing: Pairing = "random" if isinstance(pairs, int) else pairs
     first, second = choose_pairs(len(images), pairing, count, seed)
-    chunks = [metric.embed(chunk) for chunk in images.split(batch)]
+    chunks = [metric.embed(chunk, where) for chunk in images.split(batch)]
     embedding = [torch.cat(layer) for layer in zip(*chunks)] if len(chunks) > 1 else chunks[0]
     return float(metric.pairwise(embedding).cpu()[first, second].mean())
 
 
 def diversity(
-    conditions: Iterable[Tensor], metric: Distance, preset: NamedProtocol | str = "default", seed: int = 0
+    conditions: Iterable[Tensor],
+    metric: Distance,
+    preset: NamedProtocol | str = "default",
+    seed: int = 0,
+    holes: Iterable[Tensor | None] = repeat(None),
 ) -> Measured:
     """Mean over conditions of the mean distance of their samples, with a 95 % interval; higher is more diverse.
 
@@ -207,19 +245,22 @@ def diversity(
         conditions: the samples of one condition at a time, (S, 3, H, W) in [-1, 1]; an iterator saves memory. Stops at
             the preset's number of inputs; if there are fewer, the protocol says so.
         preset: which pairs to compare, and how many samples of each condition.
+        holes: the pixels (H, W) that count, one of each condition; None: all.
 
     Raises:
-        DataError: a condition has fewer samples than the preset requires.
+        DataError: a condition has fewer samples than the preset requires, or leaves no pixel open.
     """
     chosen = named_protocol(preset) if isinstance(preset, str) else preset
     values: list[float] = []
     size: tuple[int, int] | None = None
-    for index, images in enumerate(islice(conditions, chosen.inputs)):
+    for index, (images, hole) in enumerate(islice(zip(conditions, holes), chosen.inputs)):
         if len(images) < chosen.samples:
             raise DataError(f"condition {index} has {len(images)} samples, but {chosen.name!r} needs {chosen.samples}")
+        if hole is not None and not hole.any():
+            raise DataError(f"diversity needs pixels that are not given, but condition {index} has no hole")
         size = (images.shape[-2], images.shape[-1])
         pairs = chosen.count() if chosen.pairing == "random" else chosen.pairing
-        values.append(pairwise_diversity(images[: chosen.samples], metric, pairs, seed + index))
+        values.append(pairwise_diversity(images[: chosen.samples], metric, pairs, seed + index, where=hole))
     protocol = complete(metric.protocol(), chosen, len(values), size, seed)
     return Measured.mean(values, unit=metric.unit, better="higher", protocol=protocol)
 

@@ -122,20 +122,23 @@ def branches_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
 
 
 def memory_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
-    """Samples above the training images they are nearest to, and how near real held-out images are to theirs."""
+    """Samples above the training images they are nearest to, and how near real held-out images are to theirs.
+
+    Where only holes are to be filled, their pixels are compared: what is around them is of no training image.
+    """
     items = range(min(SAMPLES, len(pairs)))
     drawn = contact_sheets.sample(model, pairs, items, model.codes(1))[:, 0]
     if training.image_channels == 1:
         drawn = drawn[:, :1]
-    real = torch.stack([pairs.raw(item)[1] for item in items])
-    kept = TrainingImages(training)
-    of_drawn, of_real = kept.nearest(drawn), kept.nearest(real)
+    raws, real = map(torch.stack, zip(*(pairs.raw(item) for item in items)))
+    kept, holes = TrainingImages(training), pairs.condition.hole(raws)
+    of_drawn, of_real = (kept.nearest(each, holes) for each in (drawn, real))
     ratio = float(of_drawn.distances.mean() / of_real.distances.mean().clamp(min=1e-6))
     rows = [[*drawn], [training.raw(item)[1] for item in of_drawn.items.tolist()]]
     caption = (
         "Above, one sample of each of the first held-out conditions; below, the training image whose colours are "
-        f"nearest. Samples are {number(ratio)} times as far from training images as real held-out images are: much "
-        "less than 1 means copies."
+        f"nearest{'' if holes is None else ' in the hole'}. Samples are {number(ratio)} times as far from training "
+        "images as real held-out images are: much less than 1 means copies."
     )
     figure = Figure("Is it learned by heart?", caption, contact_sheets.page(rows), blank(items), ("sample", "nearest"))
     return Section("Nearest training images", "", [figure])
