@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from variegate.data.streets.streets import odds
-from variegate.evaluation.measuring.measure import MODE_DRAWS, mode_results
+from variegate.evaluation.measuring.streets import MODE_DRAWS, mode_results
 from variegate.evaluation.metrics.modes import NAMES, expected_coverage
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder

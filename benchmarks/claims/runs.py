@@ -25,16 +25,22 @@ from variegate.core.images import sheet, to_pil
 from variegate.core.interfaces import Size
 from variegate.core.memory import keep_freed_memory
 from variegate.data.dataset.pairs import Pairs
+from variegate.data.streets.streets import FACTORS
 from variegate.evaluation.measuring.measure import measure
 from variegate.evaluation.pages.scatter import Scatter
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 from variegate.runs.settings import ExecutionSettings
 
+BY_FACTOR = (
+    "precision_of_time_and_paint",
+    *(f"precision_of_{factor.name}" for factor in FACTORS),
+)
 METRICS = (
     "coverage",
     "rare_recall",
     "precision",
+    *BY_FACTOR,
     "total_variation",
     "lpips",
     "diversity_pixel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from benchmarks.claims import (
 )
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
-from benchmarks.claims.runs import METRICS, Claim, Settings, Trial, every, prepare, words
+from benchmarks.claims.runs import BY_FACTOR, METRICS, Claim, Settings, Trial, every, prepare, words
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "part", "command", "versions", "machine"}
 
@@ -194,6 +195,24 @@ def test_the_verdicts_of_cimle_follow_the_numbers() -> None:
     for balanced, _ in cimle.REBALANCED_OTHERS:
         assert not cimle.rare_modes(rows_of_cimle(**{balanced.name: 0.4})).holds
     assert not cimle.rare_modes(rows_of_cimle(**{cimle.UNBALANCED.name: 0.9})).holds
+
+
+def test_precision_by_factor_is_added_to_runs_that_were_measured_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, settings = tmp_path / "measured.json", Settings(tmp_path, only=(0,))
+    path.write_text(json.dumps({"precision": 0.25, "lpips": 0.1}))
+    found = {name: SimpleNamespace(value=0.5) for name in (*BY_FACTOR, "precision")}
+    monkeypatch.setattr(Trial, "run", lambda *_: tmp_path)
+    monkeypatch.setattr(Trial, "measure", lambda *_: json.loads(path.read_text()))
+    monkeypatch.setattr(cimle, "Model", SimpleNamespace(load=lambda _: SimpleNamespace(generator=None)))
+    monkeypatch.setattr(cimle, "RunFolder", lambda _: SimpleNamespace(pairs=lambda _: None))
+    monkeypatch.setattr(cimle, "mode_results", lambda *_: (found, {}))
+    told = cimle.by_factor([cimle.FULL], settings).measured
+    assert told == {f"cimle: {name}": [0.25 if name == "precision" else 0.5] for name in cimle.READABLE}
+    assert json.loads(path.read_text()) == {"precision": 0.25, "lpips": 0.1, **dict.fromkeys(BY_FACTOR, 0.5)}
+    monkeypatch.setattr(cimle, "mode_results", None)  # no second time
+    assert cimle.by_factor([cimle.FULL], settings).measured == told
 
 
 def test_diversity_of_skewed_streets_is_judged_by_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

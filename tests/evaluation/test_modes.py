@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from variegate.data.dataset.opening import open_data
 from variegate.data.streets.factors import Reading
-from variegate.data.streets.streets import Streets, odds, paint, read
-from variegate.evaluation.metrics.modes import RARE, expected_coverage, modes
+from variegate.data.streets.streets import FACTORS, Streets, odds, paint, read
+from variegate.evaluation.measuring.streets import mode_results
+from variegate.evaluation.metrics.modes import RARE, expected_coverage, is_of_factor, modes
+from variegate.evaluation.pages.report import numbers_of, readable_factors
+from variegate.methods.pix2pix import pix2pix
+from variegate.runs.measured import Results
 
 pytestmark = pytest.mark.core
 DAY_CREAM, DAY_BRICK, NIGHT_BLUE = [0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [2, 3, 0, 0, 0]
@@ -30,6 +35,8 @@ def test_counts_by_hand() -> None:
     assert result.coverage == pytest.approx(4 / 12)
     assert result.rare_recall == pytest.approx(1 / 4)  # day blue, dusk blue, night sage, night blue
     assert result.precision == pytest.approx(4 / 6)
+    each = {"time": 1.0, "paint": 5 / 6, "season": 1.0, "car": 5 / 6, "weather": 1.0, "time x paint": 5 / 6}
+    assert result.readable == pytest.approx(each)
 
 
 def test_total_variation_by_hand() -> None:
@@ -45,7 +52,22 @@ def test_unreadable_draws_reach_nothing() -> None:
 
 def test_precision_asks_only_for_factors_the_layout_shows() -> None:
     no_car = (True, True, True, False, True)
-    assert modes(reading([0, 0, 0, -1, 0], [0, 0, -1, -1, 0], present=no_car)).precision == 0.5
+    found = modes(reading([0, 0, 0, -1, 0], [0, 0, -1, -1, 0], present=no_car))
+    assert found.precision == 0.5
+    assert found.readable == {"time": 1, "paint": 1, "season": 0.5, "weather": 1, "time x paint": 1}
+    assert "time x car" not in modes(reading([0, 0, 0, -1, 0], present=no_car), ("time", "car")).readable
+
+
+def test_precision_comes_by_factor_but_apart_from_the_other_numbers() -> None:
+    pairs = open_data("streets:9", size=32, split="test")
+    generator = pix2pix(width=4).build_generator(pairs.shapes).eval()
+    found = mode_results(generator, pairs, seed=0, layouts=2, draws=3)[0]
+    every = ["time_and_paint", *(factor.name for factor in FACTORS)]
+    assert {name for name in found if is_of_factor(name)} == {f"precision_of_{what}" for what in every}
+    assert found["precision"].value <= min(found[f"precision_of_{what}"].value for what in every)
+    assert not any(is_of_factor(name) for name in numbers_of(Results(found)).measured)
+    assert set(readable_factors(Results(found))[0].measured) == {f"precision_of_{what}" for what in every}
+    assert readable_factors(Results({"coverage": found["coverage"]})) == []
 
 
 def test_no_rare_mode_gives_no_recall() -> None:

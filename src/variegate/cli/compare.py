@@ -35,7 +35,7 @@ class Compare:
         for why in content["refused"].values():
             print(f"not compared: {why}")
         for metric, name in content["best"].items():
-            if "_best_of_" in metric or "_top10" in metric:
+            if any(part in metric for part in ("_best_of_", "_top10", "precision_of_")):
                 continue
             others = content["differences"].get(metric, {})
             even = [other for other, gap in others.items() if gap["low"] <= 0 <= gap["high"]]

@@ -12,6 +12,8 @@ from ..core.errors import ConfigError
 from ..core.launch import first
 from .parsing import sampler_of
 
+DETAILED = ("_best_of_", "_per_dim_class_", "precision_of_")  # shown in the report as curves and tables
+
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -104,7 +106,7 @@ class Evaluate:
             print(json.dumps(content, indent=2))
             return
         for name, metric in content["metrics"].items():
-            if "_best_of_" in name or "_per_dim_class_" in name:  # shown in the report as curves and a table
+            if any(part in name for part in DETAILED):
                 continue
             interval = "[{:.4g}, {:.4g}]".format(*metric["ci"]) if metric.get("ci") else ""
             print(f"{name:24} {metric['value']:10.4g} {interval:24} {metric['unit']}, {metric['better']} is better")

@@ -13,15 +13,12 @@ import torch
 from ...core.capabilities import HasSampler
 from ...core.errors import check_keywords
 from ...core.interfaces import Generator, Size
-from ...core.processes import shared
-from ...core.progress import watched
 from ...data.conditions.image import ImageCondition
 from ...data.conditions.labels import Labels
 from ...data.conditions.landmarks import Landmarks, points_of
 from ...data.dataset.pairs import Pairs
-from ...data.dataset.sampling import sample_pair, sample_raw
+from ...data.dataset.sampling import sample_raw
 from ...data.derived.derived import SuperRes
-from ...data.streets.streets import read
 from ...runs.health import code_sensitivity
 from ...runs.measured import Measured, Protocol, Results, libraries
 from ..metrics.calibration import Calibration, calibration, calibration_metrics
@@ -32,20 +29,19 @@ from ..metrics.fidelity import WINDOW, fidelity, measures_for
 from ..metrics.landmark_error import landmark_error
 from ..metrics.likelihood import Likelihood, likelihood, only_likelihood
 from ..metrics.low_resolution import against_low_resolution
-from ..metrics.modes import RARE, Modes, modes
 from ..metrics.normal_consistency import normal_consistency
 from ..metrics.plugged import Networks
 from ..metrics.segmentation import segmentation
 from ..metrics.spread import Levels, centre_distances, feature_spread
 from ..protocols import NamedProtocol, named_protocol
 from .cost import drawing_costs
-from .drawn import Drawn, WhichCodes, codes_for, draw_samples, words_of
+from .drawn import Drawn, WhichCodes, draw_samples, words_of
 from .gathering import Gathered
 from .sets import set_metrics
+from .streets import MODE_LAYOUTS, mode_results
 
 INSIDE = "pixels inside the hole only, except for FSIM"
 MAP_INSIDE = "mean over the pixels inside the hole of the map that lpips gives with spatial=True"
-MODE_LAYOUTS, MODE_DRAWS = 8, 200
 PANEL = 8  # conditions used to find out whether the code matters
 
 
@@ -247,49 +243,3 @@ def sensitivity(generator: Generator, pairs: Pairs, conditions: int = PANEL, sam
         notes=() if hole is None else ("of pixels in the hole of each condition, since the others are given",),
     )
     return Measured(value=value, n=len(raw), unit="ratio", better="higher", protocol=record)
-
-
-def mode_results(
-    generator: Generator,
-    pairs: Pairs,
-    seed: int,
-    which: WhichCodes = "both",
-    layouts: int = MODE_LAYOUTS,
-    draws: int = MODE_DRAWS,
-) -> tuple[dict[str, Measured], dict[tuple[str, ...], int]]:
-    """Mode coverage, rare recall, precision and total variation on streets, and samples per mode over all layouts.
-
-    The fewer draws are readable, the greater is the total variation, even of true images.
-    """
-    draws = draws if which != "trained" or generator.fixed_codes is None else len(generator.fixed_codes)
-    count = min(layouts, len(pairs))
-
-    def count_modes(item: int) -> Modes:
-        layout = pairs.layout(item)
-        assert layout is not None, "only streets have modes"
-        return modes(read(sample_pair(generator, pairs, item, codes_for(generator, item, draws, seed, which)), layout))
-
-    each = shared(watched(range(count), "layouts whose modes are counted", count), count_modes)
-    totals = {mode: sum(one.counts[mode] for one in each) for mode in each[0].counts}
-    words = {
-        "coverage": ("share of the time of day x facade paint combinations reached", "higher"),
-        "rare_recall": (f"the same among combinations with odds of at most {RARE:.0%}", "higher"),
-        "precision": ("share of draws in which every factor of the street can be read", "higher"),
-        "total_variation": ("half the L1 distance of the readable draws to the true odds", "lower"),
-    }
-    measured = {}
-    for name, (metric, better) in words.items():
-        record = Protocol(
-            name=name,
-            metric=metric,
-            libraries=libraries("variegate", "numpy"),
-            value_range="[-1, 1]",
-            inputs=len(each),
-            samples=draws,
-            seed=seed,
-            size=pairs.size,
-            notes=("factors are read from colours by counting, no network in between",),
-        )
-        values = [float(getattr(one, name)) for one in each]
-        measured[name] = Measured.mean(values, unit="share", better=better, protocol=record)  # type: ignore[arg-type]
-    return measured, totals

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ...core.errors import DataError
 from ...data.streets.factors import Reading
@@ -20,6 +21,7 @@ from ...data.streets.scene import FACTORS
 from ...data.streets.streets import find, odds
 
 NAMES = ("time", "paint")
+PRECISION_OF = "precision_of_"  # prefix of the metrics of one factor, or of some
 RARE = 0.05  # a mode is rare if its odds are at most this: 4 of the 12 time x paint modes, 14 % of all images
 
 
@@ -31,6 +33,14 @@ class Modes(NamedTuple):
     precision: float  # fraction of samples in which every factor of the layout could be read, so they show some mode
     total_variation: float  # half the L1 distance between the readable samples and the true odds; lower is better
     counts: dict[tuple[str, ...], int]  # readable samples per mode, by the names of its values; includes every mode
+    readable: dict[
+        str, float
+    ]  # fraction of samples in which each factor of the layout was read, and all named together
+
+
+def is_of_factor(name: str) -> bool:
+    """Whether a metric is the precision of some factors alone."""
+    return name.startswith(PRECISION_OF)
 
 
 def modes(reading: Reading, names: Sequence[str] = NAMES) -> Modes:
@@ -48,15 +58,33 @@ def modes(reading: Reading, names: Sequence[str] = NAMES) -> Modes:
     reached, rare = counts > 0, truth <= RARE + 1e-12
     draws = counts.sum()
     variation = 0.5 * float(np.abs(counts / draws - truth).sum()) if draws else 1.0
-    complete = (reading.factors[:, reading.present] >= 0).all(1).float().mean().item() if reading.present.any() else 0.0
+    whole = reading.factors[:, reading.present] >= 0
     words = itertools.product(*(find(name).values for name in names))
     return Modes(
         coverage=float(reached.mean()),
         rare_recall=float(reached[rare].mean()) if rare.any() else math.nan,
-        precision=complete,
+        precision=share(whole.all(1)) if reading.present.any() else 0.0,
         total_variation=variation,
         counts=dict(zip(words, counts.ravel().tolist())),
+        readable=readable(reading, names),
     )
+
+
+def share(found: Tensor) -> float:
+    return float(found.float().mean())
+
+
+def readable(reading: Reading, names: Sequence[str]) -> dict[str, float]:
+    """The fraction of samples in which each factor was read, and that in which all the named ones were, "time x paint".
+
+    Factors that the layout does not show are left out, and with one of them all the named ones together.
+    """
+    places = {factor.name: place for place, factor in enumerate(FACTORS) if reading.present[place]}
+    read = reading.factors >= 0
+    found = {name: share(read[:, place]) for name, place in places.items()}
+    if len(names) > 1 and all(name in places for name in names):
+        found[" x ".join(names)] = share(read[:, [places[name] for name in names]].all(1))
+    return found
 
 
 def count(reading: Reading, names: Sequence[str] = NAMES) -> npt.NDArray[np.int64]:

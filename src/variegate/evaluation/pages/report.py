@@ -16,7 +16,7 @@ from ...runs.folder import RunFolder
 from ...runs.measured import Results
 from ..measuring.measure import Evaluation
 from ..metrics.likelihood import is_of_class
-from ..metrics.modes import NAMES, expected_coverage
+from ..metrics.modes import NAMES, expected_coverage, is_of_factor
 from .page import (
     Cell,
     Curve,
@@ -93,7 +93,7 @@ def sections_of(
     sections += [surprisal_section(model, pairs, found.likelihood)] if found.likelihood else []
     if found.counts:
         table = modes_table("Samples of each combination", "The model", found.counts, found.results)
-        sections.append(Section("Modes", HIDDEN, [table]))
+        sections.append(Section("Modes", HIDDEN, [table, *readable_factors(found.results)]))
     missing = " ".join(f"Skipped {line}." for line in found.skipped)
     sections.append(Section("Numbers", missing, [numbers_of(found.results)]))
     more = more_samples_section(found.results)
@@ -150,8 +150,18 @@ def coverage_sentence(name: str, counts: Counts, results: Results) -> str:
 
 def numbers_of(results: Results) -> Numbers:
     caption = "Brackets: 95 % interval of the mean over conditions. Open a row to see how the value was measured."
-    shown = {name: one for name, one in results.measured.items() if not is_of_curve(name) and not is_of_class(name)}
+    elsewhere = (is_of_curve, is_of_class, is_of_factor)
+    shown = {name: one for name, one in results.measured.items() if not any(told(name) for told in elsewhere)}
     return Numbers("Metrics", caption, shown)
+
+
+def readable_factors(results: Results) -> list[Numbers]:
+    """The precision of each factor, and of those that make modes; empty if it was not measured."""
+    shown = {name: one for name, one in results.measured.items() if is_of_factor(name)}
+    caption = (
+        "The fraction of images in which a factor is readable. The metric precision counts those with all of them."
+    )
+    return [Numbers("Precision by factor", caption, shown)] if shown else []
 
 
 def training_curves(run: RunFolder) -> list[Item]:
