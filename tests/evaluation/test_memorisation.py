@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from variegate.data.dataset.opening import open_data
 from variegate.evaluation.metrics.memorisation import NearestBy, TrainingImages
+from variegate.evaluation.pages import sheets
 
 
 def test_copies_are_found_and_new_images_are_farther() -> None:
@@ -28,9 +31,9 @@ def test_the_nearest_is_that_of_the_distance_and_of_the_hole(by: NearestBy) -> N
     real = torch.stack([training.raw(i)[1] for i in range(len(training))]).flatten(1).double() / 127.5
     new = torch.stack([held.raw(i)[1] for i in range(3)])
     holes = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.1
-    kept = TrainingImages(training, by=by)
+    kept = TrainingImages(training)
     for given, chosen in ((None, torch.ones(3, 3072, dtype=torch.bool)), (holes, holes.expand(-1, 3, -1, -1))):
-        found = kept.nearest(new, given)
+        found = kept.nearest(new, given, by)
         for i, where in enumerate(chosen.flatten(1)):
             apart = (real - new[i].flatten().double() / 127.5)[:, where]
             each = apart.abs().mean(dim=1) if by == "l1" else apart.square().mean(dim=1).sqrt()
@@ -50,5 +53,21 @@ def test_far_outliers_matter_less_in_l1() -> None:
     base = torch.full((3, 32, 32), 100, dtype=torch.uint8)
     square, off = base.clone(), base + 20
     square[:, :6, :6] = 255
-    kept = {by: TrainingImages(Two([square, off]), by=by) for by in ("rmse", "l1")}  # type: ignore[arg-type]
-    assert {by: int(one.nearest(base[None]).items[0]) for by, one in kept.items()} == {"rmse": 1, "l1": 0}
+    kept = TrainingImages(Two([square, off]))  # type: ignore[arg-type]
+    found = {by: int(kept.nearest(base[None], by=by).items[0]) for by in ("rmse", "l1")}  # type: ignore[arg-type]
+    assert found == {"rmse": 1, "l1": 0}
+
+
+def test_the_report_shows_the_nearest_by_both_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    training, held = open_data("streets:30", size=32), open_data("streets:30", split="test", size=32)
+    drawn = torch.stack([held.raw(i)[1] for i in range(len(held))])[:8, None]
+    monkeypatch.setattr(sheets.contact_sheets, "sample", lambda *_: drawn)
+    pages: list[list[list[torch.Tensor]]] = []
+    monkeypatch.setattr(sheets.contact_sheets, "page", lambda rows: pages.append(rows))
+    section = sheets.memory_section(SimpleNamespace(codes=lambda _: None), held, training)  # type: ignore[arg-type]
+    assert section.items[0].rows == ("sample", "nearest (RMSE)", "nearest (L1)")
+    real = torch.stack([training.raw(i)[1] for i in range(len(training))]).double()
+    for sample, *shown in zip(*pages[0]):
+        apart = (real - sample).flatten(1)
+        for nearest, each in zip(shown, (apart.square().mean(dim=1), apart.abs().mean(dim=1))):
+            assert torch.equal(nearest, real[int(each.argmin())].to(torch.uint8))

@@ -25,31 +25,29 @@ class Nearest(NamedTuple):
 
 
 class TrainingImages:
-    """Training images made small for the search, evenly spaced if there are more than `most`.
+    """Training images made small for the search, evenly spaced if there are more than `most`."""
 
-    Args:
-        by: the distance to them: root mean squared (rmse) or mean absolute (l1) difference of pixels.
-    """
-
-    def __init__(self, training: Pairs, most: int = IMAGES, by: NearestBy = "rmse") -> None:
+    def __init__(self, training: Pairs, most: int = IMAGES) -> None:
         count = min(most, len(training))
         self.items = torch.arange(count) * len(training) // count
         parts = [reduced(torch.stack([training.raw(i)[1] for i in some.tolist()])) for some in self.items.split(64)]
-        self.small, self.power = torch.cat(parts).flatten(1), POWERS[by]
+        self.small = torch.cat(parts).flatten(1)
 
     @torch.no_grad()
-    def nearest(self, images: Tensor, holes: Tensor | None = None) -> Nearest:
+    def nearest(self, images: Tensor, holes: Tensor | None = None, by: NearestBy = "rmse") -> Nearest:
         """Of images uint8 (n, C, H, W), of the size of the training images.
 
         Args:
             holes: bool (n, 1, H, W), the pixels that are compared, of each image its own; None: all.
+            by: root mean squared (rmse) or mean absolute (l1) difference of pixels.
         """
+        power = POWERS[by]
         wanted = reduced(images)
         counted = torch.ones_like(wanted) if holes is None else shrink(holes.float()).expand_as(wanted)
         shares = counted.flatten(1) / counted.flatten(1).sum(dim=1, keepdim=True).clamp(min=1e-12)
-        roots = shares ** (1 / self.power)
+        roots = shares ** (1 / power)
         each = zip(wanted.flatten(1).split(1), roots.split(1))
-        apart = torch.cat([torch.cdist(one * root, self.small * root, p=self.power) for one, root in each])
+        apart = torch.cat([torch.cdist(one * root, self.small * root, p=power) for one, root in each])
         best = apart.min(dim=1)
         return Nearest(self.items[best.indices], best.values)
 

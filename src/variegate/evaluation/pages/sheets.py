@@ -134,13 +134,18 @@ def memory_section(model: Model, pairs: Pairs, training: Pairs) -> Section:
     kept, holes = TrainingImages(training), pairs.condition.hole(raws)
     of_drawn, of_real = (kept.nearest(each, holes) for each in (drawn, real))
     ratio = float(of_drawn.distances.mean() / of_real.distances.mean().clamp(min=1e-6))
-    rows = [[*drawn], [training.raw(item)[1] for item in of_drawn.items.tolist()]]
+    in_l1 = kept.nearest(drawn, holes, "l1")
+    shown = [[training.raw(item)[1] for item in found.items.tolist()] for found in (of_drawn, in_l1)]
+    where = "" if holes is None else " in the hole"
     caption = (
-        "Above, one sample of each of the first held-out conditions; below, the training image whose colours are "
-        f"nearest{'' if holes is None else ' in the hole'}. Samples are {number(ratio)} times as far from training "
-        "images as real held-out images are: much less than 1 means copies."
+        "Above, one sample of each of the first held-out conditions; below, the training images whose colours are "
+        f"nearest{where}, by RMSE and in L1. By RMSE, samples are {number(ratio)} times as far from training images as "
+        "real held-out images are: much less than 1 means copies."
     )
-    figure = Figure("Is it learned by heart?", caption, contact_sheets.page(rows), blank(items), ("sample", "nearest"))
+    page = contact_sheets.page([[*drawn], *shown])
+    figure = Figure(
+        "Is it learned by heart?", caption, page, blank(items), ("sample", "nearest (RMSE)", "nearest (L1)")
+    )
     return Section("Nearest training images", "", [figure])
 
 
