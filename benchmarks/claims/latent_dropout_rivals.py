@@ -1,7 +1,7 @@
 """Table 1 of latent dropout codes on streets: the best of as many outputs beside pix2pix, BicycleGAN and PixelNN.
 
-The paper compares normals estimated on 72 outputs of each method; no such network is at hand, so here it is the RMSE of
-the best of 20. All see 16,000 conditions, of which the rivals have one image each.
+The paper compares normals estimated on 72 outputs of each method, the best and the mean of the ten best; no such
+network is at hand, so here it is the RMSE of 20. All see 16,000 conditions, of which the rivals have one image each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from variegate.evaluation.metrics.aggregate import TOP
 from variegate.model.model import Model
 from variegate.runs.folder import RunFolder
 
@@ -44,6 +45,9 @@ RIVALS = (
 )
 
 
+SHOWN = ("rmse_best", f"rmse_top{TOP}", "rmse_mean", "ssim_best")
+
+
 def rivals(settings: Settings) -> list[Claim]:
     trials = (OURS, *RIVALS)
     prepare(trials, settings, measure=False)
@@ -56,22 +60,19 @@ def rivals(settings: Settings) -> list[Claim]:
             f"of {MOST} outputs, the best of the shared network is nearer to the real image than that of pix2pix, "
             "BicycleGAN and PixelNN (RMSE, means of seeds)",
             best[OURS.name] < min(others),
-            "best and mean of RMSE, best SSIM: "
-            + "; ".join(
-                f"{name}: " + ", ".join(words(row[metric]) for metric in ("rmse_best", "rmse_mean", "ssim_best"))
-                for name, row in rows.items()
-            ),
-            table(rows, "rmse_best", "rmse_mean", "ssim_best"),
+            "RMSE of the best, mean of the ten best and of all, best SSIM: "
+            + "; ".join(f"{name}: " + ", ".join(words(row[metric]) for metric in SHOWN) for name, row in rows.items()),
+            table(rows, *SHOWN),
         )
     ]
 
 
 @torch.no_grad()
 def of_outputs(trial: Trial, seed: int, settings: Settings) -> dict[str, float]:
-    """Return the accuracy of MOST outputs of held-out conditions; cached next to the run."""
+    """Return the accuracy of MOST outputs of held-out conditions; cached next to the run, if all SHOWN are there."""
     folder = trial.run(seed, settings)
     known = folder / "outputs.json"
-    if not known.is_file():
+    if not known.is_file() or not {*SHOWN} <= {*json.loads(known.read_text())}:
         model, held = Model.load(folder), RunFolder(folder).pairs("held")
         pairs = [held.raw(i) for i in range(4 if settings.quick else min(INPUTS, len(held)))]
         truth = torch.stack([image for _, image in pairs]).float() / 127.5 - 1

@@ -17,12 +17,15 @@ from benchmarks.claims import (
     cimle,
     cimle_variants,
     latent_dropout,
+    latent_dropout_rivals,
     mrgan,
     mrgan_tasks,
 )
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import BY_FACTOR, METRICS, Claim, Settings, Trial, every, prepare, words
+
+from variegate.evaluation.metrics.plugged import from_callable
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "part", "command", "versions", "machine"}
 
@@ -354,3 +357,57 @@ def test_the_anchor_is_judged_by_the_means_of_seeds_and_truth_stands_beside() ->
     assert "of the truth, 100 samples: coverage 0.9" in good.note
     assert not anchor.reaches("flow", "paper", row, {"precision": 0.51}).holds
     assert not anchor.reaches("flow", "paper", row, {"precision": 0.5, "total_variation": 0.1}).holds
+
+
+def test_the_ten_best_of_outputs_are_measured_also_where_they_were_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    truth, images = torch.zeros(2, 3, 16, 16), torch.arange(1, 21).view(1, 20, 1, 1, 1).expand(2, -1, 3, 16, 16) / 20
+    found = latent_dropout.accuracy(images, truth, "")
+    assert found["rmse_top10"] == pytest.approx(255 / 40 * sum(range(1, 11)) / 10, rel=1e-4)
+    assert found["rmse_best"] < found["rmse_top10"] < found["rmse_mean"]
+    assert found["ssim_mean"] < found["ssim_top10"] < found["ssim_best"]
+    assert "rmse_top10" not in latent_dropout.accuracy(images[:, :10], truth, "")
+    (tmp_path / "outputs.json").write_text(json.dumps({"rmse_best": 1.0, "rmse_mean": 2.0, "ssim_best": 0.5}))
+    trial = SimpleNamespace(run=lambda *_: tmp_path)
+    generator = SimpleNamespace(fixed_codes=None)
+    model = SimpleNamespace(codes=lambda _: None, generator=generator, decode=lambda *_: images[0])
+    pairs = [(None, torch.zeros(3, 16, 16, dtype=torch.uint8))] * 2
+    held = Two(pairs)
+    monkeypatch.setattr(latent_dropout_rivals, "RunFolder", lambda _: SimpleNamespace(pairs=lambda _: held))
+    monkeypatch.setattr(latent_dropout_rivals, "Model", SimpleNamespace(load=lambda _: model))
+    again = latent_dropout_rivals.of_outputs(trial, 0, Settings(tmp_path))  # type: ignore[arg-type]
+    assert {*latent_dropout_rivals.SHOWN} <= {*again}
+    assert json.loads((tmp_path / "outputs.json").read_text()) == again
+
+
+def test_landmark_errors_are_added_to_faces_that_were_measured_before_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "latent.json"
+    path.write_text(json.dumps({"rmse_best": 1.0}))
+    raw = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    raw[0, 4, 4] = raw[1, 8, 8] = 1
+    one = torch.tensor([[4.0, 4.0], [8.0, 8.0]])
+    detector = from_callable(lambda images: one + 4 * torch.arange(len(images))[:, None, None] * torch.tensor([1.0, 0]))
+    held = Two([(raw, None)] * 2)
+    model = SimpleNamespace(fixed_codes=lambda: torch.zeros(2, 1), decode=lambda *_: torch.zeros(2, 3, 16, 16))
+    monkeypatch.setattr(latent_dropout, "RunFolder", lambda _: SimpleNamespace(pairs=lambda _: held))
+    monkeypatch.setattr(latent_dropout, "Model", SimpleNamespace(load=lambda _: model))
+    monkeypatch.setattr(Trial, "run", lambda *_: tmp_path)
+    face, settings = latent_dropout.ALONE["late"], Settings(tmp_path)
+    monkeypatch.setattr(latent_dropout, "at_hand", lambda *_: None)
+    assert latent_dropout.measured(face, 0, settings) == {"rmse_best": 1.0}
+    monkeypatch.setattr(latent_dropout, "at_hand", lambda *_: detector)
+    found = {"rmse_best": 1.0, "landmark_error_best": 0.0, "landmark_error_mean": 0.25}
+    assert latent_dropout.measured(face, 0, settings) == found
+    assert json.loads(path.read_text()) == found
+    street = latent_dropout.TRIALS["late", 4]
+    path.write_text(json.dumps({"rmse_best": 1.0}))
+    assert latent_dropout.measured(street, 0, settings) == {"rmse_best": 1.0}, "streets have no landmarks"
+
+
+class Two(list):
+    """Enough of held-out pairs."""
+
+    raw = list.__getitem__
