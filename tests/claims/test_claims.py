@@ -20,11 +20,13 @@ from benchmarks.claims import (
     latent_dropout_rivals,
     mrgan,
     mrgan_tasks,
+    runs,
 )
 from benchmarks.claims.__main__ import main
 from benchmarks.claims.cost import cost
 from benchmarks.claims.runs import BY_FACTOR, METRICS, Claim, Settings, Trial, every, prepare, words
 
+from variegate.data import open_data
 from variegate.evaluation.metrics.plugged import from_callable
 
 KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "part", "command", "versions", "machine"}
@@ -32,7 +34,8 @@ KEYS = {"id", "paper", "claim", "data", "measured", "holds", "note", "part", "co
 
 def measured(lpips: float) -> dict[str, float]:
     others = ("coverage", "rare_recall", "precision", "frechet_squeezenet", "parameters")
-    return {"lpips": lpips, "code_sensitivity": 10 * lpips, **dict.fromkeys(others, 0.5)}
+    closeness = {"rmse_best": 9.0, "rmse_bicubic": 11.0}
+    return {"lpips": lpips, "code_sensitivity": 10 * lpips, **dict.fromkeys(others, 0.5)} | closeness
 
 
 LPIPS = {"pix2pix": 0.001, "pix2pix + noise": 0.002, "basisgan": 0.05, "basisgan-dsgan": 0.09, "dsgan": 0.08}
@@ -153,6 +156,9 @@ def moments(invented: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(mrgan, "optimal_ratio", lambda *_: 0.8)
     monkeypatch.setattr(mrgan, "lpips_of_real", lambda _: {"real": 0.1})
     monkeypatch.setattr(mrgan_tasks, "PHOTOS", str(tmp_path))
+    monkeypatch.setattr(mrgan_tasks, "RunFolder", lambda _: SimpleNamespace(pairs=lambda _: None))
+    monkeypatch.setattr(mrgan_tasks, "unrelated", lambda _: [])
+    monkeypatch.setattr(mrgan_tasks, "lpips_of", lambda _: 0.3)
     return found["variants"]
 
 
@@ -164,6 +170,12 @@ def test_the_verdicts_of_mrgan_follow_the_numbers(
     found = run(tmp_path, "mrgan")
     ids = ("ring", "variance", "without-gan", "reconstruction", "stable", "superres", "inpainting", "table")
     assert [found[name]["holds"] for name in ids] == [True, True, True, True, True, True, False, None]
+    superres = found["superres"]["measured"]
+    assert superres["bicubic: rmse_best"] == [11.0] * 3
+    assert superres["srgan + noise: rmse_best"] == [9.0] * 3
+    assert (superres["real: lpips"], superres["real: reduced_error"]) == ([0.3], [0.0])
+    assert "bicubic 11 ± 0" in found["superres"]["note"]
+    assert not any(name.startswith(("bicubic", "real")) for name in found["inpainting"]["measured"])
     assert found["unbiased"]["holds"]
     assert not found["diverse"]["holds"], "as diverse as BicycleGAN"
     assert found["stable"]["measured"]["MR2, 3 samples, weight 100"] == [None] * 3
@@ -411,3 +423,14 @@ class Two(list):
     """Enough of held-out pairs."""
 
     raw = list.__getitem__
+
+
+@pytest.mark.parametrize(("condition", "old"), [("superres:4", True), ("inpaint:centre", True), ("edges", False)])
+def test_only_small_images_and_holes_are_measured_anew(
+    condition: str, old: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = open_data("streets:4", size=32, condition=condition).condition
+    record = SimpleNamespace(condition=made.model_dump(mode="json"))
+    monkeypatch.setattr(runs, "RunFolder", lambda _: SimpleNamespace(record=record))
+    assert runs.is_old({"lpips": 0.1}, Path("run")) == old
+    assert not runs.is_old({"lpips": 0.1, "rmse_best": 3.0}, Path("run"))
