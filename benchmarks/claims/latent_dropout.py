@@ -32,7 +32,7 @@ from variegate.model.model import Model
 from variegate.networks.weights import folder as weights_folder
 from variegate.runs.folder import RunFolder
 
-from .runs import Claim, Settings, Trial, by_name, every, prepare, table, words
+from .runs import Claim, Settings, Trial, by_name, every, prepare, save_scatter, table, words
 
 FACES = str(Path(__file__).parents[3] / "shared" / "data" / "faces_landmarks")
 claim = partial(Claim, data="streets:2000 at 32x32, from normals", paper="He, Schiele, Fritz 2018")
@@ -93,7 +93,7 @@ def on_streets(settings: Settings) -> list[Claim]:
     most = [trial for (_, n), trial in TRIALS.items() if n == MOST]
     fewer = [trial for (_, n), trial in TRIALS.items() if n < MOST]
     rows = trained(fewer, one_seed(settings)) | trained((*most, ELEMENTS), settings)
-    draw_scatter(rows, (*TRIALS.values(), ELEMENTS), settings.cache / "scatter.svg")
+    draw_scatter(rows, (*TRIALS.values(), ELEMENTS), "scatter", settings)
     return [
         more_branches(rows),
         architectures(rows),
@@ -109,7 +109,7 @@ def on_faces(settings: Settings) -> list[Claim]:
         return []
     separate, others = [ALONE["separate"], BESIDE["separate"]], [one[a] for one in (ALONE, BESIDE) for a in QUICK]
     rows = trained(others, settings) | trained(separate, one_seed(settings))
-    draw_scatter(rows, (*ALONE.values(), *BESIDE.values()), settings.cache / "scatter-faces.svg")
+    draw_scatter(rows, (*ALONE.values(), *BESIDE.values()), "scatter-faces", settings)
     shown = (*SHOWN, *LANDMARKS)
     return [
         new_codes(rows[ALONE["shared"].name], FACE_BRANCHES),
@@ -334,10 +334,9 @@ def alive(rows: Rows, trials: Iterable[Trial], id: str = "alive", **of: Any) -> 
     )
 
 
-def draw_scatter(rows: Rows, trials: Iterable[Trial], path: Path) -> None:
-    """Write diversity against accuracy as SVG."""
+def draw_scatter(rows: Rows, trials: Iterable[Trial], name: str, settings: Settings) -> None:
+    """Write diversity against accuracy to the cache."""
     own = {trial.name: rows[trial.name] for trial in trials}
     points = {name: (mean(row["diversity_score"]), mean(row["rmse_best"])) for name, row in own.items()}
     axes = {"across": "diversity score, more is better", "up": "RMSE of the best output, less is better"}
-    on_white = Scatter(points, **axes).svg.replace("<svg ", '<svg style="background: white" ', 1)
-    path.write_text(on_white)
+    save_scatter(settings, name, Scatter(points, **axes))

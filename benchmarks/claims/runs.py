@@ -254,4 +254,5 @@ def save_figure(settings: Settings, name: str, rows: list[list[Tensor]]) -> None
 def save_scatter(settings: Settings, name: str, scatter: Scatter) -> None:
     """Write a scatter plot to the cache as SVG, on white."""
     on_white = scatter.svg.replace("<svg ", '<svg style="background: white" ', 1)
+    settings.cache.mkdir(parents=True, exist_ok=True)
     (settings.cache / f"{name}.svg").write_text(on_white)

@@ -13,6 +13,7 @@ from benchmarks.claims import (
     CLAIMS,
     anchor,
     basisgan,
+    basisgan_cost,
     basisgan_tasks,
     cimle,
     cimle_variants,
@@ -46,11 +47,12 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers in the place of trainings."""
     monkeypatch.setattr(Trial, "measure", lambda self, seed, _: measured(LPIPS.get(self.name, 0.04) + seed / 1000))
     monkeypatch.setattr(Trial, "run", lambda *_: Path("nowhere"))
-    for module in (basisgan, basisgan_tasks, mrgan, mrgan_tasks):
+    for module in (basisgan, basisgan_cost, basisgan_tasks, mrgan, mrgan_tasks):
         monkeypatch.setattr(module, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(basisgan, "shares_after", lambda *_: torch.full((3,), 1 / 3))
     monkeypatch.setattr(basisgan, "distances_to_input", lambda *_: (0.1, 0.01))
-    monkeypatch.setattr(basisgan, "cost", lambda _: {"step_seconds": 0.5, "megabytes": 2.0})
+    for module in (basisgan, basisgan_cost):
+        monkeypatch.setattr(module, "cost", lambda _: {"step_seconds": 0.5, "megabytes": 2.0})
 
 
 def run(folder: Path, name: str = "basisgan") -> dict[str, dict]:
@@ -64,7 +66,7 @@ def test_every_claim_says_what_was_measured_with_one_value_a_seed(invented: None
         assert set(claim) == KEYS
         assert claim["holds"] in (True, False, None)
         assert claim["measured"]
-        seeds = 1 if claim["id"] in ("cost", "facades") else 3
+        seeds = 1 if claim["id"] in ("cost", "facades", "quality-cost") else 3
         assert all(len(values) == seeds for values in claim["measured"].values())
         assert claim["command"] == f"python -m benchmarks.claims basisgan --only {claim['part']}"
 
@@ -235,6 +237,7 @@ def test_diversity_of_skewed_streets_is_judged_by_means(monkeypatch: pytest.Monk
     monkeypatch.setattr(cimle_variants, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(cimle_variants, "lpips_of_real", lambda _: {"its own": 0.1})
     monkeypatch.setattr(cimle_variants, "perceived", lambda trial, seed, _: scores[trial.name] + seed / 1000)
+    monkeypatch.setattr(cimle_variants, "by_use", lambda seed, _: 0.08)
     assert cimle_variants.perceived_diversity(Settings(tmp_path))[0].holds
     monkeypatch.setitem(scores, "crn", 0.11)
     assert not cimle_variants.perceived_diversity(Settings(tmp_path))[0].holds
