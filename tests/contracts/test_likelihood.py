@@ -48,9 +48,12 @@ def test_the_loss_is_bits_per_colour_of_a_pixel() -> None:
     assert abs(losses["generator"]["bits_per_dim"].item() - 3) < 0.3, "untrained, about as many as there are bits"
 
 
-@pytest.mark.parametrize("name", ["gated-pixelcnn", "pixelcnn"])
-def test_training_finds_images_more_and_more_likely(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "stacks"), [("gated-pixelcnn", "gated"), ("gated-pixelcnn", "residual"), ("pixelcnn", "plain")]
+)
+def test_training_finds_images_more_and_more_likely(name: str, stacks: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {"layers": 3, "width": 12, "bits": 3, "batch_size": 4, "ema_decay": 0.0}
+    options["generator.stacks"] = stacks
     options["training.learning_rate.generator"] = 3e-3
     settings = ExecutionSettings(quiet=True, device="cpu", log_every=1, save_every=40)
     run = variegate.train(name, "streets:20", tmp_path / "run", size=16, steps=40, run=settings, **options)

@@ -116,6 +116,11 @@ OPTIONS: dict[str, tuple[str, dict[str, Any], Size]] = {
     "gated pixelcnn": ("gated-pixelcnn", PIXELS, (8, 10)),
     "gated pixelcnn 3 bits": ("gated-pixelcnn", {**PIXELS, "filter": 5, "bits": 3}, (8, 10)),
     "gated pixelcnn mixture": ("gated-pixelcnn", {**PIXELS, "generator.output": "mixture"}, (8, 10)),
+    "gated pixelcnn residual": (
+        "gated-pixelcnn",
+        {**PIXELS, "generator.stacks": "residual", "generator.halvings": 1, "bits": 3},
+        (8, 10),
+    ),
     "pixelcnn": ("pixelcnn", PIXELS, (8, 10)),
     "pixelcnn autoencoder": ("pixelcnn-autoencoder", {**PIXELS, "encoder_scale": 0.05}, (8, 10)),
     "conv autoencoder none code": ("conv-autoencoder", {"encoder_scale": 0.05, "maps": 6}, (16, 32)),

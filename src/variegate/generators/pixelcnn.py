@@ -33,6 +33,8 @@ from ..networks.pixelcnn.masked_stack import MaskedStack
 from ..networks.pixelcnn.masked_steps import MaskedSteps
 from ..networks.pixelcnn.mixture_head import MixtureHead
 from ..networks.pixelcnn.one_image import OneImageHead, OneImageSteps
+from ..networks.pixelcnn.residual_stacks import ResidualStacks
+from ..networks.pixelcnn.residual_steps import ResidualSteps
 from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
 from .pixelcnn_sampling import Choose, Pick, by_field, by_probability, in_order, sample, shade
@@ -63,7 +65,7 @@ class PixelCNN(Generator):
 
     def __init__(
         self,
-        stack: GatedStacks | MaskedStack,
+        stack: GatedStacks | MaskedStack | ResidualStacks,
         head: ColourHead,
         bits: int,
         size: Size,
@@ -188,6 +190,8 @@ class PixelCNN(Generator):
     def steps(self, features: Features, batch: int) -> Steps:
         if isinstance(self.stack, GatedStacks):
             return GatedSteps(self.stack, features.state, batch, features.size)
+        if isinstance(self.stack, ResidualStacks):
+            return ResidualSteps(self.stack, features.state, batch, features.size)
         return MaskedSteps(self.stack, features.state, batch, features.size)
 
 
@@ -196,9 +200,16 @@ class PixelCNNConfig(GeneratorConfig):
     summary: ClassVar[str] = "masked convolutions, one colour of one pixel at a time"
 
     kind: Literal["pixelcnn"] = "pixelcnn"
-    stacks: Literal["gated", "plain"] = Field("gated", description="two gated stacks, or one with a blind spot")
-    layers: int = Field(8, ge=1, description="masked layers, including the one that reads the image")
+    stacks: Literal["gated", "plain", "residual"] = Field(
+        "gated", description="two gated stacks, one with a blind spot, or the two of PixelCNN++ with lower resolutions"
+    )
+    layers: int = Field(
+        8,
+        ge=1,
+        description="masked layers, including the one that reads the image; residual: blocks of the first half",
+    )
     width: int = Field(48, ge=1, description="p, maps of a gated layer; h of a plain one, which has 2h outside")
+    halvings: int = Field(2, ge=0, le=6, description="of the resolution, in residual stacks")
     filter: int = Field(3, ge=3, description="n: side of the window that a layer sees")
     first_filter: int = Field(7, ge=3, description="the same for the first layer")
     head: int = Field(96, ge=1, description="maps between the last layer and the logits")
@@ -243,9 +254,7 @@ class PixelCNNConfig(GeneratorConfig):
         channels = self.bottleneck or condition_channels
         unfolds = self.conditioning == "deconv" and channels > 0
         unfold = Deconvolution(channels, self.maps, size) if unfolds else None
-        kind = GatedStacks if self.stacks == "gated" else MaskedStack
-        channels = self.maps if unfolds else channels
-        stack = kind(image_channels, self.width, self.layers, self.filter, self.first_filter, channels)
+        stack = self.build_stack(image_channels, self.maps if unfolds else channels)
         sizes = (stack.maps, self.head, image_channels, 2**self.bits)
         head = MixtureHead(*sizes, self.components) if self.output == "mixture" else ColourHead(*sizes)
         generator = PixelCNN(stack, head, self.bits, size, unfold, encoder, self.sampler)
@@ -253,5 +262,13 @@ class PixelCNNConfig(GeneratorConfig):
         if self.scaled:
             for network, gain in ((stack, 1.0), (head.hidden, 1.0), (head.logits, FLAT)):
                 scale_by_visible(network, gain)
+        if isinstance(stack, ResidualStacks):
+            stack.start()
         head.start()
         return generator
+
+    def build_stack(self, colours: int, conditions: int) -> GatedStacks | MaskedStack | ResidualStacks:
+        sizes = (colours, self.width, self.layers, self.filter, self.first_filter, conditions)
+        if self.stacks == "residual":
+            return ResidualStacks(*sizes, self.halvings)
+        return GatedStacks(*sizes) if self.stacks == "gated" else MaskedStack(*sizes)

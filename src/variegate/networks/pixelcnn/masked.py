@@ -49,10 +49,10 @@ class Masked(nn.Conv2d):
         kind: Mask | None,
         colours: int,
         parts: int = 1,
-        bias: bool = True,
+        stride: int = 1,
     ) -> None:
         above, left, right = window
-        super().__init__(inputs, outputs, (above + 1, left + 1 + right), bias=bias)
+        super().__init__(inputs, outputs, (above + 1, left + 1 + right), stride)
         self.around = (left, right, above, 0)
         mask = None
         if kind is not None:
@@ -66,7 +66,7 @@ class Masked(nn.Conv2d):
         return self.weight if self.mask is None else self.weight * self.mask
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(F.pad(x, self.around), self.weights(), self.bias)
+        return F.conv2d(F.pad(x, self.around), self.weights(), self.bias, self.stride)
 
 
 def pointwise(inputs: int, outputs: int, colours: int) -> Masked:
