@@ -88,6 +88,7 @@ BY_CLASS = {  # with the class and without
     ),
     "CIFAR-10 at 16x16": (SMALL_CIFAR["class"], SMALL_CIFAR["none"]),
 }
+WIDE = "100 numbers"
 ENCODED = {"bottleneck": 10, "encoder_scale": 0.25}
 RISING = {**ENCODED, "schedule.warmup_steps": 100}  # otherwise RMSProp's first steps may kill all ReLUs
 
@@ -95,13 +96,19 @@ RISING = {**ENCODED, "schedule.warmup_steps": 100}  # otherwise RMSProp's first 
 def squared(pixels: Trial) -> Trial:
     """Build the squared-error counterpart of a PixelCNN auto-encoder: the same data, steps and batches."""
     kept = {name: pixels.options[name] for name in ("batch_size", "ema_decay")}
-    name = f"{pixels.name.partition(',')[0]}, auto-encoder by squared error"
-    return Trial(name, "conv-autoencoder", {**ENCODED, **kept}, pixels.data, pixels.size, pixels.steps)
+    data, *_, wide = pixels.name.split(", ")
+    name = f"{data}, auto-encoder by squared error" + (f", {wide}" if wide == WIDE else "")
+    options = {**ENCODED, "bottleneck": pixels.options["bottleneck"], **kept}
+    return Trial(name, "conv-autoencoder", options, pixels.data, pixels.size, pixels.steps)
 
 
 OF_PIXELS = "PixelCNN auto-encoder", "pixelcnn-autoencoder"
 CODERS = {"digits": digits(*OF_PIXELS, width=32, **RISING), "streets": streets(*OF_PIXELS, width=36, **RISING)}
 AUTOENCODERS = {name: (pixels, squared(pixels)) for name, pixels in CODERS.items()}
+HUNDRED = {**RISING, "bottleneck": 100}  # the paper's other length
+OF_HUNDRED = f"{OF_PIXELS[0]}, {WIDE}", OF_PIXELS[1]
+WIDE_CODERS = {"digits": digits(*OF_HUNDRED, width=32, **HUNDRED), "streets": streets(*OF_HUNDRED, width=36, **HUNDRED)}
+WIDE_AUTOENCODERS = {name: (pixels, squared(pixels)) for name, pixels in WIDE_CODERS.items()}
 
 
 def portraits(settings: Settings) -> Trial:

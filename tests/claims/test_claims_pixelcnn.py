@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import torch
 from benchmarks.claims import pixelcnn
 from benchmarks.claims import pixelcnn_measures as measures
 from benchmarks.claims.pixelcnn_trials import AUTOENCODERS, BY_CLASS, GATED_AND_PLAIN
-from benchmarks.claims.runs import Claim, Settings
+from benchmarks.claims.runs import Claim, Settings, Trial
 
 from variegate.core.interfaces import Shapes
 from variegate.methods import method
@@ -123,6 +124,23 @@ def test_pixels_drawn_behind_a_vector_are_as_sharp_as_real_ones_and_use_it(inven
             good = values_of(trial.name, "reconstruction")[metric]
             invent({(trial.name, metric): [*good[:-1], last]})
             assert not pixelcnn.autoencoders(settings).holds, (trial.name, metric, last)
+
+
+def test_a_hundred_numbers_are_reported_beside_ten_and_change_nothing_of_those(
+    invent: Invent, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[Trial] = []
+    monkeypatch.setattr(pixelcnn, "prepare", lambda trials, *_, **__: prepared.extend(trials))
+    monkeypatch.setattr(pixelcnn, "save_figure", lambda *_: None)
+    monkeypatch.setattr(pixelcnn.figures, "reconstructions", lambda *_: None)
+    judged, told = pixelcnn.reconstructions(settings)
+    assert judged.holds
+    assert told.holds is None
+    assert told.measured.keys() == judged.measured.keys()
+    assert len({trial.name for trial in prepared}) == len(prepared) == 8
+    for ten, hundred in zip(prepared[:4], prepared[4:], strict=True):
+        assert (ten.options["bottleneck"], hundred.options["bottleneck"]) == (10, 100)
+        assert replace(hundred, name=ten.name, options={**hundred.options, "bottleneck": 10}) == ten
 
 
 def test_files_hold_hardly_more_than_the_model_says(invent: Invent, settings: Settings) -> None:
