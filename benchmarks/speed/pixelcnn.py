@@ -8,24 +8,30 @@ show how the time per pixel grows with the image.
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest.mock import patch
 
 import torch
 
 from variegate.core.interfaces import Shapes
+from variegate.generators import pixelcnn
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
+from variegate.networks.pixelcnn.compiled_steps import compiled
 from variegate.randomness.none import NoRandomness
 
 from .measure import peak_bytes, processor_seconds, timed
 from .results import Row, Settings, row
 
 LIMIT, MEMORY_LIMIT, GROWTH_LIMIT = 6.0, 3.0, 1.3
+COMPILED = "gated, 1 image, compiled"  # by Numba, if it is installed; others of one image go through NumPy
 COLOURS, SIDE, LIMITED = 3, 32, 16  # no limit for smaller batches: call overhead dominates
 Task = Callable[[], object]
 
 
 def rows(settings: Settings) -> list[Row]:
     batches, side = ((1, 2), 8) if settings.quick else ((1, 16, 64), SIDE)
-    found = [measure(stacks, batch, side, settings) for stacks in ("gated", "plain") for batch in batches]
+    with patch.object(pixelcnn, "compiled", lambda: None):
+        found = [measure(stacks, batch, side, settings) for stacks in ("gated", "plain") for batch in batches]
+    found.insert(1, measure("gated", 1, side, settings, COMPILED) if compiled() else row(COMPILED, None, LIMIT))
     return [*found, memory(batches[1], side, settings), *growth(batches[1], settings)]
 
 
@@ -52,13 +58,16 @@ def tasks(generator: PixelCNN, batch: int, side: int, settings: Settings) -> tup
     return draw, once
 
 
-def measure(stacks: str, batch: int, side: int, settings: Settings) -> Row:
-    taken = settings.compare(*tasks(built(stacks, side, settings), batch, side, settings), pairs=3)
+def measure(stacks: str, batch: int, side: int, settings: Settings, case: str = "") -> Row:
+    draw, once_over = tasks(built(stacks, side, settings), batch, side, settings)
+    if case:
+        draw()  # compile
+    taken = settings.compare(draw, once_over, pairs=3)
     drawn, once = taken.seconds
     return row(
-        f"{stacks}, {batch} images",
+        case or f"{stacks}, {batch} images",
         taken.ratio,
-        LIMIT if batch >= LIMITED or settings.quick else None,
+        LIMIT if batch >= LIMITED or case or settings.quick else None,
         size=[side, side],
         speed_up=COLOURS * side * side * once / drawn,
         **taken.details("drawn", "pass"),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Shapes, Size
+from variegate.generators import pixelcnn
 from variegate.generators.pixelcnn import PixelCNN, PixelCNNConfig
 from variegate.methods import method
 from variegate.networks.pixelcnn.gated_stacks import GatedLayer
@@ -24,6 +25,12 @@ pytestmark = pytest.mark.core
 
 STACKS = ("gated", "plain", "residual")
 MIXTURE = {"output": "mixture", "components": 3}
+
+
+@pytest.fixture(autouse=True)
+def _through_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single images; tests/networks/test_compiled_row.py compares those that Numba draws with these."""
+    monkeypatch.setattr(pixelcnn, "compiled", lambda: None)
 
 
 def built(colours: int, size: Size, conditions: int = 0, **settings: Any) -> PixelCNN:

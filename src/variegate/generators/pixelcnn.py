@@ -25,6 +25,7 @@ from ..core.method import GeneratorConfig, Given, Method
 from ..networks.blocks import init_glorot
 from ..networks.pixelcnn.bottleneck import Bottleneck
 from ..networks.pixelcnn.colour_head import ColourHead
+from ..networks.pixelcnn.compiled_steps import CompiledSteps, compiled
 from ..networks.pixelcnn.deconvolution import Deconvolution
 from ..networks.pixelcnn.gated_stacks import GatedStacks
 from ..networks.pixelcnn.gated_steps import GatedSteps
@@ -37,7 +38,7 @@ from ..networks.pixelcnn.residual_stacks import ResidualStacks
 from ..networks.pixelcnn.residual_steps import ResidualSteps
 from ..networks.pixelcnn.steps import Steps
 from ..randomness.sites import tile_to
-from .pixelcnn_sampling import Choose, Pick, by_field, by_probability, in_order, sample, shade
+from .pixelcnn_sampling import Choose, by_field, by_probability, in_order, sample, sample_by_rows, shade
 
 FLAT = 0.1  # of the logits' weights, so that all levels are about as likely at first
 
@@ -165,7 +166,7 @@ class PixelCNN(Generator):
             weight = self.head.logits.weight
             field = tile_to(code.flatten(0, 1).unflatten(1, self.shape), features.size).to(weight)
             level = self.quantise(image.to(weight)).expand(shape).flatten(0, 1)
-            drawn = sample(*self.start(features, field, known), level, self.head.levels, known)
+            drawn = self.draw_levels(features, field, level, known)
         return self.show(drawn.clone()).unflatten(0, shape[:2])
 
     def walk(self, condition: Tensor, choose: Choose) -> Tensor:
@@ -177,15 +178,26 @@ class PixelCNN(Generator):
             drawn = sample(steps, by_probability(self.head, steps, choose), level, self.head.levels, 0)
         return self.show(drawn.clone())
 
-    def start(self, features: Features, field: Tensor, known: int) -> tuple[Steps, Pick]:
-        """What samples by uniform numbers (N, C, H, W); a single image on a processor in half of the time."""
-        temperature, stack = self.sampler.temperature, self.stack
+    def draw_levels(self, features: Features, field: Tensor, level: Tensor, known: int) -> Tensor:
+        """Sample levels by uniform numbers (N, C, H, W); a single image on a processor in half of the time or less."""
+        temperature, stack, levels = self.sampler.temperature, self.stack, self.head.levels
         alone = len(field) == 1 and field.device.type == "cpu" and field.dtype == torch.float32
-        if alone and isinstance(stack, GatedStacks):
-            steps = OneImageSteps(stack, features.state, 1, features.size)
-            return steps, OneImageHead(self.head, steps.result).picks(in_order(field, known), temperature)
-        several = self.steps(features, len(field))
-        return several, by_probability(self.head, several, by_field(field, known), temperature)
+        if not (alone and isinstance(stack, GatedStacks)):
+            several = self.steps(features, len(field))
+            pick = by_probability(self.head, several, by_field(field, known), temperature)
+            return sample(several, pick, level, levels, known)
+        if type(self.head) is ColourHead and (row := compiled()):
+            rows = CompiledSteps(stack, features.state, 1, features.size)
+            rows.start(row, self.head, temperature)
+            return sample_by_rows(rows, field, level, levels, known)
+        steps = OneImageSteps(stack, features.state, 1, features.size)
+        return sample(
+            steps,
+            OneImageHead(self.head, steps.result).picks(in_order(field, known), temperature),
+            level,
+            levels,
+            known,
+        )
 
     def steps(self, features: Features, batch: int) -> Steps:
         if isinstance(self.stack, GatedStacks):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.capabilities import Choose
 from ..networks.pixelcnn.colour_head import ColourHead, HeadSteps
+from ..networks.pixelcnn.compiled_steps import CompiledSteps
 from ..networks.pixelcnn.steps import Steps
 
 T = TypeVar("T", Tensor, Any)
@@ -73,4 +74,15 @@ def sample(steps: Steps, pick: Pick, image: Tensor, levels: int, known: int) -> 
                     value[colour] = shade(level[colour], levels)
                 steps.put(x, colour, value[colour])
             steps.keep(x)
+    return found.permute(3, 2, 0, 1)
+
+
+def sample_by_rows(steps: CompiledSteps, uniform: Tensor, image: Tensor, levels: int, known: int) -> Tensor:
+    """`sample` for a single image, by uniform numbers (1, C, H, W) in [0, 1)."""
+    height, width = image.shape[-2:]
+    found, numbers = (one.permute(2, 3, 1, 0).contiguous() for one in (image, uniform))
+    for y in range(height):
+        steps.row(y, shade(found[y - 1], levels).permute(2, 1, 0) if y else None)
+        if (y + 1) * width > known:
+            steps.draw(found[y], numbers[y], max(0, known - y * width))
     return found.permute(3, 2, 0, 1)

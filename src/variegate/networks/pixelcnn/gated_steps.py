@@ -57,7 +57,7 @@ class GatedSteps(Steps):
             offset = bias_of(before.output)
             constants.append(bias_of(layer.link) + bias_of(layer.horizontal) + centre @ offset)
             self.bases[:, i + 1] = self.blocks(self.zeros(2 * self.maps, 1), offset[:, None])
-        self.constants = [constant[:, None] for constant in constants]
+        self.constants, self.matrices = [constant[:, None] for constant in constants], matrices
         self.plans = [self.plan(colour, matrices, self.carry(self.layers[-1])) for colour in range(self.colours)]
 
     def blocks(self, gates: Tensor, stream: Tensor | None = None) -> Tensor:
