@@ -120,7 +120,11 @@ class Neighbours(Config):
 
 
 class Training(Config):
-    """All settings of training outside the networks and the losses."""
+    """All settings of training outside the networks and the losses.
+
+    Raises:
+        ConfigError: neighbours are wanted, whose holes are similar, and fresh holes, which are not.
+    """
 
     steps: int = Field(
         100_000,
@@ -162,6 +166,7 @@ class Training(Config):
     )
     jitter: float = Field(1.0, ge=1, le=16, description="resize to this multiple of the size, then crop at random")
     flip: bool = Field(False, description="mirror half of the pairs")
+    fresh_holes: bool = Field(False, description="cut another hole out of an image at every visit; needs inpaint")
     neighbours: Neighbours = Neighbours()
 
     @model_validator(mode="before")
@@ -170,6 +175,15 @@ class Training(Config):
         return (
             {RENAMED.get(name, name): value for name, value in values.items()} if isinstance(values, dict) else values
         )
+
+    @model_validator(mode="after")
+    def _one_hole_for_neighbours(self) -> Training:
+        if self.neighbours.threshold and self.fresh_holes:
+            raise ConfigError(
+                "training.neighbours.threshold finds pairs with similar holes, but training.fresh_holes gives an image "
+                "another hole at every visit; leave one of the two out"
+            )
+        return self
 
     def ema_decay_at(self, step: int) -> float:
         """The decay of a step: at first (1 + step) / (10 + step), so that the average soon forgets the weights that

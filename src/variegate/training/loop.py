@@ -206,7 +206,7 @@ def stream(pairs: Pairs, method: Method, run: ExecutionSettings, fabric: Fabric,
     if settings.neighbours.threshold:
         with fabric.rank_zero_first(local=True):  # other processes of the machine find its cached result
             others = neighbours(pairs, settings.neighbours).others
-    visits = Visits(pairs, settings.jitter, settings.flip, others)
+    visits = Visits(pairs, settings.jitter, settings.flip, others, settings.fresh_holes)
     for visit in DataLoader(visits, order.per_rank, sampler=order, num_workers=run.workers, collate_fn=collate):
         broken, pools = isinstance(visit, DataError), method.objective.pools
         if pools and agree_to_stop(fabric, broken) and not broken:  # or it would wait for the others' part

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...core.errors import DataError, did_you_mean
+from ...core.errors import ConfigError, DataError, did_you_mean
 from ...core.interfaces import Shapes, Size
 from ..conditions import CompositeCondition, Condition, ImageCondition
 from ..derived.derived import Derived, Self
@@ -20,6 +20,7 @@ from ..readers.items import SPLITS, Direction, Seen
 from .origins import Origin
 
 CACHE_BYTES = 1 << 30
+VISITS = 1 << 63  # items' numbers are smaller, and what else is drawn by a visit's key has no such bit
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,14 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
             self._cache[index] = pair
         return pair
 
-    def make(self, image: Tensor, index: int) -> Tensor:
-        """Derive the condition (c, H, W) of pair `index` from an image (3, H, W) of any size."""
+    def make(self, image: Tensor, index: int, visit: int | None = None) -> Tensor:
+        """Derive the condition (c, H, W) of pair `index` from an image (3, H, W) of any size.
+
+        Args:
+            visit: key of a visit, which decides on the hole in the place of the item.
+        """
         assert self._made is not None
-        made = self._made.make(image, item_number(self.split, index))
+        made = self._made.make(image, item_number(self.split, index) if visit is None else VISITS + visit)
         if isinstance(self.condition, CompositeCondition):
             return self.condition.with_image(made, self._origin.parts(index))
         return made
@@ -165,6 +170,19 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         """The label map uint8 (1, H, W) of a street at the pairs' size, whatever the condition; None for other data."""
         self._must_have(index)
         return self._origin.layout(index, self.size)
+
+    def check_fresh_holes(self) -> None:
+        """Raise ConfigError if these conditions cannot have another hole at every visit."""
+        if self.derived is None or not self.derived.cuts_hole:
+            raise ConfigError(
+                f"training.fresh_holes is for --condition inpaint, but {self.condition.spelling} cuts no holes; "
+                "leave it out"
+            )
+        if not self.derived.varies:
+            raise ConfigError(
+                f"training.fresh_holes does nothing with --condition {self.condition.spelling}, whose hole is always "
+                "the same; leave it out, or give --condition inpaint"
+            )
 
     def hole(self, index: int) -> Tensor | None:
         """The pixels (H, W), bool, that the condition of a pair leaves open; None: all."""

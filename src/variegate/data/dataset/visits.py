@@ -35,23 +35,31 @@ class Visits(Dataset[Visit | DataError]):
     """Pairs as used in training: resized to `jitter` times the size, cropped to the size, randomly mirrored.
 
     Condition and image are cropped and mirrored alike, depending only on the visit's key. Holes are cut after the crop:
-    no crop moves or loses them, and an item has the same hole at every visit. The blocks of superres:K are also made
-    after the crop, so that they start at the first pixel of the network input. Neighbours are cropped and mirrored
-    like the image.
+    no crop moves or loses them, and an item has the same hole at every visit, unless holes are fresh. The blocks of
+    superres:K are also made after the crop, so that they start at the first pixel of the network input. Neighbours are
+    cropped and mirrored like the image.
 
     Args:
         others: indices of each pair's neighbours (len(pairs), N), -1 where there are fewer than N.
+        fresh_holes: each visit's key decides on its hole, instead of the item.
     """
 
     def __init__(
-        self, pairs: Pairs, jitter: float = 1.0, flip: bool = False, others: NDArray[np.int32] | None = None
+        self,
+        pairs: Pairs,
+        jitter: float = 1.0,
+        flip: bool = False,
+        others: NDArray[np.int32] | None = None,
+        fresh_holes: bool = False,
     ) -> None:
         if jitter < 1:
             raise ConfigError(f"jitter must be at least 1 (no jitter), got {jitter}")
         if flip:
             pairs.condition.check_mirroring()
+        if fresh_holes:
+            pairs.check_fresh_holes()
         height, width = self.size = pairs.size
-        self.flip, self.others = flip, others
+        self.flip, self.others, self.fresh_holes = flip, others, fresh_holes
         late = pairs.derived is not None and pairs.derived.after_crop
         if late and jitter > 1 and pairs.condition.part(Landmarks) is not None:
             raise ConfigError(
@@ -84,7 +92,7 @@ class Visits(Dataset[Visit | DataError]):
         if mirror:
             condition, image = self.pairs.condition.mirror(condition), image.flip(-1)
         if self._make is not None:
-            condition = self._make(condition, index)
+            condition = self._make(condition, index, key if self.fresh_holes else None)
         item: Visit = {"condition": condition, "image": image, "index": index, "key": key}
         if self.others is not None:
             numbers = [int(number) for number in self.others[index]]

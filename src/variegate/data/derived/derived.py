@@ -30,6 +30,7 @@ class Derived(ABC):
     Attributes:
         channels: channels of the condition: 1, 3, or 4 for an image with a hole and its mask.
         cuts_hole: whether it has a hole to fill.
+        varies: whether another number of the item can give another hole.
         after_crop: whether it must be made after cropping, because a crop would move holes and cut through blocks.
     """
 
@@ -50,6 +51,10 @@ class Derived(ABC):
         Raises:
             DataError: see `check`.
         """
+
+    @property
+    def varies(self) -> bool:
+        return False
 
     def check(self, size: Size, where: str) -> None:  # noqa: B027 most accept any image
         """Raise DataError if it cannot be made from images of `size`; `where` names them."""
@@ -138,6 +143,10 @@ class Inpaint(Derived):
     def __str__(self) -> str:
         return "inpaint:centre" if self.centre else "inpaint"
 
+    @property
+    def varies(self) -> bool:
+        return not self.centre
+
     def make(self, image: Pixels, item: int = 0) -> Pixels:
         size = (image.shape[0], image.shape[1])
         return holes.cut(image, holes.centre(size) if self.centre else holes.rectangle(size, item))
@@ -169,6 +178,10 @@ class InpaintMasks(Derived):
     def masks(self) -> Masks:
         """The masks of the folder. Raises DataError if it does not exist, or has no images."""
         return Masks(self.folder)
+
+    @property
+    def varies(self) -> bool:
+        return len(self.masks) > 1
 
     def make(self, image: Pixels, item: int = 0) -> Pixels:
         return holes.join(image, self.masks.of(item, (image.shape[0], image.shape[1])))
