@@ -26,13 +26,24 @@ def conditions_of(run: str | Path, texts: Sequence[str]) -> list[tuple[str, Any]
     in_words = not condition_from_mapping(read_record(model_folder(Path(run))).condition).suffixes
     for text in texts:
         split, _, number = text.partition(":")
-        if in_words and not (split in SPLITS and number.isdecimal()):
+        if in_words and not names_item(text):
             found.append((file_name(text), text))
         elif (item := item_of(run, text)) is None:
             found.append((Path(text).stem, Path(text)))
         else:
             found.append((f"{split}{number}", item[0]))
     return found
+
+
+def real_image_of(run: str | Path, text: str) -> Tensor | None:
+    """The image of an item such as `test:3`, uint8 (C, H, W); None for other conditions, whose image is not known."""
+    item = item_of(run, text) if names_item(text) else None
+    return None if item is None else item[1]
+
+
+def names_item(text: str) -> bool:
+    split, _, number = text.partition(":")
+    return split in SPLITS and number.isdecimal()
 
 
 def masked_conditions_of(run: str | Path, texts: Sequence[str], mask: Path | None) -> list[tuple[str, Any]]:

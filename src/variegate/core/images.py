@@ -78,6 +78,15 @@ def sheet(rows: Sequence[Sequence[Tensor]], gap: int = 2, background: int = 255)
     return page
 
 
+def titled(page: Tensor, titles: Sequence[str], width: int) -> Tensor:
+    """A sheet uint8 (3, H, W) below a title of up to two lines for each of its columns, which are `width` apart."""
+    head = Image.new("RGB", (page.shape[-1], 30), "white")
+    pen, letters = ImageDraw.Draw(head), ImageFont.load_default(11)
+    for i, title in enumerate(titles):
+        pen.multiline_text((i * width + 1, 27), title, "black", letters, "ld", 2)
+    return torch.cat([torch.from_numpy(np.array(head)).permute(2, 0, 1), page], dim=1)
+
+
 def heat(values: Tensor, top: float) -> Tensor:
     """Non-negative values (H, W) as colours from dark (0) to bright (`top`): uint8 (3, H, W)."""
     colours = torch.tensor(HEAT, dtype=torch.float32)
