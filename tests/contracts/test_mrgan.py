@@ -206,6 +206,31 @@ def test_weights_are_the_published_ones(table: str, family: str) -> None:
         assert (objective.first, objective.second) == (weight, weight)
 
 
+@pytest.mark.parametrize("proxy", [True, False])
+def test_without_moments_it_is_the_baseline_with_noise_and_no_predictor(proxy: bool) -> None:
+    """What the released code calls base, with the network and the noise of the method itself."""
+    options = {"moments": 0, "proxy": proxy}
+    found = method("mrgan", options)
+    own = found.objective
+    assert (own.reconstruction, own.distance, own.samples, own.share, own.adversarial) == (100, "l1", 1, 1, 1)
+    assert (found.generator, found.randomness) == (method("mrgan").generator, method("mrgan").randomness)
+    assert method("mrgan", {**options, "dataset": "maps"}).objective == own
+    for name, other in (("mrgan-superres", "srgan"), ("mrgan-inpainting", "glcic")):
+        one, two = method(name, options), method(other, {"noise": "input"})
+        for part in ("objective", "generator", "randomness", "training", "derived"):
+            assert getattr(one, part) == getattr(two, part)
+        assert one.previous is None
+    assert found.previous is None
+
+
+def test_the_baseline_learns_from_one_sample_without_moments() -> None:
+    (generator, objective), given = made(moments=0, **{"objective.samples": 1}), batch()
+    terms = terms_of(objective, generator, given)
+    assert set(terms) == {"l1", "adversarial"}
+    fakes = generator(given.condition, generator.draw_for(given.key, 1))
+    torch.testing.assert_close(terms["l1"], 100 * (fakes[:, 0] - given.image).abs().mean())
+
+
 @pytest.mark.parametrize("family", ["gaussian", "laplace"])
 def test_the_weights_of_inpainting_are_those_of_images_in_0_to_1(family: m.Family) -> None:
     """1000 and 1000 times errors in [0, 1], divided by pixels alone while they are summed over 3 colours."""

@@ -36,7 +36,7 @@ from .registry import preset
 
 PAPER = "Lee, Ha, Kim: Harmonizing maximum likelihood with GANs for multimodal conditional generation. ICLR 2019"
 Task = Literal["translation", "superres", "inpainting"]
-Number = Literal[1, 2]
+Number = Literal[0, 1, 2]  # 0: the baseline, with plain reconstruction and the same noise
 
 # weights in the released code for one and two moments: direct, then proxy
 WEIGHTS: dict[str, dict[Family, tuple[tuple[float, float], tuple[float, float]]]] = {
@@ -87,7 +87,7 @@ def mrgan(
             moments=moments, family=family, proxy=proxy, **weights(dataset, moments, family, proxy), width=width
         ),
         training=steps,
-        previous=first if proxy else None,
+        previous=first if proxy and moments else None,
         previous_role="predictor",
     )
 
@@ -105,6 +105,7 @@ def mrgan_superres(
 
     `residual` is ours: networks add detail to the bicubic enlargement, which a short training needs.
     """
+    kind = {"moments": moments, "family": family, "proxy": proxy, "reconstruction": 0.0, "share": 0.25}
     precise = family == "gaussian" and not proxy
     return Method(
         name="mrgan-superres",
@@ -116,18 +117,16 @@ def mrgan_superres(
         randomness=SUPERRES_NOISE,
         objective=superres_objective(width).model_copy(
             update={
-                "moments": moments,
-                "family": family,
-                "proxy": proxy,
+                **kind,
                 "samples": 12 if proxy else 24,
                 "min_noise": 1e-4 if precise else 0.01,
-                "share": 0.25,
-                "reconstruction": 0.0,
                 **weights("superres", moments, family, proxy),
             }
+            if moments
+            else {}
         ),
         training=training(batch_size=32, flip=False),
-        previous=moment_predictor("superres", family, width, scale, residual) if proxy else None,
+        previous=moment_predictor("superres", family, width, scale, residual) if proxy and moments else None,
         previous_role="predictor",
     )
 
@@ -140,6 +139,7 @@ def mrgan_inpainting(
 
     `residual` is ours: networks add to a smooth filling of the hole.
     """
+    kind = {"moments": moments, "family": family, "proxy": proxy, "reconstruction": 0.0, "share": 0.5}
     return Method(
         name="mrgan-inpainting",
         paper=PAPER,
@@ -150,21 +150,19 @@ def mrgan_inpainting(
         randomness=COMPLETION_NOISE,
         objective=completion_objective(width).model_copy(
             update={
-                "moments": moments,
-                "family": family,
-                "proxy": proxy,
+                **kind,
                 "samples": 12,
-                "share": 0.5,
                 "min_noise": completion_noise(family),
-                "reconstruction": 0.0,
                 # published only for a proxy: 1000 and 1000 in [0, 1], where errors are summed over 3 colours;
                 # in [-1, 1] squares of pixels and of deviations are 4 times, squares of variances 16 times as large
                 "first": 3 * 1000 / 4,
                 "second": 3 * 1000 / (16 if family == "gaussian" else 4),
             }
+            if moments
+            else {}
         ),
         training=training(batch_size=16, flip=False),
-        previous=moment_predictor("inpainting", family, width, residual=residual) if proxy else None,
+        previous=moment_predictor("inpainting", family, width, residual=residual) if proxy and moments else None,
         previous_role="predictor",
     )
 
@@ -207,6 +205,8 @@ def unet(width: int) -> UNetConfig:
 
 def weights(table: str, moments: Number, family: Family, proxy: bool) -> dict[str, float]:
     """`first` is the weight of the only term or of the centre; `second`, with a proxy, that of the dispersion."""
+    if not moments:
+        return {"samples": 1, "share": 1.0, "reconstruction": 100}  # of pix2pix
     of_one, of_two = WEIGHTS[table][family][int(proxy)]
     weight = of_one if moments == 1 else of_two
     return {"first": weight, "second": weight}
