@@ -143,6 +143,25 @@ def test_holes_count_alone_for_moments_and_the_whole_image_for_plain_reconstruct
     torch.testing.assert_close(terms["l2"].detach(), expected)
 
 
+def test_a_local_discriminator_compares_only_the_box_around_the_hole() -> None:
+    generator, objective = made(
+        "mrgan-inpainting", **{"objective.discriminator": "local", "objective.generator_steps": 1}
+    )
+    given = batch()
+    judged, _ = [losses for losses in objective.updates(generator, given, 0)]
+    outside = given._replace(image=given.image.clone())
+    outside.image[..., 12:] = 0.5  # holes are in columns 3 to 12, their boxes in 3 to 11
+    assert torch.equal(
+        next(objective.updates(generator, outside, 0))["discriminator"]["adversarial"],
+        judged["discriminator"]["adversarial"],
+    )
+    outside.image[..., 5] = 0.5
+    assert not torch.equal(
+        next(objective.updates(generator, outside, 0))["discriminator"]["adversarial"],
+        judged["discriminator"]["adversarial"],
+    )
+
+
 def test_the_predictor_is_no_player_and_stays_in_eval_mode() -> None:
     generator, objective = made()
     owned = {id(p) for player in objective.players(generator).values() for p in player}
@@ -288,6 +307,10 @@ def test_what_cannot_work_is_refused_in_a_sentence() -> None:
     refused("deviations of few samples", family="laplace", **{"objective.unbiased": True})
     refused("needs to know where the hole is", "glcic", **{"objective.conditional": False})
     refused("need a generator that fills holes", **{"objective.masked": True})
+    local = {"objective.discriminator": "local"}
+    refused("discriminator local needs to know", "mrgan-inpainting", **local, **{"objective.conditional": False})
+    refused("discriminator completion or local need a generator that fills holes", **local)
+    refused("raise training.batch_size", "glcic", **local, batch_size=1)
     refused("generator.scale is 2, but its data is superres:4; give --scale", "srgan", **{"generator.scale": 2})
     refused("only training.rebalance data works", rebalance="loss")
     with pytest.raises(ConfigError, match=r"generator\.family and objective\.family differ; give --family"):

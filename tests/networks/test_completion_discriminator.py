@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from variegate.core.interfaces import Size
-from variegate.networks.discriminators.completion import GlobalLocal, corner, crop
+from variegate.networks.discriminators.completion import GlobalLocal, Local, corner, crop
 from variegate.networks.discriminators.patch import Judgement, logits
 
 pytestmark = pytest.mark.core
@@ -167,3 +167,22 @@ def test_every_parameter_and_pixel_receives_a_gradient() -> None:
     assert missing == []
     assert image.grad is not None
     assert bool(image.grad.flatten(2).any(dim=2).all())
+
+
+def test_the_local_half_judges_the_box_around_the_hole_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    both, alone = GlobalLocal(3, (32, 32), width=2).eval(), Local(3, (32, 32), width=2).eval()
+    own = {name: value.shape for name, value in alone.local.blocks.state_dict().items()}
+    assert own == {name: value.shape for name, value in both.local.blocks.state_dict().items()}
+    mask = masks((32, 32), (0, 0, 12, 16), (20, 9, 12, 15))
+    image = torch.randn(2, 3, 32, 32, requires_grad=True)
+    [verdict] = logits(alone(seeing(mask), image))
+    assert verdict.shape == (2, 1, 1, 1)
+    verdict.sum().backward()
+    assert image.grad is not None
+    inside = torch.zeros(2, 1, 32, 32, dtype=torch.bool)
+    inside[0, :, :16, :16] = inside[1, :, 16:, 8:24] = True  # a box is half as high and wide as its image
+    assert not image.grad.masked_select(~inside).any()
+    assert bool(image.grad.masked_select(inside).any())
+    missing = [name for name, value in alone.named_parameters() if value.grad is None or not value.grad.any()]
+    assert missing == []

@@ -23,10 +23,12 @@ from ..core.processes import mean_of_all
 from ..losses import moments as m
 from ..losses.adversarial import Mode, discriminator_loss, generator_loss
 from ..networks.blocks import Norm
-from ..networks.discriminators.completion import GlobalLocal
+from ..networks.discriminators.completion import GlobalLocal, Local
 from ..networks.discriminators.patch import Judgement, logits
 from ..networks.discriminators.srgan import SRGANDiscriminator
 from .adversarial import AdversarialConfig, discriminator_of
+
+AROUND_HOLES = {"completion": GlobalLocal, "local": Local}  # discriminators that look for the hole in the condition
 
 
 class MomentReconstruction(Objective):
@@ -125,7 +127,9 @@ class MomentReconstructionConfig(ObjectiveConfig):
     distance: Literal["l1", "l2"] = Field("l1", description="distance of plain reconstruction")
     adversarial: float = Field(1.0, ge=0, description="weight of the GAN term; 0 trains no discriminator")
     mode: Mode = "vanilla"
-    discriminator: Literal["patch", "srgan", "completion"] = "patch"
+    discriminator: Literal["patch", "srgan", "completion", "local"] = Field(
+        "patch", description="local: the half of completion that sees the box around the hole, alone"
+    )
     conditional: bool = Field(True, description="the discriminator sees the condition")
     masked: bool = Field(False, description="moments count only inside the hole")
     width: int = Field(64, ge=1, description="base width of the discriminator")
@@ -169,18 +173,20 @@ class MomentReconstructionConfig(ObjectiveConfig):
         """Why the discriminator does not fit: a local one needs a hole, one with a single logit a batch of several."""
         if self.discriminator != "patch" and self.adversarial and method.training.batch_size < 2:
             return "its smallest maps are single pixels, normalised over the batch; raise training.batch_size"
-        if self.discriminator == "completion" and not self.conditional:
-            return "discriminator completion needs to know where the hole is; set objective.conditional to true"
-        if (self.masked or self.discriminator == "completion") and not method.generator.fills_holes:
-            return "objective.masked and discriminator completion need a generator that fills holes"
+        around_hole = self.discriminator in AROUND_HOLES
+        if around_hole and not self.conditional:
+            name = self.discriminator
+            return f"discriminator {name} needs to know where the hole is; set objective.conditional to true"
+        if (self.masked or around_hole) and not method.generator.fills_holes:
+            return f"objective.masked and discriminator {' or '.join(AROUND_HOLES)} need a generator that fills holes"
         return None
 
     def build(self, shapes: Shapes, opposite: Opposite) -> MomentReconstruction:
         return MomentReconstruction(self.judge_of(shapes) if self.adversarial else nn.Identity(), self)
 
     def judge_of(self, shapes: Shapes) -> nn.Module:
-        if self.discriminator == "completion":
-            return GlobalLocal(shapes.image_channels, shapes.size, self.width)
+        if self.discriminator in AROUND_HOLES:
+            return AROUND_HOLES[self.discriminator](shapes.image_channels, shapes.size, self.width)
         channels = shapes.image_channels + (shapes.condition_channels if self.conditional else 0)
         if self.discriminator == "srgan":
             return SRGANDiscriminator(channels, self.width)

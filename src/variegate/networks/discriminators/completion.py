@@ -54,7 +54,7 @@ class GlobalLocal(nn.Module):
 
     def __init__(self, image_channels: int, size: Size, width: int = 64) -> None:
         super().__init__()
-        self.box: Size = (max(1, size[0] // 2), max(1, size[1] // 2))
+        self.box = box_of(size)
         features = 16 * width
         self.whole = Branch(image_channels, size, width, features)
         self.local = Branch(image_channels, self.box, width, features)
@@ -70,6 +70,36 @@ class GlobalLocal(nn.Module):
         *local, near = self.local(crop(image, *corner(condition[:, -1], self.box), self.box))
         logits = self.verdict(torch.cat([far, near], dim=1))
         return [[*whole, *local, logits[..., None, None]]]
+
+
+class Local(nn.Module):
+    """The local half alone: a branch for the box around the hole, whose only feature is the logit.
+
+    Outside the hole, real and generated images are the same; this sees less of that than `GlobalLocal`.
+
+    Args:
+        size: H, W of the images; it accepts no other. The box has half the height and width; of a larger hole, it sees
+            the middle.
+    """
+
+    def __init__(self, image_channels: int, size: Size, width: int = 64) -> None:
+        super().__init__()
+        self.box = box_of(size)
+        self.local = Branch(image_channels, self.box, width, features=1)
+
+    def forward(self, condition: Tensor, image: Tensor) -> Judgement:
+        """The branch's maps for images (B, C, H, W) in [-1, 1], then the logits (B, 1, 1, 1).
+
+        Args:
+            condition: its last channel is the mask, 1 inside the hole and -1 outside; the rest is ignored.
+        """
+        *maps, logits = self.local(crop(image, *corner(condition[:, -1], self.box), self.box))
+        return [[*maps, logits[..., None, None]]]
+
+
+def box_of(size: Size) -> Size:
+    """Half of the height and width, at least one pixel."""
+    return max(1, size[0] // 2), max(1, size[1] // 2)
 
 
 def corner(mask: Tensor, box: Size) -> tuple[Tensor, Tensor]:
