@@ -286,6 +286,53 @@ def test_the_predictors_likelihood_and_samples_are_those_of_its_distribution(fam
     torch.testing.assert_close(images.std(dim=0), reference.stddev[0], rtol=0.15, atol=0)
 
 
+@torch.no_grad()
+def scramble(module: nn.Module) -> None:
+    """Weights and statistics that look trained, so that none can stand in for another."""
+    for name, tensor in module.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 1.5)
+        elif tensor.is_floating_point():
+            tensor.add_(torch.randn_like(tensor) * (0.3 if tensor.ndim < 2 else 0.03))
+
+
+LATENT = {"randomness": {"kind": "latent", "sites": ["up*"], "size": 3}}
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "options"),
+    [
+        ("mrgan", 16, {}),
+        ("mrgan", 8, {"family": "laplace"}),  # noise enters the last layer, too
+        ("mrgan", 16, LATENT),
+        ("mrgan-superres", 16, {"residual": True}),
+        ("mrgan-superres", 16, {"randomness.sites": ["inner", "outer"]}),
+        ("mrgan-inpainting", 16, {}),
+    ],
+)
+def test_a_generator_that_starts_from_its_predictor_draws_the_centre(
+    name: str, side: int, options: dict[str, Any]
+) -> None:
+    torch.manual_seed(5)
+    chosen, shapes = (
+        method(name, {**TINY, "from_predictor": True, **options}),
+        Shapes(3 + (name == "mrgan-inpainting"), 3, (side, side)),
+    )
+    generator, predictor = chosen.build_generator(shapes).eval(), chosen.build_objective(shapes).predictor
+    assert isinstance(predictor, MomentPredictor)
+    scramble(predictor)
+    weights = predictor.centre_weights(generator.state_dict())
+    generator.load_state_dict(weights)
+    given = torch.rand(2, shapes.condition_channels, side, side) * 2 - 1
+    with torch.no_grad():
+        centre, _ = predictor.moments(given)
+        silent = generator(given, torch.zeros(2, 1, generator.code_size))[:, 0]
+        images = generator(given, generator.draw_for(torch.arange(2), 32))
+    torch.testing.assert_close(silent, centre, rtol=1e-4, atol=1e-5)
+    assert float((images.mean(dim=1) - centre).abs().max()) < 1 / 127.5, "the same, to a level of 8 bits"
+    assert float(images.std(dim=1).mean()) > 0, "noise is heard, or no gradient would tell samples apart"
+
+
 def refused(sentence: str, name: str = "mrgan", **options: Any) -> None:
     with pytest.raises(ConfigError, match=sentence):
         method(name, {**TINY, **options})
@@ -307,6 +354,17 @@ def test_what_cannot_work_is_refused_in_a_sentence() -> None:
     refused("deviations of few samples", family="laplace", **{"objective.unbiased": True})
     refused("needs to know where the hole is", "glcic", **{"objective.conditional": False})
     refused("need a generator that fills holes", **{"objective.masked": True})
+    refused("needs a predictor, which mrgan has", proxy=False, from_predictor=True)
+    refused("needs a predictor, which mrgan has", "glcic", from_predictor=True)
+    wider = "width 8, but its predictor's is 4; they must be the same"
+    refused(wider, from_predictor=True, **{"generator.width": 8})
+    refused(
+        "kind unet, but its predictor's is srresnet",
+        from_predictor=True,
+        **{"previous.generator.backbone": {"kind": "srresnet"}},
+    )
+    dropout = {"randomness": {"kind": "element_dropout", "sites": ["up*"]}}
+    refused("randomness element_dropout does not enter as further channels", from_predictor=True, **dropout)
     local = {"objective.discriminator": "local"}
     refused("discriminator local needs to know", "mrgan-inpainting", **local, **{"objective.conditional": False})
     refused("discriminator completion or local need a generator that fills holes", **local)
@@ -389,8 +447,32 @@ def test_a_longer_run_keeps_the_predictor_that_it_began_with(tmp_path: Path) -> 
     assert RunFolder(run).config.method.previous.training.steps == 2
 
 
-def test_a_resumed_run_has_its_predictor_with_it(tmp_path: Path) -> None:
-    first = (*MRGAN, "--previous.training.steps", "2", "--save-every", "2")
+def test_a_run_may_start_from_its_predictors_weights(tmp_path: Path) -> None:
+    still = ("--training.learning-rate.generator", "0", "--training.weight-decay", "0")
+    begin = (*MRGAN, *still, "--from-predictor", "true")
+    run = train("mrgan", tmp_path / "run", *begin)
+    given = train("mrgan", tmp_path / "given", *begin, "--predictor", str(run / "previous"))
+    predictor = variegate.load(run / "previous").generator.state_dict()
+    for one in (run, given):
+        state = torch.load(one / "checkpoints/step-00000002/state.pt", weights_only=True)
+        for part in ("generator", "ema"):
+            weights = {f"backbone.{name.replace('.inner', '')}": value for name, value in state[part].items()}
+            for name in ("down2.layer.conv.weight", "up4.layer.conv.weight", "up2.layer.norm.1.bias"):
+                old = predictor[f"backbone.stages.{name}"]
+                assert torch.equal(weights[f"backbone.stages.{name}"][: len(old)], old)
+            assert torch.equal(
+                weights["backbone.stages.up1.layer.conv.bias"], predictor["backbone.stages.up1.layer.conv.bias"][:3]
+            )
+    with pytest.raises(ConfigError, match="--initial and --from-predictor both say where the generator starts"):
+        train("mrgan", tmp_path / "both", *begin, "--initial", str(run))
+    other = train("moment-predictor", tmp_path / "wide", "--width", "8")
+    with pytest.raises(ConfigError, match="width 4, but its predictor's is 8; they must be the same"):
+        train("mrgan", tmp_path / "other", *begin, "--predictor", str(other))
+
+
+@pytest.mark.parametrize("more", [(), ("--from-predictor", "true")])
+def test_a_resumed_run_has_its_predictor_with_it(more: tuple[str, ...], tmp_path: Path) -> None:
+    first = (*MRGAN, *more, "--previous.training.steps", "2", "--save-every", "2")
     whole = train("mrgan", tmp_path / "whole", *first, "--steps", "4")
     run = train("mrgan", tmp_path / "run", *first)
     shutil.rmtree(run / "previous")

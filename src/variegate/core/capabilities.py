@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -51,6 +51,13 @@ class HasMoments(Protocol):
 
     def deviation(self, condition: Tensor) -> Tensor:
         """Standard deviation (B, C, H, W), for images in [-1, 1]."""
+
+    def centre_weights(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights with which another network outputs the centre: of the same layers, which may read noise besides.
+
+        Args:
+            own: state of that network.
+        """
 
 
 @runtime_checkable

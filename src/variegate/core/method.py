@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import BeforeValidator, SerializeAsAny, model_validator
@@ -18,26 +18,11 @@ from torch import nn
 
 from .config import Config, Registered, Training
 from .errors import ConfigError, WeightsError
+from .given import Given
 from .interfaces import Generator, Objective, Randomness, Shapes
 
 SIDES = (8, 16, 32, 64, 128, 256, 512)  # sizes that are tried where images are too small for a method
 Opposite = Callable[[], Generator]  # makes a generator of the other direction, from images to conditions
-
-
-class Given(Protocol):
-    """What a component may ask about the data's conditions; implemented in `data.conditions`."""
-
-    @property
-    def channels(self) -> int:
-        """K of encoded conditions."""
-
-    @property
-    def noun(self) -> str:
-        """What a user would call one condition."""
-
-    @property
-    def spelling(self) -> str:
-        """How `--condition` spells it, such as superres:4 or class+edges; its kind if the data come with it."""
 
 
 class Component(Registered, ABC):
@@ -88,6 +73,10 @@ class GeneratorConfig(Component):
         """The family of distributions whose moments it predicts, if any."""
         return None
 
+    def centre(self) -> GeneratorConfig | None:
+        """The network that outputs the centre of the moments it predicts, if any."""
+        return None
+
     def check_data(self, condition: Given) -> None:
         """Raise ConfigError if it cannot use these conditions, or if there are none."""
         if not condition.channels:
@@ -103,12 +92,14 @@ class RandomnessConfig(Component):
     Attributes:
         has_code: there is a code, so images of one condition can differ.
         comparable: the distance of two codes says how different their images should be.
+        appends: the code enters as further input channels alone, after a layer's own.
     """
 
     group: ClassVar[str] = "randomness"
     kinds: ClassVar[dict[str, type[Any]]] = {}
     has_code: ClassVar[bool] = True
     comparable: ClassVar[bool] = True
+    appends: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, shapes: Shapes) -> Randomness:
@@ -167,6 +158,10 @@ class ObjectiveConfig(Component):
     def smallest_batch(self, batch_size: int) -> int:
         """The number of conditions in the smallest pass through the generator."""
         return batch_size
+
+    def from_predicted(self) -> bool:
+        """Whether the generator of a new run starts from the weights of its predictor."""
+        return False
 
     def indivisible(self) -> str | None:
         """Why the mean over micro-batches is not what the whole batch gives; None if it is."""

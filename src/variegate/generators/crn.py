@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
+from ..core.given import Given
 from ..core.interfaces import Conv, Features, Randomness, Shapes
-from ..core.method import GeneratorConfig, Given
+from ..core.method import GeneratorConfig
 from ..networks.blocks import Norm, init_glorot, norm_layer
 from ..randomness.heads import HeadLayer
 from ..randomness.sites import CodeLayer, PlainLayer

@@ -18,9 +18,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
+from ..core.given import Given
 from ..core.images import enlarge, with_known
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
-from ..core.method import GeneratorConfig, Given, Method
+from ..core.method import GeneratorConfig, Method
 from ..networks.time_unet import Conditioning, TimeUNet
 from ..randomness.sites import tile_to
 from .change_of_variables import log_density

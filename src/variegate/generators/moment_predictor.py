@@ -7,6 +7,7 @@ is ambiguous, has a likelihood, and can be sampled, each pixel independently.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -14,10 +15,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError
+from ..core.given import Given
 from ..core.interfaces import Features, Generator, Randomness, Shapes
-from ..core.method import GeneratorConfig, Given, Method
+from ..core.method import GeneratorConfig, Method
 from ..losses.moments import Family, mle
 from ..randomness.sites import tile_to
+from .adoption import centre_weights
 from .completion import LOG_DISPERSION_OUTSIDE, CompletionConfig
 from .srresnet import SRResNetConfig
 from .staged import Staged
@@ -61,6 +64,10 @@ class MomentPredictor(Generator):
         losses = mle(self.family, image, *self.moments(condition)) + CONSTANT[self.family]
         return -losses.flatten(1).sum(dim=1)
 
+    def centre_weights(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights with which a network without dispersion, of state `own`, outputs the centre; see `adoption`."""
+        return centre_weights(self.backbone.state_dict(), own)
+
     def encode(self, condition: Tensor) -> Features:
         return Features(condition, self.moments(condition), (condition.shape[-2], condition.shape[-1]))
 
@@ -89,6 +96,9 @@ class MomentPredictorConfig(GeneratorConfig):
 
     def moments_family(self) -> str:
         return self.family
+
+    def centre(self) -> GeneratorConfig:
+        return self.backbone
 
     def build(self, randomness: Randomness, shapes: Shapes) -> MomentPredictor:
         backbone = self.backbone.build(randomness, shapes, shapes.image_channels)

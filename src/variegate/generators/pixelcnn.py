@@ -19,9 +19,10 @@ from torch import Tensor
 
 from ..core.config import Config
 from ..core.errors import ConfigError
+from ..core.given import Given
 from ..core.images import is_constant, to_float, to_uint8
 from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
-from ..core.method import GeneratorConfig, Given, Method
+from ..core.method import GeneratorConfig, Method
 from ..networks.blocks import init_glorot
 from ..networks.pixelcnn.bottleneck import Bottleneck
 from ..networks.pixelcnn.colour_head import ColourHead

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, with_article
+from ..core.given import Given
 from ..core.interfaces import Features, Randomness, Shapes, Size
-from ..core.method import GeneratorConfig, Given
+from ..core.method import GeneratorConfig
 from ..networks.blocks import init_leaky, init_normal
 from ..randomness.sites import CodeLayer, side_by_side
 from .staged import Stage, Staged, State

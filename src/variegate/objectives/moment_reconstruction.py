@@ -115,6 +115,9 @@ class MomentReconstructionConfig(ObjectiveConfig):
     first: float = Field(10.0, ge=0, description="weight of the only term, or of the centre (two moments, proxy)")
     second: float = Field(10.0, ge=0, description="weight of the dispersion (two moments, proxy)")
     samples: int = Field(10, ge=1, description="K: samples per condition")
+    from_predictor: bool = Field(
+        False, description="the generator starts from the weights of its predictor, and noise faintly; not the paper's"
+    )
     unbiased: bool = Field(
         False, description="proxy moments: not the paper's squares, whose optimum has too little variance if K is small"
     )
@@ -142,11 +145,15 @@ class MomentReconstructionConfig(ObjectiveConfig):
     def smallest_batch(self, batch_size: int) -> int:
         return max(1, round(self.share * batch_size))
 
+    def from_predicted(self) -> bool:
+        return self.from_predictor
+
     def indivisible(self) -> str | None:
         return "it averages over the holes of the whole batch" if self.masked and self.moments else None
 
     def refusal(self, method: Method) -> str | None:
-        return self._moments_refusal(method) or self._discriminator_refusal(method)
+        reasons = (self._moments_refusal, self._start_refusal, self._discriminator_refusal)
+        return next(filter(None, (reason(method) for reason in reasons)), None)
 
     def _moments_refusal(self, method: Method) -> str | None:
         if method.previous is not None and not (self.moments and self.proxy):
@@ -167,6 +174,24 @@ class MomentReconstructionConfig(ObjectiveConfig):
         family = None if method.previous is None else method.previous.generator.moments_family()
         if family not in (None, self.family):
             return f"the predictor's family is {family}, but objective.family is {self.family}; they must be the same"
+        return None
+
+    def _start_refusal(self, method: Method) -> str | None:
+        """Why the generator cannot start from its predictor."""
+        if not self.from_predictor:
+            return None
+        before = None if method.previous is None else method.previous.generator.centre()
+        if before is None:
+            return "objective.from_predictor needs a predictor, which mrgan has with --proxy true; leave it out"
+        found, own = before.model_dump(), method.generator.model_dump()
+        names = [name for name in own if own[name] != found.get(name)]
+        if found["kind"] != own["kind"] or names:
+            name = "kind" if found["kind"] != own["kind"] else names[0]
+            told = f"generator.{name} {own[name]}, but its predictor's is {found[name]}"
+            return f"objective.from_predictor: {told}; they must be the same, or leave it out"
+        if not method.randomness.appends:
+            kind = method.randomness.kind
+            return f"objective.from_predictor: randomness {kind} does not enter as further channels; leave it out"
         return None
 
     def _discriminator_refusal(self, method: Method) -> str | None:

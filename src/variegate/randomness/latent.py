@@ -44,6 +44,7 @@ class Latent(AtSites):
 
 
 class LatentConfig(RandomnessConfig):
+    appends: ClassVar[bool] = True
     summary: ClassVar[str] = "a vector tiled and concatenated with the features"
 
     kind: Literal["latent"] = "latent"

@@ -123,6 +123,7 @@ class NoiseInput(AtSites):
 
 
 class NoiseInputConfig(RandomnessConfig):
+    appends: ClassVar[bool] = True
     summary: ClassVar[str] = "noise at every level, through a noise encoder"
 
     kind: Literal["noise_input"] = "noise_input"

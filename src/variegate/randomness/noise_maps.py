@@ -50,6 +50,7 @@ class NoiseMaps(AtSites):
 
 
 class NoiseMapsConfig(RandomnessConfig):
+    appends: ClassVar[bool] = True
     summary: ClassVar[str] = "noise maps concatenated with the features of some layers"
 
     kind: Literal["noise_maps"] = "noise_maps"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import Field, model_validator
@@ -53,6 +53,12 @@ class RunConfig(Config):
             return values
         data = {"path": values["data"], **{name: values[name] for name in FLAT if name in values}}
         return {**{name: value for name, value in values.items() if name not in FLAT}, "data": data}
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.initial is not None and self.method.objective.from_predicted():
+            raise ConfigError("--initial and --from-predictor both say where the generator starts; leave one out")
+        return self
 
 
 def place_of(pairs: Pairs, path: str) -> DataPlace:

@@ -145,6 +145,10 @@ class InitialWeights(NamedTuple):
                 load_weights(network, weights, self.start[0], self.remedy, self.shared)
         if self.predictor is not None and state.objective.predictor is not None:
             load_weights(state.objective.predictor, self.predictor[1], self.predictor[0], "train another one")
+            if state.method.objective.from_predicted() and isinstance(state.objective.predictor, HasMoments):
+                weights = state.objective.predictor.centre_weights(state.generator.state_dict())
+                for network in (state.generator, state.ema):
+                    load_weights(network, weights, self.predictor[0], "train another one")
 
 
 def is_trained(module: nn.Module) -> bool:
