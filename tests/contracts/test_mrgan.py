@@ -286,6 +286,53 @@ def test_the_predictors_likelihood_and_samples_are_those_of_its_distribution(fam
     torch.testing.assert_close(images.std(dim=0), reference.stddev[0], rtol=0.15, atol=0)
 
 
+@pytest.mark.parametrize("family", ["gaussian", "laplace"])
+def test_what_training_adds_to_errors_is_left_out_of_the_dispersion_shown_drawn_and_matched(family: m.Family) -> None:
+    generator, objective = made("mrgan-inpainting", family=family, **{"previous.objective.min_noise": 1.16})
+    given, found = batch(), objective.predictor
+    assert isinstance(found, MomentPredictor)
+    centre, log_dispersion = found.moments(given.condition)
+    hole = (given.condition[:, -1:] > 0).expand_as(centre)
+    left = (log_dispersion[hole].exp() - 1.16).clamp(min=0)
+    assert 0 < float((left == 0).float().mean()) < 1, "it may be less than nothing"
+    expected = left.sqrt() if family == "gaussian" else left * math.sqrt(2)
+    torch.testing.assert_close(found.deviation(given.condition)[hole], expected)
+    images = found(given.condition[:1], found.draw([(0, i) for i in range(4000)]).unsqueeze(0))[0]
+    spread, first = images.std(dim=0)[hole[0]], expected[: int(hole[0].sum())]
+    torch.testing.assert_close(spread, first, rtol=0.15, atol=1e-4)
+
+    terms, samples = terms_of(objective, generator, given), drawn(generator, given, 4)
+    assert objective.config.samples == 4
+    error = left[: 2 * int(hole[0].sum())] - m.moments(family, samples).dispersion[hole[:2]]
+    expected = objective.config.second * error.square().mean()
+    torch.testing.assert_close(terms["moment2"].detach(), expected, rtol=1e-3, atol=1e-4)
+
+    density = (
+        Normal(centre, (log_dispersion / 2).exp()) if family == "gaussian" else Laplace(centre, log_dispersion.exp())
+    )
+    trained = density.log_prob(given.image)
+    torch.testing.assert_close(
+        found.log_prob(given.condition, given.image), trained.sum(dim=(1, 2, 3)), rtol=1e-4, atol=1e-3
+    )
+
+
+def test_older_predictors_leave_nothing_out_and_a_new_training_of_them_does() -> None:
+    options = {"width": 4, "task": "superres"}
+    new, other = (method("moment-predictor", options).build_generator(Shapes(3, 3, SIZE)).eval() for _ in range(2))
+    assert isinstance(new, MomentPredictor)
+    assert isinstance(other, MomentPredictor)
+    older = {name: value for name, value in other.state_dict().items() if name != "min_noise"}
+    new.load_state_dict(new.adopt(dict(older)))
+    assert float(new.min_noise) == pytest.approx(0.01)
+    new.load_state_dict(older)
+    assert float(new.min_noise) == 0
+    condition = torch.rand(1, 3, *SIZE)
+    with torch.no_grad():
+        torch.testing.assert_close(new.deviation(condition), (new.moments(condition)[1] / 2).exp())
+        wide, narrow = new.deviation(condition).square(), other.deviation(condition).square()
+    torch.testing.assert_close(wide - narrow, torch.full_like(wide, 0.01), rtol=1e-3, atol=1e-5)
+
+
 @torch.no_grad()
 def scramble(module: nn.Module) -> None:
     """Weights and statistics that look trained, so that none can stand in for another."""

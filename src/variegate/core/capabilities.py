@@ -47,10 +47,16 @@ class HasMoments(Protocol):
     """A generator that predicts the centre and spread of images for every pixel and colour channel."""
 
     def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
+        """Centre and log dispersion as trained, both (B, C, H, W), of conditions (B, K, H, W)."""
+
+    def set_min_noise(self, value: float) -> None:
+        """What training adds to squared or absolute errors, so that a trained dispersion contains it."""
+
+    def dispersion(self, log_dispersion: Tensor) -> Tensor:
+        """Dispersion of images, at least 0: without that noise, and 0 where the image is known."""
 
     def deviation(self, condition: Tensor) -> Tensor:
-        """Standard deviation (B, C, H, W), for images in [-1, 1]."""
+        """Standard deviation (B, C, H, W), for images in [-1, 1], without that noise."""
 
     def centre_weights(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights with which another network outputs the centre: of the same layers, which may read noise besides.

@@ -163,6 +163,9 @@ class ObjectiveConfig(Component):
         """Whether the generator of a new run starts from the weights of its predictor."""
         return False
 
+    def inform(self, generator: Generator) -> None:
+        """Tell a new generator what it must know of this objective."""
+
     def indivisible(self) -> str | None:
         """Why the mean over micro-batches is not what the whole batch gives; None if it is."""
         return None
@@ -284,6 +287,7 @@ class Method(Config):
     def _generator(self, shapes: Shapes) -> Generator:
         randomness = self.randomness.build(shapes)
         generator = self.generator.build(randomness, shapes)
+        self.objective.inform(generator)
         if count := self.objective.fixed_codes():
             generator.register_buffer("training_codes", randomness.fixed_codes(count))  # by their former name
         return generator

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -32,15 +32,30 @@ CONSTANT = {"gaussian": math.log(2 * math.pi) / 2, "laplace": math.log(2)}
 
 
 class MomentPredictor(Generator):
-    """Centre: mean or median, in [-1, 1]. Dispersion: variance or mean absolute deviation in the same units."""
+    """Centre: mean or median, in [-1, 1]. Dispersion: variance or mean absolute deviation in the same units.
+
+    Attributes:
+        min_noise: what training added to errors, saved with the weights; 0 in older models, which do not leave it out.
+    """
 
     prior = "gaussian"
+    min_noise: Tensor
 
     def __init__(self, backbone: Staged, family: Family, shapes: Shapes) -> None:
         super().__init__()
         self.backbone, self.family = backbone, family
         self.shape = (shapes.image_channels, *shapes.size)
         self.code_size = math.prod(self.shape)
+        self.register_buffer("min_noise", torch.zeros(()))
+        self.register_load_state_dict_pre_hook(as_in_older_models)
+
+    def set_min_noise(self, value: float) -> None:
+        """Leave it out of what is shown, sampled and matched; `moments` and `log_prob` remain as trained."""
+        self.min_noise.fill_(value)
+
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is added to errors in this training, not in that of the weights."""
+        return weights | {"min_noise": self.min_noise}
 
     def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Centre and log dispersion, both (B, C, H, W), of conditions (B, K, H, W)."""
@@ -56,8 +71,12 @@ class MomentPredictor(Generator):
 
     def scale(self, log_dispersion: Tensor) -> Tensor:
         """Standard deviation, or mean absolute deviation; zero where the image is known."""
-        scale = (log_dispersion / 2 if self.family == "gaussian" else log_dispersion).exp()
-        return scale * (log_dispersion != CERTAIN)
+        dispersion = self.dispersion(log_dispersion)
+        return dispersion.sqrt() if self.family == "gaussian" else dispersion
+
+    def dispersion(self, log_dispersion: Tensor) -> Tensor:
+        """Variance, or mean absolute deviation, without `min_noise`; zero where the image is known."""
+        return (log_dispersion.exp() - self.min_noise).clamp(min=0) * (log_dispersion != CERTAIN)
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
         """log p(image | condition) in nats, (B,): the density of images in [-1, 1], pixels being independent."""
@@ -78,6 +97,11 @@ class MomentPredictor(Generator):
             uniform = torch.special.ndtr(noise) - 0.5
             noise = -uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999999))
         return centre + self.scale(log_dispersion) * noise
+
+
+def as_in_older_models(module: torch.nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Called before weights are loaded: those of older models do not tell what was added to errors."""
+    state.setdefault(f"{prefix}min_noise", torch.zeros(()))
 
 
 class MomentPredictorConfig(GeneratorConfig):

@@ -10,8 +10,9 @@ Differs from the paper   the median of an even number is the mean of the middle 
                          weights of inpainting, which are for [0, 1], are converted; the number of steps is not in the
                          paper; weights are averaged for sampling; conditions are one-hot or in [-1, 1], not
                          normalised by a data set's statistics; low-resolution images are bicubic; the best predictor
-                         is the one with the best likelihood, without the added noise; an image has one hole,
-                         unless `--fresh-holes true`, and the box of the local discriminator is centred on it
+                         is the one with the best likelihood, without the added noise, which is also subtracted from
+                         the dispersion that is matched; an image has one hole, unless `--fresh-holes true`, and the
+                         box of the local discriminator is centred on it
 
 Where the paper and the released code differ, we follow the code: 12 samples for super-resolution with a proxy, noise
 also in the layer after the residual blocks and in the first up-sampling, and the weights for maps.

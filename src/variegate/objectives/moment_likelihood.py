@@ -17,7 +17,8 @@ class MomentLikelihood(Objective):
     """Likelihood of real images under predicted moments.
 
     Args:
-        min_noise: added to the squared or absolute error, so that the reward for certainty stays bounded.
+        min_noise: added to the squared or absolute error, so that the reward for certainty stays bounded. The trained
+            dispersion is then at least that; predictors leave it out of what they show and of what samples shall have.
     """
 
     def __init__(self, family: Family, min_noise: float) -> None:
@@ -35,7 +36,12 @@ class MomentLikelihoodConfig(ObjectiveConfig):
 
     kind: Literal["moment_likelihood"] = "moment_likelihood"
     family: Family = "gaussian"
-    min_noise: float = Field(0.0, ge=0)
+    min_noise: float = Field(
+        0.0, ge=0, description="added to the error inside the likelihood, and subtracted from the predicted dispersion"
+    )
+
+    def inform(self, generator: Generator) -> None:
+        cast(HasMoments, generator).set_min_noise(self.min_noise)
 
     def refusal(self, method: Method) -> str | None:
         if self.kind not in method.generator.trained_by:

@@ -94,7 +94,7 @@ class MomentReconstruction(Objective):
         if not isinstance(self.predictor, HasMoments):
             raise ConfigError("proxy moments need a predictor; train one first (method.previous) or give --predictor")
         centre, log_dispersion = self.predictor.moments(condition)
-        return m.Moments(centre, log_dispersion.exp() if self.config.moments == 2 else None)
+        return m.Moments(centre, self.predictor.dispersion(log_dispersion) if self.config.moments == 2 else None)
 
 
 def mean_inside(losses: Tensor, hole: Tensor | None) -> Tensor:
