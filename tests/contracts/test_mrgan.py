@@ -22,6 +22,7 @@ from variegate.core.errors import ConfigError, DataError
 from variegate.core.interfaces import Batch, Generator, Objective, Shapes
 from variegate.data.conditions import Labels
 from variegate.evaluation.doctor.diagnosis import diagnose
+from variegate.evaluation.metrics.condition_use import conditions_for, costs, hidden_values
 from variegate.generators.moment_predictor import MomentPredictor
 from variegate.losses import moments as m
 from variegate.methods import method
@@ -310,10 +311,8 @@ def test_what_training_adds_to_errors_is_left_out_of_the_dispersion_shown_drawn_
     density = (
         Normal(centre, (log_dispersion / 2).exp()) if family == "gaussian" else Laplace(centre, log_dispersion.exp())
     )
-    trained = density.log_prob(given.image)
-    torch.testing.assert_close(
-        found.log_prob(given.condition, given.image), trained.sum(dim=(1, 2, 3)), rtol=1e-4, atol=1e-3
-    )
+    trained = (density.log_prob(given.image) * hole).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(found.log_prob(given.condition, given.image), trained, rtol=1e-4, atol=1e-3)
 
 
 def test_older_predictors_leave_nothing_out_and_a_new_training_of_them_does() -> None:
@@ -444,6 +443,75 @@ def test_where_the_image_is_given_a_predictor_is_certain() -> None:
     deviation = generator.deviation(given)
     assert float(deviation[:, :, outside].abs().max()) == 0
     assert float(deviation[:, :, 4:10, 3:12].min()) > 0
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace"])
+def test_likelihood_and_training_of_a_predictor_that_fills_holes_are_of_what_is_inside(family: m.Family) -> None:
+    torch.manual_seed(0)
+    chosen = method("moment-predictor", {"width": 4, "task": "inpainting", "family": family})
+    generator, objective = chosen.build_generator(Shapes(4, 3, SIZE)).eval(), chosen.build_objective(Shapes(4, 3, SIZE))
+    assert isinstance(generator.requires_grad_(False), MomentPredictor)
+    given = batch(2)
+    given.condition[1, -1, 6:] = -1  # 4 to 6 instead of 4 to 10: a third of the hole of the other
+    assert generator.values(given.condition, given.image).tolist() == [3 * 6 * 9, 3 * 2 * 9]
+    centre, log_dispersion = generator.moments(given.condition)
+    scale = (log_dispersion / 2).exp() if family == "gaussian" else log_dispersion.exp()
+    inside = (given.condition[:, -1:] > 0).expand_as(centre)
+    every = (Normal if family == "gaussian" else Laplace)(centre, scale).log_prob(given.image)
+    found, expected = (
+        generator.log_prob(given.condition, given.image),
+        [float(one[where].sum()) for one, where in zip(every, inside)],
+    )
+    assert found.tolist() == pytest.approx(expected, rel=1e-4)
+    outside = torch.where(inside, given.image, 0.3)
+    assert torch.equal(generator.log_prob(given.condition, outside), found), "what is known has no part in it"
+
+    noise = chosen.objective.min_noise
+    losses = m.mle(family, given.image, centre, log_dispersion, noise)[inside]
+    [trained] = objective.updates(generator, given, 0)
+    torch.testing.assert_close(
+        trained["generator"]["likelihood"], losses.mean(), msg="of all pixels in the batch's holes"
+    )
+    [other] = objective.updates(generator, given._replace(image=outside), 0)
+    assert torch.equal(other["generator"]["likelihood"], trained["generator"]["likelihood"])
+    whole = method("moment-predictor", {"width": 4}).build_generator(Shapes(4, 3, SIZE))
+    assert whole.hole(given.condition) is None
+    assert whole.values(given.condition, given.image).tolist() == [3 * 16 * 16] * 2
+
+
+def test_nats_of_a_predictor_that_fills_holes_are_for_each_hidden_value(tmp_path: Path) -> None:
+    run = train("moment-predictor", tmp_path / "run", "--task", "inpainting", data="streets:40")
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    nats = [row["val/nats"] for row in rows if "val/nats" in row]
+    model, held = variegate.load(run), RunFolder(run).pairs("val")
+    total, values = 0.0, 0
+    for raw, image in (held.raw(i) for i in range(len(held))):
+        condition, image = model.condition.encode(raw.unsqueeze(0)), image.unsqueeze(0) / 127.5 - 1
+        total -= float(model.generator.log_prob(condition, image))
+        values += 3 * int((raw[3] > 127).sum())
+    assert min(nats) == pytest.approx(total / values, rel=1e-4)
+
+
+def test_the_doctor_compares_what_is_around_a_hole_with_what_is_around_it_in_another_image(tmp_path: Path) -> None:
+    run = train("moment-predictor", tmp_path / "run", "--task", "inpainting", data="streets:40")
+    model, held = variegate.load(run), RunFolder(run).pairs("val")
+    generator = model.generator
+    assert isinstance(generator, MomentPredictor)
+    (own, truth), (_, other) = held.raw(0), held.raw(1)
+    hole = own[3] > 127
+    same, mixed = conditions_for(model, held, [(0, 0), (0, 1)])
+    assert torch.equal(same, own)
+    assert torch.equal(mixed[3], own[3])
+    assert torch.equal(mixed[:3, ~hole], other[:, ~hole])
+    assert hidden_values(generator, held, [0]) == 3 * int(hole.sum())
+    bits = costs(model, held, [(0, 0), (0, 1)])
+    condition = model.condition.encode(own[None])
+    assert float(bits[0]) == pytest.approx(
+        -float(generator.log_prob(condition, truth[None] / 127.5 - 1)) / math.log(2), rel=1e-4
+    )
+    told = [line for line in diagnose(run)[1] if line.startswith("The condition is")]
+    assert len(told) == 1
+    assert "bits per value with their own condition" in told[0]
 
 
 def test_noise_of_a_size_that_halvings_do_not_divide_is_not_repeated() -> None:

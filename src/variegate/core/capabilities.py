@@ -17,7 +17,10 @@ class HasLikelihood(Protocol):
     """A generator with a likelihood: PixelCNN, moment predictors."""
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
-        """log p(image | condition) in nats, (B,). Teacher-forced: no code is involved."""
+        """log p(image | condition) in nats, (B,), of what the condition does not give. Teacher-forced: no code."""
+
+    def values(self, condition: Tensor, image: Tensor) -> Tensor:
+        """How many values of each image that is the probability of, (B,): a pixel has one for each colour channel."""
 
 
 @runtime_checkable
@@ -48,6 +51,9 @@ class HasMoments(Protocol):
 
     def moments(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Centre and log dispersion as trained, both (B, C, H, W), of conditions (B, K, H, W)."""
+
+    def hole(self, condition: Tensor) -> Tensor | None:
+        """Where images are unknown, bool (B, 1, H, W); None: everywhere."""
 
     def set_min_noise(self, value: float) -> None:
         """What training adds to squared or absolute errors, so that a trained dispersion contains it."""

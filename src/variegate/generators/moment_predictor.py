@@ -41,9 +41,9 @@ class MomentPredictor(Generator):
     prior = "gaussian"
     min_noise: Tensor
 
-    def __init__(self, backbone: Staged, family: Family, shapes: Shapes) -> None:
+    def __init__(self, backbone: Staged, family: Family, shapes: Shapes, fills_holes: bool = False) -> None:
         super().__init__()
-        self.backbone, self.family = backbone, family
+        self.backbone, self.family, self.fills_holes = backbone, family, fills_holes
         self.shape = (shapes.image_channels, *shapes.size)
         self.code_size = math.prod(self.shape)
         self.register_buffer("min_noise", torch.zeros(()))
@@ -79,9 +79,21 @@ class MomentPredictor(Generator):
         return (log_dispersion.exp() - self.min_noise).clamp(min=0) * (log_dispersion != CERTAIN)
 
     def log_prob(self, condition: Tensor, image: Tensor) -> Tensor:
-        """log p(image | condition) in nats, (B,): the density of images in [-1, 1], pixels being independent."""
-        losses = mle(self.family, image, *self.moments(condition)) + CONSTANT[self.family]
-        return -losses.flatten(1).sum(dim=1)
+        """log p(image | condition) in nats, (B,): the density of images in [-1, 1], pixels being independent.
+
+        Of backbones that fill holes, the density of what is inside, given the rest.
+        """
+        losses, hole = mle(self.family, image, *self.moments(condition)) + CONSTANT[self.family], self.hole(condition)
+        return -(losses if hole is None else losses.masked_fill(~hole, 0)).flatten(1).sum(dim=1)
+
+    def values(self, condition: Tensor, image: Tensor) -> Tensor:
+        hole = self.hole(condition)
+        unknown = torch.ones_like(image) if hole is None else hole.expand_as(image)
+        return unknown.flatten(1).sum(dim=1)
+
+    def hole(self, condition: Tensor) -> Tensor | None:
+        """Where the mask, the last channel, is above 0, if the backbone fills holes."""
+        return condition[:, -1:] > 0 if self.fills_holes else None
 
     def centre_weights(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights with which a network without dispersion, of state `own`, outputs the centre; see `adoption`."""
@@ -130,4 +142,4 @@ class MomentPredictorConfig(GeneratorConfig):
             raise ConfigError(
                 "generator moment_predictor predicts a distribution and reads no code; its randomness must be none"
             )
-        return MomentPredictor(backbone, self.family, shapes)
+        return MomentPredictor(backbone, self.family, shapes, self.backbone.fills_holes)

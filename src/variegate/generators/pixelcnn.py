@@ -102,6 +102,9 @@ class PixelCNN(Generator):
         """Bits of every pixel, given those before it, (B, H, W): the sum over its colours."""
         return self.nats(condition, image).sum(dim=1) / math.log(2)
 
+    def values(self, condition: Tensor, image: Tensor) -> Tensor:
+        return image.new_full((len(image),), image[0].numel())
+
     def nats(self, condition: Tensor, image: Tensor) -> Tensor:
         """Negative log-probability of every value, given those before it, (B, C, H, W)."""
         level = self.quantise(image)

@@ -175,7 +175,8 @@ class Model(SharedModel):
         return image_moments(self.generator, self.encode(raw), self.codes(n, seed))
 
     def log_prob(self, images: Images, condition: Source, size: Size | None = None, chunk: int = 16) -> Tensor:
-        """log p(image | condition) of each image in nats, (n,); for PixelCNN the probability of its levels.
+        """log p(image | condition) of each image in nats, (n,); for PixelCNN the probability of its levels, for a
+        moment-predictor that fills holes the density of what is inside.
 
         Args:
             images: n images in any form that `sample` accepts, or one tensor (n, C, H, W) of integers 0 to 255 or, like

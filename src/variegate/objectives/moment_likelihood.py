@@ -11,10 +11,11 @@ from ..core.capabilities import HasMoments
 from ..core.interfaces import Batch, Generator, Losses, Objective, Shapes
 from ..core.method import Method, ObjectiveConfig, Opposite
 from ..losses.moments import Family, mle
+from .moment_reconstruction import mean_inside
 
 
 class MomentLikelihood(Objective):
-    """Likelihood of real images under predicted moments.
+    """Likelihood of real images, or of what was in their holes, under predicted moments.
 
     Args:
         min_noise: added to the squared or absolute error, so that the reward for certainty stays bounded. The trained
@@ -26,9 +27,14 @@ class MomentLikelihood(Objective):
         self.family, self.min_noise = family, min_noise
 
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
-        centre, log_dispersion = cast(HasMoments, generator).moments(batch.condition)
-        loss = mle(self.family, batch.image, centre, log_dispersion, self.min_noise)
-        yield {"generator": {"likelihood": loss.mean()}}
+        predictor = cast(HasMoments, generator)
+        centre, log_dispersion = predictor.moments(batch.condition)
+        losses, hole = (
+            mle(self.family, batch.image, centre, log_dispersion, self.min_noise),
+            predictor.hole(batch.condition),
+        )
+        inside = mean_inside(losses, None if hole is None else hole.to(losses.dtype))
+        yield {"generator": {"likelihood": inside}}
 
 
 class MomentLikelihoodConfig(ObjectiveConfig):

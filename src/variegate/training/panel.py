@@ -42,8 +42,8 @@ class Panel:
 
         Returns:
             A score, lower is better: for generators with a likelihood, the negative log-likelihood of held-out pairs
-            per pixel and colour in nats; otherwise the objective's error on held-out pairs, if it has one; otherwise
-            the best-of-8 error.
+            per pixel and colour not given, in nats; otherwise the objective's error on held-out pairs, if it has one;
+            otherwise the best-of-8 error.
         """
         device = next(self.generator.parameters()).device
         images = decode_in_chunks(self.generator, self.condition.encode(self.raw.to(device)), self.codes)
@@ -79,9 +79,12 @@ class Panel:
 
     @torch.no_grad()
     def surprisal(self, generator: HasLikelihood, device: torch.device) -> float:
-        """Mean negative log-likelihood of up to 256 held-out images, in nats per pixel and colour."""
-        found = [-generator.log_prob(batch.condition, batch.image) for batch in self.batches(device)]
-        return float(torch.cat(found).mean()) / math.prod(self.truth.shape[1:])
+        """Mean negative log-likelihood of up to 256 held-out images, in nats per pixel and colour not given."""
+        nats, values = [], []
+        for batch in self.batches(device):
+            nats.append(-generator.log_prob(batch.condition, batch.image))
+            values.append(generator.values(batch.condition, batch.image))
+        return float(torch.cat(nats).mean()) / max(1.0, float(torch.cat(values).double().mean()))
 
     @torch.no_grad()
     def held_out(self, device: torch.device) -> float | None:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from ...core.capabilities import HasLikelihood
+from ...core.capabilities import HasLikelihood, HasMoments
 from ...core.images import to_float
 from ...data.conditions import ImageCondition
 from ...data.dataset.pairs import Pairs
@@ -25,8 +25,9 @@ CHUNK = 16
 def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
     """(used, sentence); None if there is no condition, or no way to tell."""
     encodes = isinstance(model.condition, ImageCondition) and model.condition.is_self
-    likelihood = isinstance(model.generator, HasLikelihood)
-    if model.condition.channels == 0 or not (likelihood or (encodes and model.generator.code_size == 0)):
+    if model.condition.channels == 0 or not (
+        isinstance(model.generator, HasLikelihood) or (encodes and model.generator.code_size == 0)
+    ):
         return None
     places = swap_conditions(held)
     if len(places) < 2:
@@ -35,8 +36,8 @@ def condition_use(model: Model, held: Pairs) -> tuple[bool, str] | None:
     gain = others - own
     clear = float(gain.mean()) > 2 * float(gain.std()) / len(gain) ** 0.5
     what, word = ("bottleneck", "vector") if encodes else ("condition", "condition")
-    if likelihood:
-        values = math.prod(held.raw(0)[1].shape)
+    if isinstance(model.generator, HasLikelihood):
+        values = hidden_values(model.generator, held, [i for i, *_ in places])
         used = clear and float(gain.mean()) >= 1  # bit: with its own condition, an image is twice as likely
         said = (
             f"held-out images take {float(own.mean()) / values:.3f} bits per value with their own {word}, and "
@@ -72,6 +73,37 @@ def swap_conditions(held: Pairs) -> list[tuple[int, int, int]]:
     return found
 
 
+def fills_holes(model: Model, held: Pairs) -> bool:
+    """Whether only what is inside of holes has a likelihood."""
+    given = held.condition.encode(held.raw(0)[0][None])
+    return isinstance(model.generator, HasMoments) and model.generator.hole(given) is not None
+
+
+def conditions_for(model: Model, held: Pairs, places: list[tuple[int, int]]) -> Tensor:
+    """Raw conditions (n, c, H, W), for (image, condition) indices.
+
+    Where holes are filled, each keeps its own hole, and what is around it is the other image: only the likelihoods of
+    the same pixels can be compared.
+    """
+    raws = torch.stack([held.raw(j)[0] for _, j in places])
+    if not fills_holes(model, held):
+        return raws
+    own = torch.stack([held.raw(i)[0] for i, _ in places])
+    others = torch.stack([held.raw(j)[1] for _, j in places])
+    hole = held.condition.hole(own)
+    assert hole is not None
+    channels = others.shape[1]
+    return torch.cat([torch.where(hole, own[:, :channels], others), own[:, channels:]], dim=1)
+
+
+def hidden_values(generator: HasLikelihood, held: Pairs, items: list[int]) -> float:
+    """The mean number of values of an image that its condition does not give."""
+    counts = []
+    for condition, image in map(held.raw, items):
+        counts.append(int(generator.values(held.condition.encode(condition[None]), to_float(image[None]))))
+    return max(1.0, sum(counts) / len(counts))
+
+
 @torch.no_grad()
 def costs(model: Model, held: Pairs, places: list[tuple[int, int]]) -> Tensor:
     """Cost (n,) of images given conditions, for (image, condition) indices: bits, or mean squared error in [0, 1]."""
@@ -79,8 +111,7 @@ def costs(model: Model, held: Pairs, places: list[tuple[int, int]]) -> Tensor:
     for start in range(0, len(places), CHUNK):
         part = places[start : start + CHUNK]
         images = to_float(torch.stack([held.raw(i)[1] for i, _ in part]))
-        raws = torch.stack([held.raw(j)[0] for _, j in part])
-        conditions, generator = held.condition.encode(raws), model.generator
+        conditions, generator = held.condition.encode(conditions_for(model, held, part)), model.generator
         if isinstance(generator, HasLikelihood):
             found.append(-generator.log_prob(conditions, images) / math.log(2))
         else:
