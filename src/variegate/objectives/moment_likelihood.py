@@ -29,10 +29,8 @@ class MomentLikelihood(Objective):
     def updates(self, generator: Generator, batch: Batch, step: int) -> Iterator[Losses]:
         predictor = cast(HasMoments, generator)
         centre, log_dispersion = predictor.moments(batch.condition)
-        losses, hole = (
-            mle(self.family, batch.image, centre, log_dispersion, self.min_noise),
-            predictor.hole(batch.condition),
-        )
+        losses = mle(self.family, batch.image, centre, log_dispersion, self.min_noise)
+        hole = predictor.hole(batch.condition)
         inside = mean_inside(losses, None if hole is None else hole.to(losses.dtype))
         yield {"generator": {"likelihood": inside}}
 

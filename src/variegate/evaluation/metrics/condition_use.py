@@ -73,35 +73,28 @@ def swap_conditions(held: Pairs) -> list[tuple[int, int, int]]:
     return found
 
 
-def fills_holes(model: Model, held: Pairs) -> bool:
-    """Whether only what is inside of holes has a likelihood."""
-    given = held.condition.encode(held.raw(0)[0][None])
-    return isinstance(model.generator, HasMoments) and model.generator.hole(given) is not None
-
-
 def conditions_for(model: Model, held: Pairs, places: list[tuple[int, int]]) -> Tensor:
     """Raw conditions (n, c, H, W), for (image, condition) indices.
 
-    Where holes are filled, each keeps its own hole, and what is around it is the other image: only the likelihoods of
-    the same pixels can be compared.
+    Where only what is inside of holes has a likelihood, each keeps its own hole, and what is around it is the other
+    image: only the likelihoods of the same pixels can be compared.
     """
     raws = torch.stack([held.raw(j)[0] for _, j in places])
-    if not fills_holes(model, held):
+    if not isinstance(model.generator, HasMoments):
         return raws
     own = torch.stack([held.raw(i)[0] for i, _ in places])
+    hole = model.generator.hole(held.condition.encode(own))
+    if hole is None:
+        return raws
     others = torch.stack([held.raw(j)[1] for _, j in places])
-    hole = held.condition.hole(own)
-    assert hole is not None
     channels = others.shape[1]
     return torch.cat([torch.where(hole, own[:, :channels], others), own[:, channels:]], dim=1)
 
 
 def hidden_values(generator: HasLikelihood, held: Pairs, items: list[int]) -> float:
     """The mean number of values of an image that its condition does not give."""
-    counts = []
-    for condition, image in map(held.raw, items):
-        counts.append(int(generator.values(held.condition.encode(condition[None]), to_float(image[None]))))
-    return max(1.0, sum(counts) / len(counts))
+    conditions, images = (torch.stack(parts) for parts in zip(*map(held.raw, items)))
+    return max(1.0, float(generator.values(held.condition.encode(conditions), to_float(images)).double().mean()))
 
 
 @torch.no_grad()
