@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from variegate.core.config import Training
-from variegate.evaluation.doctor.diagnosis import by_heart, progress
+from variegate.data.dataset.opening import DataConfig
+from variegate.evaluation.doctor.diagnosis import by_heart, holes_vary, progress
 
 pytestmark = pytest.mark.core
 
@@ -48,6 +49,22 @@ TOLD = (
 )
 def test_learning_by_heart_is_told_with_what_helps(training: Training, advice: str) -> None:
     assert by_heart(lines(RISING, FALLING), training) == TOLD + advice
+
+
+@pytest.mark.parametrize(
+    ("condition", "fresh", "advised"),
+    [
+        ("inpaint", False, True),
+        ("inpaint", True, False),
+        ("inpaint:centre", False, False),
+        ("superres:4", False, False),
+    ],
+)
+def test_fresh_holes_are_advised_where_holes_can_vary_and_do_not(condition: str, fresh: bool, advised: bool) -> None:
+    varying = holes_vary(DataConfig(path="streets:4", size=(32, 32), condition=condition).open().condition)
+    told = by_heart(lines(RISING, FALLING), Training(fresh_holes=fresh), varying)
+    assert told is not None
+    assert ("--fresh-holes true" in told) is advised
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,9 @@ def with_predictor(method: Method, run: str) -> Method:
     """
     found = method_from_mapping(read_record(Path(run) / "model").method, run)
     if method.previous is None or method.previous_role != "predictor":
-        raise ConfigError(f"--predictor: {method.name} uses none; leave it out, or add --proxy true to mrgan")
+        raise ConfigError(
+            f"--predictor: {method.name} uses none; leave it out (mrgan needs --proxy true, and --moments 1 or 2)"
+        )
     wanted, family = method.previous.generator.moments_family(), found.generator.moments_family()
     if family is None:
         raise ConfigError(

@@ -14,6 +14,7 @@ from ...core.capabilities import HasMoments
 from ...core.config import Training
 from ...core.errors import DataError, VariegateError
 from ...core.images import to_float, to_unit, uint8_to_unit
+from ...data.conditions import Condition, ImageCondition, condition_from_mapping
 from ...data.dataset.pairs import Pairs
 from ...data.dataset.sampling import sample_pair, sample_raw
 from ...losses.moments import optimal_variance
@@ -54,7 +55,7 @@ def diagnose(run: str | Path) -> tuple[bool, list[str]]:
     else:
         lines.append(f"Training finished at step {done}.")
     log, training = folder.log(), folder.config.method.training
-    heart = by_heart(log, training)
+    heart = by_heart(log, training, holes_vary(condition_from_mapping(folder.record.condition)))
     lines += progress(log) if heart is None else [heart]
     healthy &= heart is None or training.keep == "best"
     try:
@@ -216,10 +217,13 @@ def use_of_branches(model: Model, pairs: Pairs) -> Tensor:
     return branch_use(drawn, truth)
 
 
-def by_heart(log: list[dict[str, Any]], training: Training) -> str | None:
+def by_heart(log: list[dict[str, Any]], training: Training, varying: bool = False) -> str | None:
     """A sentence if the error on held-out pairs has risen since its best step while that on training pairs fell.
 
     Only errors of the objective itself are compared: the best of 8 samples may get worse as samples get sharper.
+
+    Args:
+        varying: whether an image can have another hole at every visit, which helps too.
     """
     for key, name in ERRORS.items():
         looks = [line for line in log if key in line]
@@ -239,8 +243,15 @@ def by_heart(log: list[dict[str, Any]], training: Training) -> str | None:
         if training.keep == "best":
             return f"{told}. The model of step {best['step']} is kept; more steps will not help, more pairs may."
         flip = "" if training.flip else "--flip true, "
-        return f"{told}. Give more pairs, {flip}--jitter 1.1, a narrower network, or --keep best --patience 5."
+        holes = "--fresh-holes true, " if varying and not training.fresh_holes else ""
+        return f"{told}. Give more pairs, {flip}{holes}--jitter 1.1, a narrower network, or --keep best --patience 5."
     return None
+
+
+def holes_vary(condition: Condition) -> bool:
+    """Whether an image can have another hole at every visit."""
+    made = condition.part(ImageCondition)
+    return made is not None and made.derived is not None and made.derived.cuts_hole and made.derived.varies
 
 
 def training_error(log: list[dict[str, Any]], step: int) -> float | None:
