@@ -15,7 +15,7 @@ import variegate
 from variegate.cli import main
 from variegate.core.errors import ConfigError
 from variegate.core.images import to_uint8
-from variegate.generators.flow import FlowConfig
+from variegate.generators.flow_config import FlowConfig
 from variegate.runs.folder import RunFolder
 
 SMALL = ["--data", "streets:20", "--size", "16", "--batch-size", "2", "--steps", "2", "--quiet", "--device", "cpu"]

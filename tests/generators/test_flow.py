@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from variegate.core.errors import ConfigError
 from variegate.core.interfaces import Batch, Shapes
-from variegate.generators.flow import DETAIL, Flow, FlowConfig, Sampler
+from variegate.generators.flow import DETAIL, Flow
+from variegate.generators.flow_config import FlowConfig, Sampler
 from variegate.methods import method
 from variegate.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from variegate.randomness.none import NoRandomnessConfig

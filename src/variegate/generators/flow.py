@@ -11,41 +11,39 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from ..core.errors import ConfigError
-from ..core.given import Given
 from ..core.images import enlarge, with_known
-from ..core.interfaces import Features, Generator, Randomness, Shapes, Size
-from ..core.method import GeneratorConfig, Method
-from ..networks.time_unet import Conditioning, TimeUNet
+from ..core.interfaces import Features, Generator, Shapes, Size
+from ..networks.time_unet import TimeUNet
 from ..randomness.sites import tile_to
 from .change_of_variables import log_density
-from .flow_guidance import Sampler, snapshot_of
+from .flow_guidance import snapshot_of
 from .staged import pad_to_multiple
+
+if TYPE_CHECKING:
+    from .flow_config import FlowConfig
 
 NEAREST_END = 1e-3  # of 1 - t, by which an image's prediction is divided
 DETAIL = 0.2  # unit of detail in [-1, 1], so that it varies about as much as images do
 EARLIER = "earlier."  # before the names of its weights
 WITH_HOLES = 4  # channels of an image with holes: RGB, also of grey images, and the mask
-NEEDS_HOLES = "needs images with holes; give --condition inpaint, or inpaint+class and so on"
-NEEDS_LOW_RESOLUTION = "needs its own low resolution first; give --condition superres:4, or superres:4+class and so on"
 
 
 class Flow(Generator):
     """A velocity field, and the solver that follows it from a code to an image."""
 
     prior = "gaussian"
+    unet: ClassVar[type[TimeUNet]] = TimeUNet
 
     def __init__(self, shapes: Shapes, config: FlowConfig) -> None:
         super().__init__()
         self.config, self.shape = config, (shapes.image_channels, *shapes.size)
         self.code_size = shapes.image_channels * shapes.size[0] * shapes.size[1]
-        self.network = TimeUNet(
+        self.network = self.unet(
             shapes.image_channels,
             shapes.condition_channels,
             config.widths,
@@ -55,6 +53,11 @@ class Flow(Generator):
         )
         self.earlier = snapshot_of(self.network) if config.earlier_at else None
         self.stride = config.patch * 2 ** (len(config.widths) - 1)
+
+    @property
+    def with_holes(self) -> bool:
+        """Whether a condition begins with the known pixels and their mask."""
+        return self.config.keep_known or self.config.shows_known
 
     @property
     def drawn_how(self) -> str:
@@ -88,18 +91,23 @@ class Flow(Generator):
         return self.config.sampler.guide == "earlier" and self.config.sampler.guidance != 1
 
     def decode(self, features: Features, code: Tensor) -> Tensor:
-        x = self.field(code, features)
-        for start, end in self.times():
-            x = self.advance(features, x, start, end)
+        x = self.solve(features, code)
         height, width = features.size
         condition = self.told(features.condition)[..., :height, :width]
         image = x[..., :height, :width]
         image = (condition + DETAIL * image if self.config.enlarges else image).clamp(-1, 1)
         return with_known(image, condition) if self.config.keep_known else image
 
+    def solve(self, features: Features, code: Tensor) -> Tensor:
+        """What the equation carries codes (B, D) to, (B, C, H', W') of the padded size."""
+        x = self.field(code, features)
+        for start, end in self.times():
+            x = self.advance(features, x, start, end)
+        return x
+
     def told(self, condition: Tensor) -> Tensor:
         """The channels that tell of the image's pixels: all, or those before the conditions that are joined to them."""
-        return condition[:, : WITH_HOLES if self.config.keep_known else self.shape[0]]
+        return condition[:, : WITH_HOLES if self.with_holes else self.shape[0]]
 
     def enlarged(self, condition: Tensor) -> Tensor:
         """The condition, a low resolution in it replaced by its bicubic enlargement."""
@@ -230,69 +238,3 @@ class Flow(Generator):
 
         found, error = log_density(velocity, x, self.hole(features.condition), probes, steps, seed)
         return (found - image[0].numel() * math.log(DETAIL) if self.config.enlarges else found), error
-
-
-class FlowConfig(GeneratorConfig):
-    summary: ClassVar[str] = "a U-Net that gives the velocity of an ordinary differential equation from noise to image"
-    trained_by: ClassVar[tuple[str, ...]] = ("flow_matching", "distillation")
-
-    kind: Literal["flow"] = "flow"
-    widths: tuple[int, ...] = Field((32, 64, 96), min_length=1, description="channels of each level, finest first")
-    blocks: int = Field(1, ge=1, description="residual blocks of each level, on either side")
-    patch: int = Field(2, ge=1, description="side of the patches that the finest level reads")
-    conditioning: Conditioning = Field("adaptive", description="normalisation that depends on the place, or as input")
-    predicts: Literal["velocity", "image"] = Field("velocity", description="what the network's output means")
-    end: float = Field(0.2, gt=0, le=1, description="least 1 - t by which the error of a predicted image is divided")
-    sampler: Sampler = Sampler()
-    earlier_at: float = Field(0, ge=0, lt=1, description="part of training before a copy is kept, for sampler.guide")
-    keep_known: bool = Field(False, description="only holes are filled; set by --condition inpaint")
-    shows_known: bool = Field(
-        False,
-        description="the network sees the pixels around holes without noise and learns those inside; set likewise",
-    )
-
-    enlarges: int = Field(
-        0,
-        ge=0,
-        description="factor of a low resolution, to whose bicubic enlargement detail is added; set by --condition "
-        "superres:K; 0: none",
-    )
-
-    def refusal(self, method: Method) -> str | None:
-        if self.sampler.guide == "earlier" and not self.earlier_at:
-            return (
-                "generator.sampler.guide earlier needs the network as it was early in training; train with "
-                "--generator.earlier_at 0.15"
-            )
-        return super().refusal(method)
-
-    def build(self, randomness: Randomness, shapes: Shapes) -> Flow:
-        if (self.keep_known or self.shows_known) and shapes.condition_channels < WITH_HOLES:
-            raise ConfigError(f"generator.keep_known {NEEDS_HOLES}")
-        if self.enlarges and shapes.condition_channels < shapes.image_channels:
-            raise ConfigError(f"generator.enlarges {NEEDS_LOW_RESOLUTION}")
-        return Flow(shapes, self)
-
-    def for_condition(self, condition: str) -> FlowConfig:
-        """Also where others are joined to a hole or a low resolution, which comes first: superres:4+class."""
-        kind, _, given = condition.partition("+")[0].partition(":")
-        if kind == "inpaint":
-            return self.model_copy(update={"keep_known": True, "shows_known": True})
-        if kind == "superres" and given.isdecimal():
-            return self.model_copy(update={"enlarges": int(given)})
-        return self
-
-    def in_one_pass(self) -> FlowConfig:
-        return self.model_copy(update={"sampler": Sampler(kind="euler", steps=1), "earlier_at": 0.0})
-
-    def check_data(self, condition: Given) -> None:
-        """Anything will do, also no condition, unless holes or a low resolution are to be dealt with.
-
-        Raises:
-            ConfigError: the condition does not begin with them.
-        """
-        first = condition.spelling.partition("+")[0]
-        if self.keep_known and not first.startswith("inpaint"):
-            raise ConfigError(f"generator.keep_known {NEEDS_HOLES}")
-        if self.enlarges and first != f"superres:{self.enlarges}":
-            raise ConfigError(f"generator.enlarges {NEEDS_LOW_RESOLUTION}")

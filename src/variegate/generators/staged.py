@@ -88,6 +88,8 @@ def first_reader(stages: list[Stage]) -> int:
 def pad_to_multiple(x: Tensor, multiple: int, smallest: int = 1) -> Tensor:
     """Repeat the last row and column until height and width are multiples of `multiple` and at least `smallest`."""
     down, right = (max(smallest, -(-side // multiple) * multiple) - side for side in x.shape[-2:])
+    if not x.shape[1]:
+        return x.new_empty(len(x), 0, x.shape[-2] + down, x.shape[-1] + right)
     return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from ..core.config import Schedule, Training
 from ..core.method import Method
-from ..generators.flow import FlowConfig
+from ..generators.flow_config import FlowConfig
 from ..objectives.flow_matching import FlowMatchingConfig
 from ..randomness.none import NoRandomnessConfig
 from .registry import preset
