@@ -118,6 +118,14 @@ def test_the_error_is_that_of_both_flows() -> None:
     assert torch.allclose(found, torch.as_tensor(expected), rtol=1e-5)
 
 
+def test_lower_resolutions_may_have_wider_networks() -> None:
+    cascade = small(Shapes(2, 3, (16, 24)), cascade=2, low_scale=2)
+    assert isinstance(cascade.low, Cascade)
+    found = [flow.config.widths for flow in (cascade.detail, cascade.low.detail, cascade.low.low)]
+    assert found == [(8, 16), (16, 32), (32, 64)]
+    assert cascade.low.low.network.stem.out_channels == 32
+
+
 def test_earlier_networks_are_kept_and_weights_of_cascades_without_them_are_taken() -> None:
     plain, kept = (small(Shapes(2, 3, (16, 24)), earlier_at=at) for at in (0, 0.5))
     kept.load_state_dict(kept.adopt(plain.state_dict()))

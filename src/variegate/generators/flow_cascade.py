@@ -87,7 +87,8 @@ class Cascade(Generator):
                 f"that {parts} divides"
             )
         reduced = shapes._replace(size=(height // 2, width // 2))
-        below = config.model_copy(update={"cascade": config.cascade - 1})
+        widths = tuple(max(8, round(width * config.low_scale / 8) * 8) for width in config.widths)
+        below = config.model_copy(update={"cascade": config.cascade - 1, "widths": widths})
         self.low: Flow | Cascade = Cascade(reduced, below) if below.cascade else Flow(reduced, below)
         joined = (WITH_HOLES if self.with_holes else 0) + self.channels + shapes.condition_channels
         self.detail = Detail(

@@ -41,6 +41,7 @@ class FlowConfig(GeneratorConfig):
     cascade: int = Field(
         0, ge=0, description="times that the resolution is halved; low resolutions are drawn first, then their detail"
     )
+    low_scale: float = Field(1.0, gt=0, description="widths of a cascade's next lower resolution, relative to `widths`")
     enlarges: int = Field(
         0,
         ge=0,
